@@ -1,0 +1,13 @@
+"""Classical mixtures of experts behind scikit-learn's ``fit`` and ``predict``."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from . import datasets, experts, gates
+from .estimators import MoEClassifier, MoERegressor
+
+try:
+    __version__ = version("moe_classic")
+except PackageNotFoundError:  # a plain checkout that was never installed
+    __version__ = "0+unknown"
+
+__all__ = ["MoEClassifier", "MoERegressor", "__version__", "datasets", "experts", "gates"]

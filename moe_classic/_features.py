@@ -1,0 +1,172 @@
+"""What a component sees of X: all columns, some, or the output of a transformer; standardised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from ._typing import Floats, Ints
+
+#: Columns whose spread is below this share of their size are constant up to rounding.
+_CONSTANT = 1e-13
+
+
+@dataclass(frozen=True)
+class DesignMap:
+    """Raw rows (n, p) to a standardised design (q, n) with a last row of ones.
+
+    Attributes
+    ----------
+    columns : ndarray of int, or None
+        Columns taken; None takes all.
+    transformer : fitted transformer, or None
+        Applied instead of taking columns.
+    names_in : list of str, or None
+        Column names under which the transformer was fitted.
+    centre, inverse : ndarray of shape (q - 1,)
+        A design row is ``(x - centre) * inverse``; constant columns have inverse 0.
+    names : tuple of str
+        Names of the design's features, without the constant.
+    """
+
+    columns: Ints | None
+    transformer: Any
+    names_in: list[str] | None
+    centre: Floats
+    inverse: Floats
+    names: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        """Rows q of the design: features and the constant."""
+        return len(self.centre) + 1
+
+    def __call__(self, X: np.ndarray) -> Floats:
+        """Design matrix (q, n) of the rows of ``X``."""
+        raw = raw_features(X, self.columns, self.transformer, self.names_in)
+        out = np.empty((self.width, len(X)))
+        np.subtract(raw.T, self.centre[:, None], out=out[:-1])
+        out[:-1] *= self.inverse[:, None]
+        out[-1] = 1.0
+        return out
+
+    def original(self, coef: Floats) -> tuple[Floats, Floats]:
+        """Slopes (..., q - 1) and intercepts (...) on the raw scale of the features."""
+        slopes = coef[..., :-1] * self.inverse
+        return slopes, coef[..., -1] - slopes @ self.centre
+
+
+def raw_features(
+    X: np.ndarray, columns: Ints | None, transformer: Any, names_in: list[str] | None
+) -> Floats:
+    """Features before standardisation, (n, q - 1)."""
+    if transformer is None:
+        return X if columns is None else X[:, columns]
+    out = transformer.transform(_named(X, names_in))
+    if hasattr(out, "toarray"):
+        out = out.toarray()
+    return np.asarray(out, dtype=np.float64).reshape(len(X), -1)
+
+
+def _named(X: np.ndarray, names: list[str] | None) -> Any:
+    """``X`` as a DataFrame where it was fitted on names."""
+    return X if names is None else pd.DataFrame(X, columns=names)
+
+
+def _column_numbers(features: Any, names: list[str], owner: str) -> Ints:
+    """Positions of columns given by name or index."""
+    values = list(features)
+    if all(isinstance(v, (bool, np.bool_)) for v in values) and len(values) == len(names):
+        return np.flatnonzero(values)
+    places = []
+    for v in values:
+        if isinstance(v, str) and v in names:
+            places.append(names.index(v))
+        elif isinstance(v, (int, np.integer)) and -len(names) <= v < len(names):
+            places.append(int(v) % len(names))
+        else:
+            raise ValueError(
+                f"{owner}: features={features!r} names {v!r}, which is not a column of X; X has "
+                f"{len(names)} columns {names[:8]}{'...' if len(names) > 8 else ''}."
+            )
+    if len(set(places)) < len(places):
+        raise ValueError(f"{owner}: features={features!r} names a column twice.")
+    return np.array(places, dtype=np.intp)
+
+
+def fit_design(
+    features: Any,
+    X: np.ndarray,
+    y: np.ndarray,
+    w: Floats,
+    *,
+    names_in: list[str] | None,
+    standardize: bool,
+    owner: str,
+) -> DesignMap:
+    """Fit what turns ``X`` (n, p) into the design of one component.
+
+    Parameters
+    ----------
+    features : None, sequence of names or indices, or transformer
+    X, y, w : training rows, target as the user gave it, weights
+    names_in : column names of X, or None if it has none
+    standardize : whether to centre and scale by the weighted moments
+    owner : name of the component, for messages
+    """
+    names = names_in or [f"x{j}" for j in range(X.shape[1])]
+    columns, transformer = None, None
+    if features is None:
+        out_names = list(names)
+    elif hasattr(features, "transform"):
+        transformer = clone(features).fit(_named(X, names_in), y)
+        out_names = _names_out(transformer, names_in)
+    elif isinstance(features, (list, tuple, np.ndarray, pd.Index)):
+        columns = _column_numbers(features, names, owner)
+        out_names = [names[j] for j in columns]
+    else:
+        raise TypeError(
+            f"{owner}: features={features!r} must be None, a list of column names or indices, or "
+            "a transformer with fit and transform."
+        )
+    raw = raw_features(X, columns, transformer, names_in)
+    if not np.isfinite(raw).all():
+        raise ValueError(f"{owner}: the transformer {features!r} returned NaN or infinite values.")
+    if len(out_names) != raw.shape[1]:
+        out_names = [f"f{j}" for j in range(raw.shape[1])]
+    centre, inverse = np.zeros(raw.shape[1]), np.ones(raw.shape[1])
+    if standardize and raw.shape[1]:
+        centre, inverse = _moments(raw, w)
+    return DesignMap(columns, transformer, names_in, centre, inverse, tuple(out_names))
+
+
+def _moments(raw: Floats, w: Floats) -> tuple[Floats, Floats]:
+    """Weighted means and inverse standard deviations, 0 for constant columns; in row chunks."""
+    weight, step = w.sum(), 1 << 16
+    chunks = [slice(i, i + step) for i in range(0, len(w), step)]
+    centre = np.sum([w[c] @ raw[c] for c in chunks], axis=0) / weight
+    var = np.sum([w[c] @ np.square(raw[c] - centre) for c in chunks], axis=0) / weight
+    size = np.sqrt(np.sum([w[c] @ np.square(raw[c]) for c in chunks], axis=0) / weight)
+    spread = np.sqrt(var)
+    varies = spread > _CONSTANT * size
+    return centre, np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
+
+
+def _names_out(transformer: Any, names_in: list[str] | None) -> list[str]:
+    """Feature names of a fitted transformer, or none."""
+    try:
+        return [str(v) for v in transformer.get_feature_names_out(names_in)]
+    except (AttributeError, ValueError):
+        return []
+
+
+def same_features(a: Any, b: Any) -> bool:
+    """Whether two ``features`` arguments surely select the same design."""
+    if a is b:
+        return True
+    plain = (list, tuple)
+    return isinstance(a, plain) and isinstance(b, plain) and list(a) == list(b)

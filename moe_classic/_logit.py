@@ -1,0 +1,82 @@
+"""Multinomial logit algebra shared by the softmax gate and the multinomial expert.
+
+Coefficients are relative to the last class; the penalty acts on coefficients centred over classes,
+so that no class is special::
+
+    penalty = pull / 2 sum_c |v_c - mean v|^2 over slopes,   v_last = 0
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._linalg import solve_psd, unpack_symmetric
+from ._stats import Stats
+from ._typing import Floats
+
+#: Largest Newton system that is solved directly; beyond, the bound of Bohning (1992) serves.
+NEWTON_LIMIT = 1200
+
+
+@dataclass(frozen=True)
+class LogitStats(Stats):
+    """Packed Grams, scores of all classes (..., C, q), and mass."""
+
+    gram: Floats
+    score: Floats
+    mass: Floats
+
+
+def wide(size: int) -> bool:
+    """Whether a Newton system of this many unknowns is too large."""
+    return size > NEWTON_LIMIT
+
+
+def curvature_rows(P: Floats, mass: Floats) -> Floats:
+    """Rows ``mass P_a (1[a = b] - P_b)`` for a <= b < C, (C (C - 1) / 2, n); ``P`` is (C, n)."""
+    m = len(P) - 1
+    out = np.empty((m * (m + 1) // 2, P.shape[1]))
+    start = 0
+    for a in range(m):
+        weighted = mass * P[a]
+        stop = start + m - a
+        np.multiply(P[a:m], -weighted, out=out[start:stop])
+        out[start] += weighted
+        start = stop
+    return out
+
+
+def assemble(gram: Floats, m: int, q: int) -> Floats:
+    """Full (m q, m q) matrix from packed pairs of packed Grams (m (m + 1) / 2, q (q + 1) / 2)."""
+    blocks = unpack_symmetric(unpack_symmetric(gram.T, m).transpose(1, 2, 0), q)
+    return blocks.transpose(0, 2, 1, 3).reshape(m * q, m * q)
+
+
+def newton_step(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
+    """Full Newton step for coefficients (C - 1, q); ``score`` is (C, q)."""
+    m, q = coef.shape
+    H = assemble(gram, m, q)
+    g = score[:m].copy()
+    if pull > 0.0:
+        centre = np.eye(m) - 1.0 / (m + 1)
+        slopes = np.r_[np.full(q - 1, pull), 0.0]
+        H += np.kron(centre, np.diag(slopes))
+        g -= (centre @ coef) * slopes
+    return solve_psd(H[None], g.reshape(1, -1, 1)).reshape(m, q)
+
+
+def bohning_step(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
+    """Step under the curvature bound ``(I - 1 1' / C) / 2 kron Gram``; never overshoots.
+
+    In centred coordinates the bound is half the Gram for every class, so that one small system
+    serves all of them.
+    """
+    q = coef.shape[1]
+    full = np.vstack([coef, np.zeros(q)])
+    slopes = np.r_[np.full(q - 1, pull), 0.0]
+    g = score - (full - full.mean(axis=0)) * slopes
+    A = 0.5 * unpack_symmetric(gram[0], q) + np.diag(slopes)
+    delta = solve_psd(A[None], g.T[None])[0].T
+    return (delta - delta[-1])[:-1]

@@ -1,0 +1,85 @@
+"""Statistics that add: the only type that crosses a block, a thread or a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ._typing import Floats
+
+T = TypeVar("T", bound="Stats")
+
+
+def _add(a: Any, b: Any) -> Any:
+    """Sum of two fields; tuples of statistics add item by item, tuples never concatenate."""
+    if isinstance(a, tuple):
+        return tuple(_add(u, v) for u, v in zip(a, b, strict=True))
+    return a + b
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Base of every statistics record: fields add, whatever they hold."""
+
+    def __add__(self: T, other: T) -> T:
+        names = [f.name for f in fields(self)]
+        return type(self)(*(_add(getattr(self, n), getattr(other, n)) for n in names))
+
+    def scaled(self: T, factor: float) -> T:
+        """Every field times ``factor``: what on-line learning forgets and averages with."""
+
+        def scale(a: Any) -> Any:
+            if isinstance(a, tuple):
+                return tuple(scale(u) for u in a)
+            return a.scaled(factor) if isinstance(a, Stats) else a * factor
+
+        return type(self)(*(scale(getattr(self, f.name)) for f in fields(self)))
+
+
+def total(parts: Iterable[T]) -> T:
+    """Sum of at least one statistics record, in the order given."""
+    iterator = iter(parts)
+    result = next(iterator)
+    for part in iterator:
+        result = result + part
+    return result
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one first pass over the data says, in the units in which components work.
+
+    Attributes
+    ----------
+    weight : float
+        Sum of the sample weights; penalties are per unit of it.
+    y_mean, y_var : ndarray of shape (d,)
+        Weighted moments of the target; for classes, the class shares and their variances.
+    n_classes : int
+        Number of classes, 0 for regression.
+    """
+
+    weight: float
+    y_mean: Floats
+    y_var: Floats
+    n_classes: int = 0
+
+    @property
+    def y_scale(self) -> Floats:
+        """Standard deviation of the target, 1 where it is constant; shape (d,)."""
+        return np.where(self.y_var > 0.0, np.sqrt(self.y_var), 1.0)
+
+
+def summarise(y: np.ndarray, w: Floats, n_classes: int = 0) -> Summary:
+    """Weighted moments of ``y``: (d, n) real values, or (n,) class codes."""
+    weight = float(w.sum())
+    if n_classes:
+        share = np.bincount(y, weights=w, minlength=n_classes) / weight
+        return Summary(weight, share, share * (1.0 - share), n_classes)
+    mean = (y @ w) / weight
+    # Two passes: the one-pass formula cancels when the mean dwarfs the spread.
+    var = ((y - mean[:, None]) ** 2 @ w) / weight
+    return Summary(weight, mean, var)

@@ -1,0 +1,443 @@
+"""What every estimator shares: the fit template and the surface that needs no target type."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from abc import ABCMeta, abstractmethod
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from moe_classic._blocks import Block, Design
+from moe_classic._engine import make_engine
+from moe_classic._linalg import softmax_in_place
+from moe_classic._model import MoEParams
+from moe_classic._start import STRATEGIES
+from moe_classic._typing import Floats, Ints
+from moe_classic.solvers import SOLVERS, Solver
+
+from ._resolve import bind, by_name, check_integer, check_real, resolve_experts, resolve_gate
+from ._train import Trained, Trainer, TrainingData
+from ._views import expert_labels, summary_table, view_experts, view_gate
+
+logger = logging.getLogger("moe_classic")
+
+#: Rows predicted at a time: bounds the memory of (K, n) arrays.
+_ROWS = 1 << 14
+
+
+def _announce(verbose: int, message: str, *values: Any) -> None:
+    """Log ``message``; with ``verbose`` make sure that somebody hears it."""
+    if verbose and not logger.hasHandlers():
+        logger.addHandler(logging.StreamHandler())
+    if verbose and logger.getEffectiveLevel() > logging.INFO:
+        logger.setLevel(logging.INFO)
+    logger.log(logging.INFO if verbose else logging.DEBUG, message, *values)
+
+
+class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+    """Fit template and shared surface; subclasses say what a target is."""
+
+    _target: str
+
+    @abstractmethod
+    def _training_data(self, X: Any, y: Any, sample_weight: Any) -> TrainingData:
+        """Validated rows with positive weight."""
+
+    @abstractmethod
+    def _target_columns(self, y: Any) -> np.ndarray:
+        """A target to score as the model wants it, (d, n) or codes (n,)."""
+
+    # -------------------------------------------------------------------- fit
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BaseMoE:
+        """Fit by maximum likelihood.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features; a DataFrame brings its column names.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0; a weight of 2 is the same as a repeated row.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument or the data cannot be used; the message says what to do.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` was reached; the message names the log-likelihood still to gain.
+        """
+        groups, gate, solver = self._resolve_arguments()
+        data = self._training_data(X, y, sample_weight)
+        self._check_size(data)
+        root = self._init_callback_context(max_subtasks=None)
+        root.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        plan = bind(
+            groups,
+            gate,
+            data.X,
+            data.y if self._target == "class" else data.key.T.squeeze(),
+            data.w,
+            summary=data.summary,
+            names_in=self._names_in(),
+            standardize=self.standardize,
+        )
+        previous = self._previous() if self.warm_start else None
+        if previous is not None:
+            plan = replace(plan, maps=previous._maps)
+        trainer = Trainer(
+            plan=plan,
+            data=data,
+            solver=solver,
+            engine=make_engine(self.n_jobs),
+            max_iter=self.max_iter,
+            tol=self.tol,
+            block_size=self.block_size,
+            watchers=self._watchers(root),
+        )
+        self._publish(trainer, self._train(trainer, data))
+        root.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return self
+
+    def _resolve_arguments(self) -> tuple[list[Any], Any, Solver]:
+        """Components and solver from the constructor's arguments, all checked."""
+        check_integer("n_experts", self.n_experts, 1, "the number of experts")
+        check_integer("n_init", self.n_init, 1, "the number of starts")
+        check_integer("max_iter", self.max_iter, 1, "the largest number of passes over the data")
+        check_real("tol", self.tol, 0.0, "nats still to gain, per unit of weight, that end a fit")
+        if self.block_size is not None:
+            check_integer("block_size", self.block_size, 1, "rows a block, or None")
+        check_integer("verbose", int(self.verbose), 0, "0 is silent")
+        for name in ("standardize", "warm_start"):
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                raise TypeError(f"{name}={getattr(self, name)!r} must be True or False.")
+        self._check_init()
+        groups = resolve_experts(self.expert, self.n_experts, self._target)
+        return groups, resolve_gate(self.gate), by_name("solver", self.solver, SOLVERS, Solver)
+
+    def _check_init(self) -> None:
+        """Raise unless ``init`` is a known strategy or responsibilities."""
+        known = ["auto", *STRATEGIES]
+        if isinstance(self.init, str):
+            if self.init not in known:
+                raise ValueError(
+                    f"init={self.init!r} is not known; choose one of {known} or pass "
+                    "responsibilities of shape (n_samples, n_experts)."
+                )
+        elif np.ndim(self.init) != 2:
+            raise ValueError(
+                f"init must be one of {known} or responsibilities of shape (n_samples, "
+                f"n_experts); got {type(self.init).__name__} with {np.ndim(self.init)} dimensions."
+            )
+        elif self.n_init not in (1, 10):
+            raise ValueError(
+                f"n_init={self.n_init} has no meaning when init gives the responsibilities of one "
+                "start; leave n_init at its default or set it to 1."
+            )
+
+    def _check_size(self, data: TrainingData) -> None:
+        """Raise if there are more experts than rows."""
+        n = data.w.size
+        if self.n_experts > n:
+            raise ValueError(
+                f"n_experts={self.n_experts} is more than the n_samples={n} rows of X with "
+                "positive weight; use fewer experts or more rows."
+            )
+
+    def _names_in(self) -> list[str] | None:
+        """Column names of X, if it has any."""
+        names = getattr(self, "feature_names_in_", None)
+        return None if names is None else [str(v) for v in names]
+
+    def _validate_rows(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> tuple[Any, ...]:
+        """X, y, weights and which rows count; ``options`` go to scikit-learn's validation."""
+        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2, **options)
+        w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        used = w > 0.0
+        if not used.any():
+            raise ValueError("sample_weight is zero for every row; give at least one row weight.")
+        self._used_rows = None if used.all() else used
+        return X, y, w, used
+
+    def _train(self, trainer: Trainer, data: TrainingData) -> Trained:
+        """Run the starts that the arguments ask for."""
+        used, self._used_rows = self._used_rows, None
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        previous = self._previous() if self.warm_start else None
+        if previous is not None:
+            return trainer.from_params(previous._standard_params())
+        if isinstance(self.init, str):
+            return trainer.from_portfolio(self.init, self.n_init, rng)
+        R = np.asarray(self.init, dtype=np.float64)
+        R = R if used is None or len(R) != used.size else R[used]
+        if R.shape != (data.w.size, self.n_experts):
+            raise ValueError(
+                f"init has shape {np.shape(self.init)}, responsibilities need one row a sample "
+                f"and one column an expert: ({data.w.size}, {self.n_experts})."
+            )
+        if not np.isfinite(R).all() or (R < 0.0).any() or not (R.sum(axis=1) > 0.0).all():
+            raise ValueError("init must be finite, not negative, with a positive sum in every row.")
+        return trainer.from_responsibilities((R / R.sum(axis=1, keepdims=True)).T)
+
+    def _previous(self) -> BaseMoE | None:
+        """The last fit, where a warm start can go on from it."""
+        if not hasattr(self, "_params"):
+            return None
+        if self._model.n_experts != self.n_experts or self._maps_width() != self.n_features_in_:
+            raise ValueError(
+                "warm_start=True cannot go on: the last fit had "
+                f"{self._model.n_experts} experts and {self._maps_width()} features, now there are "
+                f"{self.n_experts} and {self.n_features_in_}. Set warm_start=False."
+            )
+        return self
+
+    def _maps_width(self) -> int:
+        """Number of columns of X at the last fit."""
+        return self._width_in
+
+    def _standard_params(self) -> MoEParams:
+        """Parameters for the standardised target."""
+        return self._rescaled(self._params, -self._shift / self._factor, 1.0 / self._factor)
+
+    def _rescaled(self, params: MoEParams, shift: Floats, factor: Floats) -> MoEParams:
+        """Parameters for ``shift + factor * y``."""
+        experts = tuple(
+            g.expert.rescale(p, shift, factor) if g.expert.equivariant else p
+            for g, p in zip(self._model.groups, params.experts, strict=True)
+        )
+        return replace(params, experts=experts)
+
+    def _watchers(self, root: Any) -> Any:
+        """A watcher for each long run: logs, and reports to callbacks."""
+        callbacks = bool(getattr(self, "_skl_callbacks", None))
+        if not callbacks and not self.verbose:
+            return lambda name: None
+
+        def watcher(name: str) -> Any:
+            run = root.subcontext(task_name=name, max_subtasks=None) if callbacks else None
+
+            def watch(iteration: int, value: float) -> bool:
+                _announce(self.verbose, "%s, iteration %d: objective %.6f", name, iteration, value)
+                if run is None:
+                    return False
+                step = run.subcontext(task_name="iteration")
+                step.call_on_fit_task_begin(estimator=self)
+                return bool(step.call_on_fit_task_end(estimator=self))
+
+            return watch
+
+        return watcher
+
+    # -------------------------------------------------------------------- what a fit leaves
+
+    def _publish(self, trainer: Trainer, trained: Trained) -> None:
+        """Set the fitted attributes, on the original scales, experts ordered by mass."""
+        data, result, model = trainer.data, trained.result, trainer.model
+        mass, params = trained.census.mass, result.params
+        if len(model.groups) == 1 and model.gate.exchangeable:
+            order = np.argsort(-mass, kind="stable")
+            expert = model.groups[0].expert.reorder(params.experts[0], order)
+            params = MoEParams(model.gate.reorder(params.gate, order), (expert,))
+            mass = mass[order]
+        offset = trainer.offset()
+        self._model, self._maps = model, trainer.plan.maps
+        self._shift, self._factor = data.shift, data.factor
+        self._width_in = self.n_features_in_
+        self._summary = data.summary
+        self._params = self._rescaled(params, data.shift, data.factor)
+        self._shares = mass / mass.sum()
+        self.gate_ = view_gate(model, self._params, self._maps[model.gate_design])
+        self.experts_ = view_experts(model, self._params, self._maps, self._shares)
+        target_offset = -data.summary.weight * float(np.log(data.factor).sum())
+        self.log_likelihood_ = trained.census.log_likelihood + target_offset
+        self.trace_ = np.array(result.trace) + offset
+        self.n_iter_ = result.n_iter
+        self.converged_ = result.converged
+        self.n_parameters_ = model.n_parameters(params)
+        self.start_report_ = trained.report.assign(objective=trained.report.objective + offset)
+        self._warn(trained)
+
+    def _warn(self, trained: Trained) -> None:
+        """One warning for each thing that the user should know about the fit."""
+        result = trained.result
+        if not result.converged and "callback" not in result.message:
+            warnings.warn(
+                f"The fit stopped after max_iter={self.max_iter} passes with about "
+                f"{result.gain_left:.3g} nats of log-likelihood still to gain. Raise max_iter or "
+                "tol.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        spikes = int(trained.report.degenerate_experts[trained.report.finalist].min())
+        if spikes:
+            warnings.warn(
+                f"{spikes} of {self.n_experts} experts have the smallest scale allowed: each "
+                "passes almost exactly through the rows that it explains. Use fewer experts, or "
+                "raise min_scale of the expert if this is not what the data mean.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    # -------------------------------------------------------------------- blocks of new rows
+
+    def _check_rows(self, X: Any) -> Floats:
+        """Validated features of new rows."""
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False)
+
+    def _blocks(self, X: Floats, y: np.ndarray | None = None) -> Iterator[Block]:
+        """Blocks of validated rows; without a target their target is zero."""
+        for start in range(0, len(X), _ROWS):
+            rows = slice(start, start + _ROWS)
+            designs = tuple(Design(m(X[rows])) for m in self._maps)
+            n = designs[0].Z.shape[1]
+            target = self._no_target(n) if y is None else y[..., rows]
+            yield Block(designs, target, np.ones(n))
+
+    def _no_target(self, n: int) -> np.ndarray:
+        """A target for blocks whose target is not looked at."""
+        return np.zeros((self._shift.size, n))
+
+    def _pairs(self, X: Any, y: Any) -> tuple[Floats, np.ndarray]:
+        """Validated features and target of rows to score."""
+        X, target = self._check_rows(X), self._target_columns(y)
+        if target.shape[-1] != len(X):
+            raise ValueError(f"X has {len(X)} rows and y has {target.shape[-1]}; give one y a row.")
+        return X, target
+
+    # -------------------------------------------------------------------- gate and experts
+
+    def gate_proba(self, X: Any) -> Floats:
+        """Gate probabilities: which expert where, before y is seen.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_experts)
+        """
+        X = self._check_rows(X)
+        parts = [np.exp(self._model.log_gate(self._params, b)).T for b in self._blocks(X)]
+        return np.concatenate(parts)
+
+    def predict_expert(self, X: Any) -> Ints:
+        """Number of the expert with the highest gate probability, from 0.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        expert : ndarray of int of shape (n_samples,)
+        """
+        return self.gate_proba(X).argmax(axis=1)
+
+    def responsibilities(self, X: Any, y: Any) -> Floats:
+        """Posterior probabilities of the experts given x and y.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+
+        Returns
+        -------
+        R : ndarray of shape (n_samples, n_experts)
+        """
+        X, target = self._pairs(X, y)
+        parts = []
+        for block in self._blocks(X, target):
+            seen = self._model.evaluate(self._params, block)
+            R = seen.gate.log_prob + seen.log_prob
+            softmax_in_place(R)
+            parts.append(R.T)
+        return np.concatenate(parts)
+
+    # -------------------------------------------------------------------- likelihood
+
+    def score_samples(self, X: Any, y: Any) -> Floats:
+        """Log density (log probability for classes) of y given x.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            Natural logarithms.
+        """
+        X, target = self._pairs(X, y)
+        return np.concatenate(
+            [self._model.log_likelihood(self._params, b) for b in self._blocks(X, target)]
+        )
+
+    def log_likelihood(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Total conditional log-likelihood in nats; see :meth:`score_samples`."""
+        rows = self.score_samples(X, y)
+        w = _check_sample_weight(sample_weight, rows[:, None], dtype=np.float64)
+        return float(rows @ w)
+
+    def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Akaike's criterion ``-2 L + 2 d`` (1974); lower is better."""
+        return -2.0 * self.log_likelihood(X, y, sample_weight) + 2.0 * self.n_parameters_
+
+    def bic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Schwarz's criterion ``-2 L + d log n`` (1978), n the total weight; lower is better."""
+        value = self.log_likelihood(X, y, sample_weight)
+        n = len(self._check_rows(X)) if sample_weight is None else float(np.sum(sample_weight))
+        return -2.0 * value + self.n_parameters_ * float(np.log(n))
+
+    def icl(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Integrated completed likelihood: BIC plus twice the entropy of the responsibilities.
+
+        Biernacki, Celeux & Govaert (2000); lower is better, and lower where experts are told
+        apart clearly.
+        """
+        R = self.responsibilities(X, y)
+        w = _check_sample_weight(sample_weight, R, dtype=np.float64)
+        logs = np.log(np.where(R > 0.0, R, 1.0))
+        return self.bic(X, y, sample_weight) - 2.0 * float(w @ (R * logs).sum(axis=1))
+
+    def summary(self) -> pd.DataFrame:
+        """Fitted parameters on the original scale: one row a term, one column an expert.
+
+        Returns
+        -------
+        table : DataFrame
+            Indexed by (part, term): the share of the training weight, the coefficients and scales
+            of the experts, the parameters of the gate (softmax: relative to the last expert).
+        """
+        check_is_fitted(self)
+        return summary_table(self.experts_, self.gate_, self._output_names())
+
+    @abstractmethod
+    def _output_names(self) -> list[str]:
+        """Names of the linear predictors of an expert."""
+
+    def _expert_labels(self) -> list[str]:
+        """Names of the experts in tables and legends."""
+        return expert_labels(self._model)

@@ -1,0 +1,149 @@
+"""From constructor arguments to a bound model: names, capability checks, designs."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moe_classic._features import DesignMap, fit_design, same_features
+from moe_classic._model import Group, Model
+from moe_classic._stats import Summary
+from moe_classic._typing import Floats
+from moe_classic.experts import EXPERTS, Expert
+from moe_classic.gates import GATES, Gate
+
+
+def check_integer(name: str, value: Any, low: int, what: str) -> int:
+    """``value`` as an int, or an error that says what is allowed."""
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= low:
+        return int(value)
+    kind = TypeError if not isinstance(value, numbers.Real) else ValueError
+    raise kind(f"{name}={value!r} must be an integer >= {low}: {what}.")
+
+
+def check_real(name: str, value: Any, low: float, what: str) -> float:
+    """``value`` as a float, or an error that says what is allowed."""
+    if isinstance(value, numbers.Real) and low <= value < np.inf:
+        return float(value)
+    kind = TypeError if not isinstance(value, numbers.Real) else ValueError
+    raise kind(f"{name}={value!r} must be a finite number >= {low}: {what}.")
+
+
+def by_name(argument: str, value: Any, registry: Mapping[str, type], base: type) -> Any:
+    """A component from a registered name or an instance."""
+    if isinstance(value, str):
+        if value not in registry:
+            raise ValueError(
+                f"{argument}={value!r} is not known; choose one of {sorted(registry)} or pass an "
+                f"instance."
+            )
+        return registry[value]()
+    if isinstance(value, base):
+        return value
+    hint = f" Write {value.__name__}() with parentheses." if isinstance(value, type) else ""
+    raise TypeError(
+        f"{argument}={value!r} must be one of {sorted(registry)} or an instance of "
+        f"{base.__module__.rsplit('._', 1)[0]}.{base.__name__}.{hint}"
+    )
+
+
+def resolve_experts(
+    value: Any, n_experts: int, target: str
+) -> list[tuple[str | None, Expert, int]]:
+    """Groups (label, expert, count) from the ``expert`` argument; each fits the target."""
+    if isinstance(value, (list, tuple)):
+        groups = [_named_expert(item) for item in value]
+        labels = [label for label, _, _ in groups]
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"expert={value!r}: names must differ, got {labels}.")
+        if len(groups) != n_experts:
+            raise ValueError(
+                f"expert lists {len(groups)} experts but n_experts={n_experts}; make the two agree."
+            )
+    else:
+        groups = [(None, by_name("expert", value, EXPERTS, Expert), n_experts)]
+    for _, expert, _ in groups:
+        if expert.target != target:
+            right = sorted(n for n, cls in EXPERTS.items() if cls.target == target)
+            raise ValueError(
+                f"expert={expert.name!r} describes a {expert.target} target, this estimator needs "
+                f"a {target} one; choose one of {right}"
+                + (", or use MoEClassifier." if target == "real" else ", or use MoERegressor.")
+            )
+        expert.check()
+    return groups
+
+
+def _named_expert(item: Any) -> tuple[str, Expert, int]:
+    """One (name, expert) pair of a list of unlike experts."""
+    if isinstance(item, (list, tuple)) and len(item) == 2 and isinstance(item[0], str):
+        return item[0], by_name("expert", item[1], EXPERTS, Expert), 1
+    raise TypeError(
+        f"expert: {item!r} must be a (name, expert) pair when expert is a list of unlike experts."
+    )
+
+
+def resolve_gate(value: Any) -> Gate:
+    """The gate from its argument."""
+    gate = by_name("gate", value, GATES, Gate)
+    gate.check()
+    return gate
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model bound to designs: what ``fit`` works with after all arguments made sense."""
+
+    model: Model
+    maps: tuple[DesignMap, ...]
+
+    @property
+    def widths(self) -> list[int]:
+        """Widths of the designs."""
+        return [m.width for m in self.maps]
+
+
+def bind(
+    groups: list[tuple[str | None, Expert, int]],
+    gate: Gate,
+    X: Floats,
+    y: np.ndarray,
+    w: Floats,
+    *,
+    summary: Summary,
+    names_in: list[str] | None,
+    standardize: bool,
+) -> Plan:
+    """Fit the designs that gate and experts see and bind them; like designs are shared."""
+    specs: list[Any] = []
+    maps: list[DesignMap] = []
+
+    def design_of(component: Any) -> int:
+        features = getattr(component, "features", None)
+        for number, spec in enumerate(specs):
+            if same_features(spec, features):
+                return number
+        specs.append(features)
+        maps.append(
+            fit_design(
+                features,
+                X,
+                y,
+                w,
+                names_in=names_in,
+                standardize=standardize,
+                owner=type(component).__name__,
+            )
+        )
+        return len(specs) - 1
+
+    gate_design = design_of(gate)
+    bound = tuple(
+        Group(expert.bind(summary), count, design_of(expert), label)
+        for label, expert, count in groups
+    )
+    return Plan(Model(gate, bound, gate_design), tuple(maps))

@@ -1,0 +1,351 @@
+"""What estimators answer: the surface for real targets and the one for classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
+
+from moe_classic._blocks import Block
+from moe_classic._stats import summarise
+from moe_classic._typing import Floats
+from moe_classic.experts import GaussianExpert
+from moe_classic.predictive import Predictive, choose
+
+from ._resolve import check_integer
+from ._train import TrainingData
+
+
+def _generator(random_state: Any) -> np.random.Generator:
+    """A generator from scikit-learn's ``random_state``."""
+    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _fraction(name: str, value: Any) -> float:
+    """A number strictly between 0 and 1."""
+    if not np.isscalar(value) or not 0.0 < value < 1.0:
+        raise ValueError(f"{name}={value!r} must lie strictly between 0 and 1.")
+    return float(value)
+
+
+class RealSurface:
+    """Predictions of real targets."""
+
+    def __sklearn_tags__(self) -> Any:
+        """Tags; several outputs where the expert describes them."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.single_output = True
+        tags.target_tags.multi_output = self._describes_outputs()
+        return tags
+
+    def _describes_outputs(self) -> bool:
+        """Whether the expert describes several outputs."""
+        experts = self.expert if isinstance(self.expert, (list, tuple)) else [("", self.expert)]
+        return all(e == "gaussian" or isinstance(e, GaussianExpert) for _, e in experts)
+
+    # -------------------------------------------------------------------- fit
+
+    def _training_data(self, X: Any, y: Any, sample_weight: Any) -> TrainingData:
+        """Validated rows, target standardised where every expert allows it."""
+        X, y, w, used = self._validate_rows(
+            X, y, sample_weight, y_numeric=True, multi_output=self._describes_outputs()
+        )
+        X, y, w = (X, y, w) if used.all() else (X[used], y[used], w[used])
+        self._flat_target = y.ndim == 1
+        key = np.atleast_2d(np.asarray(y, dtype=np.float64).T)
+        shift, factor = np.zeros(len(key)), np.ones(len(key))
+        if self.standardize:
+            first = summarise(key, w)
+            shift, factor = first.y_mean, first.y_scale
+            # Rounding of a large constant must not be blown up to unit variance.
+            factor = np.where(
+                factor > 1e-13 * np.abs(shift), factor, np.maximum(np.abs(shift), 1.0)
+            )
+            if not self._scales_apart():
+                factor = np.full_like(factor, np.sqrt((factor**2).mean()))
+        target = (key - shift[:, None]) / factor[:, None]
+        return TrainingData(X, target, w, key, summarise(target, w), shift, factor)
+
+    def _scales_apart(self) -> bool:
+        """Whether outputs may be scaled each by its own factor: not with spherical noise."""
+        experts = self.expert if isinstance(self.expert, (list, tuple)) else [("", self.expert)]
+        return all(getattr(e, "covariance_type", "full") != "spherical" for _, e in experts)
+
+    def _target_columns(self, y: Any) -> np.ndarray:
+        """The target to score, (d, n)."""
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        target = np.atleast_2d(y.T)
+        if target.shape[0] != self._shift.size:
+            raise ValueError(
+                f"y has {target.shape[0]} outputs, the model was fitted on {self._shift.size}."
+            )
+        return target
+
+    def _output_names(self) -> list[str]:
+        """Names of the outputs."""
+        d = self._shift.size
+        return ["y"] if d == 1 else [f"y{j}" for j in range(d)]
+
+    def _shaped(self, columns: Floats) -> Floats:
+        """(d, n) to what the user gave: (n,) or (n, d)."""
+        return columns[0] if self._flat_target else columns.T
+
+    def _predictives(self, X: Any) -> list[Predictive]:
+        """Predictive distributions, a block at a time."""
+        X = self._check_rows(X)
+        return [Predictive(self._model, self._params, b) for b in self._blocks(X)]
+
+    # -------------------------------------------------------------------- predictions
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Conditional mean.
+
+        Where an expert has none (Student-t with ``df <= 1``), its location takes the place.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        return_std : bool, default=False
+            Whether to return the standard deviation too; infinite where it does not exist.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        std : ndarray of the same shape
+            Only with ``return_std=True``.
+        """
+        mixtures = self._predictives(X)
+        mean = self._shaped(np.concatenate([m.mean() for m in mixtures], axis=1))
+        if not return_std:
+            return mean
+        variance = np.concatenate([m.variance() for m in mixtures], axis=1)
+        return mean, self._shaped(np.sqrt(variance))
+
+    def predict_quantile(self, X: Any, q: Any) -> Floats:
+        """Conditional quantiles; of each output on its own.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        q : float or sequence of float in (0, 1)
+
+        Returns
+        -------
+        quantile : ndarray of shape (n_samples[, n_outputs]), with a last axis for a sequence ``q``
+        """
+        levels = [_fraction("q", v) for v in np.atleast_1d(q)]
+        mixtures = self._predictives(X)
+        columns = [
+            self._shaped(np.concatenate([m.quantile(v) for m in mixtures], axis=1)) for v in levels
+        ]
+        return columns[0] if np.ndim(q) == 0 else np.stack(columns, axis=-1)
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> Floats:
+        """Central prediction interval.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        coverage : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        interval : ndarray of shape (n_samples[, n_outputs], 2)
+        """
+        tail = 0.5 * (1.0 - _fraction("coverage", coverage))
+        return self.predict_quantile(X, [tail, 1.0 - tail])
+
+    def predict_cdf(self, X: Any, y: Any) -> Floats:
+        """P(Y <= y | x), of each output on its own: the probability integral transform.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+
+        Returns
+        -------
+        p : ndarray of the shape of y
+        """
+        X, target = self._pairs(X, y)
+        parts = [Predictive(self._model, self._params, b).cdf(b.y) for b in self._blocks(X, target)]
+        return self._shaped(np.concatenate(parts, axis=1))
+
+    def predict_mode(self, X: Any) -> Floats:
+        """Highest point of the conditional density.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        return self._shaped(np.concatenate([m.mode() for m in self._predictives(X)], axis=1))
+
+    def expert_predictions(self, X: Any) -> Floats:
+        """What each expert predicts by itself.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, n_experts) or (n_samples, n_experts, n_outputs)
+        """
+        location = np.concatenate([m.location for m in self._predictives(X)], axis=2)
+        return location[:, 0].T if self._flat_target else location.transpose(2, 0, 1)
+
+    def sample(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Floats:
+        """Draws from the conditional distribution.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+        n_samples : int, default=1
+            Draws a row.
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        y : ndarray of shape (n_rows, n_samples) or (n_rows, n_samples, n_outputs)
+        """
+        check_integer("n_samples", n_samples, 1, "draws a row")
+        mixtures, rng = self._predictives(X), _generator(random_state)
+        draws = [
+            np.concatenate([m.sample(rng) for m in mixtures], axis=1) for _ in range(n_samples)
+        ]
+        stacked = np.stack(draws, axis=1)
+        return stacked[0].T if self._flat_target else stacked.transpose(2, 1, 0)
+
+
+class ClassSurface:
+    """Predictions of classes."""
+
+    def _training_data(self, X: Any, y: Any, sample_weight: Any) -> TrainingData:
+        """Validated rows with class codes."""
+        X, y, w, used = self._validate_rows(X, y, sample_weight)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(column_or_1d(y), return_inverse=True)
+        X, codes, w = (X, codes, w) if used.all() else (X[used], codes[used], w[used])
+        present = np.unique(codes).size
+        if present < 2 or present < self.classes_.size:
+            raise ValueError(
+                f"y needs at least two classes, each with a row of positive weight; it has "
+                f"{self.classes_.size} and rows with weight from {present} class"
+                f"{'es' if present != 1 else ''}."
+            )
+        summary = summarise(codes, w, self.classes_.size)
+        nothing = np.zeros(1)
+        return TrainingData(X, codes, w, codes[None].astype(float), summary, nothing, nothing + 1.0)
+
+    def _no_target(self, n: int) -> np.ndarray:
+        """A target for blocks whose target is not looked at."""
+        return np.zeros(n, dtype=np.intp)
+
+    def _target_columns(self, y: Any) -> np.ndarray:
+        """Class codes of a target to score, (n,)."""
+        check_is_fitted(self)
+        y = column_or_1d(y)
+        codes = np.searchsorted(self.classes_, y).clip(max=self.classes_.size - 1)
+        strangers = self.classes_[codes] != y
+        if strangers.any():
+            raise ValueError(
+                f"y has the class {y[strangers][0]!r}, which was not seen in fit; known are "
+                f"{list(self.classes_[:10])}."
+            )
+        return codes
+
+    def _output_names(self) -> list[str]:
+        """Names of the linear predictors: classes but the last."""
+        if self.classes_.size == 2:
+            return [str(self.classes_[0])]
+        return [str(c) for c in self.classes_[:-1]]
+
+    def _mixtures(self, X: Any) -> list[tuple[Floats, Floats]]:
+        """(gate (K, n), class probabilities of the experts (K, C, n)), a block at a time."""
+        X, parts = self._check_rows(X), []
+        for block in self._blocks(X):
+            gate = np.exp(self._model.log_gate(self._params, block))
+            parts.append((gate, self._expert_proba(block)))
+        return parts
+
+    def _expert_proba(self, block: Block) -> Floats:
+        """Class probabilities of the experts, (K, C, n)."""
+        return np.concatenate(
+            [
+                g.expert.mean(p, block.designs[g.design])
+                for g, p in zip(self._model.groups, self._params.experts, strict=True)
+            ]
+        )
+
+    # -------------------------------------------------------------------- predictions
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Class probabilities, the experts' blended by the gate.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+        """
+        parts = [np.einsum("kn,kcn->nc", gate, P) for gate, P in self._mixtures(X)]
+        proba = np.concatenate(parts)
+        return proba / proba.sum(axis=1, keepdims=True)
+
+    def predict_log_proba(self, X: Any) -> Floats:
+        """Logarithms of :meth:`predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Most probable class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def expert_predictions(self, X: Any) -> Floats:
+        """Class probabilities of each expert by itself.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_experts, n_classes)
+        """
+        return np.concatenate([P for _, P in self._mixtures(X)], axis=2).transpose(2, 0, 1)
+
+    def sample(self, X: Any, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
+        """Draws from the class probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+        n_samples : int, default=1
+            Draws a row.
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        y : ndarray of shape (n_rows, n_samples)
+        """
+        check_integer("n_samples", n_samples, 1, "draws a row")
+        proba, rng = self.predict_proba(X).T, _generator(random_state)
+        return self.classes_[np.stack([choose(proba, rng) for _ in range(n_samples)], axis=1)]

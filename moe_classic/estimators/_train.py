@@ -1,0 +1,271 @@
+"""From a bound model and data to the best parameters: starts, short runs, long runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from moe_classic._blocks import ArraySource, Block, Source
+from moe_classic._engine import SerialEngine, ThreadedEngine
+from moe_classic._features import DesignMap, raw_features
+from moe_classic._linalg import log_sum_exp, softmax_in_place
+from moe_classic._model import Model, MoEParams
+from moe_classic._objective import Assigned, Mixture
+from moe_classic._start import (
+    STRATEGIES,
+    Sample,
+    View,
+    params_from_responsibilities,
+    portfolio,
+    sample_size,
+    soften,
+    take_sample,
+)
+from moe_classic._stats import Stats, Summary, total
+from moe_classic._typing import Floats
+from moe_classic.solvers import EM, Problem, Result, Solver
+
+from ._resolve import Plan
+
+#: Passes of a short run, and how many starts go on from it.
+SHORT_PASSES = 15
+FINALISTS = 3
+
+#: Hands out a watcher for each long run: (name of the run) -> watcher or None.
+Watchers = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Validated training rows.
+
+    Attributes
+    ----------
+    X : (n, p), y : (d, n) standardised target or (n,) codes, w : (n,)
+    key : target as the user gave it, (d, n): rows are told apart by it
+    summary : moments of ``y``
+    shift, factor : (d,), the user's target is ``shift + factor * y``
+    """
+
+    X: Floats
+    y: np.ndarray
+    w: Floats
+    key: Floats
+    summary: Summary
+    shift: Floats
+    factor: Floats
+
+
+@dataclass(frozen=True)
+class Census(Stats):
+    """One look at the fitted model: expert masses, conditional log-likelihood, entropy."""
+
+    mass: Floats
+    log_likelihood: float
+    entropy: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The best run, the report on all starts, and a census of the training data."""
+
+    result: Result
+    report: pd.DataFrame
+    census: Census
+
+
+def expand(data: TrainingData, plan: Plan) -> tuple[TrainingData, tuple[DesignMap, ...]]:
+    """Run transformers once: their output becomes further columns of X."""
+    columns, maps, width = [data.X], [], data.X.shape[1]
+    for m in plan.maps:
+        if m.transformer is None:
+            maps.append(m)
+            continue
+        columns.append(raw_features(data.X, None, m.transformer, m.names_in))
+        place = np.arange(width, width + columns[-1].shape[1])
+        width += place.size
+        maps.append(replace(m, columns=place, transformer=None, names_in=None))
+    if len(columns) == 1:
+        return data, plan.maps
+    return replace(data, X=np.column_stack(columns)), tuple(maps)
+
+
+def census(model: Model, params: MoEParams, source: Source, engine: Any) -> Census:
+    """Masses (K,), conditional log-likelihood and entropy of the posteriors."""
+
+    def look(block: Block) -> Census:
+        seen = model.evaluate(params, block)
+        R = seen.gate.log_prob + seen.log_prob
+        softmax_in_place(R)
+        surprise = np.where(R > 0.0, R * np.log(np.where(R > 0.0, R, 1.0)), 0.0).sum(axis=0)
+        ll = log_sum_exp(model.log_gate(params, block) + seen.log_prob)
+        return Census(R @ block.w, float(ll @ block.w), float(-surprise @ block.w))
+
+    return engine.map_reduce(look, source)
+
+
+@dataclass
+class Trainer:
+    """Tries starts, follows the best, reports on all."""
+
+    plan: Plan
+    data: TrainingData
+    solver: Solver
+    engine: SerialEngine | ThreadedEngine
+    max_iter: int
+    tol: float
+    block_size: int | None
+    watchers: Watchers
+
+    def __post_init__(self) -> None:
+        self.data, self.maps = expand(self.data, self.plan)
+        self.model, self.summary = self.plan.model, self.data.summary
+
+    def problem(self, X: Floats, y: np.ndarray, w: Floats) -> Problem:
+        """The fitting problem on some rows."""
+        source = ArraySource(X, y, w, self.maps, self.block_size)
+        return Problem(self.model, Mixture(self.model), source, self.summary, self.engine)
+
+    def long_run(self, problem: Problem, params: MoEParams, name: str) -> Result:
+        """The user's solver from ``params``."""
+        return self.solver.run(
+            problem, params, max_iter=self.max_iter, tol=self.tol, watch=self.watchers(name)
+        )
+
+    def offset(self) -> float:
+        """What turns objectives on standardised scales into objectives on the user's."""
+        value = float(np.log(self.data.factor).sum())
+        if self.model.gate.generative:
+            inverse = self.maps[self.model.gate_design].inverse
+            value -= float(np.log(inverse[inverse > 0.0]).sum())
+        return -self.summary.weight * value
+
+    # -------------------------------------------------------------------- one start
+
+    def from_params(self, params: MoEParams) -> Trained:
+        """One long run from given parameters."""
+        problem = self.problem(self.data.X, self.data.y, self.data.w)
+        result = self.long_run(problem, params, "warm start")
+        return self._single(problem, result, "warm start")
+
+    def from_responsibilities(self, R: Floats) -> Trained:
+        """One long run from given responsibilities (K, n)."""
+        problem = self.problem(self.data.X, self.data.y, self.data.w)
+        params = self.model.start(self.plan.widths, self.summary)
+        for _ in range(3):
+            stop, parts = 0, []
+            for block in problem.source:
+                start, stop = stop, stop + block.w.size
+                parts.append(Assigned(self.model, R[:, start:stop])(params, block))
+            params = self.model.update(params, total(parts), self.summary)
+        result = self.long_run(problem, params, "responsibilities")
+        return self._single(problem, result, "responsibilities")
+
+    def _single(self, problem: Problem, result: Result, name: str) -> Trained:
+        report = _report([(name, result.objective, result, self._degenerate(result.params))])
+        seen = census(self.model, result.params, problem.source, self.engine)
+        return Trained(result, report, seen)
+
+    def _degenerate(self, params: MoEParams) -> int:
+        """How many experts sit at a bound that only keeps the likelihood finite."""
+        return sum(
+            int(g.expert.degenerate(p, self.summary).sum())
+            for g, p in zip(self.model.groups, params.experts, strict=True)
+        )
+
+    # -------------------------------------------------------------------- many starts
+
+    def from_portfolio(self, init: str, n_init: int, rng: np.random.Generator) -> Trained:
+        """Short runs from a portfolio of starts on a sample, long runs from the best."""
+        count = self.model.n_parameters(self.model.start(self.plan.widths, self.summary))
+        sample = self._sample(sample_size(count))
+        small = self.problem(sample.X, sample.y, sample.w)
+        if self.model.n_experts == 1:
+            init, n_init = "principal", 1
+        runs = self._short_runs(small, sample, portfolio(init, n_init), rng)
+        order = sorted(range(len(runs)), key=lambda i: (runs[i][3] > 0, -runs[i][1]))
+        finalists = _distinct(runs, order, FINALISTS, 1e-7 * self.summary.weight)
+        for i in finalists:
+            name, _, short, _ = runs[i]
+            long = self.long_run(small, short.params, f"start {i + 1}: {name}")
+            runs[i] = (name, long.objective, long, self._degenerate(long.params))
+        best = min(finalists, key=lambda i: (runs[i][3] > 0, -runs[i][1]))
+        report = _report(runs, finalists)
+        problem, result = small, runs[best][2]
+        if not sample.complete:
+            problem = self.problem(self.data.X, self.data.y, self.data.w)
+            result = self.long_run(problem, result.params, "all rows")
+        seen = census(self.model, result.params, problem.source, self.engine)
+        return Trained(result, report, seen)
+
+    def _sample(self, size: int) -> Sample:
+        """Distinct rows for the starts, in an order that depends on their content only."""
+        sample = take_sample(self.data.X, self.data.key, self.data.w, size)
+        if self.summary.n_classes:
+            return replace(sample, y=sample.y[0].astype(np.intp))
+        standard = (sample.y - self.data.shift[:, None]) / self.data.factor[:, None]
+        return replace(sample, y=standard)
+
+    def _view(self, sample: Sample) -> View:
+        """Standardised features and targets of the sample, as the portfolio sees them."""
+        block = sample.block(self.maps)
+        seen = {self.model.gate_design, *(g.design for g in self.model.groups)}
+        widest = max(seen, key=lambda number: block.designs[number].width)
+        X = block.designs[widest].Z[:-1].T
+        if self.summary.n_classes:
+            share = self.summary.y_mean
+            onehot = np.eye(self.summary.n_classes)[sample.y] - share
+            T = onehot / np.sqrt(np.maximum(share * (1.0 - share), 1e-12)).mean()
+        else:
+            T = ((sample.y - self.summary.y_mean[:, None]) / self.summary.y_scale[:, None]).T
+        return View(np.ascontiguousarray(X), T, sample.w, self.model.n_experts)
+
+    def _short_runs(
+        self, small: Problem, sample: Sample, names: list[str], rng: np.random.Generator
+    ) -> list[tuple[str, float, Result, int]]:
+        """(strategy, objective, result, degenerate experts) of every start."""
+        view, block, runs = self._view(sample), sample.block(self.maps), []
+        for name, child in zip(names, rng.spawn(len(names)), strict=True):
+            labels = STRATEGIES[name](view, child)
+            R = soften(labels, self.model.n_experts)
+            params = params_from_responsibilities(self.model, block, R, self.summary)
+            result = EM().run(
+                small, params, max_iter=min(SHORT_PASSES, self.max_iter), tol=self.tol
+            )
+            runs.append((name, result.objective, result, self._degenerate(result.params)))
+        return runs
+
+
+def _distinct(
+    runs: list[tuple[str, float, Result, int]], order: list[int], count: int, apart: float
+) -> list[int]:
+    """The first ``count`` runs of ``order`` that did not end at the same height."""
+    chosen: list[int] = []
+    for i in order:
+        if all(abs(runs[i][1] - runs[j][1]) > apart for j in chosen):
+            chosen.append(i)
+        if len(chosen) == count:
+            break
+    return chosen
+
+
+def _report(
+    runs: list[tuple[str, float, Result, int]], finalists: list[int] | None = None
+) -> pd.DataFrame:
+    """One row a start, best first."""
+    frame = pd.DataFrame(
+        {
+            "strategy": [name for name, *_ in runs],
+            "objective": [value for _, value, *_ in runs],
+            "passes": [result.n_iter for *_, result, _ in runs],
+            "finalist": [finalists is None or i in finalists for i in range(len(runs))],
+            "converged": [result.converged for *_, result, _ in runs],
+            "degenerate_experts": [bad for *_, bad in runs],
+        },
+        index=pd.RangeIndex(1, len(runs) + 1, name="start"),
+    )
+    return frame.sort_values("objective", ascending=False, kind="stable")

@@ -1,0 +1,226 @@
+"""Multinomial (softmax) experts for classes, and logistic experts for two.
+
+::
+
+    log p(y = c | x) = eta_c - log sum_b exp eta_b,   eta_c = u_c z,   eta_last = 0
+
+Link: multinomial logit. Step: Newton with the exact Hessian, cross-class blocks
+``P_c (d_cb - P_b)`` included (Chen, Xu & Chi 1999: treating the classes as independent makes EM
+unstable); where the Hessian would be too large, the bound of Bohning (1992),
+``diag(P) - P P' <= (I - 1 1' / C) / 2``. Jordan & Jacobs (1994), section 5.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from moe_classic._blocks import Design
+from moe_classic._component import Forward
+from moe_classic._linalg import log_sum_exp
+from moe_classic._logit import LogitStats, bohning_step, curvature_rows, newton_step, wide
+from moe_classic._stats import Summary
+from moe_classic._typing import Floats
+
+from ._base import LinearExpert, LinearParams
+from ._location_scale import STARVED
+
+#: Keeps Newton steps from running away where classes are separable: largest change of a
+#: coefficient (standardised units) in one step.
+_MAX_STEP = 8.0
+
+
+@dataclass(frozen=True)
+class MultinomialParams(LinearParams):
+    """Coefficients (K, C - 1, q) relative to the last class."""
+
+
+class MultinomialExpert(LinearExpert):
+    """Multinomial logistic regressions over two or more classes.
+
+    Parameters
+    ----------
+    features : None, list of column names or indices, or transformer, default=None
+        What the experts see of X; see :class:`GaussianExpert`.
+    alpha : float, default=1e-4
+        L2 penalty on the slopes of all classes (as in
+        :class:`~sklearn.linear_model.LogisticRegression` with ``C = 1 / (alpha n)``), in
+        standardised units, per unit of sample weight. Inside its region an expert often finds its
+        classes separable; without a penalty its slopes are then infinite.
+
+    References
+    ----------
+    Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, Neural
+    Computation 6. Chen, Xu & Chi (1999), Improved learning algorithms for mixture of experts in
+    multiclass classification, Neural Networks 12. Bohning (1992), Multinomial logistic regression
+    algorithm, Annals of the Institute of Statistical Mathematics 44.
+    """
+
+    name: ClassVar[str] = "multinomial"
+    target: ClassVar[str] = "class"
+    equivariant: ClassVar[bool] = False
+
+    def __init__(self, *, features: Any = None, alpha: float = 1e-4) -> None:
+        self.features = features
+        self.alpha = alpha
+
+    def start(self, n_experts: int, width: int, summary: Summary) -> MultinomialParams:
+        """Experts that predict the class shares everywhere."""
+        share = np.maximum(summary.y_mean, 1e-10)
+        coef = np.zeros((n_experts, summary.n_classes - 1, width))
+        coef[..., -1] = np.log(share[:-1] / share[-1])
+        return MultinomialParams(coef)
+
+    def _pull(self, summary: Summary) -> float:
+        """Strength of the penalty on slopes centred over classes."""
+        return self.alpha * summary.weight
+
+    def penalty(self, params: LinearParams, summary: Summary) -> float:
+        """``alpha / 2`` times the squared slopes of all classes, centred over classes."""
+        if self.alpha == 0.0:
+            return 0.0
+        slopes = params.coef[..., :-1]
+        squares = (slopes**2).sum() - (slopes.sum(axis=1) ** 2).sum() / (slopes.shape[1] + 1)
+        return 0.5 * self._pull(summary) * float(squares)
+
+    def _penalty_block(self, params: LinearParams, summary: Summary) -> Floats:
+        """Hessian of the penalty of one expert, ((C - 1) q, (C - 1) q)."""
+        m, q = params.coef.shape[1:]
+        centre = np.eye(m) - 1.0 / (m + 1)
+        slopes = np.diag(np.r_[np.ones(q - 1), 0.0])
+        return self._pull(summary) * np.kron(centre, slopes)
+
+    def penalty_gradient(self, params: LinearParams, summary: Summary) -> Floats:
+        """Gradient of the penalty with respect to theta, (n_theta,)."""
+        block = self._penalty_block(params, summary)
+        return (params.coef.reshape(params.n_experts, -1) @ block).ravel()
+
+    def penalty_hessian(self, params: LinearParams, summary: Summary) -> Floats:
+        """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
+        return np.kron(np.eye(params.n_experts), self._penalty_block(params, summary))
+
+    # -------------------------------------------------------------------- log density
+
+    def probabilities(self, params: LinearParams, design: Design) -> Floats:
+        """Class probabilities, (K, C, n)."""
+        eta = self._full_eta(params, design)
+        eta -= eta.max(axis=1, keepdims=True)
+        P = np.exp(eta, out=eta)
+        P /= P.sum(axis=1, keepdims=True)
+        return P
+
+    def log_probabilities(self, params: LinearParams, design: Design) -> Floats:
+        """Logarithms of the class probabilities, (K, C, n)."""
+        eta = self._full_eta(params, design)
+        return eta - log_sum_exp(eta.transpose(1, 0, 2))[:, None]
+
+    def _full_eta(self, params: LinearParams, design: Design) -> Floats:
+        """Linear predictors with the reference class, (K, C, n)."""
+        K, m, _ = params.coef.shape
+        eta = np.zeros((K, m + 1, design.Z.shape[1]))
+        eta[:, :m] = design.linear(params.coef)
+        return eta
+
+    def forward(self, params: LinearParams, design: Design, y: np.ndarray) -> Forward:
+        """Log probability of the observed classes, and all probabilities."""
+        log_P = self.log_probabilities(params, design)
+        picked = log_P[:, y, np.arange(y.size)]
+        return Forward(picked, None, (np.exp(log_P), y))
+
+    # -------------------------------------------------------------------- curvature and sums
+
+    def curvature(self, params: LinearParams, fwd: Forward, S: Floats) -> Floats:
+        """Row weights of the Grams: pairs of classes for Newton, ``S`` for the bound."""
+        if wide(params.coef[0].size):
+            return S
+        P = fwd.work[0]
+        return np.concatenate([curvature_rows(P[k], S[k]) for k in range(len(S))])
+
+    def statistics(
+        self, params: LinearParams, fwd: Forward, design: Design, S: Floats, grams: Floats
+    ) -> LogitStats:
+        """Score and curvature sums: (K, C, q) and (K, pairs, q (q + 1) / 2)."""
+        P, y = fwd.work
+        residual = -S[:, None, :] * P
+        residual[:, y, np.arange(y.size)] += S
+        grams = grams.reshape(len(S), -1, grams.shape[-1])
+        return LogitStats(grams, design.scores(residual), S.sum(axis=1))
+
+    def update(
+        self, params: LinearParams, stats: LogitStats, summary: Summary
+    ) -> MultinomialParams:
+        """One Newton or bound step for every expert."""
+        step = bohning_step if wide(params.coef[0].size) else newton_step
+        pull = self._pull(summary)
+        delta = np.stack(
+            [
+                step(c, g, s, pull)
+                for c, g, s in zip(params.coef, stats.gram, stats.score, strict=True)
+            ]
+        )
+        largest = np.abs(delta).max(axis=(1, 2), keepdims=True)
+        delta *= np.minimum(1.0, _MAX_STEP / np.maximum(largest, _MAX_STEP))
+        starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
+        return MultinomialParams(params.coef + np.where(starved, 0.0, delta))
+
+    def derivatives(
+        self, params: LinearParams, fwd: Forward, y: np.ndarray
+    ) -> tuple[Floats, Floats]:
+        """In eta_1..eta_{C-1}: ``1[y = c] - P_c`` and ``-P_c (d_cb - P_b)``."""
+        P = fwd.work[0][:, :-1]
+        classes = np.arange(P.shape[1])
+        first = (y == classes[:, None]) - P
+        second = P[:, :, None] * P[:, None, :]
+        second[:, classes, classes] -= P
+        return first, second
+
+    # -------------------------------------------------------------------- moments, sampling
+
+    def mean(self, params: LinearParams, design: Design) -> Floats:
+        """Class probabilities, (K, C, n)."""
+        return self.probabilities(params, design)
+
+    def sample(self, params: LinearParams, design: Design, rng: np.random.Generator) -> np.ndarray:
+        """A class code from every expert at every row, (K, n)."""
+        below = self.probabilities(params, design).cumsum(axis=1)
+        u = rng.random((below.shape[0], 1, below.shape[2]))
+        return np.minimum((u > below).sum(axis=1), below.shape[1] - 1)
+
+
+class LogisticExpert(MultinomialExpert):
+    """Logistic regressions for two classes.
+
+    The same density as :class:`MultinomialExpert` with two classes; the penalty acts on the one
+    vector of slopes, as in :class:`~sklearn.linear_model.LogisticRegression`.
+
+    Parameters
+    ----------
+    features : None, list of column names or indices, or transformer, default=None
+        What the experts see of X; see :class:`GaussianExpert`.
+    alpha : float, default=1e-4
+        L2 penalty on the slopes in standardised units, per unit of sample weight.
+
+    References
+    ----------
+    Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, section 5.3.
+    """
+
+    name: ClassVar[str] = "logistic"
+
+    def __init__(self, *, features: Any = None, alpha: float = 1e-4) -> None:
+        super().__init__(features=features, alpha=alpha)
+
+    def _pull(self, summary: Summary) -> float:
+        """Twice alpha: centred slopes of two classes are half their difference."""
+        return 2.0 * self.alpha * summary.weight
+
+    def bind(self, summary: Summary) -> LinearExpert:
+        """Refuse more than two classes."""
+        if summary.n_classes > 2:
+            raise ValueError(
+                f"LogisticExpert describes two classes, y has {summary.n_classes}. Use "
+                "expert='multinomial'."
+            )
+        return self

@@ -1,0 +1,251 @@
+"""Student-t experts with linear locations.
+
+::
+
+    log p(y | x) = c(v) - log s - (v + 1)/2 log(1 + z^2 / v),   z = (y - eta) / s,   eta = B z
+    c(v) = log Gamma((v + 1)/2) - log Gamma(v/2) - 1/2 log(v pi)
+
+Link: identity. Step: exact EM over the latent gamma weight ``u = (v + 1) / (v + z^2)`` for the
+coefficients and the scale (parameter-expanded: the scale divides by ``sum S u``, Kent, Tyler &
+Vardi 1994), and a safeguarded Newton step on log v. Chamroukhi (2016), Robust mixture of experts
+modeling using the t distribution, equations 19-27.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import digamma, gammaln, polygamma, stdtr, stdtrit
+
+from moe_classic._blocks import Design
+from moe_classic._component import Forward
+from moe_classic._stats import Stats, Summary
+from moe_classic._typing import Floats
+
+from ._location_scale import LocationScaleExpert, ScaleParams, residuals
+
+#: Largest change of log v in one step.
+_MAX_LOG_STEP = 1.0
+
+
+@dataclass(frozen=True)
+class StudentTParams(ScaleParams):
+    """Coefficients (K, 1, q), scales (K, 1) and degrees of freedom (K, 1)."""
+
+    df: Floats
+
+
+@dataclass(frozen=True)
+class StudentTStats(Stats):
+    """Sums of weighted least squares with weights ``S u``, and of the derivatives in v."""
+
+    gram: Floats
+    score: Floats
+    rss: Floats
+    weight: Floats
+    df_first: Floats
+    df_second: Floats
+    mass: Floats
+
+
+class StudentTExpert(LocationScaleExpert):
+    """Linear regressions with Student-t noise, robust against outliers in y.
+
+    Parameters
+    ----------
+    features : None, list of column names or indices, or transformer, default=None
+        What the experts see of X; see :class:`GaussianExpert`.
+    alpha : float, default=0.0
+        L2 penalty on the slopes in standardised units, per unit of sample weight.
+    df : float or None, default=None
+        Degrees of freedom, > 0; None estimates them, for every expert its own. With ``df <= 1``
+        the mean does not exist and ``predict`` returns the location; with ``df <= 2`` the variance
+        is infinite.
+    df_bounds : tuple of float, default=(2.0, 200.0)
+        Interval in which degrees of freedom are estimated; not used when ``df`` is given.
+        Smaller lower bounds let an expert lock on to a few rows that lie exactly on a line.
+    min_scale : float, default=1e-3
+        Smallest scale, in standard deviations of y.
+
+    References
+    ----------
+    Chamroukhi (2016), Robust mixture of experts modeling using the t distribution, Neural Networks
+    79. Kent, Tyler & Vardi (1994), A curious likelihood identity for the multivariate
+    t-distribution, Communications in Statistics 23.
+    """
+
+    name: ClassVar[str] = "student_t"
+    nuisances: ClassVar[dict[str, str]] = {"scale": "positive", "df": "interval"}
+
+    def __init__(
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 0.0,
+        df: float | None = None,
+        df_bounds: tuple[float, float] = (2.0, 200.0),
+        min_scale: float = 1e-3,
+    ) -> None:
+        self.features = features
+        self.alpha = alpha
+        self.df = df
+        self.df_bounds = df_bounds
+        self.min_scale = min_scale
+
+    def check(self) -> None:
+        """Raise if a hyper-parameter is out of range."""
+        super().check()
+        if self.df is not None and not 0.0 < self.df < np.inf:
+            raise ValueError(f"StudentTExpert: df={self.df!r} must be > 0 and finite, or None.")
+        bounds = np.asarray(self.df_bounds, dtype=float)
+        if bounds.shape != (2,) or not 0.0 < bounds[0] < bounds[1] < np.inf:
+            raise ValueError(
+                f"StudentTExpert: df_bounds={self.df_bounds!r} must be two finite numbers with "
+                "0 < low < high."
+            )
+
+    def start(self, n_experts: int, width: int, summary: Summary) -> StudentTParams:
+        """Experts at the mean of y, with df as given or in the robust middle of its range."""
+        equal = super().start(n_experts, width, summary)
+        df = self.df if self.df is not None else np.clip(4.0, *self.df_bounds)
+        return StudentTParams(equal.coef, equal.scale, np.full((n_experts, 1), float(df)))
+
+    def free_nuisances(self, params: StudentTParams) -> list[str]:
+        """Scale, and df where it is estimated."""
+        return ["scale", "df"] if self.df is None else ["scale"]
+
+    def bounds(self, name: str) -> tuple[float, float] | None:
+        """Interval of df."""
+        return self.df_bounds if name == "df" else None
+
+    # -------------------------------------------------------------------- log density
+
+    def forward(self, params: StudentTParams, design: Design, y: Floats) -> Forward:
+        """Log density and what the statistics reuse."""
+        eta, e = residuals(params, design, y)
+        df, scale = params.df, params.scale
+        ratio = np.square(e[:, 0] / scale) / df
+        log1p = np.log1p(ratio)
+        constant = (
+            gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(df * np.pi) - np.log(scale)
+        )
+        return Forward(constant - 0.5 * (df + 1.0) * log1p, eta, (e, ratio, log1p))
+
+    def _df_derivatives(
+        self, params: StudentTParams, ratio: Floats, log1p: Floats
+    ) -> tuple[Floats, Floats]:
+        """First and second derivative of log p in v, (K, n)."""
+        df = params.df
+        half, both = df / 2.0, (df + 1.0) / 2.0
+        share = ratio / (1.0 + ratio)
+        first = 0.5 * (digamma(both) - digamma(half) - 1.0 / df - log1p + (df + 1.0) / df * share)
+        tail = 0.25 * (polygamma(1, both) - polygamma(1, half)) + 0.5 / df**2
+        # d share / d v = -share (1 - share) / v, with ratio = z^2 / v.
+        second = tail + share / (2.0 * df) - share / (2.0 * df**2)
+        second = second - (df + 1.0) / (2.0 * df**2) * share * (1.0 - share)
+        return first, second
+
+    # -------------------------------------------------------------------- curvature and sums
+
+    def curvature(self, params: StudentTParams, fwd: Forward, S: Floats) -> Floats:
+        """Row weights of the Grams, ``S u``."""
+        return S * ((params.df + 1.0) / params.df / (1.0 + fwd.work[1]))
+
+    def statistics(
+        self, params: StudentTParams, fwd: Forward, design: Design, S: Floats, grams: Floats
+    ) -> StudentTStats:
+        """Sums of weighted least squares and, where df is free, of its derivatives."""
+        e, ratio, log1p = fwd.work
+        weight = self.curvature(params, fwd, S)
+        weighted = weight[:, None, :] * e
+        rss = (weighted * e).sum(axis=-1)
+        first = second = np.zeros((len(S), 1))
+        if self.df is None:
+            d1, d2 = self._df_derivatives(params, ratio, log1p)
+            first = (S * d1).sum(axis=1, keepdims=True)
+            second = (S * d2).sum(axis=1, keepdims=True)
+        return StudentTStats(
+            grams, design.scores(weighted), rss, weight.sum(axis=1), first, second, S.sum(axis=1)
+        )
+
+    def update(
+        self, params: StudentTParams, stats: StudentTStats, summary: Summary
+    ) -> StudentTParams:
+        """EM step in coefficients and scale, Newton step in log v."""
+        delta, drop = self.solve_coef(params, stats.gram, stats.score, params.scale**2, summary)
+        weight = np.maximum(stats.weight, np.finfo(float).tiny)[:, None]
+        scale = np.sqrt(np.maximum(stats.rss + drop, 0.0) / weight)
+        scale = np.maximum(scale, self.floor(summary))
+        df = params.df if self.df is not None else self._step_df(params.df, stats)
+        new = StudentTParams(params.coef + delta, scale, df)
+        return self.keep_starved(params, new, stats.mass, summary)
+
+    def _step_df(self, df: Floats, stats: StudentTStats) -> Floats:
+        """Newton step on log v, uphill and bounded."""
+        first = stats.df_first * df
+        second = stats.df_second * df**2 + first
+        # Where the curvature has the wrong sign, its size still gives an uphill step.
+        step = first / np.maximum(np.abs(second), 1e-12 + 1e-3 * np.abs(first))
+        return np.clip(df * np.exp(np.clip(step, -_MAX_LOG_STEP, _MAX_LOG_STEP)), *self.df_bounds)
+
+    def clip(self, params: StudentTParams, summary: Summary) -> StudentTParams:
+        """Scales above their floor, df inside its interval."""
+        params = super().clip(params, summary)
+        if self.df is not None:
+            return params
+        return replace(params, df=np.clip(params.df, *self.df_bounds))
+
+    def derivatives(self, params: StudentTParams, fwd: Forward, y: Floats) -> tuple[Floats, Floats]:
+        """In (eta, log s, logit of df in its interval)."""
+        e, ratio, log1p = fwd.work
+        df, scale, z = params.df, params.scale, e[:, 0] / params.scale
+        u = (df + 1.0) / (df * (1.0 + ratio))
+        share = ratio / (1.0 + ratio)
+        free = self.df is None
+        J = 3 if free else 2
+        first, second = np.empty((len(z), J, z.shape[1])), np.empty((len(z), J, J, z.shape[1]))
+        first[:, 0] = u * z / scale
+        first[:, 1] = u * z**2 - 1.0
+        # d u / d z = -2 u z / (v + z^2): hence the factors 1 - 2 share.
+        second[:, 0, 0] = -u * (1.0 - 2.0 * share) / scale**2
+        second[:, 0, 1] = second[:, 1, 0] = -2.0 * u * (z / scale) * (1.0 - share)
+        second[:, 1, 1] = -2.0 * u * z**2 * (1.0 - share)
+        if free:
+            low, high = self.df_bounds
+            inside = (df - low) / (high - low)
+            slope = (df - low) * (1.0 - inside)
+            d1, d2 = self._df_derivatives(params, ratio, log1p)
+            du = (1.0 - u) / (df * (1.0 + ratio))
+            first[:, 2] = d1 * slope
+            second[:, 0, 2] = second[:, 2, 0] = du * z / scale * slope
+            second[:, 1, 2] = second[:, 2, 1] = du * z**2 * slope
+            second[:, 2, 2] = d2 * slope**2 + d1 * slope * (1.0 - 2.0 * inside)
+        return first, second
+
+    # -------------------------------------------------------------------- moments, sampling
+
+    def precision(self, params: StudentTParams, fwd: Forward) -> Floats:
+        """Precisions of the normal that touches the density at the residual, (K, n, 1, 1)."""
+        u = (params.df + 1.0) / (params.df * (1.0 + fwd.work[1]))
+        return (u / params.scale**2)[:, :, None, None]
+
+    def standard_variance(self, params: StudentTParams) -> Floats:
+        """Variance of the noise with scale 1: ``v / (v - 2)``, infinite for ``v <= 2``."""
+        df = params.df
+        return np.where(df > 2.0, df / np.where(df > 2.0, df - 2.0, 1.0), np.inf)
+
+    def standard_cdf(self, params: StudentTParams, z: Floats) -> Floats:
+        """Student's distribution function."""
+        return stdtr(params.df[:, :, None], z)
+
+    def standard_quantile(self, params: StudentTParams, q: Floats) -> Floats:
+        """Student's quantiles."""
+        return stdtrit(params.df[:, :, None], q)
+
+    def standard_sample(
+        self, params: StudentTParams, shape: tuple[int, ...], rng: np.random.Generator
+    ) -> Floats:
+        """Student noise."""
+        return rng.standard_t(np.broadcast_to(params.df[:, :, None], shape))

@@ -1,0 +1,13 @@
+"""Gates: mixing terms that depend on x.
+
+``GATES`` is the registry of names that an estimator's ``gate=`` understands.
+"""
+
+from ._base import Gate
+from ._constant import ConstantGate
+from ._gaussian import GaussianGate
+from ._softmax import SoftmaxGate
+
+GATES: dict[str, type[Gate]] = {cls.name: cls for cls in (ConstantGate, GaussianGate, SoftmaxGate)}
+
+__all__ = ["GATES", "ConstantGate", "Gate", "GaussianGate", "SoftmaxGate"]

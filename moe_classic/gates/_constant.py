@@ -1,0 +1,106 @@
+"""Constant gate: the mixing proportions of a mixture of regressions.
+
+::
+
+    g_k = pi_k
+
+Step: ``pi_k = sum S_k / sum S``, an exact M-step. Quandt & Ramsey (1978); De Veaux (1989), Mixtures
+of linear regressions, Computational Statistics & Data Analysis 8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from moe_classic._blocks import Design
+from moe_classic._component import Forward
+from moe_classic._stats import Stats, Summary
+from moe_classic._typing import Floats
+
+from ._base import Gate
+
+#: Proportions below this count as this: an expert without weight keeps a finite log.
+_SMALLEST = 1e-300
+
+
+@dataclass(frozen=True)
+class ConstantParams:
+    """Mixing proportions (K,)."""
+
+    proportions: Floats
+
+
+@dataclass(frozen=True)
+class MassStats(Stats):
+    """Mass of each expert, (K,)."""
+
+    mass: Floats
+
+
+class ConstantGate(Gate):
+    """Mixing proportions that do not depend on x: a mixture of regressions.
+
+    References
+    ----------
+    De Veaux (1989), Mixtures of linear regressions, Computational Statistics & Data Analysis 8.
+    """
+
+    name: ClassVar[str] = "constant"
+    features: ClassVar[list[int]] = []
+
+    def start(self, n_experts: int, width: int, summary: Summary) -> ConstantParams:
+        """Equal proportions."""
+        return ConstantParams(np.full(n_experts, 1.0 / n_experts))
+
+    def forward(self, params: ConstantParams, design: Design) -> Forward:
+        """Log proportions, repeated for every row."""
+        log_pi = np.log(np.maximum(params.proportions, _SMALLEST))
+        return Forward(np.repeat(log_pi[:, None], design.Z.shape[1], axis=1))
+
+    def curvature(self, params: ConstantParams, fwd: Forward, S: Floats) -> Floats:
+        """No Gram matrix is needed."""
+        return S[:0]
+
+    def statistics(
+        self, params: ConstantParams, fwd: Forward, design: Design, S: Floats, grams: Floats
+    ) -> MassStats:
+        """Mass of each expert."""
+        return MassStats(S.sum(axis=1))
+
+    def update(self, params: ConstantParams, stats: MassStats, summary: Summary) -> ConstantParams:
+        """Share of the mass."""
+        return ConstantParams(stats.mass / stats.mass.sum())
+
+    # -------------------------------------------------------------------- derivatives
+
+    def gradient(self, params: ConstantParams, design: Design, S: Floats) -> Floats:
+        """Gradient in log(pi_k / pi_K): ``sum S_k - pi_k sum S``, (n_theta,)."""
+        return (S.sum(axis=1) - params.proportions * S.sum())[:-1]
+
+    def derivatives(self, params: ConstantParams, fwd: Forward, R: Floats) -> tuple[Floats, Floats]:
+        """Pointwise derivatives in the K - 1 logits, as for the softmax gate."""
+        g = params.proportions[:-1]
+        n = R.shape[1]
+        first = np.eye(len(g), len(g) + 1) - g[:, None]
+        curvature = np.diag(g) - np.outer(g, g)
+        return np.repeat(first[:, :, None], n, axis=2), curvature[:, :, None] * R.sum(axis=0)
+
+    # -------------------------------------------------------------------- packing
+
+    def pack(self, params: ConstantParams) -> Floats:
+        """Logits relative to the last expert."""
+        log_pi = np.log(np.maximum(params.proportions, _SMALLEST))
+        return log_pi[:-1] - log_pi[-1]
+
+    def unpack(self, theta: Floats, like: ConstantParams, summary: Summary) -> ConstantParams:
+        """Proportions from logits."""
+        eta = np.append(theta, 0.0)
+        g = np.exp(eta - eta.max())
+        return ConstantParams(g / g.sum())
+
+    def reorder(self, params: ConstantParams, order: np.ndarray) -> ConstantParams:
+        """Proportions in a new order."""
+        return ConstantParams(params.proportions[order])

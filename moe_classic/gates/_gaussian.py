@@ -1,0 +1,224 @@
+"""Gaussian gate: every expert has a normal density of its own over x.
+
+::
+
+    log_joint_k(x) = log pi_k + log N(x | m_k, C_k)
+    g_k(x) = exp(log_joint_k) / sum_j exp(log_joint_j)
+
+Step: weighted proportions, means and covariances; an exact M-step of the likelihood of (x, y)
+jointly, which EM climbs in a single loop. Xu, Jordan & Hinton (1995), An alternative model for
+mixtures of experts, equations 8-13.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from moe_classic._blocks import Design
+from moe_classic._component import Forward, pack_field, unpack_field
+from moe_classic._linalg import unpack_symmetric
+from moe_classic._stats import Stats, Summary
+from moe_classic._typing import Floats
+
+from ._base import Gate
+
+_COVARIANCES = ("full", "diag", "tied")
+_SMALLEST = 1e-300
+#: An expert with less than this share of the weight keeps its parameters for the round.
+_STARVED = 1e-8
+
+
+@dataclass(frozen=True)
+class GaussianGateParams:
+    """Proportions (K,), means (K, p), Cholesky factors (K or 1, p, p) of the covariances."""
+
+    proportions: Floats
+    means: Floats
+    chol: Floats
+
+
+@dataclass(frozen=True)
+class MomentStats(Stats):
+    """Packed weighted second moments (K, q (q + 1) / 2) of the design about its fixed origin."""
+
+    gram: Floats
+
+
+class GaussianGate(Gate):
+    """Normal densities over x; the gate is their posterior.
+
+    EM then climbs the likelihood of (x, y) jointly: ``trace_`` is that likelihood, while scores
+    and predictions use the conditional density of y.
+
+    Parameters
+    ----------
+    features : None, list of column names or indices, or transformer, default=None
+        What the gate sees of X; see :class:`SoftmaxGate`.
+    covariance_type : {"full", "diag", "tied"}, default="full"
+        Covariances of x: one an expert, diagonal ones, or one shared by all experts (the gate is
+        then linear in x).
+    reg_covar : float, default=1e-6
+        Added to the variances, in standardised units, as in
+        :class:`~sklearn.mixture.GaussianMixture`.
+
+    References
+    ----------
+    Xu, Jordan & Hinton (1995), An alternative model for mixtures of experts, NIPS 7.
+    """
+
+    name: ClassVar[str] = "gaussian"
+    generative: ClassVar[bool] = True
+
+    def __init__(
+        self, *, features: Any = None, covariance_type: str = "full", reg_covar: float = 1e-6
+    ) -> None:
+        self.features = features
+        self.covariance_type = covariance_type
+        self.reg_covar = reg_covar
+
+    def check(self) -> None:
+        """Raise if a hyper-parameter is out of range."""
+        if self.covariance_type not in _COVARIANCES:
+            raise ValueError(
+                f"GaussianGate: covariance_type={self.covariance_type!r} is not known; choose one "
+                f"of {_COVARIANCES}."
+            )
+        if not 0.0 <= self.reg_covar < np.inf:
+            raise ValueError(
+                f"GaussianGate: reg_covar={self.reg_covar!r} must be a finite number >= 0."
+            )
+
+    def start(self, n_experts: int, width: int, summary: Summary) -> GaussianGateParams:
+        """The same standard normal for every expert."""
+        p = width - 1
+        factors = 1 if self.covariance_type == "tied" else n_experts
+        return GaussianGateParams(
+            np.full(n_experts, 1.0 / n_experts),
+            np.zeros((n_experts, p)),
+            np.tile(np.eye(p), (factors, 1, 1)),
+        )
+
+    # -------------------------------------------------------------------- evaluation
+
+    def forward(self, params: GaussianGateParams, design: Design) -> Forward:
+        """Log pi_k + log N(x | m_k, C_k), (K, n)."""
+        K, p = params.means.shape
+        P = np.linalg.solve(params.chol, np.eye(p)[None]) if p else params.chol
+        affine = np.concatenate([P, -(P @ params.means[:, :, None])], axis=2)
+        white = design.linear(np.broadcast_to(affine, (K, p, p + 1)))
+        log_det = np.log(np.einsum("kii->ki", params.chol)).sum(axis=1)
+        constant = np.log(np.maximum(params.proportions, _SMALLEST)) - log_det
+        constant = constant - 0.5 * p * np.log(2.0 * np.pi)
+        return Forward(constant[:, None] - 0.5 * np.einsum("kin,kin->kn", white, white))
+
+    def curvature(self, params: GaussianGateParams, fwd: Forward, S: Floats) -> Floats:
+        """Row weights of the Grams: the responsibilities themselves."""
+        return S
+
+    def statistics(
+        self, params: GaussianGateParams, fwd: Forward, design: Design, S: Floats, grams: Floats
+    ) -> MomentStats:
+        """Weighted second moments; the constant column brings masses and sums along."""
+        return MomentStats(grams)
+
+    def update(
+        self, params: GaussianGateParams, stats: MomentStats, summary: Summary
+    ) -> GaussianGateParams:
+        """Weighted proportions, means and covariances."""
+        K, p = params.means.shape
+        M = unpack_symmetric(stats.gram, p + 1)
+        mass = M[:, -1, -1]
+        safe = np.maximum(mass, np.finfo(float).tiny)
+        means = M[:, :-1, -1] / safe[:, None]
+        scatter = M[:, :-1, :-1] - mass[:, None, None] * means[:, :, None] * means[:, None, :]
+        starved = mass <= _STARVED * summary.weight
+        if self.covariance_type == "tied":
+            covariance = scatter.sum(axis=0, keepdims=True) / mass.sum()
+        else:
+            covariance = scatter / safe[:, None, None]
+            covariance[starved] = np.eye(p)
+        if self.covariance_type == "diag":
+            covariance = covariance * np.eye(p)
+        chol = self._cholesky(covariance + self.reg_covar * np.eye(p))
+        if self.covariance_type != "tied":
+            chol[starved] = params.chol[starved]
+        means[starved] = params.means[starved]
+        return GaussianGateParams(mass / mass.sum(), means, chol)
+
+    def _cholesky(self, covariance: Floats) -> Floats:
+        """Factors, with eigenvalues raised where columns are collinear and reg_covar is 0."""
+        values = np.linalg.eigvalsh(covariance) if covariance.size else np.ones(1)
+        if values.min() < 1e-10:
+            covariance = covariance + (1e-10 - min(values.min(), 0.0)) * np.eye(
+                covariance.shape[-1]
+            )
+        return np.linalg.cholesky(covariance)
+
+    # -------------------------------------------------------------------- derivatives
+
+    def gradient(self, params: GaussianGateParams, design: Design, S: Floats) -> Floats:
+        """Gradient of ``sum S log_joint`` for any signed ``S``, (n_theta,)."""
+        return self.gradient_from_moments(params, unpack_symmetric(design.grams(S), design.width))
+
+    def gradient_from_moments(self, params: GaussianGateParams, M: Floats) -> Floats:
+        """The same from weighted second moments ``M`` (K, p + 1, p + 1) of (x, 1)."""
+        K, p = params.means.shape
+        mass, sums = M[:, -1, -1], M[:, :-1, -1]
+        d_pi = (mass - params.proportions * mass.sum())[:-1]
+        L = np.broadcast_to(params.chol, (K, p, p))
+        P = np.linalg.solve(L, np.broadcast_to(np.eye(p), (K, p, p)))
+        precision = P.transpose(0, 2, 1) @ P
+        shift = sums - mass[:, None] * params.means
+        d_means = (precision @ shift[:, :, None])[:, :, 0]
+        cross = shift[:, :, None] * params.means[:, None, :]
+        scatter = M[:, :-1, :-1] - sums[:, :, None] * params.means[:, None, :]
+        scatter = scatter - cross.transpose(0, 2, 1)
+        # d/dL of -1/2 tr(C^-1 scatter) - mass log det L, diagonal on the log scale.
+        d_chol = precision @ scatter @ P.transpose(0, 2, 1)
+        index = np.arange(p)
+        d_chol[:, index, index] = d_chol[:, index, index] * L[:, index, index] - mass[:, None]
+        if self.covariance_type == "tied":
+            d_chol = d_chol.sum(axis=0, keepdims=True)
+        return np.concatenate([d_pi, d_means.ravel(), self._free(d_chol).ravel()])
+
+    # -------------------------------------------------------------------- packing
+
+    def _free(self, chol: Floats) -> Floats:
+        """Entries of the factors that are parameters, (K or 1, count)."""
+        p = chol.shape[-1]
+        if self.covariance_type == "diag":
+            return chol[:, np.arange(p), np.arange(p)]
+        return chol[:, *np.tril_indices(p)]
+
+    def pack(self, params: GaussianGateParams) -> Floats:
+        """Logits of the proportions, means, log-Cholesky factors."""
+        log_pi = np.log(np.maximum(params.proportions, _SMALLEST))
+        p = params.means.shape[1]
+        if self.covariance_type == "diag":
+            factors = np.log(self._free(params.chol))
+        else:
+            factors = pack_field("cholesky", params.chol) if p else np.empty(0)
+        return np.concatenate([log_pi[:-1] - log_pi[-1], params.means.ravel(), factors.ravel()])
+
+    def unpack(
+        self, theta: Floats, like: GaussianGateParams, summary: Summary
+    ) -> GaussianGateParams:
+        """Inverse of :meth:`pack`."""
+        K, p = like.means.shape
+        eta = np.append(theta[: K - 1], 0.0)
+        g = np.exp(eta - eta.max())
+        means = theta[K - 1 : K - 1 + K * p].reshape(K, p).copy()
+        rest = theta[K - 1 + K * p :].reshape(len(like.chol), -1)
+        if self.covariance_type == "diag":
+            chol = np.exp(np.clip(rest, -700.0, 700.0))[:, :, None] * np.eye(p)
+        else:
+            chol = unpack_field("cholesky", rest) if p else like.chol
+        return GaussianGateParams(g / g.sum(), means, chol)
+
+    def reorder(self, params: GaussianGateParams, order: np.ndarray) -> GaussianGateParams:
+        """Parameters for experts in a new order."""
+        chol = params.chol if len(params.chol) == 1 < len(order) else params.chol[order]
+        return GaussianGateParams(params.proportions[order], params.means[order], chol)

@@ -1,0 +1,168 @@
+"""Softmax gate, linear in x.
+
+::
+
+    g_k(x) = exp(v_k z) / sum_j exp(v_j z),   v_last = 0
+
+Step: Newton on the (K - 1) q coefficients, one step a pass; where that system would be too large,
+the bound of Bohning (1992). Jacobs, Jordan, Nowlan & Hinton (1991); Jordan & Jacobs (1994),
+equations 3 and 25; Newton as in Chen, Xu & Chi (1999).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from moe_classic._blocks import Design
+from moe_classic._component import Forward, check_alpha
+from moe_classic._logit import LogitStats, bohning_step, curvature_rows, newton_step, wide
+from moe_classic._stats import Summary
+from moe_classic._typing import Floats
+
+from ._base import Gate
+
+#: Largest change of a coefficient, in standardised units, in one step: where regions separate,
+#: the curvature vanishes and an unguarded Newton step leaves the range of the exponential.
+_MAX_STEP = 8.0
+
+
+@dataclass(frozen=True)
+class SoftmaxParams:
+    """Coefficients (K - 1, q) relative to the last expert."""
+
+    coef: Floats
+
+
+class SoftmaxGate(Gate):
+    """Multinomial logit of the experts, linear in the features.
+
+    Parameters
+    ----------
+    features : None, list of column names or indices, or transformer, default=None
+        What the gate sees of X. None: all columns; ``[]``: nothing; a transformer is cloned and
+        fitted inside.
+    alpha : float, default=1e-6
+        L2 penalty on the slopes, centred over experts, in standardised units, per unit of sample
+        weight. The default lets a gate become steep and keeps separable regions finite.
+
+    References
+    ----------
+    Jacobs, Jordan, Nowlan & Hinton (1991), Adaptive mixtures of local experts, Neural Computation
+    3. Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, Neural
+    Computation 6. Bohning (1992), Multinomial logistic regression algorithm, Annals of the
+    Institute of Statistical Mathematics 44.
+    """
+
+    name: ClassVar[str] = "softmax"
+
+    def __init__(self, *, features: Any = None, alpha: float = 1e-6) -> None:
+        self.features = features
+        self.alpha = alpha
+
+    def check(self) -> None:
+        """Raise if a hyper-parameter is out of range."""
+        check_alpha("SoftmaxGate", self.alpha)
+
+    def start(self, n_experts: int, width: int, summary: Summary) -> SoftmaxParams:
+        """All experts equally likely everywhere."""
+        return SoftmaxParams(np.zeros((n_experts - 1, width)))
+
+    # -------------------------------------------------------------------- evaluation
+
+    def forward(self, params: SoftmaxParams, design: Design) -> Forward:
+        """Log gate (K, n) and the gate itself."""
+        m = len(params.coef)
+        eta = np.zeros((m + 1, design.Z.shape[1]))
+        np.matmul(params.coef, design.Z, out=eta[:m])
+        eta -= eta.max(axis=0)
+        g = np.exp(eta)
+        mass = g.sum(axis=0)
+        g /= mass
+        eta -= np.log(mass)
+        return Forward(eta, None, g)
+
+    def curvature(self, params: SoftmaxParams, fwd: Forward, S: Floats) -> Floats:
+        """Row weights of the Grams: pairs of experts for Newton, the mass for the bound."""
+        mass = S.sum(axis=0)
+        return mass[None] if wide(params.coef.size) else curvature_rows(fwd.work, mass)
+
+    def statistics(
+        self, params: SoftmaxParams, fwd: Forward, design: Design, S: Floats, grams: Floats
+    ) -> LogitStats:
+        """Score (K, q) and curvature sums."""
+        return LogitStats(grams, design.scores(S - S.sum(axis=0) * fwd.work), S.sum(axis=1))
+
+    def update(self, params: SoftmaxParams, stats: LogitStats, summary: Summary) -> SoftmaxParams:
+        """One Newton or bound step."""
+        if not params.coef.size:
+            return params
+        step = bohning_step if wide(params.coef.size) else newton_step
+        delta = step(params.coef, stats.gram, stats.score, self.alpha * summary.weight)
+        largest = np.abs(delta).max()
+        return SoftmaxParams(params.coef + delta * min(1.0, _MAX_STEP / max(largest, _MAX_STEP)))
+
+    # -------------------------------------------------------------------- derivatives
+
+    def gradient(self, params: SoftmaxParams, design: Design, S: Floats) -> Floats:
+        """Gradient of ``sum S log g``: ``(S_k - g_k sum_j S_j) z``, (n_theta,)."""
+        g = self.forward(params, design).work
+        return design.scores(S - S.sum(axis=0) * g)[:-1].ravel()
+
+    def derivatives(self, params: SoftmaxParams, fwd: Forward, R: Floats) -> tuple[Floats, Floats]:
+        """Pointwise derivatives in the K - 1 logits.
+
+        Returns
+        -------
+        first : ndarray of shape (K - 1, K, n)
+            ``d log g_k / d eta_a = 1[k = a] - g_a``.
+        curvature : ndarray of shape (K - 1, K - 1, n)
+            ``- sum_k R_k d2 log g_k = g_a (1[a = b] - g_b)``.
+        """
+        g = fwd.work[:-1]
+        first = np.eye(len(g), len(g) + 1)[:, :, None] - g[:, None]
+        curvature = -g[:, None] * g[None]
+        index = np.arange(len(g))
+        curvature[index, index] += g
+        return first, curvature * R.sum(axis=0)
+
+    def _centre(self, m: int) -> Floats:
+        """Projection that centres coefficients over experts, in reference coordinates."""
+        return np.eye(m) - 1.0 / (m + 1)
+
+    def penalty(self, params: SoftmaxParams, summary: Summary) -> float:
+        """``alpha / 2`` times the squared slopes centred over experts, per unit of weight."""
+        if self.alpha == 0.0:
+            return 0.0
+        slopes = params.coef[:, :-1]
+        squares = (slopes**2).sum() - (slopes.sum(axis=0) ** 2).sum() / (len(slopes) + 1)
+        return 0.5 * self.alpha * summary.weight * float(squares)
+
+    def penalty_gradient(self, params: SoftmaxParams, summary: Summary) -> Floats:
+        """Gradient of the penalty, (n_theta,)."""
+        slopes = params.coef.copy()
+        slopes[:, -1] = 0.0
+        return self.alpha * summary.weight * (self._centre(len(slopes)) @ slopes).ravel()
+
+    def penalty_hessian(self, params: SoftmaxParams, summary: Summary) -> Floats:
+        """Hessian of the penalty, (n_theta, n_theta)."""
+        m, q = params.coef.shape
+        slopes = np.diag(np.r_[np.ones(q - 1), 0.0])
+        return self.alpha * summary.weight * np.kron(self._centre(m), slopes)
+
+    # -------------------------------------------------------------------- packing
+
+    def pack(self, params: SoftmaxParams) -> Floats:
+        """Coefficients in one vector."""
+        return params.coef.ravel()
+
+    def unpack(self, theta: Floats, like: SoftmaxParams, summary: Summary) -> SoftmaxParams:
+        """Coefficients from one vector."""
+        return SoftmaxParams(theta.reshape(like.coef.shape).copy())
+
+    def reorder(self, params: SoftmaxParams, order: np.ndarray) -> SoftmaxParams:
+        """Coefficients for experts in a new order, relative to the new last one."""
+        full = np.vstack([params.coef, np.zeros(params.coef.shape[1])])[order]
+        return SoftmaxParams((full - full[-1])[:-1])

@@ -1,0 +1,28 @@
+"""scikit-learn's own checks on every public estimator, with several components each."""
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from moe_classic import MoEClassifier, MoERegressor
+from moe_classic.experts import GaussianExpert, StudentTExpert
+from moe_classic.gates import GaussianGate, SoftmaxGate
+
+ESTIMATORS = [
+    MoERegressor(),
+    MoERegressor(3, expert="laplace", gate="gaussian", n_init=2),
+    MoERegressor(2, expert=StudentTExpert(df=4.0), gate="constant", n_init=2),
+    MoERegressor(
+        2,
+        expert=GaussianExpert(features=[0], alpha=1e-3, covariance_type="spherical", tied=True),
+        gate=GaussianGate(covariance_type="tied"),
+        n_init=2,
+    ),
+    MoERegressor(2, expert=[("a", "gaussian"), ("b", "student_t")], n_init=2),
+    MoEClassifier(),
+    MoEClassifier(3, expert="multinomial", gate="gaussian", n_init=2),
+    MoEClassifier(2, gate=SoftmaxGate(features=[0]), n_init=2),
+]
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_estimator_passes_scikit_learns_check(estimator, check):
+    check(estimator)
