@@ -101,9 +101,9 @@ def _column_numbers(features: Any, names: list[str], owner: str) -> Ints:
 def fit_design(
     features: Any,
     X: np.ndarray,
-    y: np.ndarray,
     w: Floats,
     *,
+    fit_on: tuple[np.ndarray, np.ndarray],
     names_in: list[str] | None,
     standardize: bool,
     owner: str,
@@ -113,7 +113,8 @@ def fit_design(
     Parameters
     ----------
     features : None, sequence of names or indices, or transformer
-    X, y, w : training rows, target as the user gave it, weights
+    X, w : rows and weights that fix centre and scale
+    fit_on : features and target on which a transformer is fitted
     names_in : column names of X, or None if it has none
     standardize : whether to centre and scale by the weighted moments
     owner : name of the component, for messages
@@ -123,7 +124,7 @@ def fit_design(
     if features is None:
         out_names = list(names)
     elif hasattr(features, "transform"):
-        transformer = clone(features).fit(_named(X, names_in), y)
+        transformer = clone(features).fit(_named(fit_on[0], names_in), fit_on[1])
         out_names = _names_out(transformer, names_in)
     elif isinstance(features, (list, tuple, np.ndarray, pd.Index)):
         columns = _column_numbers(features, names, owner)

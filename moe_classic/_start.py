@@ -29,6 +29,8 @@ from ._typing import Floats, Ints
 _CERTAINTY = 0.9
 #: Updates under fixed responsibilities: Newton components need a few.
 _WARM_UPDATES = 3
+#: Largest sample, and largest data set whose equal rows are merged before anything else.
+MOST_ROWS = 20000
 
 
 # ------------------------------------------------------------------------- the sample
@@ -86,7 +88,7 @@ def take_sample(X: np.ndarray, y: np.ndarray, w: Floats, size: int) -> Sample:
 
 def sample_size(n_parameters: int) -> int:
     """Rows on which starts are tried: twenty a parameter, within bounds."""
-    return int(np.clip(20 * n_parameters, 2000, 20000))
+    return int(np.clip(20 * n_parameters, 2000, MOST_ROWS))
 
 
 # ------------------------------------------------------------------------- the portfolio

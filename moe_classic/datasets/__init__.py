@@ -1,9 +1,14 @@
 """Bundled tables and generators of problems with a known structure."""
 
+from ._generate import make_inverse_sine, make_piecewise_linear
 from ._load import load_faithful, load_motorcycle, load_tone
+from ._robot_arm import make_robot_arm
 
 __all__ = [
     "load_faithful",
     "load_motorcycle",
     "load_tone",
+    "make_inverse_sine",
+    "make_piecewise_linear",
+    "make_robot_arm",
 ]

@@ -19,14 +19,15 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from moe_classic._blocks import Block, Design
 from moe_classic._engine import make_engine
-from moe_classic._linalg import softmax_in_place
+from moe_classic._linalg import log_sum_exp, softmax_in_place
 from moe_classic._model import MoEParams
 from moe_classic._start import STRATEGIES
 from moe_classic._typing import Floats, Ints
 from moe_classic.solvers import SOLVERS, Solver
 
+from ._data import RawData, TrainingData
 from ._resolve import bind, by_name, check_integer, check_real, resolve_experts, resolve_gate
-from ._train import Trained, Trainer, TrainingData
+from ._train import Trained, Trainer
 from ._views import expert_labels, summary_table, view_experts, view_gate
 
 logger = logging.getLogger("moe_classic")
@@ -50,8 +51,12 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     _target: str
 
     @abstractmethod
-    def _training_data(self, X: Any, y: Any, sample_weight: Any) -> TrainingData:
+    def _validated(self, X: Any, y: Any, sample_weight: Any) -> RawData:
         """Validated rows with positive weight."""
+
+    @abstractmethod
+    def _training_data(self, raw: RawData) -> TrainingData:
+        """Rows as the model sees them."""
 
     @abstractmethod
     def _target_columns(self, y: Any) -> np.ndarray:
@@ -87,16 +92,17 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             If ``max_iter`` was reached; the message names the log-likelihood still to gain.
         """
         groups, gate, solver = self._resolve_arguments()
-        data = self._training_data(X, y, sample_weight)
-        self._check_size(data)
+        raw = self._validated(X, y, sample_weight)
+        self._check_size(raw.w.size)
+        data = self._training_data(raw.merged() if isinstance(self.init, str) else raw)
         root = self._init_callback_context(max_subtasks=None)
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
         plan = bind(
             groups,
             gate,
             data.X,
-            data.y if self._target == "class" else data.key.T.squeeze(),
             data.w,
+            raw=raw,
             summary=data.summary,
             names_in=self._names_in(),
             standardize=self.standardize,
@@ -114,7 +120,7 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             block_size=self.block_size,
             watchers=self._watchers(root),
         )
-        self._publish(trainer, self._train(trainer, data))
+        self._publish(trainer, self._train(trainer, raw))
         root.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
@@ -154,9 +160,8 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 "start; leave n_init at its default or set it to 1."
             )
 
-    def _check_size(self, data: TrainingData) -> None:
+    def _check_size(self, n: int) -> None:
         """Raise if there are more experts than rows."""
-        n = data.w.size
         if self.n_experts > n:
             raise ValueError(
                 f"n_experts={self.n_experts} is more than the n_samples={n} rows of X with "
@@ -175,12 +180,10 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         used = w > 0.0
         if not used.any():
             raise ValueError("sample_weight is zero for every row; give at least one row weight.")
-        self._used_rows = None if used.all() else used
         return X, y, w, used
 
-    def _train(self, trainer: Trainer, data: TrainingData) -> Trained:
+    def _train(self, trainer: Trainer, raw: RawData) -> Trained:
         """Run the starts that the arguments ask for."""
-        used, self._used_rows = self._used_rows, None
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
         previous = self._previous() if self.warm_start else None
         if previous is not None:
@@ -188,12 +191,12 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         if isinstance(self.init, str):
             return trainer.from_portfolio(self.init, self.n_init, rng)
         R = np.asarray(self.init, dtype=np.float64)
-        R = R if used is None or len(R) != used.size else R[used]
-        if R.shape != (data.w.size, self.n_experts):
+        if R.shape != (raw.used.size, self.n_experts):
             raise ValueError(
                 f"init has shape {np.shape(self.init)}, responsibilities need one row a sample "
-                f"and one column an expert: ({data.w.size}, {self.n_experts})."
+                f"and one column an expert: ({raw.used.size}, {self.n_experts})."
             )
+        R = R[raw.used]
         if not np.isfinite(R).all() or (R < 0.0).any() or not (R.sum(axis=1) > 0.0).all():
             raise ValueError("init must be finite, not negative, with a positive sum in every row.")
         return trainer.from_responsibilities((R / R.sum(axis=1, keepdims=True)).T)
@@ -377,23 +380,37 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     # -------------------------------------------------------------------- likelihood
 
-    def score_samples(self, X: Any, y: Any) -> Floats:
+    def score_samples(self, X: Any, y: Any = None) -> Floats:
         """Log density (log probability for classes) of y given x.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            None scores what the model says without a target: log p(x) with a gate that describes
+            x (Gaussian), 0 with any other.
 
         Returns
         -------
         log_density : ndarray of shape (n_samples,)
             Natural logarithms.
         """
+        if y is None:
+            X = self._check_rows(X)
+            return np.concatenate([self._log_marginal(b) for b in self._blocks(X)])
         X, target = self._pairs(X, y)
         return np.concatenate(
             [self._model.log_likelihood(self._params, b) for b in self._blocks(X, target)]
         )
+
+    def _log_marginal(self, block: Block) -> Floats:
+        """Log p(x) of a generative gate in the units of X, 0 for others; (n,)."""
+        design = block.designs[self._model.gate_design]
+        if not self._model.gate.generative:
+            return np.zeros(design.Z.shape[1])
+        inverse = self._maps[self._model.gate_design].inverse
+        log_unit = np.log(inverse[inverse > 0.0]).sum()
+        return log_sum_exp(self._model.gate.log_joint(self._params.gate, design)) + log_unit
 
     def log_likelihood(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Total conditional log-likelihood in nats; see :meth:`score_samples`."""

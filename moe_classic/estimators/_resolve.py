@@ -16,6 +16,8 @@ from moe_classic._typing import Floats
 from moe_classic.experts import EXPERTS, Expert
 from moe_classic.gates import GATES, Gate
 
+from ._data import RawData
+
 
 def check_integer(name: str, value: Any, low: int, what: str) -> int:
     """``value`` as an int, or an error that says what is allowed."""
@@ -111,14 +113,17 @@ def bind(
     groups: list[tuple[str | None, Expert, int]],
     gate: Gate,
     X: Floats,
-    y: np.ndarray,
     w: Floats,
     *,
+    raw: RawData,
     summary: Summary,
     names_in: list[str] | None,
     standardize: bool,
 ) -> Plan:
-    """Fit the designs that gate and experts see and bind them; like designs are shared."""
+    """Fit the designs that gate and experts see and bind them; like designs are shared.
+
+    Transformers are fitted on the rows as the user gave them, moments are those of ``X`` and ``w``.
+    """
     specs: list[Any] = []
     maps: list[DesignMap] = []
 
@@ -132,8 +137,8 @@ def bind(
             fit_design(
                 features,
                 X,
-                y,
                 w,
+                fit_on=(raw.X, raw.key.T.squeeze()),
                 names_in=names_in,
                 standardize=standardize,
                 owner=type(component).__name__,

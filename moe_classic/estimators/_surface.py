@@ -10,13 +10,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
 from moe_classic._blocks import Block
-from moe_classic._stats import summarise
 from moe_classic._typing import Floats
 from moe_classic.experts import GaussianExpert
 from moe_classic.predictive import Predictive, choose
 
+from ._data import RawData, TrainingData, class_data, real_data
 from ._resolve import check_integer
-from ._train import TrainingData
 
 
 def _generator(random_state: Any) -> np.random.Generator:
@@ -48,26 +47,20 @@ class RealSurface:
 
     # -------------------------------------------------------------------- fit
 
-    def _training_data(self, X: Any, y: Any, sample_weight: Any) -> TrainingData:
-        """Validated rows, target standardised where every expert allows it."""
+    def _validated(self, X: Any, y: Any, sample_weight: Any) -> RawData:
+        """Validated rows with positive weight."""
         X, y, w, used = self._validate_rows(
             X, y, sample_weight, y_numeric=True, multi_output=self._describes_outputs()
         )
-        X, y, w = (X, y, w) if used.all() else (X[used], y[used], w[used])
         self._flat_target = y.ndim == 1
         key = np.atleast_2d(np.asarray(y, dtype=np.float64).T)
-        shift, factor = np.zeros(len(key)), np.ones(len(key))
-        if self.standardize:
-            first = summarise(key, w)
-            shift, factor = first.y_mean, first.y_scale
-            # Rounding of a large constant must not be blown up to unit variance.
-            factor = np.where(
-                factor > 1e-13 * np.abs(shift), factor, np.maximum(np.abs(shift), 1.0)
-            )
-            if not self._scales_apart():
-                factor = np.full_like(factor, np.sqrt((factor**2).mean()))
-        target = (key - shift[:, None]) / factor[:, None]
-        return TrainingData(X, target, w, key, summarise(target, w), shift, factor)
+        if used.all():
+            return RawData(X, key, w, used)
+        return RawData(X[used], key[:, used], w[used], used)
+
+    def _training_data(self, raw: RawData) -> TrainingData:
+        """Rows with a standardised target."""
+        return real_data(raw, standardize=self.standardize, common=not self._scales_apart())
 
     def _scales_apart(self) -> bool:
         """Whether outputs may be scaled each by its own factor: not with spherical noise."""
@@ -227,8 +220,8 @@ class RealSurface:
 class ClassSurface:
     """Predictions of classes."""
 
-    def _training_data(self, X: Any, y: Any, sample_weight: Any) -> TrainingData:
-        """Validated rows with class codes."""
+    def _validated(self, X: Any, y: Any, sample_weight: Any) -> RawData:
+        """Validated rows with positive weight and class codes."""
         X, y, w, used = self._validate_rows(X, y, sample_weight)
         check_classification_targets(y)
         self.classes_, codes = np.unique(column_or_1d(y), return_inverse=True)
@@ -240,9 +233,11 @@ class ClassSurface:
                 f"{self.classes_.size} and rows with weight from {present} class"
                 f"{'es' if present != 1 else ''}."
             )
-        summary = summarise(codes, w, self.classes_.size)
-        nothing = np.zeros(1)
-        return TrainingData(X, codes, w, codes[None].astype(float), summary, nothing, nothing + 1.0)
+        return RawData(X, codes[None].astype(np.float64), w, used)
+
+    def _training_data(self, raw: RawData) -> TrainingData:
+        """Rows with class codes."""
+        return class_data(raw, self.classes_.size)
 
     def _no_target(self, n: int) -> np.ndarray:
         """A target for blocks whose target is not looked at."""
@@ -317,7 +312,8 @@ class ClassSurface:
         -------
         y : ndarray of shape (n_samples,)
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def expert_predictions(self, X: Any) -> Floats:
         """Class probabilities of each expert by itself.
@@ -348,4 +344,5 @@ class ClassSurface:
         """
         check_integer("n_samples", n_samples, 1, "draws a row")
         proba, rng = self.predict_proba(X).T, _generator(random_state)
-        return self.classes_[np.stack([choose(proba, rng) for _ in range(n_samples)], axis=1)]
+        codes = np.stack([choose(proba, rng) for _ in range(n_samples)], axis=1)
+        return self.classes_[codes]

@@ -25,10 +25,11 @@ from moe_classic._start import (
     soften,
     take_sample,
 )
-from moe_classic._stats import Stats, Summary, total
+from moe_classic._stats import Stats, total
 from moe_classic._typing import Floats
 from moe_classic.solvers import EM, Problem, Result, Solver
 
+from ._data import TrainingData
 from ._resolve import Plan
 
 #: Passes of a short run, and how many starts go on from it.
@@ -37,27 +38,6 @@ FINALISTS = 3
 
 #: Hands out a watcher for each long run: (name of the run) -> watcher or None.
 Watchers = Callable[[str], Any]
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """Validated training rows.
-
-    Attributes
-    ----------
-    X : (n, p), y : (d, n) standardised target or (n,) codes, w : (n,)
-    key : target as the user gave it, (d, n): rows are told apart by it
-    summary : moments of ``y``
-    shift, factor : (d,), the user's target is ``shift + factor * y``
-    """
-
-    X: Floats
-    y: np.ndarray
-    w: Floats
-    key: Floats
-    summary: Summary
-    shift: Floats
-    factor: Floats
 
 
 @dataclass(frozen=True)

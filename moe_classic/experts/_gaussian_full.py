@@ -5,8 +5,8 @@
     log p(y | x) = -1/2 | L^-1 (y - B z) |^2 - sum_j log L_jj - d/2 log 2 pi,   C = L L'
 
 Link: identity. Step: the outputs share one weighted least-squares factorisation, then
-``C = sum S e e' / sum S`` with the new coefficients. Jordan & Jacobs (1991), Hierarchies of adaptive
-experts, section 2.
+``C = sum S e e' / sum S`` with the new coefficients. Jordan & Jacobs (1991), Hierarchies of
+adaptive experts, section 2.
 """
 
 from __future__ import annotations

@@ -107,8 +107,8 @@ class GaussianGate(Gate):
         """Log pi_k + log N(x | m_k, C_k), (K, n)."""
         K, p = params.means.shape
         P = np.linalg.solve(params.chol, np.eye(p)[None]) if p else params.chol
-        affine = np.concatenate([P, -(P @ params.means[:, :, None])], axis=2)
-        white = design.linear(np.broadcast_to(affine, (K, p, p + 1)))
+        shift = -(P @ params.means[:, :, None])
+        white = design.linear(np.concatenate([np.broadcast_to(P, (K, p, p)), shift], axis=2))
         log_det = np.log(np.einsum("kii->ki", params.chol)).sum(axis=1)
         constant = np.log(np.maximum(params.proportions, _SMALLEST)) - log_det
         constant = constant - 0.5 * p * np.log(2.0 * np.pi)
@@ -128,7 +128,7 @@ class GaussianGate(Gate):
         self, params: GaussianGateParams, stats: MomentStats, summary: Summary
     ) -> GaussianGateParams:
         """Weighted proportions, means and covariances."""
-        K, p = params.means.shape
+        p = params.means.shape[1]
         M = unpack_symmetric(stats.gram, p + 1)
         mass = M[:, -1, -1]
         safe = np.maximum(mass, np.finfo(float).tiny)
