@@ -16,8 +16,10 @@ from ._linalg import solve_psd, unpack_symmetric
 from ._stats import Stats
 from ._typing import Floats
 
-#: Largest Newton system that is solved directly; beyond, the bound of Bohning (1992) serves.
-NEWTON_LIMIT = 1200
+#: Largest Newton system that is worth its Gram matrices; beyond, the bound of Bohning (1992) serves.
+#: An expert has K such systems, a gate one.
+EXPERT_LIMIT = 300
+GATE_LIMIT = 1200
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,6 @@ class LogitStats(Stats):
     gram: Floats
     score: Floats
     mass: Floats
-
-
-def wide(size: int) -> bool:
-    """Whether a Newton system of this many unknowns is too large."""
-    return size > NEWTON_LIMIT
 
 
 def curvature_rows(P: Floats, mass: Floats) -> Floats:

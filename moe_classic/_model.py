@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from ._blocks import Block
 from ._component import Forward
@@ -111,6 +112,20 @@ class Model:
         for group, p in zip(self.groups, params.experts, strict=True):
             value += group.expert.penalty(p, summary)
         return value
+
+    def penalty_gradient(self, params: MoEParams, summary: Summary) -> Floats:
+        """Gradient of the penalty, (D,)."""
+        parts = [self.gate.penalty_gradient(params.gate, summary)]
+        for group, p in zip(self.groups, params.experts, strict=True):
+            parts.append(group.expert.penalty_gradient(p, summary))
+        return np.concatenate(parts)
+
+    def penalty_hessian(self, params: MoEParams, summary: Summary) -> Floats:
+        """Hessian of the penalty, (D, D)."""
+        parts = [self.gate.penalty_hessian(params.gate, summary)]
+        for group, p in zip(self.groups, params.experts, strict=True):
+            parts.append(group.expert.penalty_hessian(p, summary))
+        return block_diag(*parts)
 
     def n_parameters(self, params: MoEParams) -> int:
         """Number of free parameters."""

@@ -3,6 +3,7 @@
 from ._generate import make_inverse_sine, make_piecewise_linear
 from ._load import load_faithful, load_motorcycle, load_tone
 from ._robot_arm import make_robot_arm
+from ._sources import make_speakers, make_vowels
 
 __all__ = [
     "load_faithful",
@@ -11,4 +12,6 @@ __all__ = [
     "make_inverse_sine",
     "make_piecewise_linear",
     "make_robot_arm",
+    "make_speakers",
+    "make_vowels",
 ]

@@ -1,7 +1,7 @@
 """Generated problems in one dimension, with the checks that all generators share.
 
-Random numbers come from scikit-learn's `check_random_state`: the streams of `RandomState` are frozen,
-so a seed names the same data set under every version of NumPy.
+Random numbers come from scikit-learn's `check_random_state`: the streams of `RandomState` are
+frozen, so a seed names the same data set under every version of NumPy.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ def make_piecewise_linear(
     noise: float = 0.1,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    r"""Draw rows around a broken line: one straight line per interval, and steep borders.
+    """Draw rows around a broken line: one straight line per interval, and steep borders.
 
-    ``[-1, 1]`` is cut into `n_pieces` equal intervals ``k = 0, 1, ...``. With ``t`` in ``[0, 1)`` the
-    place of ``x`` within its interval::
+    ``[-1, 1]`` is cut into `n_pieces` equal intervals ``k = 0, 1, ...``. With ``t`` in ``[0, 1)``
+    the place of ``x`` within its interval::
 
         y = 2 t - 1          + noise * e     k even: rises from -1 to 1
         y = 1 - 2 t  + jump  + noise * e     k odd:  falls from 1 + jump to -1 + jump
 
-    with ``e`` standard normal. The line is the same for every `random_state`, so that two calls give
-    a training and a test set of one problem.
+    with ``e`` standard normal. The line is the same for every `random_state`, so that two calls
+    give a training and a test set of one problem.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def make_inverse_sine(
     noise: float = 0.1,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    r"""Draw rows of an inverse problem whose answer has up to three branches (Bishop 1994).
+    """Draw rows of an inverse problem whose answer has up to three branches (Bishop 1994).
 
     The forward problem is easy, the inverse is asked for: ``y`` is uniform on ``(0, 1)`` and ::
 
@@ -117,8 +117,8 @@ def make_inverse_sine(
 
     References
     ----------
-    Bishop, C. M. (1994), "Mixture density networks", technical report NCRG/94/004, Aston University,
-    section 5.
+    Bishop, C. M. (1994), "Mixture density networks", technical report NCRG/94/004, Aston
+    University.
 
     Examples
     --------

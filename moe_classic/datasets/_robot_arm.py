@@ -1,8 +1,8 @@
 """Forward dynamics of a robot arm with four joints, computed from rigid-body mechanics.
 
-A waist turns about the vertical; shoulder, elbow and wrist pitch in the vertical plane that the waist
-carries. Links are thin uniform rods. With pitch angles ``phi = cumsum(q[1:])`` measured from the
-horizontal, ``w`` the waist's velocity and ``A`` the couplings of the rods (below)::
+A waist turns about the vertical; shoulder, elbow and wrist pitch in the vertical plane that the
+waist carries. Links are thin uniform rods. With pitch angles ``phi = cumsum(q[1:])`` measured from
+the horizontal, ``w`` the waist's velocity and ``A`` the couplings of the rods (below)::
 
     inertia about the vertical   I(phi)  = I_0 + cos(phi)' A cos(phi)
     waist                        I w'    = tau_0 - b_0 w - (dI/dphi . phi') w
@@ -11,7 +11,7 @@ horizontal, ``w`` the waist's velocity and ``A`` the couplings of the rods (belo
                                  h_i     = sum_j A_ij sin(phi_i - phi_j) phi_j'^2
                                  Q_i     = f_i - f_(i+1),   f = tau[1:] - b[1:] q'[1:]
 
-The learning problem is that of Jordan & Jacobs (1994, section 5), whose simulator was not published.
+The learning problem is that of Jordan & Jacobs (1994), whose simulator was not published.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ MASSES = np.array([4.0, 2.0, 1.0])  # (kg)
 WAIST_INERTIA = 0.5  # of the turning base alone (kg m^2)
 FRICTION = np.array([1.0, 1.0, 0.5, 0.2])  # viscous, waist to wrist (N m s)
 
-# Ranges of the inputs, all uniform. They were chosen together so that a linear model leaves a relative
-# error near .31, the figure of Jordan & Jacobs' arm, summed over the outputs and also on average.
+# Ranges of the inputs, all uniform. They were chosen together so that a linear model leaves a
+# relative error of .31, as on Jordan & Jacobs' arm, summed over the outputs and also on average.
 ANGLE_CENTRES = np.array([0.0, 0.4, 0.0, 0.0])  # (rad)
 ANGLE_RANGES = np.array([np.pi, 1.2, 1.2, 1.2])  # either side of the centre (rad)
 VELOCITY_RANGES = np.array([1.5, 3.0, 3.0, 3.0])  # (rad / s)
-TORQUE_RANGES = np.array([10.0, 8.0, 2.5, 0.6])  # (N m)
+TORQUE_RANGES = np.array([10.0, 8.0, 2.6, 0.6])  # (N m)
 
 
 def _rod_constants() -> tuple[Array, Array]:
     """Couplings A (3, 3) in kg m^2 and weight moments W (3,) in kg m of the chain of rods.
 
-    A point of rod j at distance s from its joint lies at ``sum_(i<j) l_i e_i + s e_j``, with ``e_i``
-    the direction of rod i; A and W collect the integrals of its square and of itself over the mass.
+    A point of rod j at distance s from its joint lies at ``sum_(i<j) l_i e_i + s e_j``, with
+    ``e_i`` the direction of rod i; A and W integrate its square and itself over the mass.
     """
     outer = np.cumsum(MASSES[::-1])[::-1] - MASSES
     moments = LENGTHS * (MASSES / 2.0 + outer)
@@ -99,7 +99,7 @@ def make_robot_arm(
     References
     ----------
     Jordan, M. I. and Jacobs, R. A. (1994), "Hierarchical mixtures of experts and the EM algorithm",
-    *Neural Computation* 6, 181-214, section 5.
+    *Neural Computation* 6, 181-214.
 
     Examples
     --------

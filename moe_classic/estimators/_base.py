@@ -288,7 +288,7 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 f"{result.gain_left:.3g} nats of log-likelihood still to gain. Raise max_iter or "
                 "tol.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         spikes = int(trained.report.degenerate_experts[trained.report.finalist].min())
         if spikes:
@@ -297,7 +297,7 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 "passes almost exactly through the rows that it explains. Use fewer experts, or "
                 "raise min_scale of the expert if this is not what the data mean.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     # -------------------------------------------------------------------- blocks of new rows

@@ -172,6 +172,9 @@ class Trainer:
         for i in finalists:
             name, _, short, _ = runs[i]
             long = self.long_run(small, short.params, f"start {i + 1}: {name}")
+            if long.objective >= short.objective:
+                trace = short.trace + long.trace[1:]
+                long = replace(long, trace=trace, n_iter=short.n_iter + long.n_iter)
             runs[i] = (name, long.objective, long, self._degenerate(long.params))
         best = min(finalists, key=lambda i: (runs[i][3] > 0, -runs[i][1]))
         report = _report(runs, finalists)
@@ -213,7 +216,7 @@ class Trainer:
             labels = STRATEGIES[name](view, child)
             R = soften(labels, self.model.n_experts)
             params = params_from_responsibilities(self.model, block, R, self.summary)
-            result = EM().run(
+            result = EM(finish=None).run(
                 small, params, max_iter=min(SHORT_PASSES, self.max_iter), tol=self.tol
             )
             runs.append((name, result.objective, result, self._degenerate(result.params)))

@@ -20,7 +20,7 @@ import numpy as np
 from moe_classic._blocks import Design
 from moe_classic._component import Forward
 from moe_classic._linalg import log_sum_exp
-from moe_classic._logit import LogitStats, bohning_step, curvature_rows, newton_step, wide
+from moe_classic._logit import EXPERT_LIMIT, LogitStats, bohning_step, curvature_rows, newton_step
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
 
@@ -35,6 +35,11 @@ _MAX_STEP = 8.0
 @dataclass(frozen=True)
 class MultinomialParams(LinearParams):
     """Coefficients (K, C - 1, q) relative to the last class."""
+
+
+def _wide(params: LinearParams) -> bool:
+    """Whether a Newton system of one expert is too large."""
+    return params.coef[0].size > EXPERT_LIMIT
 
 
 class MultinomialExpert(LinearExpert):
@@ -133,7 +138,7 @@ class MultinomialExpert(LinearExpert):
 
     def curvature(self, params: LinearParams, fwd: Forward, S: Floats) -> Floats:
         """Row weights of the Grams: pairs of classes for Newton, ``S`` for the bound."""
-        if wide(params.coef[0].size):
+        if _wide(params):
             return S
         P = fwd.work[0]
         return np.concatenate([curvature_rows(P[k], S[k]) for k in range(len(S))])
@@ -152,7 +157,7 @@ class MultinomialExpert(LinearExpert):
         self, params: LinearParams, stats: LogitStats, summary: Summary
     ) -> MultinomialParams:
         """One Newton or bound step for every expert."""
-        step = bohning_step if wide(params.coef[0].size) else newton_step
+        step = bohning_step if _wide(params) else newton_step
         pull = self._pull(summary)
         delta = np.stack(
             [

@@ -18,7 +18,7 @@ import numpy as np
 
 from moe_classic._blocks import Design
 from moe_classic._component import Forward, check_alpha
-from moe_classic._logit import LogitStats, bohning_step, curvature_rows, newton_step, wide
+from moe_classic._logit import GATE_LIMIT, LogitStats, bohning_step, curvature_rows, newton_step
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
 
@@ -87,7 +87,7 @@ class SoftmaxGate(Gate):
     def curvature(self, params: SoftmaxParams, fwd: Forward, S: Floats) -> Floats:
         """Row weights of the Grams: pairs of experts for Newton, the mass for the bound."""
         mass = S.sum(axis=0)
-        return mass[None] if wide(params.coef.size) else curvature_rows(fwd.work, mass)
+        return mass[None] if params.coef.size > GATE_LIMIT else curvature_rows(fwd.work, mass)
 
     def statistics(
         self, params: SoftmaxParams, fwd: Forward, design: Design, S: Floats, grams: Floats
@@ -99,7 +99,7 @@ class SoftmaxGate(Gate):
         """One Newton or bound step."""
         if not params.coef.size:
             return params
-        step = bohning_step if wide(params.coef.size) else newton_step
+        step = bohning_step if params.coef.size > GATE_LIMIT else newton_step
         delta = step(params.coef, stats.gram, stats.score, self.alpha * summary.weight)
         largest = np.abs(delta).max()
         return SoftmaxParams(params.coef + delta * min(1.0, _MAX_STEP / max(largest, _MAX_STEP)))

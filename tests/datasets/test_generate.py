@@ -108,7 +108,7 @@ def test_inverse_sine_adds_uniform_noise_of_the_asked_half_width():
 def test_inverse_sine_has_three_branches_in_the_middle():
     X, y = make_inverse_sine(20_000, noise=0.01, random_state=0)
     middle = np.sort(y[np.abs(X[:, 0] - 0.5) < 0.01])
-    # The roots of y + 0.3 sin(2 pi y) = 1/2 are 1/2 and 1/2 -+ 0.2956; noise blurs by some 0.02.
+    # The roots of y + 0.3 sin(2 pi y) = 1/2 are 0.2096, 0.5 and 0.7904; noise blurs each by 0.02.
     assert np.sum(np.diff(middle) > 0.1) == 2
 
 
