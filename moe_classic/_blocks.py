@@ -7,7 +7,9 @@ last row of ones. A :class:`Block` holds one design for the gate and one for eac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,8 +22,9 @@ from ._typing import Floats
 _PACK_LIMIT = 32
 #: Bytes of products that one block may fill; measured best near the size of a level-2 cache.
 _BLOCK_BYTES = 1 << 20
-#: Designs below this many bytes in all are kept from pass to pass, with their products.
-_KEEP_BYTES = 32 << 20
+#: Designs below this many bytes in all are kept from pass to pass; so are their products.
+_KEEP_BYTES = 128 << 20
+_KEEP_PRODUCT_BYTES = 32 << 20
 
 
 class Design:
@@ -52,13 +55,34 @@ class Design:
     def grams(self, weights: Floats) -> Floats:
         """Weighted Grams ``Z diag(weights_m) Z'``, packed: (M, n) gives (M, q (q + 1) / 2)."""
         if self.width <= _PACK_LIMIT or len(weights) > self.width:
-            products = self._products
-            if products is None:
-                products = packed_products(self.Z)
-                if self.keep:
-                    self._products = products
-            return weights @ products.T
+            return weights @ self._all_products().T
         return np.stack([pack_symmetric((self.Z * row) @ self.Z.T) for row in weights])
+
+    def _all_products(self) -> Floats:
+        """Products z_i z_j of the rows of ``Z``; kept, or in the thread's scratch memory."""
+        if self._products is not None:
+            return self._products
+        if self.keep:
+            self._products = packed_products(self.Z)
+            return self._products
+        q, n = self.Z.shape
+        return packed_products(self.Z, scratch("products", (q * (q + 1) // 2, n)))
+
+
+_memory = threading.local()
+
+
+def scratch(name: str, shape: tuple[int, ...]) -> Floats:
+    """Uninitialised array that the calling thread reuses from block to block.
+
+    Fresh arrays of this size would be handed back to the system and faulted in again every time.
+    """
+    size = math.prod(shape)
+    held: Floats | None = getattr(_memory, name, None)
+    if held is None or held.size < size:
+        held = np.empty(size)
+        setattr(_memory, name, held)
+    return held[:size].reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -111,6 +135,8 @@ class ArraySource:
     maps : tuple of FeatureMap
     block_size : int or None
         Rows a block; None chooses from the cache size.
+    target : callable or None
+        Turns a slice of ``y`` into what the model works with; None leaves it as it is.
     """
 
     def __init__(
@@ -120,12 +146,16 @@ class ArraySource:
         w: Floats,
         maps: tuple[FeatureMap, ...],
         block_size: int | None = None,
+        target: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
-        self.X, self.y, self.w, self.maps = X, y, w, maps
+        self.X, self.y, self.w, self.maps, self.target = X, y, w, maps, target
         widths = [m.width for m in maps]
         self.block_size = block_size or default_block_size(widths)
-        products = sum(q * (q + 1) // 2 + q for q in widths) * 8 * len(w)
-        self._kept: dict[int, Block] | None = {} if products <= _KEEP_BYTES else None
+        products = sum(q * (q + 1) // 2 for q in widths) * 8 * len(w)
+        self._keep_products = products <= _KEEP_PRODUCT_BYTES
+        self._kept: dict[int, Block] | None = {}
+        if sum(widths) * 8 * len(w) > _KEEP_BYTES:
+            self._kept = None
 
     def __len__(self) -> int:
         return -(-len(self.w) // self.block_size)
@@ -134,9 +164,10 @@ class ArraySource:
         if self._kept is not None and i in self._kept:
             return self._kept[i]
         rows = slice(i * self.block_size, (i + 1) * self.block_size)
-        X, keep = self.X[rows], self._kept is not None
-        designs = tuple(Design(m(X), keep=keep) for m in self.maps)
-        block = Block(designs, self.y[..., rows], self.w[rows])
+        X = self.X[rows]
+        designs = tuple(Design(m(X), keep=self._keep_products) for m in self.maps)
+        y = self.y[..., rows] if self.target is None else self.target(self.y[..., rows])
+        block = Block(designs, y, self.w[rows])
         if self._kept is not None:
             self._kept[i] = block
         return block

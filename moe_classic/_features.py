@@ -135,7 +135,7 @@ def fit_design(
             "a transformer with fit and transform."
         )
     raw = raw_features(X, columns, transformer, names_in)
-    if not np.isfinite(raw).all():
+    if transformer is not None and not np.isfinite(raw).all():
         raise ValueError(f"{owner}: the transformer {features!r} returned NaN or infinite values.")
     if len(out_names) != raw.shape[1]:
         out_names = [f"f{j}" for j in range(raw.shape[1])]

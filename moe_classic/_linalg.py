@@ -42,10 +42,11 @@ def pack_symmetric(full: Floats) -> Floats:
     return full[..., rows, cols]
 
 
-def packed_products(Z: Floats) -> Floats:
+def packed_products(Z: Floats, out: Floats | None = None) -> Floats:
     """Products z_i z_j, i <= j, of the rows of ``Z`` (q, n), as (q (q + 1) / 2, n)."""
     q, n = Z.shape
-    out = np.empty((q * (q + 1) // 2, n))
+    if out is None:
+        out = np.empty((q * (q + 1) // 2, n))
     start = 0
     for i in range(q):
         stop = start + q - i
@@ -68,7 +69,7 @@ def softmax_in_place(a: Floats) -> Floats:
     a -= top
     np.exp(a, out=a)
     mass = a.sum(axis=0)
-    a /= mass
+    a *= 1.0 / mass
     return top + np.log(mass)
 
 

@@ -31,6 +31,8 @@ _CERTAINTY = 0.9
 _WARM_UPDATES = 3
 #: Largest sample, and largest data set whose equal rows are merged before anything else.
 MOST_ROWS = 20000
+#: Rows hashed at a time.
+_SLICE = 1 << 17
 
 
 # ------------------------------------------------------------------------- the sample
@@ -53,7 +55,7 @@ class Sample:
 
     Attributes
     ----------
-    X : (m, p), y : (d, m) or (m,) codes, w : (m,)
+    X : (m, p), y : (d, m) target or class codes, w : (m,)
     complete : whether all distinct rows are in it.
     """
 
@@ -62,28 +64,40 @@ class Sample:
     w: Floats
     complete: bool
 
-    def block(self, maps: tuple[FeatureMap, ...]) -> Block:
+    def block(
+        self, maps: tuple[FeatureMap, ...], target: Callable[[np.ndarray], np.ndarray]
+    ) -> Block:
         """The sample as one block whose products are kept."""
-        return Block(tuple(Design(m(self.X), keep=True) for m in maps), self.y, self.w)
+        designs = tuple(Design(m(self.X), keep=True) for m in maps)
+        return Block(designs, target(self.y), self.w)
 
 
 def take_sample(X: np.ndarray, y: np.ndarray, w: Floats, size: int) -> Sample:
-    """The ``size`` distinct rows with the smallest hashes, equal rows merged."""
-    targets = np.atleast_2d(y)
-    keys = row_hashes([*X.T, *targets])
-    if keys.size > 8 * size:
-        # A partial sort bounds the work: eight times the size covers most repetition.
-        threshold = np.partition(keys, 8 * size)[8 * size]
-        few = np.flatnonzero(keys <= threshold)
-        if np.unique(keys[few]).size <= size:
-            few = np.arange(keys.size)
-    else:
-        few = np.arange(keys.size)
-    distinct, first, member = np.unique(keys[few], return_index=True, return_inverse=True)
-    weight = np.bincount(member, weights=w[few])
-    complete = distinct.size <= size and few.size == keys.size
-    chosen = few[first[:size]]
-    return Sample(X[chosen], y[..., chosen], weight[:size], complete)
+    """The ``size`` distinct rows with the smallest hashes, equal rows merged.
+
+    Works through slices and keeps the best few rows of each, so that its memory does not grow
+    with the number of rows.
+    """
+    held: Sample | None = None
+    for start in range(0, len(w), _SLICE):
+        rows = slice(start, start + _SLICE)
+        held = _smallest(held, X[rows], y[:, rows], w[rows], size)
+    if held is None:
+        raise ValueError("take_sample needs at least one row.")
+    return held
+
+
+def _smallest(held: Sample | None, X: np.ndarray, y: np.ndarray, w: Floats, size: int) -> Sample:
+    """Merge further rows into a sample and cut it to ``size`` distinct rows."""
+    if held is not None:
+        X, y = np.concatenate([held.X, X]), np.concatenate([held.y, y], axis=1)
+        w = np.concatenate([held.w, w])
+    keys = row_hashes([*X.T, *y])
+    distinct, first, member = np.unique(keys, return_index=True, return_inverse=True)
+    weight = np.bincount(member, weights=w)
+    complete = distinct.size <= size and (held is None or held.complete)
+    chosen = first[:size]
+    return Sample(X[chosen], y[:, chosen], weight[:size], complete)
 
 
 def sample_size(n_parameters: int) -> int:

@@ -12,6 +12,9 @@ from ._typing import Floats
 
 T = TypeVar("T", bound="Stats")
 
+#: Rows at a time when moments are taken.
+_SLICE = 1 << 16
+
 
 def _add(a: Any, b: Any) -> Any:
     """Sum of two fields; tuples of statistics add item by item, tuples never concatenate."""
@@ -79,7 +82,9 @@ def summarise(y: np.ndarray, w: Floats, n_classes: int = 0) -> Summary:
     if n_classes:
         share = np.bincount(y, weights=w, minlength=n_classes) / weight
         return Summary(weight, share, share * (1.0 - share), n_classes)
-    mean = (y @ w) / weight
-    # Two passes: the one-pass formula cancels when the mean dwarfs the spread.
-    var = ((y - mean[:, None]) ** 2 @ w) / weight
+    # Two passes: the one-pass formula cancels when the mean dwarfs the spread. In slices, so that
+    # no copy of a long target is made.
+    slices = [slice(i, i + _SLICE) for i in range(0, len(w), _SLICE)]
+    mean = np.sum([y[:, s] @ w[s] for s in slices], axis=0) / weight
+    var = np.sum([(y[:, s] - mean[:, None]) ** 2 @ w[s] for s in slices], axis=0) / weight
     return Summary(weight, mean, var)

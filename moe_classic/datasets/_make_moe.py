@@ -6,43 +6,31 @@ however many rows are asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.cluster.vq import kmeans2
 from sklearn.utils import check_random_state
 
 from moe_classic._blocks import Block, Design
 from moe_classic._model import MoEParams
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats, Ints
+from moe_classic.estimators import _views as views
 from moe_classic.estimators._data import RawData
 from moe_classic.estimators._resolve import Plan, bind, by_name, resolve_experts, resolve_gate
-from moe_classic.estimators._views import (
-    FittedExpert,
-    FittedGate,
-    summary_table,
-    view_experts,
-    view_gate,
-)
 from moe_classic.experts import EXPERTS, Expert
 from moe_classic.experts._base import LinearExpert
-from moe_classic.gates import ConstantGate, GaussianGate, SoftmaxGate
+from moe_classic.gates import ConstantGate, Gate, GaussianGate, SoftmaxGate
 from moe_classic.predictive import choose
 
+from ._draw_params import draw_experts, draw_gate
 from ._generate import check_count, check_number
 
 #: Rows an expert on which regions are laid out, so that the truth depends on the seed alone.
 _PILOT_ROWS = 200
-#: Variance of a feature that is uniform on (-1, 1).
-_VARIANCE = 1.0 / 3.0
-_DEFAULT_SHARPNESS = 5.0
-_DEFAULT_NOISE = 0.3
-#: Distance of the experts: units of y, or logits between classes.
-_DEFAULT_SEPARATION = {"real": 2.0, "class": 8.0}
 
 
 @dataclass(frozen=True)
@@ -53,28 +41,29 @@ class MoETruth:
     ----------
     experts_ : list of FittedExpert
         With ``coef_``, ``intercept_``, ``scale_`` ... on the original scale, as an estimator's
-        ``experts_``; ``weight_`` is the share of the rows drawn from the expert.
+        ``experts_``; ``weight_`` is the share of the rows that the expert drew.
     gate_ : FittedGate
         With its parameters on the original scale, as an estimator's ``gate_``.
     z : ndarray of int of shape (n_samples,)
-        The expert from which each row was drawn.
+        The expert that drew each row, from 0.
     gate_proba : ndarray of shape (n_samples, n_experts)
         True probabilities of the experts at each row, before its target is seen.
     log_density : ndarray of shape (n_samples,)
-        True log density (log probability for classes) of each target given its row: the score
-        that no model beats in the long run, in nats.
+        True log density (log probability for classes) of each target given its row, in nats: the
+        score that no model beats in the long run.
     """
 
-    experts_: list[FittedExpert]
-    gate_: FittedGate
+    experts_: list[views.FittedExpert]
+    gate_: views.FittedGate
     z: Ints
     gate_proba: Floats
     log_density: Floats
-    outputs: tuple[str, ...]
 
     def summary(self) -> pd.DataFrame:
         """Parameters as an estimator's ``summary()`` shows them: one column an expert."""
-        return summary_table(self.experts_, self.gate_, list(self.outputs))
+        prefix = "" if "scale_" not in self.experts_[0].extras else "y"
+        outputs = [f"{prefix}{j}" for j in range(np.size(self.experts_[0].intercept_))]
+        return views.summary_table(self.experts_, self.gate_, outputs)
 
 
 def make_moe(
@@ -93,15 +82,14 @@ def make_moe(
     random_state: int | np.random.RandomState | None = None,
     return_params: bool = False,
 ) -> tuple[Floats, np.ndarray] | tuple[Floats, np.ndarray, MoETruth]:
-    """Draw rows from a random mixture of experts.
+    """Draw rows from a random mixture of linear experts.
 
     ::
 
         z ~ g(x),   y ~ p_z(y | x)
 
-    Features are uniform on (-1, 1); with a Gaussian gate the expert is drawn first and its features
-    from its normal density. Each expert is linear: slopes common to all experts plus a part of its
-    own.
+    Features are uniform on (-1, 1), except those that a Gaussian gate sees: there the expert comes
+    first and its normal density draws them.
 
     Parameters
     ----------
@@ -112,31 +100,31 @@ def make_moe(
     n_features : int, default=1
         Number of features.
     expert : str, expert, or list of (name, expert), default="gaussian"
-        As for :class:`~moe_classic.MoERegressor` and :class:`~moe_classic.MoEClassifier`; a
-        registered name, a linear expert with its hyper-parameters (``features``, ``df``, ``tied``,
-        ``covariance_type`` ...), or K named unlike experts. It decides whether y is real or a
-        class. Degrees of freedom that the expert leaves open are 4.
+        As for :class:`~moe_classic.MoERegressor` and :class:`~moe_classic.MoEClassifier`: a
+        registered name, a linear expert with its hyper-parameters (``features``, ``tied``, ``df``
+        ...), or K named unlike experts. It decides whether y is real or a class. Degrees of
+        freedom that an expert leaves open are 4, or the nearest that it allows.
     gate : str or gate, default="softmax"
-        ``"softmax"``, ``"gaussian"`` or ``"constant"``, or an instance.
+        ``"softmax"``, ``"gaussian"`` or ``"constant"``, or an instance. A transformer in
+        ``features`` of an expert or a gate is fitted on features uniform on (-1, 1).
     n_outputs : int, default=None
-        Outputs of a real target; None means 1, with y of shape (n_samples,).
+        Outputs of a real target. None means 1.
     n_classes : int, default=None
-        Classes of a class target; None means 2.
-    separation : float >= 0, default=None
+        Classes of a class target. None means 2.
+    separation : float, default=None
         How far apart the experts are: root mean square, over features and pairs of experts, of
-        the difference of their locations (in units of y), or of their logits for classes. 0 makes
-        them equal. None means 2, or 8 logits. Only with several experts.
-    sharpness : float >= 0, default=None
+        the difference of their locations in units of y, or of their logits. 0 makes them equal.
+        None means 2, or 8 logits. Only with several experts.
+    sharpness : float, default=None
         How clearly the gate tells its regions apart: log odds of an expert against its nearest
-        neighbour at the centre of its region. 0 leaves the features without influence (a Gaussian
-        gate needs more than 0; its log odds are about this). None means 5. Only with several
-        experts and a gate that sees the features.
-    noise : float > 0 or array-like of shape (n_experts,), default=None
-        Scale of the noise of all experts or of each: standard deviation, ``b`` of a Laplace, scale
-        of a Student-t expert. None means 0.3. Only for a real target.
+        neighbour at the centre of its region. 0 takes all influence from the features; a Gaussian
+        gate needs more, and its odds depend on its covariances a little. None means 5. Only with
+        several experts and a gate that sees the features.
+    noise : float or array-like of shape (n_experts,), default=None
+        Scale > 0 of the noise of all experts, or of each. None means 0.3. Only for a real target.
     weights : array-like of shape (n_experts,), default=None
-        Relative weights > 0 of the experts: proportions of a constant or Gaussian gate; a softmax
-        gate adds their logarithms to its intercepts. None means equal.
+        Relative weights > 0 of the experts: the proportions of a constant or Gaussian gate; a
+        softmax gate adds their logarithms to its intercepts. None means equal.
     random_state : int, RandomState instance or None, default=None
         Seed of parameters and rows. The same seed with another `n_samples` draws from the same
         mixture.
@@ -155,13 +143,12 @@ def make_moe(
     Raises
     ------
     ValueError, TypeError
-        If an argument is out of range or has no meaning for the expert or the gate.
+        If an argument is out of range, or has no meaning for the expert or the gate.
 
     References
     ----------
     Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, Neural
-    Computation 6, section 2: the probability model. Xu, Jordan & Hinton (1995), An alternative
-    model for mixtures of experts, NIPS 7: features from Gaussian gates.
+    Computation 6. Xu, Jordan & Hinton (1995), An alternative model for mixtures of experts, NIPS 7.
 
     Examples
     --------
@@ -170,24 +157,185 @@ def make_moe(
     >>> X.shape, y.shape, [expert.scale_ for expert in truth.experts_]
     ((200, 1), (200,), [0.3, 0.3, 0.3])
     """
-    check_count(n_samples, "n_samples")
-    check_count(n_experts, "n_experts")
-    check_count(n_features, "n_features")
-    target, gate = _target(expert), resolve_gate(gate)
+    sizes = {"n_samples": n_samples, "n_experts": n_experts, "n_features": n_features}
+    for name, value in sizes.items():
+        check_count(value, name)
+    target, gate = _target_of(expert), _known_gate(gate)
     groups = resolve_experts(expert, n_experts, target)
     summary = _unit_summary(target, n_outputs, n_classes)
-    controls = _Controls(
-        _separation(separation, n_experts, target),
-        sharpness,
-        _noise(noise, n_experts, target),
-        _weights(weights, n_experts),
-    )
+    apart = _checked_separation(separation, n_experts, target)
+    scales = _checked_noise(noise, n_experts, target)
+    shares = _checked_weights(weights, n_experts)
+
     seed = check_random_state(random_state).randint(2**31 - 1)
     truth_rng, row_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
     pilot = truth_rng.uniform(-1.0, 1.0, (_PILOT_ROWS * n_experts, n_features))
     plan = _bound(groups, gate, pilot, summary)
-    gate_params = _gate_params(plan, pilot, controls, truth_rng)
-    params = MoEParams(gate_params, _expert_params(plan, pilot, controls, summary, truth_rng))
-    block, X, z = _rows(plan, params, n_samples, n_features, row_rng)
-    y = X_y_target(block.y)
-    return (X, y, _truth(plan, params, block, z)) if return_params else (X, y)
+    sharp = _checked_sharpness(sharpness, plan)
+    params = MoEParams(
+        draw_gate(plan, pilot, summary, truth_rng, sharpness=sharp, shares=shares),
+        draw_experts(plan, pilot, summary, truth_rng, separation=apart, noise=scales),
+    )
+    X, y, z = _rows(plan, params, n_samples, n_features, row_rng)
+    given = y if y.ndim == 1 else (y[0] if len(y) == 1 else y.T.copy())
+    return (X, given, _truth(plan, params, X, y, z)) if return_params else (X, given)
+
+
+# ------------------------------------------------------------------------- arguments
+
+
+def _target_of(expert: Any) -> str:
+    """``"real"`` or ``"class"``: what the experts describe; all must be linear and agree."""
+    items = expert if isinstance(expert, (list, tuple)) else [("", expert)]
+    resolved = [
+        by_name("expert", item[1] if np.shape(item) == (2,) else item, EXPERTS, Expert)
+        for item in items
+    ]
+    targets = {e.target for e in resolved}
+    if len(targets) != 1:
+        raise ValueError(f"expert={expert!r} must name experts for one kind of target.")
+    for e in resolved:
+        if not isinstance(e, LinearExpert):
+            raise TypeError(
+                f"expert={e!r} has no linear predictor whose coefficients make_moe could draw; "
+                f"use one of {sorted(EXPERTS)}."
+            )
+    return targets.pop()
+
+
+def _known_gate(gate: Any) -> Gate:
+    """A gate whose parameters can be drawn."""
+    gate = resolve_gate(gate)
+    if not isinstance(gate, (ConstantGate, GaussianGate, SoftmaxGate)):
+        raise TypeError(
+            f"gate={gate!r}: make_moe draws parameters of softmax, gaussian and constant gates."
+        )
+    return gate
+
+
+def _unit_summary(target: str, n_outputs: int | None, n_classes: int | None) -> Summary:
+    """Moments of a standard target of the asked kind and size."""
+    for value, name, kind in ((n_outputs, "n_outputs", "real"), (n_classes, "n_classes", "class")):
+        if value is not None and kind != target:
+            raise ValueError(
+                f"{name}={value!r} has no meaning for experts of a {target} target; leave it out."
+            )
+    if target == "real":
+        d = 1 if n_outputs is None else n_outputs
+        check_count(d, "n_outputs")
+        return Summary(1.0, np.zeros(d), np.ones(d))
+    count = 2 if n_classes is None else n_classes
+    check_count(count, "n_classes", minimum=2)
+    share = np.full(count, 1.0 / count)
+    return Summary(1.0, share, share * (1.0 - share), count)
+
+
+def _checked_separation(value: float | None, n_experts: int, target: str) -> float:
+    """Root mean square distance between experts."""
+    if value is None:
+        return 2.0 if target == "real" else 8.0
+    check_number(value, "separation", minimum=0.0)
+    if n_experts == 1:
+        raise ValueError(f"separation={value} has no meaning with n_experts=1; leave it out.")
+    return float(value)
+
+
+def _checked_noise(value: ArrayLike | None, n_experts: int, target: str) -> Floats:
+    """Scale of each expert, (K,)."""
+    if value is not None and target != "real":
+        raise ValueError(
+            f"noise={value!r} has no meaning for classes, which are drawn from their "
+            "probabilities; leave it out, and use separation."
+        )
+    return _positive(0.3 if value is None else value, "noise", n_experts, scalar=True)
+
+
+def _checked_weights(value: ArrayLike | None, n_experts: int) -> Floats:
+    """Shares of the experts, (K,)."""
+    if value is None:
+        return np.full(n_experts, 1.0 / n_experts)
+    weights = _positive(value, "weights", n_experts, scalar=False)
+    return weights / weights.sum()
+
+
+def _positive(value: ArrayLike, name: str, n_experts: int, *, scalar: bool) -> Floats:
+    """Numbers > 0, one an expert."""
+    array = np.asarray(value, dtype=np.float64)
+    if array.shape != (n_experts,) and not (scalar and array.ndim == 0):
+        raise ValueError(
+            f"{name} must be {'a number or ' if scalar else ''}one number for each of the "
+            f"n_experts={n_experts} experts, got shape {array.shape}."
+        )
+    if not (np.isfinite(array).all() and (array > 0.0).all()):
+        raise ValueError(f"{name} must be finite and > 0, got {value!r}.")
+    return np.broadcast_to(array, (n_experts,))
+
+
+def _checked_sharpness(value: float | None, plan: Plan) -> float:
+    """Log odds at the centres of the regions."""
+    if value is None:
+        return 5.0
+    gate, n_experts = plan.model.gate, plan.model.n_experts
+    check_number(value, "sharpness", minimum=0.0)
+    if n_experts == 1 or plan.widths[plan.model.gate_design] == 1:
+        raise ValueError(
+            f"sharpness={value} has no meaning with n_experts={n_experts} and gate={gate!r}: no "
+            "gate depends on the features. Leave it out."
+        )
+    if isinstance(gate, GaussianGate) and value == 0.0:
+        raise ValueError("sharpness=0 has no Gaussian gate: its normal densities would be flat.")
+    return float(value)
+
+
+# ------------------------------------------------------------------------- model and rows
+
+
+def _bound(groups: list[Any], gate: Any, pilot: Floats, summary: Summary) -> Plan:
+    """The model and its designs, on the original scale of the features."""
+    w = np.ones(len(pilot))
+    raw = RawData(pilot, np.zeros((1, w.size)), w, w > 0.0)
+    plan = bind(groups, gate, pilot, w, raw=raw, summary=summary, names_in=None, standardize=False)
+    if isinstance(gate, GaussianGate) and plan.maps[plan.model.gate_design].transformer is not None:
+        raise ValueError(
+            "gate: features are drawn from the normal densities of a GaussianGate, so its "
+            f"features must be None or columns, got {gate.features!r}."
+        )
+    return plan
+
+
+def _rows(
+    plan: Plan, params: MoEParams, n: int, n_features: int, rng: np.random.Generator
+) -> tuple[Floats, np.ndarray, Ints]:
+    """Features (n, p), target (d, n) or codes (n,), and the expert of every row (n,)."""
+    model, X = plan.model, rng.uniform(-1.0, 1.0, (n, n_features))
+    if model.gate.generative:
+        p = params.gate
+        z = choose(np.repeat(p.proportions[:, None], n, axis=1), rng)
+        noise = rng.standard_normal((n, p.means.shape[1], 1))
+        columns = plan.maps[model.gate_design].columns
+        chol = np.broadcast_to(p.chol, (model.n_experts, *p.chol.shape[1:]))
+        X[:, slice(None) if columns is None else columns] = p.means[z] + (chol[z] @ noise)[:, :, 0]
+    designs = tuple(Design(m(X)) for m in plan.maps)
+    if not model.gate.generative:
+        log_gate = model.gate.log_gate(params.gate, designs[model.gate_design])
+        z = choose(np.exp(log_gate), rng)
+    draws = np.concatenate(
+        [
+            g.expert.sample(p, designs[g.design], rng)
+            for g, p in zip(model.groups, params.experts, strict=True)
+        ]
+    )
+    return X, draws[z, ..., np.arange(n)].T, z
+
+
+def _truth(plan: Plan, params: MoEParams, X: Floats, y: np.ndarray, z: Ints) -> MoETruth:
+    """The parameters as users see them."""
+    model, block = plan.model, Block(tuple(Design(m(X)) for m in plan.maps), y, np.ones(len(X)))
+    shares = np.bincount(z, minlength=model.n_experts) / len(z)
+    return MoETruth(
+        views.view_experts(model, params, plan.maps, shares),
+        views.view_gate(model, params, plan.maps[model.gate_design]),
+        z,
+        np.exp(model.log_gate(params, block)).T,
+        model.log_likelihood(params, block),
+    )

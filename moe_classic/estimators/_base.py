@@ -175,7 +175,11 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _validate_rows(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> tuple[Any, ...]:
         """X, y, weights and which rows count; ``options`` go to scikit-learn's validation."""
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2, **options)
+        floats = [np.float64, np.float32]
+        X, y = validate_data(self, X, y, dtype=floats, ensure_min_samples=2, **options)
+        if sample_weight is None:
+            # Views of one number: a long data set costs no memory beyond itself.
+            return X, y, np.broadcast_to(1.0, len(X)), np.broadcast_to(np.True_, len(X))
         w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         used = w > 0.0
         if not used.any():
@@ -272,11 +276,12 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         self.experts_ = view_experts(model, self._params, self._maps, self._shares)
         target_offset = -data.summary.weight * float(np.log(data.factor).sum())
         self.log_likelihood_ = trained.census.log_likelihood + target_offset
-        self.trace_ = np.array(result.trace) + offset
+        self.trace_ = np.array(result.trace) + offset * data.summary.weight
         self.n_iter_ = result.n_iter
         self.converged_ = result.converged
         self.n_parameters_ = model.n_parameters(params)
-        self.start_report_ = trained.report.assign(objective=trained.report.objective + offset)
+        report = trained.report
+        self.start_report_ = report.assign(objective=report.objective + offset * report.weight)
         self._warn(trained)
 
     def _warn(self, trained: Trained) -> None:
@@ -305,7 +310,7 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     def _check_rows(self, X: Any) -> Floats:
         """Validated features of new rows."""
         check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, reset=False)
+        return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
 
     def _blocks(self, X: Floats, y: np.ndarray | None = None) -> Iterator[Block]:
         """Blocks of validated rows; without a target their target is zero."""

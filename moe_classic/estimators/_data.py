@@ -40,41 +40,48 @@ class RawData:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Rows as the model sees them.
+    """Rows, and how the model sees their target.
 
     Attributes
     ----------
-    X : (n, p), y : (d, n) standardised target or (n,) codes, w : (n,)
-    key : target as the user gave it, (d, n): rows are told apart by it
-    summary : moments of ``y``
+    X : (n, p), key : (d, n) target as the user gave it, or class codes, w : (n,)
+    summary : moments of the target as the model sees it
     shift, factor : (d,), the user's target is ``shift + factor * y``
     """
 
     X: Floats
-    y: np.ndarray
-    w: Floats
     key: Floats
+    w: Floats
     summary: Summary
     shift: Floats
     factor: Floats
 
+    def target(self, key: Floats) -> np.ndarray:
+        """Standardised target (d, n), or class codes (n,), for some of the rows."""
+        if self.summary.n_classes:
+            return key[0].astype(np.intp)
+        return (key - self.shift[:, None]) / self.factor[:, None]
+
 
 def real_data(raw: RawData, *, standardize: bool, common: bool) -> TrainingData:
     """Real targets, standardised or not; ``common`` gives all outputs the same factor."""
-    shift, factor = np.zeros(len(raw.key)), np.ones(len(raw.key))
-    if standardize:
-        first = summarise(raw.key, raw.w)
-        shift, size = first.y_mean, np.abs(first.y_mean)
-        # Rounding of a large constant must not be blown up to unit variance.
-        factor = np.where(first.y_scale > 1e-13 * size, first.y_scale, np.maximum(size, 1.0))
-        if common:
-            factor = np.full_like(factor, np.sqrt((factor**2).mean()))
-    y = (raw.key - shift[:, None]) / factor[:, None]
-    return TrainingData(raw.X, y, raw.w, raw.key, summarise(y, raw.w), shift, factor)
+    d = len(raw.key)
+    shift, factor = np.zeros(d), np.ones(d)
+    first = summarise(raw.key, raw.w)
+    if not standardize:
+        return TrainingData(raw.X, raw.key, raw.w, first, shift, factor)
+    shift, size = first.y_mean, np.abs(first.y_mean)
+    # Rounding of a large constant must not be blown up to unit variance.
+    constant = first.y_scale <= 1e-13 * size
+    factor = np.where(constant, np.maximum(size, 1.0), first.y_scale)
+    if common:
+        factor = np.full_like(factor, np.sqrt((factor**2).mean()))
+    variance = np.where(constant, 0.0, first.y_var / factor**2)
+    summary = Summary(first.weight, np.zeros(d), variance)
+    return TrainingData(raw.X, raw.key, raw.w, summary, shift, factor)
 
 
 def class_data(raw: RawData, n_classes: int) -> TrainingData:
     """Class codes."""
-    codes = raw.key[0].astype(np.intp)
-    summary = summarise(codes, raw.w, n_classes)
-    return TrainingData(raw.X, codes, raw.w, raw.key, summary, np.zeros(1), np.ones(1))
+    summary = summarise(raw.key[0].astype(np.intp), raw.w, n_classes)
+    return TrainingData(raw.X, raw.key, raw.w, summary, np.zeros(1), np.ones(1))

@@ -36,6 +36,11 @@ from ._resolve import Plan
 SHORT_PASSES = 15
 FINALISTS = 3
 
+#: Tolerance of long runs on a sample of the rows, in nats per unit of weight.
+_ROUGH_TOL = 1e-4
+
+#: Strategy, objective, result and number of degenerate experts of a start.
+Run = tuple[str, float, Result, int]
 #: Hands out a watcher for each long run: (name of the run) -> watcher or None.
 Watchers = Callable[[str], Any]
 
@@ -105,10 +110,16 @@ class Trainer:
         self.data, self.maps = expand(self.data, self.plan)
         self.model, self.summary = self.plan.model, self.data.summary
 
-    def problem(self, X: Floats, y: np.ndarray, w: Floats) -> Problem:
+    def all_rows(self) -> Problem:
+        """The fitting problem on all rows."""
+        return self.problem(self.data.X, self.data.key, self.data.w)
+
+    def problem(self, X: Floats, key: Floats, w: Floats) -> Problem:
         """The fitting problem on some rows."""
-        source = ArraySource(X, y, w, self.maps, self.block_size)
-        return Problem(self.model, Mixture(self.model), source, self.summary, self.engine)
+        source = ArraySource(X, key, w, self.maps, self.block_size, self.data.target)
+        # Penalties are per unit of weight: of the rows at hand.
+        summary = replace(self.summary, weight=float(w.sum()))
+        return Problem(self.model, Mixture(self.model), source, summary, self.engine)
 
     def long_run(self, problem: Problem, params: MoEParams, name: str) -> Result:
         """The user's solver from ``params``."""
@@ -117,24 +128,24 @@ class Trainer:
         )
 
     def offset(self) -> float:
-        """What turns objectives on standardised scales into objectives on the user's."""
+        """What a unit of weight adds to objectives on the user's scales."""
         value = float(np.log(self.data.factor).sum())
         if self.model.gate.generative:
             inverse = self.maps[self.model.gate_design].inverse
             value -= float(np.log(inverse[inverse > 0.0]).sum())
-        return -self.summary.weight * value
+        return -value
 
     # -------------------------------------------------------------------- one start
 
     def from_params(self, params: MoEParams) -> Trained:
         """One long run from given parameters."""
-        problem = self.problem(self.data.X, self.data.y, self.data.w)
+        problem = self.all_rows()
         result = self.long_run(problem, params, "warm start")
         return self._single(problem, result, "warm start")
 
     def from_responsibilities(self, R: Floats) -> Trained:
         """One long run from given responsibilities (K, n)."""
-        problem = self.problem(self.data.X, self.data.y, self.data.w)
+        problem = self.all_rows()
         params = self.model.start(self.plan.widths, self.summary)
         for _ in range(3):
             stop, parts = 0, []
@@ -146,7 +157,8 @@ class Trainer:
         return self._single(problem, result, "responsibilities")
 
     def _single(self, problem: Problem, result: Result, name: str) -> Trained:
-        report = _report([(name, result.objective, result, self._degenerate(result.params))])
+        runs = [(name, result.objective, result, self._degenerate(result.params))]
+        report = _report(runs, [0], problem.summary.weight)
         seen = census(self.model, result.params, problem.source, self.engine)
         return Trained(result, report, seen)
 
@@ -162,60 +174,63 @@ class Trainer:
     def from_portfolio(self, init: str, n_init: int, rng: np.random.Generator) -> Trained:
         """Short runs from a portfolio of starts on a sample, long runs from the best."""
         count = self.model.n_parameters(self.model.start(self.plan.widths, self.summary))
-        sample = self._sample(sample_size(count))
+        sample = take_sample(self.data.X, self.data.key, self.data.w, sample_size(count))
         small = self.problem(sample.X, sample.y, sample.w)
         if self.model.n_experts == 1:
             init, n_init = "principal", 1
         runs = self._short_runs(small, sample, portfolio(init, n_init), rng)
         order = sorted(range(len(runs)), key=lambda i: (runs[i][3] > 0, -runs[i][1]))
-        finalists = _distinct(runs, order, FINALISTS, 1e-7 * self.summary.weight)
+        finalists = _distinct(runs, order, FINALISTS, 1e-7 * small.summary.weight)
         for i in finalists:
-            name, _, short, _ = runs[i]
-            long = self.long_run(small, short.params, f"start {i + 1}: {name}")
-            if long.objective >= short.objective:
-                trace = short.trace + long.trace[1:]
-                long = replace(long, trace=trace, n_iter=short.n_iter + long.n_iter)
-            runs[i] = (name, long.objective, long, self._degenerate(long.params))
+            runs[i] = self._follow(small, i, runs[i], complete=sample.complete)
         best = min(finalists, key=lambda i: (runs[i][3] > 0, -runs[i][1]))
-        report = _report(runs, finalists)
+        report = _report(runs, finalists, small.summary.weight)
         problem, result = small, runs[best][2]
         if not sample.complete:
-            problem = self.problem(self.data.X, self.data.y, self.data.w)
+            problem = self.all_rows()
             result = self.long_run(problem, result.params, "all rows")
         seen = census(self.model, result.params, problem.source, self.engine)
         return Trained(result, report, seen)
 
-    def _sample(self, size: int) -> Sample:
-        """Distinct rows for the starts, in an order that depends on their content only."""
-        sample = take_sample(self.data.X, self.data.key, self.data.w, size)
-        if self.summary.n_classes:
-            return replace(sample, y=sample.y[0].astype(np.intp))
-        standard = (sample.y - self.data.shift[:, None]) / self.data.factor[:, None]
-        return replace(sample, y=standard)
+    def _follow(self, small: Problem, i: int, run: Run, *, complete: bool) -> Run:
+        """A long run that goes on from a short one.
+
+        On a sample of the rows it only has to find the right hill: a rough tolerance will do.
+        """
+        name, _, short, _ = run
+        if complete:
+            long = self.long_run(small, short.params, f"start {i + 1}: {name}")
+        else:
+            tol = max(self.tol, _ROUGH_TOL)
+            long = EM().run(small, short.params, max_iter=min(self.max_iter, 60), tol=tol)
+        if long.objective >= short.objective:
+            trace = short.trace + long.trace[1:]
+            long = replace(long, trace=trace, n_iter=short.n_iter + long.n_iter)
+        return name, long.objective, long, self._degenerate(long.params)
 
     def _view(self, sample: Sample) -> View:
         """Standardised features and targets of the sample, as the portfolio sees them."""
-        block = sample.block(self.maps)
+        block = sample.block(self.maps, self.data.target)
         seen = {self.model.gate_design, *(g.design for g in self.model.groups)}
         widest = max(seen, key=lambda number: block.designs[number].width)
         X = block.designs[widest].Z[:-1].T
         if self.summary.n_classes:
             share = self.summary.y_mean
-            onehot = np.eye(self.summary.n_classes)[sample.y] - share
+            onehot = np.eye(self.summary.n_classes)[block.y] - share
             T = onehot / np.sqrt(np.maximum(share * (1.0 - share), 1e-12)).mean()
         else:
-            T = ((sample.y - self.summary.y_mean[:, None]) / self.summary.y_scale[:, None]).T
+            T = ((block.y - self.summary.y_mean[:, None]) / self.summary.y_scale[:, None]).T
         return View(np.ascontiguousarray(X), T, sample.w, self.model.n_experts)
 
     def _short_runs(
         self, small: Problem, sample: Sample, names: list[str], rng: np.random.Generator
-    ) -> list[tuple[str, float, Result, int]]:
+    ) -> list[Run]:
         """(strategy, objective, result, degenerate experts) of every start."""
-        view, block, runs = self._view(sample), sample.block(self.maps), []
+        view, block, runs = self._view(sample), sample.block(self.maps, self.data.target), []
         for name, child in zip(names, rng.spawn(len(names)), strict=True):
             labels = STRATEGIES[name](view, child)
             R = soften(labels, self.model.n_experts)
-            params = params_from_responsibilities(self.model, block, R, self.summary)
+            params = params_from_responsibilities(self.model, block, R, small.summary)
             result = EM(finish=None).run(
                 small, params, max_iter=min(SHORT_PASSES, self.max_iter), tol=self.tol
             )
@@ -223,9 +238,7 @@ class Trainer:
         return runs
 
 
-def _distinct(
-    runs: list[tuple[str, float, Result, int]], order: list[int], count: int, apart: float
-) -> list[int]:
+def _distinct(runs: list[Run], order: list[int], count: int, apart: float) -> list[int]:
     """The first ``count`` runs of ``order`` that did not end at the same height."""
     chosen: list[int] = []
     for i in order:
@@ -236,18 +249,17 @@ def _distinct(
     return chosen
 
 
-def _report(
-    runs: list[tuple[str, float, Result, int]], finalists: list[int] | None = None
-) -> pd.DataFrame:
-    """One row a start, best first."""
+def _report(runs: list[Run], finalists: list[int], weight: float) -> pd.DataFrame:
+    """One row a start, best first; ``weight`` is that of the rows they were tried on."""
     frame = pd.DataFrame(
         {
             "strategy": [name for name, *_ in runs],
             "objective": [value for _, value, *_ in runs],
             "passes": [result.n_iter for *_, result, _ in runs],
-            "finalist": [finalists is None or i in finalists for i in range(len(runs))],
+            "finalist": [i in finalists for i in range(len(runs))],
             "converged": [result.converged for *_, result, _ in runs],
             "degenerate_experts": [bad for *_, bad in runs],
+            "weight": weight,
         },
         index=pd.RangeIndex(1, len(runs) + 1, name="start"),
     )

@@ -120,11 +120,10 @@ class GaussianExpert(LocationScaleExpert):
         """Log density and what the statistics reuse."""
         eta, e = residuals(params, design, y)
         d = e.shape[1]
-        z = e / params.scale[:, :, None]
+        z = e * (np.sqrt(0.5) / params.scale[:, :, None])
         squares = np.square(z, out=z)[:, 0] if d == 1 else np.square(z, out=z).sum(axis=1)
         log_scale = np.log(params.scale).sum(axis=1) * (d / params.scale.shape[1])
-        squares *= -0.5
-        squares -= log_scale[:, None] + 0.5 * d * LOG_2PI
+        np.subtract(-(log_scale[:, None] + 0.5 * d * LOG_2PI), squares, out=squares)
         return Forward(squares, eta, e)
 
     # -------------------------------------------------------------------- curvature and sums

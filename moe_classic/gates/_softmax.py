@@ -27,6 +27,8 @@ from ._base import Gate
 #: Largest change of a coefficient, in standardised units, in one step: where regions separate,
 #: the curvature vanishes and an unguarded Newton step leaves the range of the exponential.
 _MAX_STEP = 8.0
+#: Logits below this in size need no shift before the exponential.
+_SAFE = 300.0
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,11 @@ class SoftmaxGate(Gate):
         m = len(params.coef)
         eta = np.zeros((m + 1, design.Z.shape[1]))
         np.matmul(params.coef, design.Z, out=eta[:m])
-        eta -= eta.max(axis=0)
+        if np.abs(eta).max(initial=0.0) > _SAFE:
+            eta -= eta.max(axis=0)
         g = np.exp(eta)
         mass = g.sum(axis=0)
-        g /= mass
+        g *= 1.0 / mass
         eta -= np.log(mass)
         return Forward(eta, None, g)
 

@@ -1,0 +1,3 @@
+def draw(*a, **k): 
+    from matplotlib.figure import Figure
+    return Figure()

@@ -1,0 +1,84 @@
+"""One look for all displays: a colour, a line style, a marker and a hatch for each expert.
+
+Colours are told apart by the colour-blind (Okabe & Ito 2008, without yellow and black, and two
+dark ones of Paul Tol); line styles, markers and hatches repeat with other periods, so that pictures
+are read in grey too and no two of the first forty experts look the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["EXPERT_COLORS", "expert_color", "line_look", "point_look"]
+
+EXPERT_COLORS = (
+    "#0072B2",  # blue
+    "#D55E00",  # vermilion
+    "#009E73",  # green
+    "#CC79A7",  # pink
+    "#E69F00",  # orange
+    "#56B4E9",  # sky
+    "#882255",  # wine
+    "#332288",  # indigo
+)
+#: What belongs to the mixture as a whole.
+MIXTURE_COLOR = "#1A1A1A"
+DATA_COLOR = "#8C8C8C"
+
+_LINES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (1, 1.3)), (0, (6, 2, 1, 2)), (0, (3, 1.2)))
+_MARKERS = ("o", "^", "s", "D", "v", "P", "X")
+_HATCHES = ("", "///", "...", "\\\\\\", "xxx")
+
+
+def expert_color(k: int) -> str:
+    """Colour of expert ``k``, from 0."""
+    return EXPERT_COLORS[k % len(EXPERT_COLORS)]
+
+
+def line_look(k: int) -> dict[str, Any]:
+    """Colour and line style of expert ``k``, as keywords for a line."""
+    return {"color": expert_color(k), "linestyle": _LINES[k % len(_LINES)]}
+
+
+def point_look(k: int) -> dict[str, Any]:
+    """Colour and marker of expert ``k``, as keywords for points."""
+    return {"color": expert_color(k), "marker": _MARKERS[k % len(_MARKERS)]}
+
+
+def hatch(k: int) -> str:
+    """Hatch of the areas of expert ``k``."""
+    return _HATCHES[k % len(_HATCHES)]
+
+
+def axes_for(ax: Any, *, size: tuple[float, float] = (6.4, 4.2)) -> Any:
+    """``ax``, or the axes of a new figure."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def legend_above(ax: Any, *, columns: int = 4, handles: Sequence[Any] | None = None) -> None:
+    """A legend over the axes, where it cannot hide data."""
+    chosen = ax.get_legend_handles_labels()[0] if handles is None else list(handles)
+    if chosen:
+        ax.legend(
+            handles=chosen,
+            loc="lower left",
+            bbox_to_anchor=(0.0, 1.0, 1.0, 0.1),
+            ncols=min(columns, len(chosen)),
+            frameon=False,
+            borderaxespad=0.3,
+            handlelength=2.6,
+            columnspacing=1.6,
+        )
+
+
+def tidy(ax: Any, *, grid: str | None = None) -> None:
+    """Axes without the lines that carry no data; ``grid`` is ``"x"``, ``"y"``, ``"both"``."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_axisbelow(True)
+    if grid is not None:
+        ax.grid(visible=True, axis=grid, color="#D9D9D9", linewidth=0.7)
