@@ -7,8 +7,9 @@ through rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -30,20 +31,36 @@ class SerialEngine:
 
 
 class ThreadedEngine:
-    """Threads over contiguous shares of the blocks, BLAS held at one thread in each."""
+    """Threads over the blocks, BLAS held at one thread in each.
+
+    Sources with random access are cut into contiguous shares, one a thread. Others are read by
+    the calling thread, a few blocks ahead of the work.
+    """
 
     def __init__(self, n_threads: int) -> None:
         self.n_threads = n_threads
 
-    def map_reduce(self, f: Callable[[Block], T], source: ArraySource) -> T:
+    def map_reduce(self, f: Callable[[Block], T], source: Source) -> T:
         """Sum of ``f(block)`` over the blocks of ``source``."""
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(self.n_threads) as pool:
+            if isinstance(source, ArraySource):
+                return self._shares(f, source, pool)
+            return total(self._ahead(f, source, pool))
+
+    def _shares(self, f: Callable[[Block], T], source: ArraySource, pool: Executor) -> T:
+        """Each thread sums a contiguous share."""
         shares = np.array_split(np.arange(len(source)), min(self.n_threads, len(source)))
+        return total(pool.map(lambda share: total(f(source[i]) for i in share), shares))
 
-        def work(share: np.ndarray) -> T:
-            return total(f(source[i]) for i in share)
-
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(len(shares)) as pool:
-            return total(pool.map(work, shares))
+    def _ahead(self, f: Callable[[Block], T], source: Source, pool: Executor) -> Iterator[T]:
+        """Results in block order, at most two blocks a thread in flight."""
+        flying: deque[Future[T]] = deque()
+        for block in source:
+            flying.append(pool.submit(f, block))
+            if len(flying) >= 2 * self.n_threads:
+                yield flying.popleft().result()
+        while flying:
+            yield flying.popleft().result()
 
 
 def make_engine(n_jobs: int | None) -> SerialEngine | ThreadedEngine:

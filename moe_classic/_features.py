@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,10 @@ from sklearn.base import clone
 
 from ._typing import Floats, Ints
 
+#: A pass over (rows (n, p), weights (n,)), as often as it is called.
+Rows = Callable[[], Iterable[tuple[np.ndarray, Floats]]]
+#: Rows at a time when moments are taken.
+_SLICE = 1 << 16
 #: Columns whose spread is below this share of their size are constant up to rounding.
 _CONSTANT = 1e-13
 
@@ -100,26 +105,27 @@ def _column_numbers(features: Any, names: list[str], owner: str) -> Ints:
 
 def fit_design(
     features: Any,
-    X: np.ndarray,
-    w: Floats,
+    rows: Rows,
     *,
     fit_on: tuple[np.ndarray, np.ndarray],
     names_in: list[str] | None,
     standardize: bool,
     owner: str,
 ) -> DesignMap:
-    """Fit what turns ``X`` (n, p) into the design of one component.
+    """Fit what turns raw rows (n, p) into the design of one component.
 
     Parameters
     ----------
     features : None, sequence of names or indices, or transformer
-    X, w : rows and weights that fix centre and scale
+    rows : callable
+        Each call passes once over (rows, weights), which fix centre and scale.
     fit_on : features and target on which a transformer is fitted
     names_in : column names of X, or None if it has none
     standardize : whether to centre and scale by the weighted moments
     owner : name of the component, for messages
     """
-    names = names_in or [f"x{j}" for j in range(X.shape[1])]
+    width = fit_on[0].shape[1]
+    names = names_in or [f"x{j}" for j in range(width)]
     columns, transformer = None, None
     if features is None:
         out_names = list(names)
@@ -134,27 +140,46 @@ def fit_design(
             f"{owner}: features={features!r} must be None, a list of column names or indices, or "
             "a transformer with fit and transform."
         )
-    raw = raw_features(X, columns, transformer, names_in)
-    if transformer is not None and not np.isfinite(raw).all():
-        raise ValueError(f"{owner}: the transformer {features!r} returned NaN or infinite values.")
+    raw = raw_features(fit_on[0][:1], columns, transformer, names_in)
     if len(out_names) != raw.shape[1]:
         out_names = [f"f{j}" for j in range(raw.shape[1])]
     centre, inverse = np.zeros(raw.shape[1]), np.ones(raw.shape[1])
-    if standardize and raw.shape[1]:
-        centre, inverse = _moments(raw, w)
+    if raw.shape[1] and (standardize or transformer is not None):
+        moments = _moments(rows, lambda X: raw_features(X, columns, transformer, names_in))
+        if not all(np.isfinite(m).all() for m in moments):
+            raise ValueError(f"{owner}: features={features!r} gave NaN or infinite values.")
+        centre, inverse = moments if standardize else (centre, inverse)
     return DesignMap(columns, transformer, names_in, centre, inverse, tuple(out_names))
 
 
-def _moments(raw: Floats, w: Floats) -> tuple[Floats, Floats]:
-    """Weighted means and inverse standard deviations, 0 for constant columns; in row chunks."""
-    weight, step = w.sum(), 1 << 16
-    chunks = [slice(i, i + step) for i in range(0, len(w), step)]
-    centre = np.sum([w[c] @ raw[c] for c in chunks], axis=0) / weight
-    var = np.sum([w[c] @ np.square(raw[c] - centre) for c in chunks], axis=0) / weight
-    size = np.sqrt(np.sum([w[c] @ np.square(raw[c]) for c in chunks], axis=0) / weight)
-    spread = np.sqrt(var)
+def slices_of(X: np.ndarray, w: Floats) -> Rows:
+    """Passes over arrays in memory, a slice at a time."""
+
+    def passes() -> Iterator[tuple[np.ndarray, Floats]]:
+        for start in range(0, len(w), _SLICE):
+            yield X[start : start + _SLICE], w[start : start + _SLICE]
+
+    return passes
+
+
+def _moments(rows: Rows, extract: Callable[[np.ndarray], Floats]) -> tuple[Floats, Floats]:
+    """Weighted means and inverse standard deviations, 0 for constant columns; one pass.
+
+    Slices are merged by the update of Chan, Golub & LeVeque (1983), which does not cancel.
+    """
+    weight: float = 0.0
+    mean = scatter = size = np.zeros(1)
+    for X, w in rows():
+        raw, here = extract(X).astype(np.float64, copy=False), float(w.sum())
+        local = w @ raw / here
+        step, share = local - mean, here / (weight + here)
+        scatter = scatter + w @ np.square(raw - local) + weight * share * step**2
+        size = np.maximum(size, np.abs(raw).max(axis=0))
+        mean = mean + share * step
+        weight += here
+    spread = np.sqrt(scatter / weight)
     varies = spread > _CONSTANT * size
-    return centre, np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
+    return mean, np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
 
 
 def _names_out(transformer: Any, names_in: list[str] | None) -> list[str]:

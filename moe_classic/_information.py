@@ -53,11 +53,16 @@ class Variables:
     size: int
 
 
-def supported(model: Model) -> bool:
+def available(model: Model) -> bool:
     """Whether all components have pointwise second derivatives."""
     return hasattr(model.gate, "derivatives") and all(
         g.expert.smooth and hasattr(g.expert, "derivatives") for g in model.groups
     )
+
+
+def supported(model: Model) -> bool:
+    """Whether the information is cheap enough to climb with: all of the gate is linear in x."""
+    return available(model) and not getattr(model.gate, "plain", False)
 
 
 def variables_of(model: Model, params: MoEParams, widths: list[int]) -> Variables:

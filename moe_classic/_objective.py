@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from ._blocks import Block
-from ._linalg import softmax_in_place
+from ._gradient import GradientStats, gradient
+from ._linalg import log_sum_exp, softmax_in_place
 from ._model import Model, MoEParams, MoEStats
+from ._stats import Stats
 from ._typing import Floats
+
+
+@dataclass(frozen=True)
+class ValueStats(Stats):
+    """Objective without penalties."""
+
+    objective: float
+
+
+class Objective(Protocol):
+    """What solvers climb: sums over the rows of a block."""
+
+    def __call__(self, params: MoEParams, block: Block) -> MoEStats:
+        """Objective and the statistics of one update of every component, for EM."""
+
+    def value(self, params: MoEParams, block: Block) -> ValueStats:
+        """Objective alone."""
+
+    def gradient(self, params: MoEParams, block: Block) -> GradientStats:
+        """Objective and its gradient in unconstrained coordinates, for gradient solvers."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +56,16 @@ class Mixture:
         row = softmax_in_place(S)
         S *= block.w
         return self.model.statistics(params, seen, block, S, float(row @ block.w))
+
+    def value(self, params: MoEParams, block: Block) -> ValueStats:
+        """Log-likelihood of one block."""
+        seen = self.model.evaluate(params, block)
+        row = log_sum_exp(seen.gate.log_prob + seen.log_prob)
+        return ValueStats(float(row @ block.w))
+
+    def gradient(self, params: MoEParams, block: Block) -> GradientStats:
+        """Log-likelihood of one block and its gradient, by Fisher's identity."""
+        return gradient(self.model, params, block)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Fits of scikit-learn estimators that stand inside a mixture: weights, seeds, names, failures.
 
-Three rules hold wherever the package fits an estimator of the user's:
+Four rules hold wherever the package fits an estimator of the user's:
 
 - **Weights** go to ``sample_weight``, of the last step in a pipeline. An estimator that takes none
   sees the rows repeated. It gets as many rows as the weights are worth, Kish's effective number
@@ -11,6 +11,8 @@ Three rules hold wherever the package fits an estimator of the user's:
 - **Seeds**: a ``random_state`` of None, nested ones too, becomes the number of the expert, so that
   refits repeat their randomness and a fit can be repeated.
 - **Names**: an estimator fitted on a DataFrame is given a DataFrame.
+- **One class**: a classifier whose rows are all of one class would refuse them; a
+  :class:`~sklearn.dummy.DummyClassifier` that always says so takes its place.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import numpy as np
 import pandas as pd
 from sklearn import config_context
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -164,6 +167,8 @@ class Job:
             return self.estimator
         fresh = seeded(clone(self.estimator), self.seed)
         rows = np.flatnonzero(self.w > _NEGLIGIBLE * self.w.max())
+        if is_classifier(fresh) and np.all(self.y[rows] == self.y[rows[0]]):
+            fresh = DummyClassifier(strategy="prior")
         argument = weight_argument(fresh)
         if argument is None:
             rows, weights = np.repeat(rows, copies(self.w[rows])), {}

@@ -78,16 +78,14 @@ def take_sample(X: np.ndarray, y: np.ndarray, w: Floats, size: int) -> Sample:
     Works through slices and keeps the best few rows of each, so that its memory does not grow
     with the number of rows.
     """
-    held: Sample | None = None
-    for start in range(0, len(w), _SLICE):
+    held = merge_sample(None, X[:_SLICE], y[:, :_SLICE], w[:_SLICE], size)
+    for start in range(_SLICE, len(w), _SLICE):
         rows = slice(start, start + _SLICE)
-        held = _smallest(held, X[rows], y[:, rows], w[rows], size)
-    if held is None:
-        raise ValueError("take_sample needs at least one row.")
+        held = merge_sample(held, X[rows], y[:, rows], w[rows], size)
     return held
 
 
-def _smallest(held: Sample | None, X: np.ndarray, y: np.ndarray, w: Floats, size: int) -> Sample:
+def merge_sample(held: Sample | None, X: np.ndarray, y: np.ndarray, w: Floats, size: int) -> Sample:
     """Merge further rows into a sample and cut it to ``size`` distinct rows."""
     if held is not None:
         X, y = np.concatenate([held.X, X]), np.concatenate([held.y, y], axis=1)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from moe_classic._blocks import Block, Design
+from moe_classic._features import slices_of
 from moe_classic._model import MoEParams
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats, Ints
@@ -294,7 +295,8 @@ def _bound(groups: list[Any], gate: Any, pilot: Floats, summary: Summary) -> Pla
     """The model and its designs, on the original scale of the features."""
     w = np.ones(len(pilot))
     raw = RawData(pilot, np.zeros((1, w.size)), w, w > 0.0)
-    plan = bind(groups, gate, pilot, w, raw=raw, summary=summary, names_in=None, standardize=False)
+    rows = slices_of(pilot, w)
+    plan = bind(groups, gate, rows, raw=raw, summary=summary, names_in=None, standardize=False)
     if isinstance(gate, GaussianGate) and plan.maps[plan.model.gate_design].transformer is not None:
         raise ValueError(
             "gate: features are drawn from the normal densities of a GaussianGate, so its "

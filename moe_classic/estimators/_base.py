@@ -19,15 +19,26 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from moe_classic._blocks import Block, Design
 from moe_classic._engine import make_engine
+from moe_classic._features import Rows, slices_of
 from moe_classic._linalg import log_sum_exp, softmax_in_place
 from moe_classic._model import MoEParams
-from moe_classic._start import STRATEGIES
+from moe_classic._start import MOST_ROWS, STRATEGIES
+from moe_classic._stats import Summary
 from moe_classic._typing import Floats, Ints
 from moe_classic.solvers import SOLVERS, Solver
 
 from ._data import RawData, TrainingData
-from ._resolve import bind, by_name, check_integer, check_real, resolve_experts, resolve_gate
-from ._train import Trained, Trainer
+from ._resolve import (
+    Plan,
+    bind,
+    by_name,
+    check_integer,
+    check_real,
+    resolve_experts,
+    resolve_gate,
+)
+from ._stream import RawBlock, RowStream, first_pass
+from ._train import StreamTrainer, Trained, Trainer
 from ._views import expert_labels, summary_table, view_experts, view_gate
 
 logger = logging.getLogger("moe_classic")
@@ -51,12 +62,12 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     _target: str
 
     @abstractmethod
-    def _validated(self, X: Any, y: Any, sample_weight: Any) -> RawData:
-        """Validated rows with positive weight."""
+    def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True) -> RawData:
+        """Validated rows with positive weight; ``reset`` sets what later rows must agree with."""
 
     @abstractmethod
-    def _training_data(self, raw: RawData) -> TrainingData:
-        """Rows as the model sees them."""
+    def _training_data(self, raw: RawData, moments: Summary | None = None) -> TrainingData:
+        """Rows as the model sees them; ``moments`` of the raw target where already known."""
 
     @abstractmethod
     def _target_columns(self, y: Any) -> np.ndarray:
@@ -91,38 +102,99 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         ConvergenceWarning
             If ``max_iter`` was reached; the message names the log-likelihood still to gain.
         """
-        groups, gate, solver = self._resolve_arguments()
+        resolved = self._resolve_arguments()
         raw = self._validated(X, y, sample_weight)
         self._check_size(raw.w.size)
         data = self._training_data(raw.merged() if isinstance(self.init, str) else raw)
         root = self._init_callback_context(max_subtasks=None)
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        plan = self._plan(resolved, data, slices_of(data.X, data.w), raw)
+        trainer = Trainer(**self._trainer_options(plan, data, resolved, root))
+        self._publish(trainer, self._train(trainer, raw))
+        root.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return self
+
+    @with_callbacks
+    def fit_blocks(self, blocks: Any) -> BaseMoE:
+        """Fit on rows that are read block by block, from a source larger than memory.
+
+        The rows are read once for a sample and the moments, and once for every iteration on all
+        rows; starts are tried on the sample. The result is that of :meth:`fit` on all rows at
+        once, up to rounding and the choice of starts.
+
+        Parameters
+        ----------
+        blocks : callable or iterable
+            A callable without arguments that returns an iterable of ``(X, y)`` or
+            ``(X, y, sample_weight)`` tuples, for example
+            ``lambda: ((f[cols], f["y"]) for f in pd.read_csv(path, chunksize=100_000))``; or an
+            iterable that can be iterated over again, such as a list.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            If blocks differ in width, yield no rows, or can be read only once, and as for
+            :meth:`fit`.
+        """
+        resolved = self._resolve_arguments()
+        if not isinstance(self.init, str):
+            raise ValueError("fit_blocks needs init to be a strategy's name, not responsibilities.")
+        stream = self._stream(blocks)
+        root = self._init_callback_context(max_subtasks=None)
+        root.call_on_fit_task_begin(estimator=self)
+        drawn, summary, n_rows = first_pass(stream, MOST_ROWS)
+        self._check_size(n_rows)
+        raw = RawData(drawn.X, drawn.y, drawn.w, np.ones(drawn.w.size, dtype=bool))
+        data = self._training_data(raw, summary)
+        plan = self._plan(resolved, data, stream.rows, raw)
+        options = self._trainer_options(plan, data, resolved, root)
+        trainer = StreamTrainer(**options, stream=stream, drawn=drawn)
+        self._publish(trainer, self._train(trainer, raw))
+        root.call_on_fit_task_end(estimator=self)
+        return self
+
+    def _plan(self, resolved: Any, data: TrainingData, rows: Rows, raw: RawData) -> Plan:
+        """The model bound to designs; those of the last fit for a warm start."""
+        groups, gate, _ = resolved
         plan = bind(
             groups,
             gate,
-            data.X,
-            data.w,
+            rows,
             raw=raw,
             summary=data.summary,
             names_in=self._names_in(),
             standardize=self.standardize,
         )
         previous = self._previous() if self.warm_start else None
-        if previous is not None:
-            plan = replace(plan, maps=previous._maps)
-        trainer = Trainer(
-            plan=plan,
-            data=data,
-            solver=solver,
-            engine=make_engine(self.n_jobs),
-            max_iter=self.max_iter,
-            tol=self.tol,
-            block_size=self.block_size,
-            watchers=self._watchers(root),
-        )
-        self._publish(trainer, self._train(trainer, raw))
-        root.call_on_fit_task_end(estimator=self, X=X, y=y)
-        return self
+        return plan if previous is None else replace(plan, maps=previous._maps)
+
+    def _trainer_options(
+        self, plan: Plan, data: TrainingData, resolved: Any, root: Any
+    ) -> dict[str, Any]:
+        """What every trainer is given."""
+        return {
+            "plan": plan,
+            "data": data,
+            "solver": resolved[2],
+            "engine": make_engine(self.n_jobs),
+            "max_iter": self.max_iter,
+            "tol": self.tol,
+            "block_size": self.block_size,
+            "watchers": self._watchers(root),
+        }
+
+    def _stream(self, blocks: Any) -> RowStream:
+        """A user's blocks, validated on every pass."""
+
+        def validate(X: Any, y: Any, w: Any, first: bool) -> RawBlock:  # noqa: FBT001
+            raw = self._validated(X, y, w, reset=first)
+            return raw.X, raw.key, raw.w
+
+        return RowStream(blocks, validate)
 
     def _resolve_arguments(self) -> tuple[list[Any], Any, Solver]:
         """Components and solver from the constructor's arguments, all checked."""
@@ -175,8 +247,8 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _validate_rows(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> tuple[Any, ...]:
         """X, y, weights and which rows count; ``options`` go to scikit-learn's validation."""
-        floats = [np.float64, np.float32]
-        X, y = validate_data(self, X, y, dtype=floats, ensure_min_samples=2, **options)
+        options.setdefault("ensure_min_samples", 2 if options.get("reset", True) else 1)
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], **options)
         if sample_weight is None:
             # Views of one number: a long data set costs no memory beyond itself.
             return X, y, np.broadcast_to(1.0, len(X)), np.broadcast_to(np.True_, len(X))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -63,11 +63,13 @@ class TrainingData:
         return (key - self.shift[:, None]) / self.factor[:, None]
 
 
-def real_data(raw: RawData, *, standardize: bool, common: bool) -> TrainingData:
+def real_data(
+    raw: RawData, moments: Summary | None, *, standardize: bool, common: bool
+) -> TrainingData:
     """Real targets, standardised or not; ``common`` gives all outputs the same factor."""
     d = len(raw.key)
     shift, factor = np.zeros(d), np.ones(d)
-    first = summarise(raw.key, raw.w)
+    first = moments or summarise(raw.key, raw.w)
     if not standardize:
         return TrainingData(raw.X, raw.key, raw.w, first, shift, factor)
     shift, size = first.y_mean, np.abs(first.y_mean)
@@ -81,7 +83,9 @@ def real_data(raw: RawData, *, standardize: bool, common: bool) -> TrainingData:
     return TrainingData(raw.X, raw.key, raw.w, summary, shift, factor)
 
 
-def class_data(raw: RawData, n_classes: int) -> TrainingData:
-    """Class codes."""
+def class_data(raw: RawData, n_classes: int, moments: Summary | None) -> TrainingData:
+    """Class codes; ``raw`` may be a sample of the rows that ``moments`` are of."""
     summary = summarise(raw.key[0].astype(np.intp), raw.w, n_classes)
+    if moments is not None:
+        summary = replace(summary, weight=moments.weight)
     return TrainingData(raw.X, raw.key, raw.w, summary, np.zeros(1), np.ones(1))

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._features import DesignMap, fit_design, same_features
+from moe_classic._features import DesignMap, Rows, fit_design, same_features
 from moe_classic._model import Group, Model
 from moe_classic._stats import Summary
-from moe_classic._typing import Floats
 from moe_classic.experts import EXPERTS, Expert
 from moe_classic.gates import GATES, Gate
 
@@ -112,8 +111,7 @@ class Plan:
 def bind(
     groups: list[tuple[str | None, Expert, int]],
     gate: Gate,
-    X: Floats,
-    w: Floats,
+    rows: Rows,
     *,
     raw: RawData,
     summary: Summary,
@@ -122,7 +120,7 @@ def bind(
 ) -> Plan:
     """Fit the designs that gate and experts see and bind them; like designs are shared.
 
-    Transformers are fitted on the rows as the user gave them, moments are those of ``X`` and ``w``.
+    Transformers are fitted on ``raw``, rows as the user gave them; moments are those of ``rows``.
     """
     specs: list[Any] = []
     maps: list[DesignMap] = []
@@ -136,8 +134,7 @@ def bind(
         maps.append(
             fit_design(
                 features,
-                X,
-                w,
+                rows,
                 fit_on=(raw.X, raw.key.T.squeeze()),
                 names_in=names_in,
                 standardize=standardize,

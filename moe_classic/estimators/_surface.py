@@ -10,12 +10,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
 from moe_classic._blocks import Block
+from moe_classic._stats import Summary
 from moe_classic._typing import Floats
 from moe_classic.experts import GaussianExpert
 from moe_classic.predictive import Predictive, choose
 
 from ._data import RawData, TrainingData, class_data, real_data
 from ._resolve import check_integer
+from ._stream import RawBlock, RowStream
 
 
 def _generator(random_state: Any) -> np.random.Generator:
@@ -47,10 +49,11 @@ class RealSurface:
 
     # -------------------------------------------------------------------- fit
 
-    def _validated(self, X: Any, y: Any, sample_weight: Any) -> RawData:
+    def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True) -> RawData:
         """Validated rows with positive weight."""
+        outputs = self._describes_outputs()
         X, y, w, used = self._validate_rows(
-            X, y, sample_weight, y_numeric=True, multi_output=self._describes_outputs()
+            X, y, sample_weight, y_numeric=True, multi_output=outputs, reset=reset
         )
         self._flat_target = y.ndim == 1
         key = np.atleast_2d(np.asarray(y, dtype=np.float64).T)
@@ -58,9 +61,10 @@ class RealSurface:
             return RawData(X, key, w, used)
         return RawData(X[used], key[:, used], w[used], used)
 
-    def _training_data(self, raw: RawData) -> TrainingData:
+    def _training_data(self, raw: RawData, moments: Summary | None = None) -> TrainingData:
         """Rows with a standardised target."""
-        return real_data(raw, standardize=self.standardize, common=not self._scales_apart())
+        common = not self._scales_apart()
+        return real_data(raw, moments, standardize=self.standardize, common=common)
 
     def _scales_apart(self) -> bool:
         """Whether outputs may be scaled each by its own factor: not with spherical noise."""
@@ -220,9 +224,9 @@ class RealSurface:
 class ClassSurface:
     """Predictions of classes."""
 
-    def _validated(self, X: Any, y: Any, sample_weight: Any) -> RawData:
+    def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True) -> RawData:
         """Validated rows with positive weight and class codes."""
-        X, y, w, used = self._validate_rows(X, y, sample_weight)
+        X, y, w, used = self._validate_rows(X, y, sample_weight, reset=reset)
         check_classification_targets(y)
         self.classes_, codes = np.unique(column_or_1d(y), return_inverse=True)
         X, codes, w = (X, codes, w) if used.all() else (X[used], codes[used], w[used])
@@ -235,9 +239,38 @@ class ClassSurface:
             )
         return RawData(X, codes[None].astype(np.float64), w, used)
 
-    def _training_data(self, raw: RawData) -> TrainingData:
+    def _stream(self, blocks: Any) -> RowStream:
+        """A user's blocks; one pass finds the classes, which later passes code."""
+        stream = RowStream(blocks, self._labelled)
+        classes: set[Any] = set()
+        for X, labels, w in stream:
+            del X, w
+            classes.update(labels.tolist())
+        self.classes_ = np.unique(np.array(list(classes)))
+        self._check_classes(self.classes_.size)
+
+        def validate(X: Any, y: Any, w: Any, first: bool) -> RawBlock:  # noqa: FBT001
+            X, labels, w = self._labelled(X, y, w, first)
+            return X, np.searchsorted(self.classes_, labels)[None].astype(np.float64), w
+
+        return RowStream(blocks, validate)
+
+    def _labelled(self, X: Any, y: Any, w: Any, first: bool) -> RawBlock:  # noqa: FBT001
+        """Validated rows with the user's labels."""
+        X, y, w, used = self._validate_rows(X, y, w, reset=first)
+        check_classification_targets(y)
+        return X[used], column_or_1d(y)[used], w[used]
+
+    def _check_classes(self, present: int) -> None:
+        """Raise unless at least two classes have rows with weight."""
+        if present < 2:
+            raise ValueError(
+                f"y needs at least two classes with positive weight; it has {present}."
+            )
+
+    def _training_data(self, raw: RawData, moments: Summary | None = None) -> TrainingData:
         """Rows with class codes."""
-        return class_data(raw, self.classes_.size)
+        return class_data(raw, self.classes_.size, moments)
 
     def _no_target(self, n: int) -> np.ndarray:
         """A target for blocks whose target is not looked at."""

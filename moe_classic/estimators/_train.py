@@ -19,6 +19,7 @@ from moe_classic._start import (
     STRATEGIES,
     Sample,
     View,
+    merge_sample,
     params_from_responsibilities,
     portfolio,
     sample_size,
@@ -31,6 +32,7 @@ from moe_classic.solvers import EM, Problem, Result, Solver
 
 from ._data import TrainingData
 from ._resolve import Plan
+from ._stream import RowStream, StreamSource
 
 #: Passes of a short run, and how many starts go on from it.
 SHORT_PASSES = 15
@@ -114,6 +116,10 @@ class Trainer:
         """The fitting problem on all rows."""
         return self.problem(self.data.X, self.data.key, self.data.w)
 
+    def sample(self, size: int) -> Sample:
+        """At most ``size`` distinct rows to try starts on."""
+        return take_sample(self.data.X, self.data.key, self.data.w, size)
+
     def problem(self, X: Floats, key: Floats, w: Floats) -> Problem:
         """The fitting problem on some rows."""
         source = ArraySource(X, key, w, self.maps, self.block_size, self.data.target)
@@ -174,7 +180,7 @@ class Trainer:
     def from_portfolio(self, init: str, n_init: int, rng: np.random.Generator) -> Trained:
         """Short runs from a portfolio of starts on a sample, long runs from the best."""
         count = self.model.n_parameters(self.model.start(self.plan.widths, self.summary))
-        sample = take_sample(self.data.X, self.data.key, self.data.w, sample_size(count))
+        sample = self.sample(sample_size(count))
         small = self.problem(sample.X, sample.y, sample.w)
         if self.model.n_experts == 1:
             init, n_init = "principal", 1
@@ -236,6 +242,27 @@ class Trainer:
             )
             runs.append((name, result.objective, result, self._degenerate(result.params)))
         return runs
+
+
+@dataclass
+class StreamTrainer(Trainer):
+    """A trainer whose rows are read block by block; ``data`` holds a sample of them."""
+
+    stream: RowStream
+    drawn: Sample
+
+    def __post_init__(self) -> None:
+        self.maps, self.model, self.summary = self.plan.maps, self.plan.model, self.data.summary
+
+    def all_rows(self) -> Problem:
+        """The fitting problem on all rows."""
+        source = StreamSource(self.stream, self.maps, self.data.target)
+        return Problem(self.model, Mixture(self.model), source, self.summary, self.engine)
+
+    def sample(self, size: int) -> Sample:
+        """At most ``size`` distinct rows of those drawn in the first pass."""
+        few = merge_sample(None, self.drawn.X, self.drawn.y, self.drawn.w, size)
+        return replace(few, complete=few.complete and self.drawn.complete)
 
 
 def _distinct(runs: list[Run], order: list[int], count: int, apart: float) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -92,10 +93,10 @@ class BoundEstimator(Expert):
     n_jobs: int | None
     names: list[str] | None = None
 
-    def adapt(
+    def adapted(
         self, names: list[str] | None, width: int, classes: np.ndarray | None, n_jobs: int | None
-    ) -> None:
-        """Take what the estimators need to know of the user's data.
+    ) -> BoundEstimator:
+        """Expert that knows what the estimators need to know of the user's data.
 
         Parameters
         ----------
@@ -105,8 +106,10 @@ class BoundEstimator(Expert):
         n_jobs : refits at a time where the expert has no number of its own
         """
         check_prefit("EstimatorExpert", self.estimator, width)
-        self.names = names
-        self.n_jobs = n_jobs if self.n_jobs is None else self.n_jobs
+        expert = copy(self)
+        expert.names = names
+        expert.n_jobs = n_jobs if self.n_jobs is None else self.n_jobs
+        return expert
 
     def _start(self, n_experts: int, base: Floats) -> EstimatorParams:
         """Experts that predict ``base``; prefit ones predict at once."""
@@ -136,17 +139,17 @@ class BoundEstimator(Expert):
     # -------------------------------------------------------------------- refits
 
     def refit(
-        self, params: EstimatorParams, rows: Rows, weights: Floats
+        self, params: EstimatorParams, rows: Rows, weights: Floats, summary: Summary
     ) -> tuple[EstimatorParams, Floats]:
         """Refits of the experts that have weight, and predictions at their rows.
 
-        Experts that are frozen, starved or failed keep estimator and predictions. If none was ever
-        fitted, the first error is raised.
+        Experts that are frozen, starved or failed keep estimator and predictions. Where several
+        experts are alike and none could ever be fitted, the estimator is to blame: an error.
         """
         if isinstance(self.estimator, FrozenEstimator):
             return params, rows.seen
-        X, labels, mass = features_of(rows.Z), self._labels(rows.y), weights.sum(axis=1)
-        live = np.flatnonzero(mass > STARVED * mass.sum())
+        X, labels = features_of(rows.Z), self._labels(rows.y)
+        live = np.flatnonzero(rows.S.sum(axis=1) > STARVED * summary.weight)
         jobs = [Job(self.estimator, X, labels, weights[k], int(k), self.names) for k in live]
         fitted, failures, seen = list(params.estimators), list(params.failures), rows.seen.copy()
         for k, (new, error) in zip(live, run_jobs(jobs, self.n_jobs), strict=True):
@@ -157,11 +160,10 @@ class BoundEstimator(Expert):
                 except FIT_ERRORS as failed:
                     error = failed
             failures[k] = None if error is None else f"{type(error).__name__}: {error}"
-        if all(e is None for e in fitted):
-            k = live[0]
+        if len(fitted) > 1 and live.size and all(e is None for e in fitted):
             raise ValueError(
                 f"EstimatorExpert: no expert could be fitted; {self.estimator!r} as expert "
-                f"{k + 1} of {len(fitted)} raised {failures[k]}"
+                f"{live[0] + 1} of {len(fitted)} raised {failures[live[0]]}"
             )
         return replace(params, estimators=tuple(fitted), failures=tuple(failures)), seen
 

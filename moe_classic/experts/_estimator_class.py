@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 
 from moe_classic._blocks import Design
@@ -40,15 +39,15 @@ class FittedClassifiers(BoundEstimator):
         self.min_proba = min_proba
         self.n_jobs = n_jobs
 
-    def adapt(
+    def adapted(
         self, names: list[str] | None, width: int, classes: np.ndarray | None, n_jobs: int | None
-    ) -> None:
-        """Take what the classifiers need to know of the user's data; see the base class."""
-        super().adapt(names, width, classes, n_jobs)
-        if classes is not None:
-            self.classes = classes
+    ) -> BoundEstimator:
+        """Expert that knows the labels of the classes too; see the base class."""
+        expert = super().adapted(names, width, classes, n_jobs)
+        expert.classes = classes
         if isinstance(self.estimator, FrozenEstimator):
-            class_places("EstimatorExpert", self.estimator, self.classes)
+            class_places("EstimatorExpert", self.estimator, classes)
+        return expert
 
     def start(self, n_experts: int, width: int, summary: Summary) -> EstimatorParams:
         """Experts that predict the class shares everywhere."""
@@ -87,7 +86,7 @@ class FittedClassifiers(BoundEstimator):
     def update(self, params: EstimatorParams, stats: RowStats, summary: Summary) -> EstimatorParams:
         """Refits, taken where they raise ``sum S log P``."""
         rows = stats.joined()
-        fitted, seen = self.refit(params, rows, rows.S)
+        fitted, seen = self.refit(params, rows, rows.S, summary)
         new = (rows.S * self._log_prob(seen, rows.y)).sum(axis=1)
         old = (rows.S * self._log_prob(rows.seen, rows.y)).sum(axis=1)
         _, keep = self.kept(params, rows.S.sum(axis=1), summary, new, old)

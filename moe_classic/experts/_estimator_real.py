@@ -85,7 +85,7 @@ class FittedRegressors(BoundEstimator):
     def update(self, params: EstimatorParams, stats: RowStats, summary: Summary) -> EstimatorParams:
         """Refits and new scales, taken where they raise ``sum S log p``."""
         rows = stats.joined()
-        fitted, seen = self.refit(params, rows, rows.S * self._precisions(params, rows))
+        fitted, seen = self.refit(params, rows, rows.S * self._precisions(params, rows), summary)
         new = self._rescaled(fitted, rows, seen, summary)
         old = self._rescaled(params, rows, rows.seen, summary)
         heights = self._height(new, rows, seen), self._height(old, rows, rows.seen)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -59,7 +60,7 @@ class LocationScaleExpert(LinearExpert):
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
         super().check()
-        if not 0.0 < self.min_scale < 1.0:
+        if not (isinstance(self.min_scale, Real) and 0.0 < self.min_scale < 1.0):
             raise ValueError(
                 f"{type(self).__name__}: min_scale={self.min_scale!r} must lie in (0, 1); it is "
                 "the smallest scale of an expert, in standard deviations of y."

@@ -14,6 +14,7 @@ modeling using the t distribution, equations 19-27.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -97,10 +98,12 @@ class StudentTExpert(LocationScaleExpert):
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
         super().check()
-        if self.df is not None and not 0.0 < self.df < np.inf:
+        if self.df is not None and not (isinstance(self.df, Real) and 0.0 < self.df < np.inf):
             raise ValueError(f"StudentTExpert: df={self.df!r} must be > 0 and finite, or None.")
-        bounds = np.asarray(self.df_bounds, dtype=float)
-        if bounds.shape != (2,) or not 0.0 < bounds[0] < bounds[1] < np.inf:
+        bounds = self.df_bounds
+        pair = isinstance(bounds, (tuple, list, np.ndarray)) and len(bounds) == 2
+        numbers = pair and all(isinstance(b, Real) for b in bounds)
+        if not (numbers and 0.0 < bounds[0] < bounds[1] < np.inf):
             raise ValueError(
                 f"StudentTExpert: df_bounds={self.df_bounds!r} must be two finite numbers with "
                 "0 < low < high."

@@ -13,6 +13,7 @@ mixtures of experts, equations 8-13.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from moe_classic._blocks import Design
 from moe_classic._component import Forward, pack_field, unpack_field
 from moe_classic._linalg import unpack_symmetric
+from moe_classic._normal import normal_derivatives
 from moe_classic._stats import Stats, Summary
 from moe_classic._typing import Floats
 
@@ -71,6 +73,8 @@ class GaussianGate(Gate):
 
     name: ClassVar[str] = "gaussian"
     generative: ClassVar[bool] = True
+    #: Coordinates multiply no design: the information treats each as a local variable.
+    plain: ClassVar[bool] = True
 
     def __init__(
         self, *, features: Any = None, covariance_type: str = "full", reg_covar: float = 1e-6
@@ -86,7 +90,7 @@ class GaussianGate(Gate):
                 f"GaussianGate: covariance_type={self.covariance_type!r} is not known; choose one "
                 f"of {_COVARIANCES}."
             )
-        if not 0.0 <= self.reg_covar < np.inf:
+        if not (isinstance(self.reg_covar, Real) and 0.0 <= self.reg_covar < np.inf):
             raise ValueError(
                 f"GaussianGate: reg_covar={self.reg_covar!r} must be a finite number >= 0."
             )
@@ -112,7 +116,8 @@ class GaussianGate(Gate):
         log_det = np.log(np.einsum("kii->ki", params.chol)).sum(axis=1)
         constant = np.log(np.maximum(params.proportions, _SMALLEST)) - log_det
         constant = constant - 0.5 * p * np.log(2.0 * np.pi)
-        return Forward(constant[:, None] - 0.5 * np.einsum("kin,kin->kn", white, white))
+        log_prob = constant[:, None] - 0.5 * np.einsum("kin,kin->kn", white, white)
+        return Forward(log_prob, None, white)
 
     def curvature(self, params: GaussianGateParams, fwd: Forward, S: Floats) -> Floats:
         """Row weights of the Grams: the responsibilities themselves."""
@@ -183,6 +188,39 @@ class GaussianGate(Gate):
         if self.covariance_type == "tied":
             d_chol = d_chol.sum(axis=0, keepdims=True)
         return np.concatenate([d_pi, d_means.ravel(), self._free(d_chol).ravel()])
+
+    def derivatives(
+        self, params: GaussianGateParams, fwd: Forward, R: Floats
+    ) -> tuple[Floats, Floats]:
+        """Derivatives of ``log_joint`` in all A coordinates of :meth:`pack`, row by row.
+
+        Returns
+        -------
+        first : ndarray of shape (A, K, n)
+        curvature : ndarray of shape (A, A, n)
+            ``- sum_k R_k d2 log_joint_k``.
+        """
+        K, p = params.means.shape
+        chol = np.broadcast_to(params.chol, (K, p, p))
+        d1, d2 = normal_derivatives(chol, fwd.work)
+        rows, cols = np.tril_indices(p)
+        free = p + np.flatnonzero((rows == cols) | (self.covariance_type != "diag"))
+        kept = np.r_[np.arange(p), free]
+        d1, d2 = d1[:, kept], d2[:, kept[:, None], kept]
+        g = params.proportions[:-1]
+        size = self.pack(params).size
+        first, curvature = np.zeros((size, K, R.shape[1])), np.zeros((size, size, R.shape[1]))
+        first[: K - 1] = (np.eye(K - 1, K) - g[:, None])[:, :, None]
+        curvature[: K - 1, : K - 1] = (np.diag(g) - np.outer(g, g))[:, :, None] * R.sum(axis=0)
+        for k in range(K):
+            factor = 0 if self.covariance_type == "tied" else k
+            mine = np.r_[
+                K - 1 + k * p + np.arange(p),
+                K - 1 + K * p + factor * free.size + np.arange(free.size),
+            ]
+            first[mine, k] = d1[k]
+            curvature[mine[:, None], mine] -= R[k] * d2[k]
+        return first, curvature
 
     # -------------------------------------------------------------------- packing
 

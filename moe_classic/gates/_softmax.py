@@ -159,7 +159,7 @@ class SoftmaxGate(Gate):
 
     def pack(self, params: SoftmaxParams) -> Floats:
         """Coefficients in one vector."""
-        return params.coef.ravel()
+        return params.coef.flatten()
 
     def unpack(self, theta: Floats, like: SoftmaxParams, summary: Summary) -> SoftmaxParams:
         """Coefficients from one vector."""

@@ -2,36 +2,81 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
-from moe_classic._blocks import Block, Source
+from moe_classic._blocks import Source
 from moe_classic._engine import SerialEngine, ThreadedEngine
 from moe_classic._model import Model, MoEParams, MoEStats
+from moe_classic._objective import Objective
 from moe_classic._stats import Summary
+from moe_classic._typing import Floats
 
 #: Called after every accepted step with (iteration, objective); True asks to stop.
 Watcher = Callable[[int, float], bool]
 
+#: What results say about how a run ended.
+CAPPED = "the largest number of iterations was reached"
+ENOUGH = "what is left to gain is below tol"
+STUCK = "no step climbs any further"
+STOPPED = "stopped by a callback"
+
+
+class DivergenceError(ValueError):
+    """A gradient ascent ran away; what it left behind are the last good parameters."""
+
 
 @dataclass(frozen=True)
 class Problem:
-    """Everything a solver needs besides a starting point."""
+    """Everything a solver needs besides a starting point.
+
+    Attributes
+    ----------
+    model : Model
+    objective : Objective
+        What is climbed, block by block.
+    source : Source
+        The rows.
+    summary : Summary
+        Moments of the target.
+    engine : engine
+        Adds over blocks.
+    seed : int
+        Seed of solvers that draw random numbers.
+    """
 
     model: Model
-    objective: Callable[[MoEParams, Block], MoEStats]
+    objective: Objective
     source: Source
     summary: Summary
     engine: SerialEngine | ThreadedEngine = field(default_factory=SerialEngine)
+    seed: int = 0
 
     def evaluate(self, params: MoEParams) -> tuple[float, MoEStats]:
         """Penalised objective and statistics at ``params``: one pass over the data."""
         with np.errstate(over="ignore", invalid="ignore"):
             stats = self.engine.map_reduce(lambda b: self.objective(params, b), self.source)
         return stats.objective - self.model.penalty(params, self.summary), stats
+
+    def value(self, params: MoEParams) -> float:
+        """Penalised objective at ``params``: a light pass."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            stats = self.engine.map_reduce(lambda b: self.objective.value(params, b), self.source)
+        return stats.objective - self.model.penalty(params, self.summary)
+
+    def slope(self, params: MoEParams) -> tuple[float, Floats]:
+        """Penalised objective and its gradient (D,) in unconstrained coordinates: one pass."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            stats = self.engine.map_reduce(
+                lambda b: self.objective.gradient(params, b), self.source
+            )
+        value = stats.objective - self.model.penalty(params, self.summary)
+        return value, stats.gradient - self.model.penalty_gradient(params, self.summary)
 
 
 @dataclass(frozen=True)
@@ -41,7 +86,7 @@ class Result:
     Attributes
     ----------
     params : MoEParams
-        The parameters whose objective was evaluated last and accepted.
+        The best parameters among those whose objective was evaluated.
     objective : float
         Penalised objective at ``params``.
     trace : list of float
@@ -52,6 +97,10 @@ class Result:
     gain_left : float
         Estimate of what is still to gain, in nats.
     message : str
+        How the run ended.
+    failure : str
+        Why the run broke off, with the remedy; empty if it did not. ``params`` are then the last
+        good ones.
     """
 
     params: MoEParams
@@ -61,12 +110,31 @@ class Result:
     converged: bool
     gain_left: float
     message: str = ""
+    failure: str = ""
 
 
-@runtime_checkable
-class Solver(Protocol):
-    """Climbs an objective from a starting point."""
+class Solver(BaseEstimator, ABC):
+    """Base of all solvers: descriptions of how to climb, with hyper-parameters only.
 
+    Class facts
+    -----------
+    name : registered name.
+    """
+
+    name: ClassVar[str]
+
+    def check(self) -> None:
+        """Raise if a hyper-parameter is out of range or has no meaning beside the others."""
+
+    def check_model(self, model: Model) -> None:
+        """Raise if gate or experts lack what this solver needs."""
+
+    @property
+    def climbs(self) -> str:
+        """What the objective and the trace of a result are: by default the log-likelihood."""
+        return "likelihood"
+
+    @abstractmethod
     def run(
         self,
         problem: Problem,
@@ -77,6 +145,44 @@ class Solver(Protocol):
         watch: Watcher | None = None,
     ) -> Result:
         """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
+
+
+# ------------------------------------------------------------------------- arguments
+
+
+def check_choice(solver: Solver, name: str, choices: tuple[Any, ...]) -> None:
+    """Raise unless an argument is one of ``choices``."""
+    value = getattr(solver, name)
+    if not any(value is c or (isinstance(value, str) and value == c) for c in choices):
+        raise ValueError(f"{type(solver).__name__}: {name}={value!r} must be one of {choices}.")
+
+
+def check_range(
+    solver: Solver, name: str, what: str, *, low: float = 0.0, high: float = np.inf
+) -> None:
+    """Raise unless an argument is a number strictly between ``low`` and ``high``."""
+    value = getattr(solver, name)
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if number and low < value < high:
+        return
+    limits = f"> {low:g}" if high == np.inf else f"in ({low:g}, {high:g})"
+    raise (ValueError if number else TypeError)(
+        f"{type(solver).__name__}: {name}={value!r} must be a finite number {limits}: {what}."
+    )
+
+
+def check_count(solver: Solver, name: str, what: str) -> None:
+    """Raise unless an argument is an integer of at least 1."""
+    value = getattr(solver, name)
+    number = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if number and value >= 1:
+        return
+    raise (ValueError if number else TypeError)(
+        f"{type(solver).__name__}: {name}={value!r} must be an integer >= 1: {what}."
+    )
+
+
+# ------------------------------------------------------------------------- stopping
 
 
 def gain_left(trace: list[float]) -> float:

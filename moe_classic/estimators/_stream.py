@@ -1,0 +1,104 @@
+"""Training rows that are read block by block, from a source larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from moe_classic._blocks import Block, Design, FeatureMap
+from moe_classic._start import Sample, merge_sample
+from moe_classic._stats import Summary, summarise
+from moe_classic._typing import Floats
+
+#: A validated block: features (n, p), target (d, n) as numbers or codes, weights (n,).
+RawBlock = tuple[np.ndarray, Floats, Floats]
+
+
+class RowStream:
+    """A user's blocks, validated anew on every pass.
+
+    Parameters
+    ----------
+    blocks : callable or iterable
+        A callable without arguments that returns an iterable of ``(X, y)`` or ``(X, y, w)``, or
+        an iterable that can be iterated over again (a list, not a generator).
+    validate : callable
+        ``validate(X, y, w, first)`` returns a :data:`RawBlock` or raises.
+    """
+
+    def __init__(self, blocks: Any, validate: Callable[[Any, Any, Any, bool], RawBlock]) -> None:
+        if not callable(blocks):
+            if not isinstance(blocks, Iterable):
+                raise TypeError(
+                    f"blocks={blocks!r} must be a callable that returns an iterable of (X, y) or "
+                    "(X, y, w), or an iterable of such tuples."
+                )
+            if isinstance(blocks, Iterator):
+                raise TypeError(
+                    "blocks is an iterator, which can be read only once, and a fit reads its rows "
+                    "many times. Pass a callable that returns a new iterator each time."
+                )
+        self._open = blocks if callable(blocks) else lambda: blocks
+        self._validate = validate
+        self._seen = False
+
+    def __iter__(self) -> Iterator[RawBlock]:
+        count = 0
+        for number, item in enumerate(self._open()):
+            if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
+                raise ValueError(
+                    f"block {number} must be a tuple (X, y) or (X, y, w); got "
+                    f"{type(item).__name__}."
+                )
+            X, y, w = (*item, None)[:3]
+            first, self._seen = not self._seen, True
+            block = self._validate(X, y, w, first)
+            if block[2].size:
+                count += block[2].size
+                yield block
+        if count == 0:
+            raise ValueError("blocks yielded no rows with positive weight.")
+
+    def rows(self) -> Iterator[tuple[np.ndarray, Floats]]:
+        """One pass over features and weights."""
+        return ((X, w) for X, _, w in self)
+
+
+@dataclass(frozen=True)
+class StreamSource:
+    """Blocks as the model sees them, one pass at a time."""
+
+    stream: RowStream
+    maps: tuple[FeatureMap, ...]
+    target: Callable[[np.ndarray], np.ndarray]
+
+    def __iter__(self) -> Iterator[Block]:
+        for X, key, w in self.stream:
+            yield Block(tuple(Design(m(X)) for m in self.maps), self.target(key), w)
+
+
+def first_pass(stream: RowStream, size: int) -> tuple[Sample, Summary, int]:
+    """Sample of at most ``size`` distinct rows, moments of the target, number of rows."""
+    sample: Sample | None = None
+    summary: Summary | None = None
+    n_rows = 0
+    for X, key, w in stream:
+        sample = merge_sample(sample, X, key, w, size)
+        summary = _merge(summary, summarise(key, w))
+        n_rows += w.size
+    if sample is None or summary is None:
+        raise ValueError("blocks yielded no rows with positive weight.")
+    return sample, summary, n_rows
+
+
+def _merge(a: Summary | None, b: Summary) -> Summary:
+    """Moments of two sets of rows together (Chan, Golub & LeVeque 1983)."""
+    if a is None:
+        return b
+    weight = a.weight + b.weight
+    share, step = b.weight / weight, b.y_mean - a.y_mean
+    var = (1.0 - share) * a.y_var + share * b.y_var + share * (1.0 - share) * step**2
+    return replace(a, weight=weight, y_mean=a.y_mean + share * step, y_var=var)

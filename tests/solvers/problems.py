@@ -1,0 +1,119 @@
+"""Problems for solvers: rows drawn from a model whose experts overlap, and a start beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moe_classic._blocks import ArraySource
+from moe_classic._model import Group, Model, MoEParams
+from moe_classic._objective import Assigned, Mixture
+from moe_classic._stats import Summary, summarise
+from moe_classic.experts import EXPERTS
+from moe_classic.gates import GATES
+from moe_classic.solvers import Problem
+
+
+@dataclass(frozen=True)
+class Bordered:
+    """Features as they are, with a row of ones: the simplest map of rows to a design."""
+
+    width: int
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        return np.vstack([np.asarray(X).T, np.ones(len(X))])
+
+
+def bound_model(expert: str, gate: str, n_experts: int, summary: Summary, **settings: Any) -> Model:
+    """One group of ``n_experts`` like experts under a gate."""
+    one = EXPERTS[expert](**settings).bind(summary)
+    return Model(GATES[gate](), (Group(one, n_experts, 0),))
+
+
+def problem_on(
+    X: np.ndarray,
+    y: np.ndarray,
+    expert: str = "gaussian",
+    gate: str = "softmax",
+    *,
+    n_experts: int = 2,
+    w: np.ndarray | None = None,
+    block_size: int | None = None,
+    seed: int = 0,
+    **settings: Any,
+) -> Problem:
+    """The fitting problem on rows ``X`` (n, p) and a target (d, n) or class codes (n,)."""
+    w = np.ones(len(X)) if w is None else w
+    classes = int(y.max()) + 1 if y.ndim == 1 else 0
+    summary = summarise(y, w, classes)
+    model = bound_model(expert, gate, n_experts, summary, **settings)
+    source = ArraySource(X, y, w, (Bordered(X.shape[1] + 1),), block_size)
+    return Problem(model, Mixture(model), source, summary, seed=seed)
+
+
+def drawn(
+    expert: str = "gaussian",
+    gate: str = "softmax",
+    *,
+    n: int = 200,
+    n_features: int = 1,
+    n_experts: int = 2,
+    apart: float = 1.0,
+    outputs: int = 1,
+    seed: int = 0,
+    **settings: Any,
+) -> tuple[Problem, MoEParams]:
+    """A problem whose rows come from its own model, and a start near the truth.
+
+    ``apart`` is the distance between the experts' coefficients in standard deviations of the
+    noise (classes: in logits): about 1 makes them overlap heavily.
+    """
+    rng = np.random.default_rng(seed)
+    target = EXPERTS[expert].target
+    classes = 3 if expert == "multinomial" else 2 * (target == "class")
+    d = max(classes, outputs)
+    guess = Summary(float(n), np.full(d, 1.0 / d), np.ones(d), classes)
+    X = rng.standard_normal((n, n_features))
+    model = bound_model(expert, gate, n_experts, guess, **settings)
+    source = ArraySource(X, np.zeros((1, n)), np.ones(n), (Bordered(n_features + 1),), n)
+    design = source[0].designs[0]
+    start = model.start([design.width], guess)
+    params = _spread(model, start, apart, rng)
+    log_gate = model.gate.log_gate(params.gate, design)
+    z = (np.exp(log_gate).cumsum(axis=0) < rng.random(n)).sum(axis=0)
+    sample = model.groups[0].expert.sample(params.experts[0], design, rng)
+    y = sample[z, ..., np.arange(n)].T
+    problem = problem_on(X, y, expert, gate, n_experts=n_experts, seed=seed, **settings)
+    return problem, _near(problem, z)
+
+
+def _spread(model: Model, start: MoEParams, apart: float, rng: np.random.Generator) -> MoEParams:
+    """Parameters with experts ``apart`` from each other and a gate that tells them apart a bit."""
+    old = start.experts[0]
+    coef = old.coef + apart * rng.standard_normal(old.coef.shape)
+    theta = model.groups[0].expert.pack(old)
+    theta = np.concatenate([coef.ravel(), theta[coef.size :]])
+    expert = model.groups[0].expert.unpack(theta, old, _LOOSE)
+    logits = model.gate.pack(start.gate)
+    gate = model.gate.unpack(logits + 0.7 * rng.standard_normal(logits.size), start.gate, _LOOSE)
+    return MoEParams(gate, (expert,))
+
+
+_LOOSE = Summary(1.0, np.zeros(1), np.ones(1))
+
+
+def _near(problem: Problem, z: np.ndarray) -> MoEParams:
+    """Parameters after three updates under labels of which one in five is wrong."""
+    model, rng = problem.model, np.random.default_rng(1)
+    wrong = rng.random(z.size) < 0.2
+    z = np.where(wrong, rng.integers(model.n_experts, size=z.size), z)
+    R = np.full((model.n_experts, z.size), 0.1 / model.n_experts)
+    R[z, np.arange(z.size)] += 0.9
+    source = problem.source
+    block = ArraySource(source.X, source.y, source.w, source.maps, z.size)[0]
+    params = model.start([d.width for d in block.designs], problem.summary)
+    for _ in range(3):
+        params = model.update(params, Assigned(model, R)(params, block), problem.summary)
+    return params
