@@ -77,3 +77,13 @@ def bohning_step(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floa
     A = 0.5 * unpack_symmetric(gram[0], q) + np.diag(slopes)
     delta = solve_psd(A[None], g.T[None])[0].T
     return (delta - delta[-1])[:-1]
+
+
+def moved_score(gram: Floats, delta: Floats, *, bound: bool) -> Floats:
+    """Change of the scores (C, q) that curvature predicts for a step ``delta`` (C - 1, q)."""
+    m, q = delta.shape
+    if bound:
+        full = np.vstack([delta, np.zeros(q)])
+        return 0.5 * (full - full.mean(axis=0)) @ unpack_symmetric(gram[0], q)
+    moved = (assemble(gram, m, q) @ delta.ravel()).reshape(m, q)
+    return np.vstack([moved, -moved.sum(axis=0)])

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from moe_classic._features import DesignMap
+from moe_classic._model import Model
+from moe_classic._typing import Floats
 from moe_classic.experts import EstimatorExpert, Expert
+from moe_classic.experts._estimator_base import EstimatorParams
 from moe_classic.gates import EstimatorGate, Gate
 
 
-def looks_fitted_by_others(value: Any) -> bool:
+def is_outsider(value: Any) -> bool:
     """Whether ``value`` is an estimator (or wants to be one) rather than a component."""
     if isinstance(value, (str, type, Expert, Gate)):
         return False
@@ -21,12 +25,12 @@ def looks_fitted_by_others(value: Any) -> bool:
 
 def wrapped_expert(value: Any) -> Any:
     """A plain estimator as an expert; everything else as it is."""
-    return EstimatorExpert(value) if looks_fitted_by_others(value) else value
+    return EstimatorExpert(value) if is_outsider(value) else value
 
 
 def wrapped_gate(value: Any) -> Any:
     """A plain classifier as a gate; everything else as it is."""
-    return EstimatorGate(value) if looks_fitted_by_others(value) else value
+    return EstimatorGate(value) if is_outsider(value) else value
 
 
 def components(value: Any) -> list[Any]:
@@ -69,6 +73,16 @@ def keeps_target(value: Any) -> bool:
     return any(isinstance(e, EstimatorExpert) for e in components(value))
 
 
+def refuse_blocks(groups: list[tuple[str | None, Any, int]], gate: Any) -> None:
+    """Raise if a component needs all rows at once: its statistics are no sums of bounded size."""
+    for component in (gate, *(expert for _, expert, _ in groups)):
+        if not getattr(component, "additive", True):
+            raise ValueError(
+                f"{component!r} is refitted on all rows at once and cannot be trained block by "
+                "block; use fit, or components of moe_classic's own such as expert='gaussian'."
+            )
+
+
 def adapted(
     component: Any, design: DesignMap, classes: np.ndarray | None, n_jobs: int | None
 ) -> Any:
@@ -77,3 +91,81 @@ def adapted(
         return component
     names = list(design.names) if design.names_in is not None else None
     return component.adapted(names, design.width - 1, classes, n_jobs)
+
+
+def unit_columns(X: Floats, w: Floats, model: Model) -> Floats:
+    """Features (m, p) for the starts: standardised here if an estimator is to see them raw."""
+    parts = [model.gate, *(g.expert for g in model.groups)]
+    if not any(getattr(c, "raw", False) for c in parts):
+        return X
+    centre = w @ X / w.sum()
+    spread = np.sqrt(w @ np.square(X - centre) / w.sum())
+    return (X - centre) / np.where(spread > 0.0, spread, 1.0)
+
+
+# ------------------------------------------------------------------------- how users see them
+
+
+@dataclass(frozen=True)
+class FittedEstimator:
+    """A fitted estimator as an expert.
+
+    Attributes
+    ----------
+    label : str
+        Name in tables and legends.
+    name : str
+        ``"estimator"``.
+    weight_ : float
+        Share of the training weight that it explains.
+    estimator_ : fitted estimator, or None
+        None if no fit succeeded. Its attributes (``coef_``, ``feature_importances_`` ...) are
+        attributes of this record too.
+    feature_names_ : tuple of str
+        Names of the features that it sees.
+    extras : dict
+        ``scale_`` and ``df_`` of the noise around a regressor, also available as attributes.
+    """
+
+    label: str
+    name: str
+    weight_: float
+    estimator_: Any
+    feature_names_: tuple[str, ...]
+    extras: dict[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        extras = self.__dict__.get("extras", {})
+        if name in extras:
+            return extras[name]
+        if not name.startswith("__") and hasattr(self.__dict__.get("estimator_"), name):
+            return getattr(self.estimator_, name)
+        raise AttributeError(f"a fitted estimator expert has no attribute {name!r}")
+
+    def terms(self, outputs: list[str]) -> dict[tuple[str, str], float]:
+        """Coefficients, if it has any, and noise, keyed by (output, term)."""
+        table: dict[tuple[str, str], float] = {}
+        coef = np.atleast_2d(getattr(self, "coef_", np.empty((0, 0))))
+        if coef.shape == (len(outputs), len(self.feature_names_)):
+            intercepts = np.broadcast_to(getattr(self, "intercept_", 0.0), len(outputs))
+            for output, slope, intercept in zip(outputs, coef, intercepts, strict=True):
+                table[output, "intercept"] = float(intercept)
+                for name, value in zip(self.feature_names_, slope, strict=True):
+                    table[output, name] = float(value)
+        for name in ("scale_", "df_"):
+            values = np.atleast_1d(self.extras[name]) if name in self.extras else []
+            for output, value in zip(outputs, values, strict=False):
+                table[output, name[:-1]] = float(value)
+        return table
+
+
+def view_estimator(
+    params: EstimatorParams, k: int, names: tuple[str, ...], label: str, share: float
+) -> FittedEstimator:
+    """View of expert ``k`` of a group of estimators."""
+    extras = {}
+    for source, name in (("scale", "scale_"), ("df", "df_")):
+        value = getattr(params, source)
+        if value is not None:
+            extras[name] = float(value[k, 0]) if value.shape[1] == 1 else value[k]
+    return FittedEstimator(label, "estimator", float(share), params.estimators[k], names, extras)

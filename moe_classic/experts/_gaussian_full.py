@@ -152,6 +152,16 @@ class FullGaussian(LinearExpert):
             chol = np.where(starved, params.chol, chol)
         return FullParams(coef, chol)
 
+    def translate(
+        self, stats: LeastSquaresStats, old: FullParams, new: FullParams
+    ) -> LeastSquaresStats:
+        """Least-squares sums at ``old`` as they are at ``new``; exact."""
+        A = unpack_symmetric(stats.gram, old.coef.shape[-1])
+        delta = new.coef - old.coef
+        cross = delta @ stats.score.transpose(0, 2, 1)
+        rss = stats.rss - cross - cross.transpose(0, 2, 1) + delta @ A @ delta.transpose(0, 2, 1)
+        return replace(stats, score=stats.score - delta @ A, rss=rss)
+
     def derivatives(self, params: FullParams, fwd: Forward, y: Floats) -> tuple[Floats, Floats]:
         """In (eta, log-Cholesky factor).
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -137,6 +137,15 @@ class LocationScaleExpert(LinearExpert):
                 delta[:, j] = solve_psd(lhs, rhs[:, :, None])[:, :, 0]
         drop = ((delta @ A) * delta).sum(-1) - 2.0 * (delta * score).sum(-1)
         return delta, drop
+
+    def translate(self, stats: Any, old: ScaleParams, new: ScaleParams) -> Any:
+        """Weighted least-squares sums at ``old`` as they are at ``new``; exact in coefficients."""
+        A = unpack_symmetric(stats.gram, old.coef.shape[-1])
+        delta = new.coef - old.coef
+        moved = delta @ A
+        drop = (moved * delta).sum(-1) - 2.0 * (delta * stats.score).sum(-1)
+        rss = np.maximum(stats.rss + drop, 0.0)
+        return replace(stats, score=stats.score - moved, rss=rss)
 
     def keep_starved(
         self, old: ScaleParams, new: ScaleParams, mass: Floats, summary: Summary

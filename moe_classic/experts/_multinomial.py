@@ -12,7 +12,7 @@ unstable); where the Hessian would be too large, the bound of Bohning (1992),
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy as np
 from moe_classic._blocks import Design
 from moe_classic._component import Forward
 from moe_classic._linalg import log_sum_exp
-from moe_classic._logit import EXPERT_LIMIT, LogitStats, bohning_step, curvature_rows, newton_step
+from moe_classic._logit import EXPERT_LIMIT, LogitStats, bohning_step, curvature_rows, moved_score, newton_step
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
 
@@ -169,6 +169,17 @@ class MultinomialExpert(LinearExpert):
         delta *= np.minimum(1.0, _MAX_STEP / np.maximum(largest, _MAX_STEP))
         starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
         return MultinomialParams(params.coef + np.where(starved, 0.0, delta))
+
+    def translate(
+        self, stats: LogitStats, old: LinearParams, new: LinearParams
+    ) -> LogitStats:
+        """Scores at ``old`` as they are at ``new``, to second order."""
+        bound = _wide(old)
+        moved = [
+            moved_score(g, d, bound=bound)
+            for g, d in zip(stats.gram, new.coef - old.coef, strict=True)
+        ]
+        return replace(stats, score=stats.score - np.stack(moved))
 
     def derivatives(
         self, params: LinearParams, fwd: Forward, y: np.ndarray

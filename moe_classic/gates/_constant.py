@@ -74,6 +74,10 @@ class ConstantGate(Gate):
         """Share of the mass."""
         return ConstantParams(stats.mass / stats.mass.sum())
 
+    def translate(self, stats: MassStats, old: ConstantParams, new: ConstantParams) -> MassStats:
+        """The same: these sums do not refer to the parameters."""
+        return stats
+
     # -------------------------------------------------------------------- derivatives
 
     def gradient(self, params: ConstantParams, design: Design, S: Floats) -> Floats:

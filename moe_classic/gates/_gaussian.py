@@ -162,6 +162,10 @@ class GaussianGate(Gate):
             )
         return np.linalg.cholesky(covariance)
 
+    def translate(self, stats: MomentStats, old: GaussianGateParams, new: GaussianGateParams) -> MomentStats:
+        """The same: these sums do not refer to the parameters."""
+        return stats
+
     # -------------------------------------------------------------------- derivatives
 
     def gradient(self, params: GaussianGateParams, design: Design, S: Floats) -> Floats:

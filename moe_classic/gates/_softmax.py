@@ -11,14 +11,14 @@ equations 3 and 25; Newton as in Chen, Xu & Chi (1999).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from moe_classic._blocks import Design
 from moe_classic._component import Forward, check_alpha
-from moe_classic._logit import GATE_LIMIT, LogitStats, bohning_step, curvature_rows, newton_step
+from moe_classic._logit import GATE_LIMIT, LogitStats, bohning_step, curvature_rows, moved_score, newton_step
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
 
@@ -106,6 +106,15 @@ class SoftmaxGate(Gate):
         delta = step(params.coef, stats.gram, stats.score, self.alpha * summary.weight)
         largest = np.abs(delta).max()
         return SoftmaxParams(params.coef + delta * min(1.0, _MAX_STEP / max(largest, _MAX_STEP)))
+
+    def translate(
+        self, stats: LogitStats, old: SoftmaxParams, new: SoftmaxParams
+    ) -> LogitStats:
+        """Scores at ``old`` as they are at ``new``, to second order."""
+        if not old.coef.size:
+            return stats
+        moved = moved_score(stats.gram, new.coef - old.coef, bound=old.coef.size > GATE_LIMIT)
+        return replace(stats, score=stats.score - moved)
 
     # -------------------------------------------------------------------- derivatives
 

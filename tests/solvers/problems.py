@@ -18,18 +18,23 @@ from moe_classic.solvers import Problem
 
 @dataclass(frozen=True)
 class Bordered:
-    """Features as they are, with a row of ones: the simplest map of rows to a design."""
+    """The first features as they are, and a row of ones: the simplest map of rows to a design."""
 
     width: int
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
-        return np.vstack([np.asarray(X).T, np.ones(len(X))])
+        return np.vstack([np.asarray(X)[:, : self.width - 1].T, np.ones(len(X))])
+
+
+def maps_of(gate: str, n_features: int) -> tuple[Bordered, Bordered]:
+    """Designs 0 of the experts and 1 of the gate; a constant gate sees no features."""
+    return Bordered(n_features + 1), Bordered(1 if gate == "constant" else n_features + 1)
 
 
 def bound_model(expert: str, gate: str, n_experts: int, summary: Summary, **settings: Any) -> Model:
     """One group of ``n_experts`` like experts under a gate."""
     one = EXPERTS[expert](**settings).bind(summary)
-    return Model(GATES[gate](), (Group(one, n_experts, 0),))
+    return Model(GATES[gate](), (Group(one, n_experts, 0),), gate_design=1)
 
 
 def problem_on(
@@ -49,7 +54,7 @@ def problem_on(
     classes = int(y.max()) + 1 if y.ndim == 1 else 0
     summary = summarise(y, w, classes)
     model = bound_model(expert, gate, n_experts, summary, **settings)
-    source = ArraySource(X, y, w, (Bordered(X.shape[1] + 1),), block_size)
+    source = ArraySource(X, y, w, maps_of(gate, X.shape[1]), block_size)
     return Problem(model, Mixture(model), source, summary, seed=seed)
 
 
@@ -77,11 +82,11 @@ def drawn(
     guess = Summary(float(n), np.full(d, 1.0 / d), np.ones(d), classes)
     X = rng.standard_normal((n, n_features))
     model = bound_model(expert, gate, n_experts, guess, **settings)
-    source = ArraySource(X, np.zeros((1, n)), np.ones(n), (Bordered(n_features + 1),), n)
-    design = source[0].designs[0]
-    start = model.start([design.width], guess)
+    block = ArraySource(X, np.zeros((1, n)), np.ones(n), maps_of(gate, n_features), n)[0]
+    design = block.designs[0]
+    start = model.start([d.width for d in block.designs], guess)
     params = _spread(model, start, apart, rng)
-    log_gate = model.gate.log_gate(params.gate, design)
+    log_gate = model.log_gate(params, block)
     z = (np.exp(log_gate).cumsum(axis=0) < rng.random(n)).sum(axis=0)
     sample = model.groups[0].expert.sample(params.experts[0], design, rng)
     y = sample[z, ..., np.arange(n)].T
