@@ -91,7 +91,8 @@ def mixture_crps(y: Floats, weights: Floats, location: Floats, noise: list[Noise
         for j in range(k + 1):
             # Pairs j < k stand for (k, j) too.
             share = weights[j] * weights[k] * (0.5 if j == k else 1.0)
-            score -= share * _apart(location[j] - location[k], noise[j], e)
+            gap = location[j] - location[k] if j < k else np.zeros(1)
+            score -= share * _apart(gap, noise[j], e)
     return score
 
 
@@ -170,9 +171,9 @@ def _by_normals(m: Floats, a: Noise, b: Noise) -> Floats:
         return weight @ _folded_normal(size[None, :], variance[:, None])
 
     size = np.abs(m)
-    reach = float(np.arcsinh(size.max() / unit))
+    reach = max(float(np.arcsinh(size.max() / unit)), 1e-8)
     # The function of u = asinh(m / unit) is analytic for |Im u| < pi / 2: degree for 1e-13.
-    degree = int(np.ceil(15.0 / np.arcsinh(np.pi / max(2.0 * reach, 1e-3)))) + 4
+    degree = int(np.ceil(15.0 / np.arcsinh(np.pi / (2.0 * reach)))) + 4
     if size.size <= degree:
         return exact(size)
 

@@ -1,6 +1,6 @@
 """Fits of scikit-learn estimators that stand inside a mixture: weights, seeds, names, failures.
 
-Four rules hold wherever the package fits an estimator of the user's:
+Five rules hold wherever the package fits an estimator of the user's:
 
 - **Weights** go to ``sample_weight``, of the last step in a pipeline. An estimator that takes none
   sees the rows repeated. It gets as many rows as the weights are worth, Kish's effective number
@@ -13,12 +13,14 @@ Four rules hold wherever the package fits an estimator of the user's:
 - **Names**: an estimator fitted on a DataFrame is given a DataFrame.
 - **One class**: a classifier whose rows are all of one class would refuse them; a
   :class:`~sklearn.dummy.DummyClassifier` that always says so takes its place.
+- **Warnings** of estimators are kept and given once a fit, those of the last refit.
 """
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -37,6 +39,8 @@ from ._typing import Floats, Ints
 _NEGLIGIBLE = 1e-9
 #: What an estimator raises when it cannot use the rows that it was given.
 FIT_ERRORS = (ValueError, ArithmeticError, RuntimeError)
+#: Warnings that estimators gave: category and text.
+Notices: TypeAlias = tuple[tuple[type[Warning], str], ...]
 
 
 # ------------------------------------------------------------------------- what is accepted
@@ -178,19 +182,44 @@ class Job:
         with config_context(enable_metadata_routing=False):
             return fresh.fit(named(self.X[rows], self.names), self.y[rows], **weights)
 
-    def attempt(self) -> tuple[Any, Exception | None]:
-        """The fitted clone and no error, or None and the error."""
+    def attempt(self) -> Outcome:
+        """The fitted clone, or why there is none."""
         try:
-            return self.run(), None
+            return Outcome(self.run())
         except FIT_ERRORS as error:
-            return None, error
+            return Outcome(None, f"{type(error).__name__}: {error}")
 
 
-def run_jobs(jobs: list[Job], n_jobs: int | None) -> list[tuple[Any, Exception | None]]:
-    """Fits in parallel; threads unless a joblib context says otherwise."""
-    if len(jobs) < 2 or n_jobs in (None, 1):
-        return [job.attempt() for job in jobs]
-    return Parallel(n_jobs=n_jobs, prefer="threads")(delayed(job.attempt)() for job in jobs)
+@dataclass(frozen=True)
+class Outcome:
+    """A fitted estimator, or None and the error that it raised."""
+
+    estimator: Any
+    error: str | None = None
+
+
+def run_jobs(jobs: list[Job], n_jobs: int | None) -> tuple[list[Outcome], Notices]:
+    """Fits in parallel, in threads unless a joblib context says otherwise.
+
+    Returns
+    -------
+    outcomes : list of Outcome, in the order of the jobs
+    notices : the warnings that estimators gave, each once; they are not shown
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if len(jobs) < 2 or n_jobs in (None, 1):
+            outcomes = [job.attempt() for job in jobs]
+        else:
+            pool = Parallel(n_jobs=n_jobs, prefer="threads")
+            outcomes = pool(delayed(job.attempt)() for job in jobs)
+    return outcomes, tuple(dict.fromkeys((c.category, str(c.message)) for c in caught))
+
+
+def show(notices: Notices, *, stacklevel: int) -> None:
+    """Give the warnings that refits gave: once a fit, not once a refit."""
+    for category, message in dict.fromkeys(notices):
+        warnings.warn(message, category, stacklevel=stacklevel + 1)
 
 
 # ------------------------------------------------------------------------- what comes back

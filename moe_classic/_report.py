@@ -190,7 +190,7 @@ def _several_features(
     _effects(axes[2], model, X, target)
     handles = axes[0].get_legend_handles_labels()[0]
     figure.legend(
-        handles=handles, loc="outside upper center", ncols=min(len(handles), 8), frameon=False
+        handles=handles, loc="outside lower center", ncols=min(len(handles), 8), frameon=False
     )
 
 

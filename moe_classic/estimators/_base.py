@@ -1,33 +1,31 @@
-"""What every estimator shares: the fit template and the surface that needs no target type."""
+"""The fit template that every estimator shares."""
 
 from __future__ import annotations
 
 import logging
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from moe_classic._blocks import Block, Design
 from moe_classic._engine import make_engine
 from moe_classic._features import Rows, slices_of
-from moe_classic._linalg import log_sum_exp, softmax_in_place
 from moe_classic._model import MoEParams
 from moe_classic._start import MOST_ROWS, STRATEGIES
 from moe_classic._stats import Summary
-from moe_classic._typing import Floats, Ints
+from moe_classic._typing import Floats
 from moe_classic.solvers import SOLVERS, Solver
 
+from ._common import CommonSurface
 from ._data import RawData, TrainingData
+from ._partial import OnlineMixin
 from ._resolve import (
     Plan,
     bind,
@@ -39,12 +37,9 @@ from ._resolve import (
 )
 from ._stream import RawBlock, RowStream, first_pass
 from ._train import StreamTrainer, Trained, Trainer
-from ._views import expert_labels, summary_table, view_experts, view_gate
+from ._views import view_experts, view_gate
 
 logger = logging.getLogger("moe_classic")
-
-#: Rows predicted at a time: bounds the memory of (K, n) arrays.
-_ROWS = 1 << 14
 
 
 def _announce(verbose: int, message: str, *values: Any) -> None:
@@ -56,22 +51,24 @@ def _announce(verbose: int, message: str, *values: Any) -> None:
     logger.log(logging.INFO if verbose else logging.DEBUG, message, *values)
 
 
-class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Fit template and shared surface; subclasses say what a target is."""
 
     _target: str
 
     @abstractmethod
-    def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True) -> RawData:
-        """Validated rows with positive weight; ``reset`` sets what later rows must agree with."""
+    def _validated(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True, whole: bool = True
+    ) -> RawData:
+        """Validated rows with positive weight.
+
+        ``reset`` sets what later rows must agree with; ``whole`` says that these are all rows, not
+        one of several batches.
+        """
 
     @abstractmethod
     def _training_data(self, raw: RawData, moments: Summary | None = None) -> TrainingData:
         """Rows as the model sees them; ``moments`` of the raw target where already known."""
-
-    @abstractmethod
-    def _target_columns(self, y: Any) -> np.ndarray:
-        """A target to score as the model wants it, (d, n) or codes (n,)."""
 
     # -------------------------------------------------------------------- fit
 
@@ -102,8 +99,12 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         ConvergenceWarning
             If ``max_iter`` was reached; the message names the log-likelihood still to gain.
         """
-        resolved = self._resolve_arguments()
         raw = self._validated(X, y, sample_weight)
+        return self._fit_rows(raw, X, y)
+
+    def _fit_rows(self, raw: RawData, X: Any = None, y: Any = None) -> BaseMoE:
+        """Fit validated rows; callbacks are shown ``X`` and ``y``."""
+        resolved = self._resolve_arguments()
         self._check_size(raw.w.size)
         data = self._training_data(raw.merged() if isinstance(self.init, str) else raw)
         root = self._init_callback_context(max_subtasks=None)
@@ -331,30 +332,38 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     def _publish(self, trainer: Trainer, trained: Trained) -> None:
         """Set the fitted attributes, on the original scales, experts ordered by mass."""
         data, result, model = trainer.data, trained.result, trainer.model
-        mass, params = trained.census.mass, result.params
-        if len(model.groups) == 1 and model.gate.exchangeable:
-            order = np.argsort(-mass, kind="stable")
-            expert = model.groups[0].expert.reorder(params.experts[0], order)
-            params = MoEParams(model.gate.reorder(params.gate, order), (expert,))
-            mass = mass[order]
-        offset = trainer.offset()
+        mass, offset = trained.census.mass, trainer.offset()
         self._model, self._maps = model, trainer.plan.maps
         self._shift, self._factor = data.shift, data.factor
         self._width_in = self.n_features_in_
         self._summary = data.summary
-        self._params = self._rescaled(params, data.shift, data.factor)
-        self._shares = mass / mass.sum()
-        self.gate_ = view_gate(model, self._params, self._maps[model.gate_design])
-        self.experts_ = view_experts(model, self._params, self._maps, self._shares)
+        self._offset = offset
+        self._order = None
+        if len(model.groups) == 1 and model.gate.exchangeable:
+            self._order = np.argsort(-mass, kind="stable")
+        self._show(result.params, mass)
+        self._online_state = trained.census.state(result.params, data.summary.weight)
         target_offset = -data.summary.weight * float(np.log(data.factor).sum())
         self.log_likelihood_ = trained.census.log_likelihood + target_offset
         self.trace_ = np.array(result.trace) + offset * data.summary.weight
         self.n_iter_ = result.n_iter
         self.converged_ = result.converged
-        self.n_parameters_ = model.n_parameters(params)
         report = trained.report
         self.start_report_ = report.assign(objective=report.objective + offset * report.weight)
         self._warn(trained)
+
+    def _show(self, params: MoEParams, mass: Floats) -> None:
+        """Publish parameters on the original scales, experts in their public order."""
+        model, order = self._model, self._order
+        if order is not None:
+            expert = model.groups[0].expert.reorder(params.experts[0], order)
+            params = MoEParams(model.gate.reorder(params.gate, order), (expert,))
+            mass = mass[order]
+        self._params = self._rescaled(params, self._shift, self._factor)
+        self._shares = mass / mass.sum()
+        self.n_parameters_ = model.n_parameters(params)
+        self.gate_ = view_gate(model, self._params, self._maps[model.gate_design])
+        self.experts_ = view_experts(model, self._params, self._maps, self._shares)
 
     def _warn(self, trained: Trained) -> None:
         """One warning for each thing that the user should know about the fit."""
@@ -376,162 +385,3 @@ class BaseMoE(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 ConvergenceWarning,
                 stacklevel=5,
             )
-
-    # -------------------------------------------------------------------- blocks of new rows
-
-    def _check_rows(self, X: Any) -> Floats:
-        """Validated features of new rows."""
-        check_is_fitted(self)
-        return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-
-    def _blocks(self, X: Floats, y: np.ndarray | None = None) -> Iterator[Block]:
-        """Blocks of validated rows; without a target their target is zero."""
-        for start in range(0, len(X), _ROWS):
-            rows = slice(start, start + _ROWS)
-            designs = tuple(Design(m(X[rows])) for m in self._maps)
-            n = designs[0].Z.shape[1]
-            target = self._no_target(n) if y is None else y[..., rows]
-            yield Block(designs, target, np.ones(n))
-
-    def _no_target(self, n: int) -> np.ndarray:
-        """A target for blocks whose target is not looked at."""
-        return np.zeros((self._shift.size, n))
-
-    def _pairs(self, X: Any, y: Any) -> tuple[Floats, np.ndarray]:
-        """Validated features and target of rows to score."""
-        X, target = self._check_rows(X), self._target_columns(y)
-        if target.shape[-1] != len(X):
-            raise ValueError(f"X has {len(X)} rows and y has {target.shape[-1]}; give one y a row.")
-        return X, target
-
-    # -------------------------------------------------------------------- gate and experts
-
-    def gate_proba(self, X: Any) -> Floats:
-        """Gate probabilities: which expert where, before y is seen.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_experts)
-        """
-        X = self._check_rows(X)
-        parts = [np.exp(self._model.log_gate(self._params, b)).T for b in self._blocks(X)]
-        return np.concatenate(parts)
-
-    def predict_expert(self, X: Any) -> Ints:
-        """Number of the expert with the highest gate probability, from 0.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        expert : ndarray of int of shape (n_samples,)
-        """
-        return self.gate_proba(X).argmax(axis=1)
-
-    def responsibilities(self, X: Any, y: Any) -> Floats:
-        """Posterior probabilities of the experts given x and y.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-
-        Returns
-        -------
-        R : ndarray of shape (n_samples, n_experts)
-        """
-        X, target = self._pairs(X, y)
-        parts = []
-        for block in self._blocks(X, target):
-            seen = self._model.evaluate(self._params, block)
-            R = seen.gate.log_prob + seen.log_prob
-            softmax_in_place(R)
-            parts.append(R.T)
-        return np.concatenate(parts)
-
-    # -------------------------------------------------------------------- likelihood
-
-    def score_samples(self, X: Any, y: Any = None) -> Floats:
-        """Log density (log probability for classes) of y given x.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            None scores what the model says without a target: log p(x) with a gate that describes
-            x (Gaussian), 0 with any other.
-
-        Returns
-        -------
-        log_density : ndarray of shape (n_samples,)
-            Natural logarithms.
-        """
-        if y is None:
-            X = self._check_rows(X)
-            return np.concatenate([self._log_marginal(b) for b in self._blocks(X)])
-        X, target = self._pairs(X, y)
-        return np.concatenate(
-            [self._model.log_likelihood(self._params, b) for b in self._blocks(X, target)]
-        )
-
-    def _log_marginal(self, block: Block) -> Floats:
-        """Log p(x) of a generative gate in the units of X, 0 for others; (n,)."""
-        design = block.designs[self._model.gate_design]
-        if not self._model.gate.generative:
-            return np.zeros(design.Z.shape[1])
-        inverse = self._maps[self._model.gate_design].inverse
-        log_unit = np.log(inverse[inverse > 0.0]).sum()
-        return log_sum_exp(self._model.gate.log_joint(self._params.gate, design)) + log_unit
-
-    def log_likelihood(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Total conditional log-likelihood in nats; see :meth:`score_samples`."""
-        rows = self.score_samples(X, y)
-        w = _check_sample_weight(sample_weight, rows[:, None], dtype=np.float64)
-        return float(rows @ w)
-
-    def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Akaike's criterion ``-2 L + 2 d`` (1974); lower is better."""
-        return -2.0 * self.log_likelihood(X, y, sample_weight) + 2.0 * self.n_parameters_
-
-    def bic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Schwarz's criterion ``-2 L + d log n`` (1978), n the total weight; lower is better."""
-        value = self.log_likelihood(X, y, sample_weight)
-        n = len(self._check_rows(X)) if sample_weight is None else float(np.sum(sample_weight))
-        return -2.0 * value + self.n_parameters_ * float(np.log(n))
-
-    def icl(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Integrated completed likelihood: BIC plus twice the entropy of the responsibilities.
-
-        Biernacki, Celeux & Govaert (2000); lower is better, and lower where experts are told
-        apart clearly.
-        """
-        R = self.responsibilities(X, y)
-        w = _check_sample_weight(sample_weight, R, dtype=np.float64)
-        logs = np.log(np.where(R > 0.0, R, 1.0))
-        return self.bic(X, y, sample_weight) - 2.0 * float(w @ (R * logs).sum(axis=1))
-
-    def summary(self) -> pd.DataFrame:
-        """Fitted parameters on the original scale: one row a term, one column an expert.
-
-        Returns
-        -------
-        table : DataFrame
-            Indexed by (part, term): the share of the training weight, the coefficients and scales
-            of the experts, the parameters of the gate (softmax: relative to the last expert).
-        """
-        check_is_fitted(self)
-        return summary_table(self.experts_, self.gate_, self._output_names())
-
-    @abstractmethod
-    def _output_names(self) -> list[str]:
-        """Names of the linear predictors of an expert."""
-
-    def _expert_labels(self) -> list[str]:
-        """Names of the experts in tables and legends."""
-        return expert_labels(self._model)

@@ -1,4 +1,4 @@
-"""Experts that could not be fitted: which, why, and what stands in their place."""
+"""What estimators inside a mixture had to say: failed fits and warnings, once a fit."""
 
 from __future__ import annotations
 
@@ -7,31 +7,36 @@ import warnings
 from sklearn.exceptions import FitFailedWarning
 
 from moe_classic._model import Model, MoEParams
+from moe_classic._refit import show
 
 
-def report_failures(model: Model, params: MoEParams, labels: list[str]) -> None:
-    """Warn of every expert whose last refit failed; raise if no expert was ever fitted."""
-    notes: list[str | None] = []
+def report_fits(model: Model, params: MoEParams, labels: list[str]) -> None:
+    """Warn of experts whose last refit failed, and give the estimators' own warnings.
+
+    Raises
+    ------
+    ValueError
+        If no expert was ever fitted.
+    """
+    errors: list[str | None] = []
     fitted: list[bool] = []
     for group, p in zip(model.groups, params.experts, strict=True):
-        if hasattr(group.expert, "notes"):
-            notes += group.expert.notes(p)
-            fitted += [e is not None for e in p.estimators]
-        else:
-            notes += [None] * group.count
-            fitted += [True] * group.count
+        errors += getattr(p, "failures", (None,) * group.count)
+        fitted += [e is not None for e in getattr(p, "estimators", (True,) * group.count)]
     if not any(fitted):
-        raise ValueError(f"No expert could be fitted; {labels[0]} raised {notes[0]}")
-    for label, note, known in zip(labels, notes, fitted, strict=True):
-        warn_failure(label, note, "its last fit" if known else "the mean of y")
+        raise ValueError(f"No expert could be fitted; {labels[0]} raised {errors[0]}")
+    for label, error, known in zip(labels, errors, fitted, strict=True):
+        if error is not None:
+            warn_failure(label, error, "its last fit" if known else "what y is on average")
+    for p in (params.gate, *params.experts):
+        show(getattr(p, "notices", ()), stacklevel=5)
 
 
-def warn_failure(label: str, note: str | None, instead: str) -> None:
-    """Warn that ``label`` could not be fitted and what it predicts instead; None is silent."""
-    if note is None:
-        return
+def warn_failure(label: str, error: str, instead: str) -> None:
+    """Warn that an expert could not be fitted, and say what it predicts by instead."""
     warnings.warn(
-        f"{label} could not be fitted and predicts by {instead}; the rest is kept. {note}",
+        f"{label} could not be fitted and predicts by {instead}; the others are not touched. "
+        f"{error}",
         FitFailedWarning,
-        stacklevel=5,
+        stacklevel=6,
     )

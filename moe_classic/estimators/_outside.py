@@ -143,10 +143,10 @@ class FittedEstimator:
         raise AttributeError(f"a fitted estimator expert has no attribute {name!r}")
 
     def terms(self, outputs: list[str]) -> dict[tuple[str, str], float]:
-        """Coefficients, if it has any, and noise, keyed by (output, term)."""
+        """Coefficients of a linear regressor, and noise, keyed by (output, term)."""
         table: dict[tuple[str, str], float] = {}
         coef = np.atleast_2d(getattr(self, "coef_", np.empty((0, 0))))
-        if coef.shape == (len(outputs), len(self.feature_names_)):
+        if "scale_" in self.extras and coef.shape == (len(outputs), len(self.feature_names_)):
             intercepts = np.broadcast_to(getattr(self, "intercept_", 0.0), len(outputs))
             for output, slope, intercept in zip(outputs, coef, intercepts, strict=True):
                 table[output, "intercept"] = float(intercept)

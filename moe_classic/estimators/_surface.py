@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.callback import with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
@@ -49,7 +50,9 @@ class RealSurface:
 
     # -------------------------------------------------------------------- fit
 
-    def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True) -> RawData:
+    def _validated(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True, whole: bool = True
+    ) -> RawData:
         """Validated rows with positive weight."""
         outputs = self._describes_outputs()
         X, y, w, used = self._validate_rows(
@@ -94,6 +97,28 @@ class RealSurface:
         """Predictive distributions, a block at a time."""
         X = self._check_rows(X)
         return [Predictive(self._model, self._params, b) for b in self._blocks(X)]
+
+    @with_callbacks
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Learn from one batch of rows that need not be seen again.
+
+        The first batch is fitted as :meth:`fit` would, and fixes the standardisation; it should
+        hold several rows a parameter. Each further batch updates averaged statistics and takes
+        one step (Cappe & Moulines 2009); with a single expert these are the exact weighted
+        statistics of all rows. After :meth:`fit`, learning goes on from there. ``trace_`` then
+        holds running estimates, which may fall.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : estimator
+        """
+        return self._partial_fit(X, y, sample_weight)
 
     # -------------------------------------------------------------------- predictions
 
@@ -224,49 +249,54 @@ class RealSurface:
 class ClassSurface:
     """Predictions of classes."""
 
-    def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True) -> RawData:
+    def _validated(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True, whole: bool = True
+    ) -> RawData:
         """Validated rows with positive weight and class codes."""
-        X, y, w, used = self._validate_rows(X, y, sample_weight, reset=reset)
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(column_or_1d(y), return_inverse=True)
-        X, codes, w = (X, codes, w) if used.all() else (X[used], codes[used], w[used])
-        present = np.unique(codes).size
+        X, labels, w, used = self._labelled(X, y, sample_weight, reset)
+        if not whole:
+            return RawData(X, self._coded(labels), w, used)
+        self.classes_ = np.unique(y)
+        present = np.unique(labels).size
         if present < 2 or present < self.classes_.size:
             raise ValueError(
                 f"y needs at least two classes, each with a row of positive weight; it has "
                 f"{self.classes_.size} and rows with weight from {present} class"
                 f"{'es' if present != 1 else ''}."
             )
-        return RawData(X, codes[None].astype(np.float64), w, used)
+        return RawData(X, self._coded(labels), w, used)
+
+    def _coded(self, labels: np.ndarray) -> Floats:
+        """Class codes (1, n) of labels, all of which must be known."""
+        return self._target_codes(labels)[None].astype(np.float64)
 
     def _stream(self, blocks: Any) -> RowStream:
         """A user's blocks; one pass finds the classes, which later passes code."""
-        stream = RowStream(blocks, self._labelled)
+
+        def look(X: Any, y: Any, w: Any, first: bool) -> RawBlock:  # noqa: FBT001
+            return self._labelled(X, y, w, first)[:3]
+
         classes: set[Any] = set()
-        for X, labels, w in stream:
-            del X, w
+        for _, labels, _ in RowStream(blocks, look):
             classes.update(labels.tolist())
         self.classes_ = np.unique(np.array(list(classes)))
-        self._check_classes(self.classes_.size)
+        if self.classes_.size < 2:
+            raise ValueError(
+                f"y needs at least two classes with positive weight; it has {sorted(classes)}."
+            )
 
         def validate(X: Any, y: Any, w: Any, first: bool) -> RawBlock:  # noqa: FBT001
-            X, labels, w = self._labelled(X, y, w, first)
-            return X, np.searchsorted(self.classes_, labels)[None].astype(np.float64), w
+            X, labels, w, _ = self._labelled(X, y, w, first)
+            return X, self._coded(labels), w
 
         return RowStream(blocks, validate)
 
-    def _labelled(self, X: Any, y: Any, w: Any, first: bool) -> RawBlock:  # noqa: FBT001
-        """Validated rows with the user's labels."""
+    def _labelled(self, X: Any, y: Any, w: Any, first: bool) -> tuple[Any, ...]:  # noqa: FBT001
+        """Rows with positive weight, the user's labels, weights, and which rows those are."""
         X, y, w, used = self._validate_rows(X, y, w, reset=first)
         check_classification_targets(y)
-        return X[used], column_or_1d(y)[used], w[used]
-
-    def _check_classes(self, present: int) -> None:
-        """Raise unless at least two classes have rows with weight."""
-        if present < 2:
-            raise ValueError(
-                f"y needs at least two classes with positive weight; it has {present}."
-            )
+        y = column_or_1d(y, warn=True)
+        return (X, y, w, used) if used.all() else (X[used], y[used], w[used], used)
 
     def _training_data(self, raw: RawData, moments: Summary | None = None) -> TrainingData:
         """Rows with class codes."""
@@ -279,7 +309,10 @@ class ClassSurface:
     def _target_columns(self, y: Any) -> np.ndarray:
         """Class codes of a target to score, (n,)."""
         check_is_fitted(self)
-        y = column_or_1d(y)
+        return self._target_codes(column_or_1d(y))
+
+    def _target_codes(self, y: np.ndarray) -> np.ndarray:
+        """Class codes of known labels, (n,)."""
         codes = np.searchsorted(self.classes_, y).clip(max=self.classes_.size - 1)
         strangers = self.classes_[codes] != y
         if strangers.any():
@@ -294,6 +327,40 @@ class ClassSurface:
         if self.classes_.size == 2:
             return [str(self.classes_[0])]
         return [str(c) for c in self.classes_[:-1]]
+
+    @with_callbacks
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
+        """Learn from one batch of rows that need not be seen again.
+
+        The first batch is fitted as :meth:`fit` would, and fixes the standardisation; each further
+        one takes a step on averaged statistics (Cappe & Moulines 2009). After :meth:`fit`, learning
+        goes on from there. ``trace_`` then holds running estimates, which may fall.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will ever occur; needed in the first call, must agree later.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : estimator
+        """
+        if self._online_state is None:
+            if classes is None:
+                raise ValueError("classes must be given in the first call of partial_fit.")
+            known = np.unique(column_or_1d(classes))
+            if known.size < 2:
+                raise ValueError(f"classes={classes!r} must name at least two classes.")
+            self.classes_ = known
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={classes!r} differs from the classes of the first call, "
+                f"{list(self.classes_)}."
+            )
+        return self._partial_fit(X, y, sample_weight)
 
     def _mixtures(self, X: Any) -> list[tuple[Floats, Floats]]:
         """(gate (K, n), class probabilities of the experts (K, C, n)), a block at a time."""

@@ -13,8 +13,9 @@ from moe_classic._blocks import ArraySource, Block, Source
 from moe_classic._engine import SerialEngine, ThreadedEngine
 from moe_classic._features import DesignMap, raw_features
 from moe_classic._linalg import log_sum_exp, softmax_in_place
-from moe_classic._model import Model, MoEParams
+from moe_classic._model import Model, MoEParams, MoEStats
 from moe_classic._objective import Assigned, Mixture
+from moe_classic._online import OnlineState
 from moe_classic._start import (
     STRATEGIES,
     Sample,
@@ -49,11 +50,22 @@ Watchers = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Census(Stats):
-    """One look at the fitted model: expert masses, conditional log-likelihood, entropy."""
+    """One look at the fitted model.
+
+    Attributes
+    ----------
+    mass : (K,) weight that each expert explains
+    log_likelihood : conditional log-likelihood
+    stats : statistics at the fitted parameters, from which on-line learning goes on
+    """
 
     mass: Floats
     log_likelihood: float
-    entropy: float
+    stats: MoEStats
+
+    def state(self, params: MoEParams, weight: float) -> OnlineState:
+        """Where on-line learning stands after a fit."""
+        return OnlineState(params, self.stats.scaled(1.0 / weight), weight)
 
 
 @dataclass(frozen=True)
@@ -82,15 +94,16 @@ def expand(data: TrainingData, plan: Plan) -> tuple[TrainingData, tuple[DesignMa
 
 
 def census(model: Model, params: MoEParams, source: Source, engine: Any) -> Census:
-    """Masses (K,), conditional log-likelihood and entropy of the posteriors."""
+    """Look at the data once with the fitted model."""
 
     def look(block: Block) -> Census:
         seen = model.evaluate(params, block)
-        R = seen.gate.log_prob + seen.log_prob
-        softmax_in_place(R)
-        surprise = np.where(R > 0.0, R * np.log(np.where(R > 0.0, R, 1.0)), 0.0).sum(axis=0)
         ll = log_sum_exp(model.log_gate(params, block) + seen.log_prob)
-        return Census(R @ block.w, float(ll @ block.w), float(-surprise @ block.w))
+        S = seen.gate.log_prob + seen.log_prob
+        row = softmax_in_place(S)
+        S *= block.w
+        stats = model.statistics(params, seen, block, S, float(row @ block.w))
+        return Census(S.sum(axis=1), float(ll @ block.w), stats)
 
     return engine.map_reduce(look, source)
 

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from moe_classic._component import Forward
-from moe_classic._refit import FIT_ERRORS, Job, check_prefit, run_jobs
+from moe_classic._refit import FIT_ERRORS, Job, Notices, check_prefit, run_jobs
 from moe_classic._stats import Stats, Summary
 from moe_classic._typing import Bools, Floats
 
@@ -31,6 +31,7 @@ class EstimatorParams:
         Why the last refit of an expert failed.
     scale : ndarray of shape (K, d), or None for classifiers
     df : ndarray of shape (K, 1), or None without a t density
+    notices : warnings that estimators gave in the last refit
     """
 
     estimators: tuple[Any, ...]
@@ -38,6 +39,7 @@ class EstimatorParams:
     failures: tuple[str | None, ...]
     scale: Floats | None = None
     df: Floats | None = None
+    notices: Notices = ()
 
     @property
     def n_experts(self) -> int:
@@ -152,20 +154,24 @@ class BoundEstimator(Expert):
         live = np.flatnonzero(rows.S.sum(axis=1) > STARVED * summary.weight)
         jobs = [Job(self.estimator, X, labels, weights[k], int(k), self.names) for k in live]
         fitted, failures, seen = list(params.estimators), list(params.failures), rows.seen.copy()
-        for k, (new, error) in zip(live, run_jobs(jobs, self.n_jobs), strict=True):
-            if error is None:
+        outcomes, notices = run_jobs(jobs, self.n_jobs)
+        for k, outcome in zip(live, outcomes, strict=True):
+            failures[k] = outcome.error
+            if outcome.error is None:
                 try:
-                    seen[k] = self._one(new, X)
-                    fitted[k] = new
-                except FIT_ERRORS as failed:
-                    error = failed
-            failures[k] = None if error is None else f"{type(error).__name__}: {error}"
+                    seen[k] = self._one(outcome.estimator, X)
+                    fitted[k] = outcome.estimator
+                except FIT_ERRORS as error:
+                    failures[k] = f"{type(error).__name__}: {error}"
         if len(fitted) > 1 and live.size and all(e is None for e in fitted):
             raise ValueError(
                 f"EstimatorExpert: no expert could be fitted; {self.estimator!r} as expert "
                 f"{live[0] + 1} of {len(fitted)} raised {failures[live[0]]}"
             )
-        return replace(params, estimators=tuple(fitted), failures=tuple(failures)), seen
+        new = replace(
+            params, estimators=tuple(fitted), failures=tuple(failures), notices=notices
+        )
+        return new, seen
 
     def kept(
         self, params: EstimatorParams, mass: Floats, summary: Summary, new: Floats, old: Floats
@@ -184,10 +190,6 @@ class BoundEstimator(Expert):
         """The old estimators where ``keep``, the new ones elsewhere."""
         pairs = zip(old.estimators, new.estimators, keep, strict=True)
         return tuple(a if stay else b for a, b, stay in pairs)
-
-    def notes(self, params: EstimatorParams) -> list[str | None]:
-        """Why the last refit of each expert failed, or None."""
-        return list(params.failures)
 
     # -------------------------------------------------------------------- bookkeeping
 

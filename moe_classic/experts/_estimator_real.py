@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,6 +32,15 @@ class _Known:
     def linear(self, coef: Any) -> Floats:
         """The predictions, whatever the coefficients."""
         return self.eta
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """Parameters of the noise alone, as its family reads them."""
+
+    scale: Floats | None
+    df: Floats | None
+    coef: None = None
 
 
 class FittedRegressors(BoundEstimator):
@@ -73,7 +82,7 @@ class FittedRegressors(BoundEstimator):
     def forward(self, params: EstimatorParams, design: Design, y: Floats) -> Forward:
         """Log density and the predictions."""
         eta = self.location(params, design)
-        fwd = self.noise.forward(params, _Known(eta), y)
+        fwd = self._around(params, eta, y)
         return Forward(fwd.log_prob, eta, (fwd, y))
 
     def statistics(
@@ -102,7 +111,11 @@ class FittedRegressors(BoundEstimator):
 
     def _height(self, params: EstimatorParams, rows: Rows, seen: Floats) -> Floats:
         """``sum S log p`` of each expert, (K,)."""
-        return (rows.S * self.noise.forward(params, _Known(seen), rows.y).log_prob).sum(axis=1)
+        return (rows.S * self._around(params, seen, rows.y).log_prob).sum(axis=1)
+
+    def _around(self, params: EstimatorParams, eta: Floats, y: Floats) -> Forward:
+        """Log density of ``y`` around the predictions ``eta``, by the family of the noise."""
+        return self.noise.forward(_Noise(params.scale, params.df), _Known(eta), y)
 
     def _precisions(self, params: EstimatorParams, rows: Rows) -> Any:
         """Latent precisions of a t density, (K, n); 1 for others."""

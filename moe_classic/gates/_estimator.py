@@ -22,12 +22,13 @@ from sklearn.frozen import FrozenEstimator
 from moe_classic._blocks import Design
 from moe_classic._component import Forward
 from moe_classic._refit import (
-    FIT_ERRORS,
     Job,
+    Notices,
     check_prefit,
     check_proba,
     count_parameters,
     proba_of,
+    run_jobs,
     target_of,
 )
 from moe_classic._stats import Stats, Summary
@@ -47,10 +48,12 @@ class ClassifierParams:
     estimator : fitted classifier, or None before its first fit: experts are then equally likely
     places : ndarray of int of shape (K,)
         Class of the classifier that belongs to each expert.
+    notices : warnings that the classifier gave in its last refit
     """
 
     estimator: Any
     places: np.ndarray
+    notices: Notices = ()
 
     @property
     def n_experts(self) -> int:
@@ -194,10 +197,10 @@ class EstimatorGate(Gate):
         expert, row = np.nonzero(rows.S > 0.0)
         X = np.ascontiguousarray(rows.Z[:-1].T)
         job = Job(self.estimator, X[row], expert, rows.S[expert, row], 0, self.names)
-        fitted, error = job.attempt()
-        new = ClassifierParams(fitted, np.arange(params.n_experts))
-        if error is not None:
-            raise ValueError(f"{_OWNER}: {self.estimator!r} could not be fitted: {error}")
+        (outcome,), notices = run_jobs([job], None)
+        if outcome.error is not None:
+            raise ValueError(f"{_OWNER}: {self.estimator!r} could not be fitted: {outcome.error}")
+        new = ClassifierParams(outcome.estimator, np.arange(params.n_experts), notices)
         height = (rows.S * np.log(self._proba(new, rows.Z))).sum()
         return new if height >= (rows.S * np.log(rows.seen)).sum() else params
 
@@ -221,4 +224,4 @@ class EstimatorGate(Gate):
 
     def reorder(self, params: ClassifierParams, order: np.ndarray) -> ClassifierParams:
         """The classes of the classifier for experts in a new order."""
-        return ClassifierParams(params.estimator, params.places[order])
+        return replace(params, places=params.places[order])

@@ -130,8 +130,8 @@ class TreeGate(Gate):
         return getattr(self.node_gate, "alpha", 0.0)
 
     def _nested(self) -> Any:
-        """The tree as nested tuples."""
-        return parse_branching(self.branching, "TreeGate")
+        """The tree as nested tuples; a grown tree may be the lone leaf ``()``."""
+        return 1 if self.branching == () else parse_branching(self.branching, "TreeGate")
 
     @property
     def _flat(self) -> SoftmaxGate:

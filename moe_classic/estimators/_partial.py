@@ -1,0 +1,50 @@
+"""``partial_fit``: learning from batches that are seen once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from moe_classic._blocks import ArraySource
+from moe_classic._online import OnlineState, check_online, step
+
+from ._data import RawData
+
+
+class OnlineMixin:
+    """On-line EM (Cappe & Moulines 2009) for estimators built on ``BaseMoE``."""
+
+    _online_state: OnlineState | None = None
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
+        """Fit the first batch, or take one more into account."""
+        first = self._online_state is None
+        raw = self._validated(X, y, sample_weight, reset=first, whole=False)
+        return self._fit_rows(raw, X, y) if first else self._learn(raw)
+
+    def _learn(self, raw: RawData) -> Any:
+        """Take one more batch of validated rows into account."""
+        state = self._online_state
+        check_online(self._model)
+        target = self._target_of(raw)
+        source = ArraySource(raw.X, target, raw.w, self._maps, self.block_size)
+        state = step(self._model, state, list(source), self._summary)
+        self._online_state = state
+        self._show(state.params, self._mass_of(state))
+        objective = state.weight * (state.stats.objective + self._offset)
+        self.log_likelihood_ = objective
+        self.trace_ = np.append(self.trace_, objective)
+        self.n_iter_ += 1
+        self.converged_ = False
+        return self
+
+    def _target_of(self, raw: RawData) -> np.ndarray:
+        """Target of a batch as the model sees it, with the standardisation of the first rows."""
+        if self._target == "class":
+            return raw.key[0].astype(np.intp)
+        return (raw.key - self._shift[:, None]) / self._factor[:, None]
+
+    def _mass_of(self, state: OnlineState) -> np.ndarray:
+        """Running masses of the experts, (K,)."""
+        return np.concatenate([s.mass for s in state.stats.experts])
