@@ -23,53 +23,23 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from ._report import draw
+from ._table import MOST_CLASSES, Table, UsageError, check_rows, csv_table, tone_table
 from ._typing import Floats
-from .datasets import load_tone
 from .estimators import MoEClassifier, MoERegressor
 from .experts import EXPERTS
 from .gates import GATES
 
-#: Families compared unless the user names some.
-_FAMILIES = {"regression": ["gaussian", "laplace", "student_t"], "classification": ["multinomial"]}
-#: With ``--task auto``, a numeric target with at most this many distinct whole numbers is a class.
-_MOST_CLASSES = 10
-
-
-class UsageError(ValueError):
-    """An input that cannot be used; its message is the one sentence that the user reads."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows to fit, and what they are called.
-
-    Attributes
-    ----------
-    name : str
-    X : DataFrame of float, y : ndarray
-    target : str
-        Column name of y.
-    task : {"regression", "classification"}
-    labels : dict of str to str
-        What the picture calls a column, where that differs from its name.
-    """
-
-    name: str
-    X: pd.DataFrame
-    y: np.ndarray
-    target: str
-    task: str
-    labels: dict[str, str]
-
-    @property
-    def classes(self) -> bool:
-        """Whether the target is a class."""
-        return self.task == "classification"
+#: For each task its estimator, the kind of target of its experts, and the families compared
+#: unless the user names some.
+_TASKS: dict[str, tuple[Any, str, list[str]]] = {
+    "regression": (MoERegressor, "real", ["gaussian", "laplace", "student_t"]),
+    "classification": (MoEClassifier, "class", ["multinomial"]),
+}
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A family and number of experts, fitted and cross-validated.
+    """A family and a number of experts, fitted and cross-validated.
 
     Attributes
     ----------
@@ -77,6 +47,8 @@ class Candidate:
     bic : float
     scores : ndarray of shape (n_samples,)
         Log density of each row when it was held out.
+    interpolating : int
+        Experts that pass through their rows: the likelihood only measures their ``min_scale``.
     note : str
         What to know about the fits; empty if they went well.
     """
@@ -84,15 +56,14 @@ class Candidate:
     model: Any
     bic: float
     scores: Floats
+    interpolating: int
     note: str
 
     @property
     def title(self) -> str:
         """The model in words."""
         K, family = self.model.n_experts, self.model.expert
-        if K == 1:
-            return f"1 {family} expert"
-        return f"{K} {family} experts, {self.model.gate} gate"
+        return f"1 {family} expert" if K == 1 else f"{K} {family} experts, {self.model.gate} gate"
 
 
 # ------------------------------------------------------------------------- arguments
@@ -103,39 +74,40 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="python -m moe_classic",
         description="Compare mixtures of experts on a table by BIC and cross-validated log score; "
-        "print the ranking and the best model's coefficients, save picture and model. Without a "
-        "CSV file: the bundled tone data.",
+        "print the ranking and the best model's coefficients; save picture, model and tables. "
+        "Without a CSV file: the bundled tone data.",
     )
     p.add_argument("csv", nargs="?", help="table with a header line and numeric columns")
     p.add_argument("--target", metavar="COLUMN", help="column to predict; needed with a CSV file")
     p.add_argument(
         "--features", nargs="+", metavar="COLUMN", help="columns to predict from (default: others)"
     )
-    p.add_argument("--sep", default=",", help="what separates columns (default: a comma)")
+    p.add_argument("--sep", help="what separates columns (default: a comma)")
     p.add_argument(
         "--task",
         default="auto",
-        choices=["auto", "regression", "classification"],
-        help="what the target is; auto: classification for text, booleans and up to "
-        f"{_MOST_CLASSES} distinct whole numbers",
+        choices=["auto", *_TASKS],
+        help="what the target is; auto: classification for text, for true and false, and for up "
+        f"to {MOST_CLASSES} distinct whole numbers",
     )
+    names, defaults = sorted(EXPERTS), [" ".join(families) for _, _, families in _TASKS.values()]
     p.add_argument(
         "--experts",
         nargs="+",
-        choices=sorted(EXPERTS),
+        choices=names,
         metavar="FAMILY",
-        help=f"families to compare, of {', '.join(sorted(EXPERTS))} (default: "
-        f"{' '.join(_FAMILIES['regression'])}; for classes {_FAMILIES['classification'][0]})",
+        help=f"families to compare, of: {', '.join(names)} (default: {defaults[0]}; for classes: "
+        f"{defaults[1]})",
     )
     p.add_argument(
         "--n-experts", nargs="+", type=int, default=[1, 2, 3, 4], metavar="K", help="numbers to try"
     )
-    p.add_argument("--gate", default="softmax", choices=sorted(GATES), help="(default: softmax)")
-    p.add_argument("--folds", type=int, default=5, help="folds of the cross-validation")
-    p.add_argument("--n-init", type=int, default=10, help="starts of every fit")
-    p.add_argument("--seed", type=int, default=0, help="seed of the starts and the folds")
+    p.add_argument("--gate", default="softmax", choices=sorted(GATES), help="default: softmax")
+    p.add_argument("--folds", type=int, default=5, help="parts of the cross-validation; default: 5")
+    p.add_argument("--n-init", type=int, default=10, help="starts of every fit; default: 10")
+    p.add_argument("--seed", type=int, default=0, help="seed of starts and folds; default: 0")
     p.add_argument(
-        "--rank-by", default="log-score", choices=["log-score", "bic"], help="what decides"
+        "--rank-by", default="log-score", choices=["log-score", "bic"], help="default: log-score"
     )
     p.add_argument(
         "--output",
@@ -147,129 +119,28 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def check_arguments(args: argparse.Namespace) -> None:
-    """Raise if a number is out of range or an option has no meaning without a file."""
-    for name, low in (("folds", 2), ("n_init", 1), ("seed", 0)):
-        value = getattr(args, name)
-        if value < low:
-            raise UsageError(f"--{name.replace('_', '-')} {value} must be at least {low}.")
+def table_for(args: argparse.Namespace) -> Table:
+    """The rows that the arguments ask for; all arguments are checked."""
+    limits = {"folds": 2, "n_init": 1, "seed": 0}
+    for name, low in limits.items():
+        if getattr(args, name) < low:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} {getattr(args, name)} must be at least {low}.")
     if min(args.n_experts) < 1:
         raise UsageError(f"--n-experts {min(args.n_experts)} must be at least 1.")
     if args.csv is None:
-        for name in ("target", "features"):
+        for name in ("target", "features", "sep"):
             if getattr(args, name) is not None:
-                raise UsageError(f"--{name} names columns of a CSV file; name the file too.")
-
-
-# ------------------------------------------------------------------------- the table
-
-
-def read_table(args: argparse.Namespace) -> Table:
-    """The rows that the arguments ask for, checked."""
-    if args.csv is None:
-        data = load_tone(as_frame=True)
-        labels = {
-            "stretchratio": "stretch ratio (stretched overtone : fundamental)",
-            "tuned": "tuned ratio (tuned tone : fundamental)",
-        }
-        frame, name, target = data.frame, "tone", "tuned"
+                raise UsageError(f"--{name} says how to read a CSV file; name the file, too.")
+        if args.task == "classification":
+            raise UsageError("--task classification needs a CSV file; the tone data have none.")
+        table = tone_table()
     else:
-        frame, name, target, labels = read_csv(args.csv, args.sep), args.csv, args.target, {}
-    columns = ", ".join(map(str, frame.columns))
-    if target is None:
-        raise UsageError(f"name the column to predict with --target, one of: {columns}.")
-    features = args.features or [c for c in frame.columns if c != target]
-    for column in (target, *features):
-        if column not in frame.columns:
-            raise UsageError(f"{name} has no column {column!r}; it has: {columns}.")
-    if target in features:
-        raise UsageError(f"--features must not name the target {target!r}.")
-    if not features:
-        raise UsageError(f"{name} has no column besides the target {target!r} to predict from.")
-    for column in (target, *features):
-        check_column(frame[column], name)
-    task = find_task(frame[target], args.task)
-    X = pd.DataFrame({c: numbers(frame[c], name) for c in features})
-    y = numbers(frame[target], name) if task == "regression" else frame[target].to_numpy()
-    table = Table(name, X, y, target, task, labels)
-    check_rows(table, args)
+        sep = "," if args.sep is None else args.sep
+        options = {"target": args.target, "features": args.features, "task": args.task}
+        table = csv_table(args.csv, sep=sep, **options)
+    check_rows(table, most_experts=max(args.n_experts), folds=args.folds)
     return table
-
-
-def read_csv(path: str, sep: str) -> pd.DataFrame:
-    """The table in a file."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(path, sep=sep, index_col=False)
-    except pd.errors.EmptyDataError:
-        raise UsageError(f"{path} is empty.") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise UsageError(f"{path} is no table: {str(error).strip().splitlines()[-1]}.") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not a text file in UTF-8.") from None
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}.") from None
-    if frame.empty:
-        raise UsageError(f"{path} has a header but no rows.")
-    return frame
-
-
-def check_column(column: pd.Series, name: str) -> None:
-    """Raise where values are missing or infinite."""
-    bad, what = column.isna(), "missing"
-    if not bad.any() and pd.api.types.is_float_dtype(column):
-        bad, what = np.isinf(column), "infinite"
-    if bad.any():
-        line = int(np.flatnonzero(bad)[0]) + 2
-        raise UsageError(
-            f"column {column.name!r} of {name} has {int(bad.sum())} {what} value"
-            f"{'s' if bad.sum() > 1 else ''}, the first in line {line}; fill or remove such rows."
-        )
-
-
-def numbers(column: pd.Series, name: str) -> Floats:
-    """Values of a numeric column."""
-    if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
-        text = pd.to_numeric(column, errors="coerce").isna()
-        raise UsageError(
-            f"column {column.name!r} of {name} is not numeric (it holds "
-            f"{column[text].iloc[0]!r}); encode it as numbers, or leave it out with --features."
-        )
-    return column.to_numpy(dtype=np.float64)
-
-
-def find_task(target: pd.Series, asked: str) -> str:
-    """Regression or classification."""
-    if asked != "auto":
-        return asked
-    if pd.api.types.is_bool_dtype(target) or not pd.api.types.is_numeric_dtype(target):
-        return "classification"
-    few = target.nunique() <= _MOST_CLASSES and (target == target.round()).all()
-    return "classification" if few else "regression"
-
-
-def check_rows(table: Table, args: argparse.Namespace) -> None:
-    """Raise where there are too few rows, or nothing to predict."""
-    n, most = len(table.y), max(args.n_experts)
-    values, counts = np.unique(table.y, return_counts=True)
-    if n == 1:
-        raise UsageError(f"{table.name} has a single row; nothing can be estimated from it.")
-    if len(values) == 1:
-        raise UsageError(
-            f"the target {table.target!r} is {values[0]!s} in every row; there is nothing to "
-            "predict."
-        )
-    if n < args.folds or n - -(-n // args.folds) < most:
-        raise UsageError(
-            f"{table.name} has {n} rows, too few for --n-experts {most} with --folds {args.folds}."
-        )
-    if table.classes and counts.min() < args.folds:
-        rare = values[counts.argmin()]
-        raise UsageError(
-            f"class {rare!s} of {table.target!r} has {counts.min()} rows, and each of --folds "
-            f"{args.folds} needs one; use fewer folds or join rare classes."
-        )
 
 
 # ------------------------------------------------------------------------- comparing
@@ -277,30 +148,29 @@ def check_rows(table: Table, args: argparse.Namespace) -> None:
 
 def candidates(table: Table, args: argparse.Namespace) -> Iterator[Candidate]:
     """All models, one after the other."""
-    estimator = MoEClassifier if table.classes else MoERegressor
-    families = args.experts or _FAMILIES[table.task]
-    wrong = [f for f in families if EXPERTS[f].target != estimator._target]
-    if wrong:
-        right = [f for f, expert in EXPERTS.items() if expert.target == estimator._target]
-        raise UsageError(
-            f"{wrong[0]!r} experts do not describe the {table.task} target {table.target!r}; "
-            f"choose of: {', '.join(sorted(right))}."
-        )
-    for K in sorted(set(args.n_experts)):
-        for family in dict.fromkeys(families):
-            model = estimator(
-                K, expert=family, gate=args.gate, n_init=args.n_init, random_state=args.seed
+    estimator, kind, defaults = _TASKS[table.task]
+    families = list(dict.fromkeys(args.experts or defaults))
+    for family in families:
+        if EXPERTS[family].target != kind:
+            right = sorted(f for f, expert in EXPERTS.items() if expert.target == kind)
+            raise UsageError(
+                f"{family} experts do not describe the {table.task} target {table.target!r}; "
+                f"choose --experts of: {', '.join(right)}."
             )
-            yield tried(model, table, args)
+    for K in sorted(set(args.n_experts)):
+        for family in families:
+            options = {"gate": args.gate, "n_init": args.n_init, "random_state": args.seed}
+            yield tried(estimator(K, expert=family, **options), table, args)
 
 
 def tried(model: Any, table: Table, args: argparse.Namespace) -> Candidate:
-    """A model fitted to all rows and cross-validated."""
-    splitter = StratifiedKFold if table.classes else KFold
+    """A model fitted to all rows, and cross-validated."""
+    splitter = StratifiedKFold if table.task == "classification" else KFold
     folds = splitter(args.folds, shuffle=True, random_state=args.seed)
     scores, capped = np.empty(len(table.y)), 0
     try:
         with warnings.catch_warnings():
+            # Said in the ranking's notes instead.
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(table.X, table.y)
             for train, test in folds.split(table.X, table.y):
@@ -308,25 +178,27 @@ def tried(model: Any, table: Table, args: argparse.Namespace) -> Candidate:
                 scores[test] = part.score_samples(table.X.iloc[test], table.y[test])
                 capped += not part.converged_
     except ValueError as error:
-        raise UsageError(f"{model.n_experts} {model.expert} experts: {error}") from error
-    return Candidate(model, model.bic(table.X, table.y), scores, note(model, capped))
-
-
-def note(model: Any, capped: int) -> str:
-    """What to know about the fits."""
-    report, parts = model.start_report_, []
-    spikes = int(report.degenerate_experts[report.finalist].min())
-    if spikes:
-        parts.append(f"{spikes} experts interpolate")
-    if not model.converged_ or capped:
-        parts.append("max_iter reached" if not model.converged_ else f"{capped} folds at max_iter")
-    return ", ".join(parts)
+        raise UsageError(f"n_experts={model.n_experts}, {model.expert}: {error}") from error
+    report, notes = model.start_report_, []
+    interpolating = int(report.degenerate_experts[report.finalist].min())
+    if interpolating:
+        notes.append(f"{interpolating} interpolating")
+    if not model.converged_:
+        notes.append("not converged")
+    if capped:
+        notes.append(f"{capped} of {args.folds} folds not converged")
+    bic = model.bic(table.X, table.y)
+    return Candidate(model, bic, scores, interpolating, ", ".join(notes))
 
 
 def ranking(tried: Sequence[Candidate], rank_by: str) -> tuple[pd.DataFrame, list[Candidate]]:
-    """Table of all candidates and the candidates, best first; interpolating ones come last."""
-    key = {"log-score": lambda c: -c.scores.mean(), "bic": lambda c: c.bic}[rank_by]
-    order = sorted(tried, key=lambda c: ("interpolate" in c.note, key(c)))
+    """Table of all candidates, and the candidates, best first; interpolating ones come last."""
+
+    def place(c: Candidate) -> tuple[bool, float]:
+        value = c.bic if rank_by == "bic" else -float(c.scores.mean())
+        return c.interpolating > 0, value
+
+    order = sorted(tried, key=place)
     lag = [order[0].scores - c.scores for c in order]
     frame = pd.DataFrame(
         {
@@ -349,34 +221,53 @@ def ranking(tried: Sequence[Candidate], rank_by: str) -> tuple[pd.DataFrame, lis
 
 
 def say(text: str = "") -> None:
-    """Write one line to standard output."""
+    """Write lines to standard output at once."""
     sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
-def printed(frame: pd.DataFrame, decimals: dict[str, int]) -> str:
-    """The ranking as text, with so many decimals a column."""
+def report(frame: pd.DataFrame, order: list[Candidate], rank_by: str) -> None:
+    """Print the ranking and the coefficients of the best model."""
+    decimals = {"log_likelihood": 2, "bic": 2, "log_score": 4, "behind": 4, "behind_se": 4}
     formats = {name: f"{{:.{d}f}}".format for name, d in decimals.items()}
-    return frame.reset_index().to_string(index=False, formatters=formats)
+    shown = frame if frame.note.any() else frame.drop(columns="note")
+    say(shown.reset_index().to_string(index=False, formatters=formats))
+    say()
+    say("log_score: mean log density of a held-out row, in nats; higher is better. behind: paired")
+    say("difference to rank 1, with its standard error. bic: lower is better.")
+    if frame.note.str.contains("interpolating").any():
+        say("interpolating: experts that pass through their rows; ranked last.")
+    say()
+    say(f"Best by {rank_by.replace('-', ' ')}: {order[0].title}.")
+    lowest = min(order, key=lambda c: c.bic)
+    if lowest is not order[0]:
+        say(f"Lowest BIC: {lowest.title}.")
+    say()
+    summary = order[0].model.summary()
+    if order[0].model.n_experts == 1:
+        summary = summary.drop(index="gate", level="part")
+    say(summary.to_string(float_format="{:.5g}".format, na_rep=""))
 
 
 def save(table: Table, frame: pd.DataFrame, best: Candidate, folder: Path) -> dict[str, Path]:
     """Write picture, model and tables; where each went."""
-    files = {
-        "picture": folder / "picture.png",
-        "model": folder / "model.joblib",
-        "ranking": folder / "ranking.csv",
-        "coefficients": folder / "coefficients.csv",
+    names = {
+        "picture": "picture.png",
+        "model": "model.joblib",
+        "ranking": "ranking.csv",
+        "coefficients": "coefficients.csv",
     }
+    files = {what: folder / name for what, name in names.items()}
+    title = f"{Path(table.name).name}: {best.title}"
+    figure = draw(
+        best.model, table.X, table.y, target=table.target, labels=table.labels, title=title
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        figure.savefig(files["picture"], dpi=150)
+        joblib.dump(best.model, files["model"])
         frame.to_csv(files["ranking"])
         best.model.summary().to_csv(files["coefficients"])
-        joblib.dump(best.model, files["model"])
-        title = f"{Path(table.name).name}: {best.title}"
-        figure = draw(
-            best.model, table.X, table.y, target=table.target, labels=table.labels, title=title
-        )
-        figure.savefig(files["picture"], dpi=150)
     except OSError as error:
         raise UsageError(f"cannot write to --output {folder}: {error.strerror or error}.") from None
     return files
@@ -384,26 +275,16 @@ def save(table: Table, frame: pd.DataFrame, best: Candidate, folder: Path) -> di
 
 def run(args: argparse.Namespace) -> None:
     """Everything that the command does."""
-    check_arguments(args)
-    table = read_table(args)
+    table = table_for(args)
     n, p = table.X.shape
     seen = ", ".join(table.X.columns[:6]) + (", ..." if p > 6 else "")
-    say(f"{table.name}: {n} rows, {table.task} of {table.target} on {seen}")
+    say(f"{table.name}: {n} rows, {table.task} of {table.target} on {seen}.")
+    if table.task == "classification" and args.task == "auto" and table.y.dtype.kind in "iuf":
+        say("Its few whole numbers are taken as classes; --task regression takes them as numbers.")
     say(f"Comparing by BIC on all rows and by log score in {args.folds}-fold cross-validation.")
+    say()
     frame, order = ranking(list(candidates(table, args)), args.rank_by)
-    say()
-    decimals = {"log_likelihood": 2, "bic": 2, "log_score": 4, "behind": 4, "behind_se": 4}
-    say(printed(frame if frame.note.any() else frame.drop(columns="note"), decimals))
-    say()
-    say("log_score: mean log density of a held-out row (nats), higher is better; behind: paired")
-    say("difference to rank 1 with its standard error. bic: lower is better.")
-    say()
-    say(f"Best by {args.rank_by.replace('-', ' ')}: {order[0].title}.")
-    lowest = min(order, key=lambda c: c.bic)
-    if lowest is not order[0]:
-        say(f"Lowest BIC: {lowest.title}.")
-    say()
-    say(order[0].model.summary().to_string(float_format="{:.5g}".format, na_rep=""))
+    report(frame, order, args.rank_by)
     files = save(table, frame, order[0], args.output)
     say()
     for what, path in files.items():

@@ -152,20 +152,30 @@ def responsibilities(model: Model, params: MoEParams, block: Block) -> Floats:
 # ------------------------------------------------------------------------- rows from the model
 
 
+def check_simulable(case: Case) -> None:
+    """Raise unless whole rows can be drawn from the model."""
+    if (np.rint(case.w) != case.w).any():
+        raise ValueError(
+            "sample_weight has fractions: a parametric bootstrap draws whole rows, so weights "
+            "must be counts. Use kind='bootstrap', which resamples rows in proportion to weights."
+        )
+    design = case.maps[case.model.gate_design]
+    if case.model.gate.generative and design.transformer is not None:
+        raise ValueError(
+            f"a {case.model.gate.name!r} gate draws what it sees of X, here the output of "
+            f"{design.transformer!r}, which cannot be turned back into rows of X. Use "
+            "kind='bootstrap'."
+        )
+
+
 def simulate(case: Case, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Rows from the fitted model: features (m, p) and standardised target (d, m) or codes (m,).
 
     Features stay as they are, those that a generative gate describes are drawn from it. A row of
     weight 2 stands for two rows and gives two.
     """
-    counts = np.rint(case.w).astype(np.intp)
-    if (counts != case.w).any():
-        raise ValueError(
-            "sample_weight has fractions: a parametric bootstrap draws whole rows, so weights "
-            "must be counts. Use kind='bootstrap', which resamples rows in proportion to weights."
-        )
     model, params = case.model, case.params
-    X = np.repeat(case.X, counts, axis=0)
+    X = np.repeat(case.X, np.rint(case.w).astype(np.intp), axis=0)
     if model.gate.generative:
         X, z = _draw_features(case, X, rng)
         designs = tuple(Design(m(X)) for m in case.maps)
@@ -184,12 +194,6 @@ def simulate(case: Case, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
 def _draw_features(case: Case, X: np.ndarray, rng: np.random.Generator) -> tuple[Floats, Ints]:
     """Features (m, p) with those of the gate drawn from it, and the expert of every row (m,)."""
     design, gate = case.maps[case.model.gate_design], case.params.gate
-    if design.transformer is not None:
-        raise ValueError(
-            f"a {case.model.gate.name!r} gate draws what it sees of X, here the output of "
-            f"{design.transformer!r}, which cannot be turned back into rows of X. Use "
-            "kind='bootstrap'."
-        )
     z = choose(np.repeat(gate.proportions[:, None], len(X), axis=1), rng)
     K, p = gate.means.shape
     chol = np.broadcast_to(gate.chol, (K, p, p))

@@ -192,7 +192,9 @@ def _expert_part(case: Case, number: int, group: Group, labels: list[str]) -> Pa
     ]
     whole = _joined(parts)
     position = {label: k for k, label in enumerate(labels)}
-    order = np.argsort([position.get(label[1], len(labels)) for label in whole.labels], kind="stable")
+    order = np.argsort(
+        [position.get(label[1], len(labels)) for label in whole.labels], kind="stable"
+    )
     return whole.sorted(order)
 
 
@@ -321,10 +323,14 @@ def _gaussian_part(case: Case, design: DesignMap) -> Part:
     joint = [f"correlation {a} {b}" for a, b in pairs]
     means = [("gate", label, f"mean {n}") for label in labels for n in names]
     shapes = [("gate", owner, term) for owner in owners for term in spread + joint]
-    free = spread if diagonal else [
-        f"std {names[a]}" if a == b else f"correlation {names[a]} {names[b]}"
-        for a, b in zip(*np.tril_indices(p), strict=True)
-    ]
+    free = (
+        spread
+        if diagonal
+        else [
+            f"std {names[a]}" if a == b else f"correlation {names[a]} {names[b]}"
+            for a, b in zip(*np.tril_indices(p), strict=True)
+        ]
+    )
     proportions = _proportions_part(labels)
 
     def standard(params: Any) -> Floats:

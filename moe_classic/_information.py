@@ -1,8 +1,8 @@
 """Observed information by Louis' identity, with the exact gradient, in one pass.
 
 Write the log-likelihood of a row as a function of its P local variables: the logits of the gate
-and, for each expert, its linear predictors and nuisance parameters. With responsibilities h, complete
-scores s and their mean ``sbar = sum_k h_k s_k``, Louis (1982), equation 3.2'::
+and, for each expert, its linear predictors and nuisance parameters. With responsibilities h,
+complete scores s and their mean ``sbar = sum_k h_k s_k``, Louis (1982), equation 3.2'::
 
     - d2 ll = sum_k h_k (- d2 log g_k p_k) - sum_k h_k s_k s_k' + sbar sbar'
 
@@ -37,20 +37,44 @@ class InformationStats(Stats):
 
 
 @dataclass(frozen=True)
+class Span:
+    """Like variables: the design that they multiply, or None, and their places in theta (V, q)."""
+
+    design: int | None
+    places: Ints
+
+
+@dataclass(frozen=True)
 class Variables:
     """Where the local variables of a row live in theta.
 
     Attributes
     ----------
-    linear : list of (design number, (V, q) places in theta)
-        Variables that multiply a design; the gate's come first.
-    plain : (P0,) places in theta of the variables that multiply nothing
+    gate : Span
+    experts : for each group, spans with a leading axis K: linear predictors (K, M, q) and
+        nuisance parameters (K, J - M, 1)
     size : D
     """
 
-    linear: list[tuple[int, Ints]]
-    plain: Ints
+    gate: Span
+    experts: list[tuple[Span, Span]]
     size: int
+
+    @property
+    def linear(self) -> list[tuple[int, Ints]]:
+        """(design number, (V, q) places) of the variables that multiply a design."""
+        spans = [self.gate, *(linear for linear, _ in self.experts)]
+        return [
+            (s.design, s.places.reshape(-1, s.places.shape[-1]))
+            for s in spans
+            if s.design is not None
+        ]
+
+    @property
+    def plain(self) -> Ints:
+        """Places of the variables that multiply nothing."""
+        gate = [self.gate.places.ravel()] if self.gate.design is None else []
+        return np.concatenate([*gate, *(plain.places.ravel() for _, plain in self.experts)])
 
 
 def available(model: Model) -> bool:
@@ -68,126 +92,177 @@ def supported(model: Model) -> bool:
 def variables_of(model: Model, params: MoEParams, widths: list[int]) -> Variables:
     """Layout of theta for a model whose components are all linear."""
     stop = model.gate.pack(params.gate).size
-    q = widths[model.gate_design]
-    gate = model.gate
-    if getattr(gate, "plain", False):
-        linear, plain = [], [np.arange(stop)]
+    if getattr(model.gate, "plain", False):
+        gate = Span(None, np.arange(stop)[:, None])
     else:
-        linear, plain = [(model.gate_design, np.arange(stop).reshape(-1, q))], []
+        gate = Span(model.gate_design, np.arange(stop).reshape(-1, widths[model.gate_design]))
+    experts = []
     for group, p in zip(model.groups, params.experts, strict=True):
         start, stop = stop, stop + group.expert.pack(p).size
-        linear.append((group.design, start + np.arange(p.coef.size).reshape(-1, p.coef.shape[-1])))
-        plain.append(start + group.expert.nuisance_map(p).ravel())
-    return Variables(linear, np.concatenate(plain), stop)
+        linear = Span(group.design, start + np.arange(p.coef.size).reshape(p.coef.shape))
+        experts.append((linear, Span(None, start + group.expert.nuisance_map(p)[..., None])))
+    return Variables(gate, experts, stop)
 
 
-def _local(model: Model, params: MoEParams, block: Block) -> tuple[float, Floats, Floats]:
-    """Objective, mean scores (P, n) and pointwise information (P, P, n) of one slice.
+def information(model: Model, params: MoEParams, block: Block) -> InformationStats:
+    """Objective, gradient, observed information and outer product of scores on one block.
 
-    Variables are in the order of :class:`Variables`: linear ones, gate first, then plain ones.
+    The product of mean scores is one matrix product of expanded rows; what Louis' identity takes
+    off it couples only the gate with itself, the gate with each expert, and each expert with
+    itself.
     """
+    layout = variables_of(model, params, [d.width for d in block.designs])
+    step = max(64, _SLICE_BYTES // (8 * layout.size))
+    value, gradient = 0.0, np.zeros(layout.size)
+    scores, missing = np.zeros((layout.size, layout.size)), Missing(layout)
+    for start in range(0, block.w.size, step):
+        rows = slice(start, start + step)
+        designs = tuple(Design(d.Z[:, rows]) for d in block.designs)
+        part = Block(designs, block.y[..., rows], block.w[rows])
+        local = _local(model, params, part)
+        expanded = _expand(layout, local, part)
+        value += float(local.row @ part.w)
+        gradient += expanded @ part.w
+        expanded *= np.sqrt(part.w)
+        scores += expanded @ expanded.T
+        missing.take(local, part)
+    return InformationStats(value, gradient, scores - missing.matrix(), scores)
+
+
+@dataclass(frozen=True)
+class Local:
+    """Pointwise quantities of one slice.
+
+    Attributes
+    ----------
+    row : (n,) log-likelihood
+    gate : (A, n) mean scores of the gate's variables
+    gate_missing : (A, A, n) ``sum_k h s s'`` minus the complete curvature of the gate
+    s : (A, K, n) complete scores of the gate
+    experts : for each group, weighted scores (K, J, n) and ``h (d2 + d d')`` (K, J, J, n)
+    """
+
+    row: Floats
+    gate: Floats
+    gate_missing: Floats
+    s: Floats
+    experts: list[tuple[int, slice, int, Floats, Floats]]
+
+
+def _local(model: Model, params: MoEParams, block: Block) -> Local:
+    """Pointwise derivatives on one slice."""
     seen = model.evaluate(params, block)
     R = seen.gate.log_prob + seen.log_prob
     row = softmax_in_place(R)
     s, complete = model.gate.derivatives(params.gate, seen.gate, R)
     mean = np.einsum("kn,akn->an", R, s)
-    firsts, seconds, owners, plain = [], [], [], []
+    gate_missing = np.einsum("kn,akn,bkn->abn", R, s, s, optimize=True) - complete
+    experts = []
     for group, p, fwd, share in zip(
         model.groups, params.experts, seen.experts, model.shares, strict=True
     ):
         first, second = group.expert.derivatives(p, fwd, block.y)
-        firsts.append(first)
-        seconds.append(second)
-        K, J = first.shape[:2]
-        owners.append(np.repeat(np.arange(share.start, share.stop), J))
-        plain.append(np.tile(np.arange(J) >= p.coef.shape[1], K))
-    A = len(s)
-    owner, is_plain = np.concatenate(owners), np.concatenate(plain)
-    f = np.concatenate([first.reshape(-1, row.size) for first in firsts])
-    u = R[owner] * f
-    score = np.concatenate([mean, u])
-    omega = score[:, None] * score[None]
-    omega[:A, :A] += complete - np.einsum("kn,akn,bkn->abn", R, s, s, optimize=True)
-    cross = s[:, owner] * u
-    omega[:A, A:] -= cross
-    omega[A:, :A] -= cross.transpose(1, 0, 2)
-    at = A
-    for first, second, share in zip(firsts, seconds, model.shares, strict=True):
         inner = second + first[:, :, None] * first[:, None]
         inner *= R[share][:, None, None]
-        for block_k in inner:
-            stop = at + len(block_k)
-            omega[at:stop, at:stop] -= block_k
-            at = stop
-    gate_plain = np.full(A, bool(getattr(model.gate, "plain", False)))
-    order = np.argsort(np.concatenate([gate_plain, is_plain]), kind="stable")
-    return float(row @ block.w), score[order] * block.w, omega[order][:, order] * block.w
+        weighted = R[share][:, None] * first
+        experts.append((group.design, share, p.coef.shape[1], weighted, inner))
+    return Local(row, mean, gate_missing, s, experts)
 
 
-def information(
-    model: Model, params: MoEParams, block: Block, *, scores: bool = False
-) -> InformationStats:
-    """Objective, gradient and observed information on one block; the scores' product on demand."""
-    widths = [d.width for d in block.designs]
-    layout = variables_of(model, params, widths)
-    P = sum(len(places) for _, places in layout.linear) + layout.plain.size
-    step = max(16, _SLICE_BYTES // (8 * P * P))
-    total: InformationStats | None = None
-    for start in range(0, block.w.size, step):
-        rows = slice(start, start + step)
-        designs = tuple(Design(d.Z[:, rows]) for d in block.designs)
-        part = Block(designs, block.y[..., rows], block.w[rows])
-        value, score, omega = _local(model, params, part)
-        meat = np.zeros((0, 0))
-        if scores:
-            meat = _assemble_matrix(layout, designs, score[:, None] * (score / part.w)[None])
-        piece = InformationStats(
-            value,
-            _assemble_vector(layout, designs, score),
-            _assemble_matrix(layout, designs, omega),
-            meat,
-        )
-        total = piece if total is None else total + piece
-    assert total is not None  # noqa: S101
-    return total
-
-
-def _assemble_vector(layout: Variables, designs: tuple[Design, ...], score: Floats) -> Floats:
-    """Gradient of theta from pointwise scores (P, n)."""
-    out, at = np.zeros(layout.size), 0
-    for number, places in layout.linear:
-        stop = at + len(places)
-        out[places] += designs[number].scores(score[at:stop])
-        at = stop
-    np.add.at(out, layout.plain, score[at:].sum(axis=1))
+def _expand(layout: Variables, local: Local, block: Block) -> Floats:
+    """Gradient of the log-likelihood of every row, without its weight, (D, n)."""
+    n = block.w.size
+    linear, plain = [], []
+    (plain if layout.gate.design is None else linear).append(local.gate)
+    for _, _, m, weighted, _ in local.experts:
+        linear.append(weighted[:, :m].reshape(-1, n))
+        plain.append(weighted[:, m:].reshape(-1, n))
+    out = np.zeros((layout.size, n))
+    for (number, places), score in zip(layout.linear, linear, strict=True):
+        products = score[:, None] * block.designs[number].Z
+        out[places.ravel()] = products.reshape(-1, n)
+    np.add.at(out, layout.plain, np.concatenate(plain))
     return out
 
 
-def _assemble_matrix(layout: Variables, designs: tuple[Design, ...], omega: Floats) -> Floats:
-    """Matrix of theta from pointwise matrices (P, P, n)."""
-    out, at, spans = np.zeros((layout.size, layout.size)), 0, []
-    for number, places in layout.linear:
-        spans.append((number, places, slice(at, at + len(places))))
-        at += len(places)
-    for i, (number, places, span) in enumerate(spans):
-        for other, theirs, their_span in spans[i:]:
-            part = _product(designs[number], designs[other], omega[span, their_span])
-            part = part.transpose(0, 2, 1, 3).reshape(places.size, theirs.size)
-            out[np.ix_(places.ravel(), theirs.ravel())] = part
-            out[np.ix_(theirs.ravel(), places.ravel())] = part.T
-        edge = designs[number].scores(omega[span, at:])
-        for j, target in enumerate(layout.plain):
-            out[places.ravel(), target] += edge[:, j].ravel()
-            out[target, places.ravel()] += edge[:, j].ravel()
-    corner = omega[at:, at:].sum(axis=-1)
-    np.add.at(out, (layout.plain[:, None], layout.plain[None]), corner)
-    return out
+class Missing:
+    """What Louis' identity takes off the product of mean scores, summed over slices.
+
+    Kept as the small products that pairs of variables need - packed Grams, sums with a design,
+    plain sums - and laid out as a matrix of theta once.
+    """
+
+    def __init__(self, layout: Variables) -> None:
+        self.layout = layout
+        self.sums: dict[tuple[int, int], Floats] = {}
+        self.spans: dict[tuple[int, int], tuple[Span, Span]] = {}
+
+    def take(self, local: Local, block: Block) -> None:
+        """Add one slice."""
+        gate, w, count = self.layout.gate, block.w, 0
+        self._add((count, 0), gate, gate, local.gate_missing * w, block)
+        for group, (_, share, m, weighted, inner) in enumerate(local.experts):
+            linear, plain = self.layout.experts[group]
+            u = weighted * w
+            for k, expert in enumerate(range(share.start, share.stop)):
+                count += 1
+                lin, own = Span(linear.design, linear.places[k]), Span(None, plain.places[k])
+                cross = local.s[:, expert, None] * u[k]
+                self._add((count, 0), gate, lin, cross[:, :m], block)
+                self._add((count, 1), gate, own, cross[:, m:], block)
+                block_k = inner[k] * w
+                self._add((count, 2), lin, lin, block_k[:m, :m], block)
+                self._add((count, 3), lin, own, block_k[:m, m:], block)
+                self._add((count, 4), own, own, block_k[m:, m:], block)
+
+    def _add(self, key: tuple[int, int], a: Span, b: Span, omega: Floats, block: Block) -> None:
+        """Add ``sum_n omega_vu z_a z_b'`` for one pair of spans; ``omega`` is (V, U, n)."""
+        if not omega.shape[0] * omega.shape[1]:
+            return
+        part = _product(a, b, omega, block)
+        if key in self.sums:
+            self.sums[key] += part
+        else:
+            self.sums[key], self.spans[key] = part, (a, b)
+
+    def matrix(self) -> Floats:
+        """The matrix of theta, (D, D)."""
+        out = np.zeros((self.layout.size, self.layout.size))
+        for key, part in self.sums.items():
+            a, b = self.spans[key]
+            full = _unpacked(a, b, part)
+            rows, cols = a.places[:, None, :, None], b.places[None, :, None, :]
+            np.add.at(out, (rows, cols), full)
+            if a is not b:
+                np.add.at(out, (cols, rows), full)
+        return out
 
 
-def _product(a: Design, b: Design, omega: Floats) -> Floats:
-    """``sum_n omega_vu z_a z_b'`` for all pairs, (V, U, q_a, q_b)."""
+def _product(a: Span, b: Span, omega: Floats, block: Block) -> Floats:
+    """Sums over rows for one pair of spans, Grams packed."""
     V, U, n = omega.shape
-    if a is b:
-        packed = a.grams(np.ascontiguousarray(omega.reshape(V * U, n)))
-        return unpack_symmetric(packed, a.width).reshape(V, U, a.width, a.width)
-    return np.einsum("vun,in,jn->vuij", omega, a.Z, b.Z, optimize=True)
+    flat = omega.reshape(V * U, n)
+    if a.design is None and b.design is None:
+        return flat.sum(axis=1)
+    if a.design is None or b.design is None:
+        number = b.design if a.design is None else a.design
+        return block.designs[number].scores(flat)
+    if a.design == b.design:
+        return block.designs[a.design].grams(flat)
+    Za, Zb = block.designs[a.design].Z, block.designs[b.design].Z
+    return np.einsum("vn,in,jn->vij", flat, Za, Zb, optimize=True)
+
+
+def _unpacked(a: Span, b: Span, part: Floats) -> Floats:
+    """Sums laid out as (V, U, q_a, q_b)."""
+    V, U = len(a.places), len(b.places)
+    if a.design is not None and a.design == b.design:
+        q = a.places.shape[1]
+        return unpack_symmetric(part, q).reshape(V, U, q, q)
+    return part.reshape(V, U, a.places.shape[1], b.places.shape[1])
+
+
+def row_scores(model: Model, params: MoEParams, block: Block) -> Floats:
+    """Gradient of the log-likelihood of every row, without its weight, (D, n)."""
+    layout = variables_of(model, params, [d.width for d in block.designs])
+    return _expand(layout, _local(model, params, block), block)

@@ -65,7 +65,8 @@ def draw(
 
     names = {c: labels.get(c, c) for c in [*X.columns, target]}
     shown = np.sort(np.random.default_rng(0).permutation(len(y))[:_MOST_POINTS])
-    rows = (X.iloc[shown], y[shown], model.responsibilities(X, y).argmax(axis=1)[shown])
+    expert = model.responsibilities(X, y).argmax(axis=1)[shown]
+    rows = X.iloc[shown], y[shown], expert
     if X.shape[1] > 1:
         figure = Figure(figsize=(14.0, 5.0), layout="constrained")
         _several_features(figure, model, X, y, rows, names[target])
@@ -105,7 +106,7 @@ def _weighted_line(ax: Any, x: Floats, y: Floats, weight: Floats, k: int) -> Non
     segments = np.stack([points[:-1], points[1:]], axis=1)
     widths = 0.7 + 2.6 * 0.5 * (weight[:-1] + weight[1:])
     ax.add_collection(
-        LineCollection(segments, linewidths=widths, colors=expert_color(k), capstyle="round"),
+        LineCollection(list(segments), linewidths=widths, colors=expert_color(k), capstyle="round"),
         autolim=False,
     )
 
@@ -177,7 +178,12 @@ def _gate_along(ax: Any, model: Any, X: pd.DataFrame) -> None:
 
 
 def _several_features(
-    figure: Any, model: Any, X: pd.DataFrame, y: np.ndarray, rows: Any, target: str
+    figure: Any,
+    model: Any,
+    X: pd.DataFrame,
+    y: np.ndarray,
+    rows: tuple[pd.DataFrame, np.ndarray, Ints],
+    target: str,
 ) -> None:
     """Three panels under one legend."""
     axes = figure.subplots(1, 3)

@@ -84,10 +84,14 @@ def draw_experts(
     summary: Summary,
     rng: np.random.Generator,
     *,
+    gate_params: Any,
     separation: float,
     noise: Floats,
 ) -> tuple[Any, ...]:
     """Parameters of the groups of experts: slopes in common, and a part of each expert's own.
+
+    Experts for classes have nothing in common; each is undecided in the middle of its region, so
+    that it draws all classes.
 
     Parameters
     ----------
@@ -95,6 +99,7 @@ def draw_experts(
     pilot : rows (n, p) on which distances are measured
     summary : moments of the target
     rng : Generator
+    gate_params : parameters of the gate, which say where the regions are
     separation : root mean square difference of two experts' predictors
     noise : scales of the experts (K,)
     """
@@ -102,15 +107,19 @@ def draw_experts(
     groups = plan.model.groups
     starts = [g.expert.start(g.count, designs[g.design].width, summary) for g in groups]
     own = [rng.standard_normal(p.coef.shape) for p in starts]
-    factor = 1.0
-    if plan.model.n_experts > 1:
-        lines = [designs[g.design].linear(c) for g, c in zip(groups, own, strict=True)]
-        factor = separation / _distance(np.concatenate(lines))
     shared: Any = 0.0
-    # Experts that see different features share nothing: it would set them apart.
-    if plan.model.n_experts > 1 and len({g.design for g in groups}) == 1:
+    if summary.n_classes:
+        log_gate = plan.model.gate.log_gate(gate_params, designs[plan.model.gate_design])
+        for group, coef, share in zip(groups, own, plan.model.shares, strict=True):
+            g = np.exp(log_gate[share])
+            middle = designs[group.design].scores(g) / g.sum(axis=1, keepdims=True)
+            coef[..., -1] -= np.einsum("kmq,kq->km", coef, middle)
+    elif len({g.design for g in groups}) == 1:
+        # Experts that see different features share nothing: it would set them apart.
         shared = rng.standard_normal(own[0].shape[1:])
         shared[:, -1] = 0.0
+    lines = [designs[g.design].linear(c) for g, c in zip(groups, own, strict=True)]
+    factor = separation / _distance(np.concatenate(lines))
     result = []
     for group, p, part, share in zip(groups, starts, own, plan.model.shares, strict=True):
         changes = _nuisances(group.expert, p, noise[share], rng)
@@ -119,8 +128,13 @@ def draw_experts(
 
 
 def _distance(eta: Floats) -> float:
-    """Root mean square difference of the predictors (K, M, n) of two experts."""
+    """Root mean square difference of the predictors (K, M, n) of two experts.
+
+    A single expert is measured against zero, in the unit of two independent ones.
+    """
     K = len(eta)
+    if K == 1:
+        return float(np.sqrt(2.0 * np.square(eta).mean()))
     return float(np.sqrt(2.0 * K / (K - 1) * np.square(eta - eta.mean(axis=0)).mean()))
 
 

@@ -173,10 +173,9 @@ def make_moe(
     pilot = truth_rng.uniform(-1.0, 1.0, (_PILOT_ROWS * n_experts, n_features))
     plan = _bound(groups, gate, pilot, summary)
     sharp = _checked_sharpness(sharpness, plan)
-    params = MoEParams(
-        draw_gate(plan, pilot, summary, truth_rng, sharpness=sharp, shares=shares),
-        draw_experts(plan, pilot, summary, truth_rng, separation=apart, noise=scales),
-    )
+    gate_params = draw_gate(plan, pilot, summary, truth_rng, sharpness=sharp, shares=shares)
+    options = {"gate_params": gate_params, "separation": apart, "noise": scales}
+    params = MoEParams(gate_params, draw_experts(plan, pilot, summary, truth_rng, **options))
     X, y, z = _rows(plan, params, n_samples, n_features, row_rng)
     given = y if y.ndim == 1 else (y[0] if len(y) == 1 else y.T.copy())
     return (X, given, _truth(plan, params, X, y, z)) if return_params else (X, given)

@@ -17,7 +17,8 @@ from moe_classic._stats import Summary
 from moe_classic._typing import Floats
 from moe_classic.gates import Gate
 from moe_classic.gates._tree import TreeGate, TreeParams
-from moe_classic.gates._tree_nodes import Nested, count_leaves, tree_shape, write_branching
+from moe_classic.gates._tree_branching import Nested, count_leaves, write_branching
+from moe_classic.gates._tree_nodes import tree_shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class Branch:
         return [leaf for child in self.children for leaf in child.leaves]
 
     def breadth_first(self) -> Iterator[Branch]:
-        """This node, its children, their children and so on."""
+        """Itself, its children, their children and so on."""
         queue = [self]
         for node in queue:  # grows while it is walked
             queue.extend(node.children)

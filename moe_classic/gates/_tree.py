@@ -12,23 +12,34 @@ Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from moe_classic._blocks import Design
 from moe_classic._component import Forward
-from moe_classic._linalg import solve_psd, unpack_symmetric
-from moe_classic._logit import GATE_LIMIT, LogitStats, bohning_step
+from moe_classic._logit import GATE_LIMIT, LogitStats, moved_score
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
 
 from ._base import Gate
 from ._constant import ConstantGate
 from ._softmax import _MAX_STEP, _SAFE, SoftmaxGate, SoftmaxParams
-from ._tree_nodes import Family, TreeShape, count_leaves, parse_branching, tree_shape
+from ._tree_branching import count_leaves, parse_branching
+from ._tree_nodes import (
+    Family,
+    TreeShape,
+    below_root,
+    bound_steps,
+    family_grams,
+    free_rows,
+    newton_steps,
+    node_residual,
+    sibling_pairs,
+    sibling_rows,
+    tree_shape,
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +104,7 @@ class TreeGate(Gate):
     @property
     def n_leaves(self) -> int:
         """Number of leaves K."""
-        return count_leaves(self._nested())
+        return count_leaves(self.nested)
 
     @property
     def node_gate(self) -> SoftmaxGate | ConstantGate:
@@ -129,7 +140,8 @@ class TreeGate(Gate):
         """Penalty on the slopes of the node gates."""
         return getattr(self.node_gate, "alpha", 0.0)
 
-    def _nested(self) -> Any:
+    @property
+    def nested(self) -> Any:
         """The tree as nested tuples; a grown tree may be the lone leaf ``()``."""
         return 1 if self.branching == () else parse_branching(self.branching, "TreeGate")
 
@@ -141,7 +153,7 @@ class TreeGate(Gate):
     def start(self, n_experts: int, width: int, summary: Summary) -> TreeParams:
         """All children of a node equally likely everywhere."""
         self.check_count(n_experts)
-        shape = tree_shape(self._nested())
+        shape = tree_shape(self.nested)
         return TreeParams(np.zeros((n_experts - 1, width)), shape)
 
     # -------------------------------------------------------------------- evaluation
@@ -172,7 +184,7 @@ class TreeGate(Gate):
             if (family.size - 1) * q > GATE_LIMIT:
                 rows.append(own)
             else:
-                rows.append(_sibling_pairs(_by_node(fwd.work, family), own))
+                rows.append(sibling_pairs(sibling_rows(fwd.work, family.children, family), own))
         return rows[0] if len(rows) == 1 else np.concatenate([S[:0], *rows])
 
     def statistics(
@@ -181,7 +193,7 @@ class TreeGate(Gate):
         """Scores (N - 1, q) of all nodes but the root, curvature sums, masses (N,)."""
         if params.shape.is_flat:
             return self._flat.statistics(SoftmaxParams(params.coef), fwd, design, S, grams)
-        residual, mass = _residual(params.shape, fwd.work, S)
+        residual, mass = node_residual(params.shape, fwd.work, S)
         return LogitStats(grams, design.scores(residual), mass.sum(axis=1))
 
     def update(self, params: TreeParams, stats: LogitStats, summary: Summary) -> TreeParams:
@@ -191,15 +203,28 @@ class TreeGate(Gate):
             return TreeParams(new.coef, params.shape)
         pull, q = self.alpha * summary.weight, params.coef.shape[1]
         coef = params.coef.copy()
-        for family, gram in _family_grams(params.shape, stats.gram, q):
+        for family, gram in family_grams(params.shape, stats.gram, q):
             old = coef[family.rows].reshape(-1, family.size - 1, q)
-            score = _by_node(stats.score, family, first=1)
-            step = _bound_steps if old[0].size > GATE_LIMIT else _newton_steps
+            score = sibling_rows(stats.score, below_root(family), family)
+            step = bound_steps if old[0].size > GATE_LIMIT else newton_steps
             delta = step(old, gram, score, pull)
             largest = np.abs(delta).max(axis=(1, 2), keepdims=True)
             delta *= np.minimum(1.0, _MAX_STEP / np.maximum(largest, _MAX_STEP))
             coef[family.rows] += delta.reshape(-1, q)
         return TreeParams(coef, params.shape)
+
+    def translate(self, stats: LogitStats, old: TreeParams, new: TreeParams) -> LogitStats:
+        """Scores at ``old`` as they are at ``new``, to second order."""
+        if old.shape.is_flat:
+            return self._flat.translate(stats, SoftmaxParams(old.coef), SoftmaxParams(new.coef))
+        q, step = old.coef.shape[1], new.coef - old.coef
+        score = stats.score.copy()
+        for family, gram in family_grams(old.shape, stats.gram, q):
+            delta = step[family.rows].reshape(-1, family.size - 1, q)
+            bound = delta[0].size > GATE_LIMIT
+            moved = [moved_score(g, d, bound=bound) for g, d in zip(gram, delta, strict=True)]
+            score[below_root(family)] -= np.concatenate(moved)
+        return replace(stats, score=score)
 
     # -------------------------------------------------------------------- derivatives
 
@@ -207,8 +232,8 @@ class TreeGate(Gate):
         """Gradient of ``sum S log g``: ``(S_c - g_c|j S_j) z`` at every node, (n_theta,)."""
         if params.shape.is_flat:
             return self._flat.gradient(SoftmaxParams(params.coef), design, S)
-        residual, _ = _residual(params.shape, self.forward(params, design).work, S)
-        return _free(params.shape, design.scores(residual)).ravel()
+        residual, _ = node_residual(params.shape, self.forward(params, design).work, S)
+        return free_rows(params.shape, design.scores(residual)).ravel()
 
     def derivatives(self, params: TreeParams, fwd: Forward, R: Floats) -> tuple[Floats, Floats]:
         """Pointwise derivatives in the K - 1 logits of the nodes, in the order of ``coef``.
@@ -270,7 +295,7 @@ class TreeGate(Gate):
 
     def pack(self, params: TreeParams) -> Floats:
         """Coefficients in one vector."""
-        return params.coef.ravel()
+        return params.coef.flatten()
 
     def unpack(self, theta: Floats, like: TreeParams, summary: Summary) -> TreeParams:
         """Coefficients from one vector."""
@@ -303,7 +328,7 @@ class TreeGate(Gate):
         return TreeParams(coef, shape)
 
 
-# ------------------------------------------------------------------------- siblings together
+# ------------------------------------------------------------------------- coefficients by node
 
 
 def _conditionals(params: TreeParams, design: Design) -> tuple[Floats, Floats]:
@@ -324,79 +349,6 @@ def _conditionals(params: TreeParams, design: Design) -> tuple[Floats, Floats]:
         log_g[family.children] = logits.reshape(-1, n)
         g[family.children] = p.reshape(-1, n)
     return log_g, g
-
-
-def _by_node(values: Floats, family: Family, *, first: int = 0) -> Floats:
-    """Rows of the children of a family as (m, C, ...); ``first`` is the node of row 0."""
-    children = family.children
-    if first:
-        stop = isinstance(children, slice)
-        children = slice(children.start - first, children.stop - first) if stop else children - first
-    return values[children].reshape(family.nodes.size, family.size, -1)
-
-
-def _residual(shape: TreeShape, g: Floats, S: Floats) -> tuple[Floats, Floats]:
-    """``S_c - S_j g_c|j`` of all nodes but the root (N - 1, n), and the masses ``S_j`` (N, n)."""
-    mass = shape.up(S)
-    return mass[1:] - mass[shape.parent[1:]] * g[1:], mass
-
-
-def _free(shape: TreeShape, rows: Floats) -> Floats:
-    """Rows (N - 1, ...) of all nodes but the root to the K - 1 rows that have coefficients."""
-    out = np.empty((shape.n_leaves - 1, *rows.shape[1:]))
-    for family in shape.families:
-        mine = _by_node(rows, family, first=1)[:, :-1]
-        out[family.rows] = mine.reshape(-1, *rows.shape[1:])
-    return out
-
-
-def _sibling_pairs(P: Floats, mass: Floats) -> Floats:
-    """Rows ``mass P_a (1[a = b] - P_b)``, a <= b < C, of every node: (m C (C - 1) / 2, n).
-
-    ``P`` is (m, C, n), ``mass`` (m, n).
-    """
-    m, size, n = P.shape
-    out = np.empty((m, size * (size - 1) // 2, n))
-    start = 0
-    for a in range(size - 1):
-        weighted = mass * P[:, a]
-        stop = start + size - 1 - a
-        np.multiply(P[:, a : size - 1], -weighted[:, None], out=out[:, start:stop])
-        out[:, start] += weighted
-        start = stop
-    return out.reshape(-1, n)
-
-
-def _family_grams(shape: TreeShape, gram: Floats, q: int) -> Iterator[tuple[Family, Floats]]:
-    """The packed Grams of each family, (m, rows a node, q (q + 1) / 2)."""
-    stop = 0
-    for family in shape.families:
-        pairs = family.size * (family.size - 1) // 2
-        each = 1 if (family.size - 1) * q > GATE_LIMIT else pairs
-        start, stop = stop, stop + each * family.nodes.size
-        yield family, gram[start:stop].reshape(family.nodes.size, each, -1)
-
-
-def _newton_steps(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
-    """Newton steps of m nodes at once: coefficients (m, a, q), Grams packed twice, scores."""
-    m, a, q = coef.shape
-    blocks = unpack_symmetric(gram.transpose(0, 2, 1), a)
-    blocks = unpack_symmetric(np.moveaxis(blocks, 1, -1), q)
-    H = blocks.transpose(0, 1, 3, 2, 4).reshape(m, a * q, a * q)
-    g = score[:, :a].copy()
-    if pull > 0.0:
-        centre = np.eye(a) - 1.0 / (a + 1)
-        slopes = np.r_[np.full(q - 1, pull), 0.0]
-        H += np.kron(centre, np.diag(slopes))
-        g -= (centre @ coef) * slopes
-    return solve_psd(H, g.reshape(m, -1, 1)).reshape(m, a, q)
-
-
-def _bound_steps(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
-    """Steps under the bound of Bohning (1992), node by node."""
-    return np.stack(
-        [bohning_step(c, g, s, pull) for c, g, s in zip(coef, gram, score, strict=True)]
-    )
 
 
 def _slopes(params: TreeParams, family: Family) -> Floats:

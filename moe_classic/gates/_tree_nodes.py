@@ -3,139 +3,24 @@
 Nodes are numbered breadth first, so that the children of a node, and the nodes of a level, follow
 each other. Leaves are numbered depth first, as they are written. A node with C children owns C - 1
 rows of coefficients (relative to its last child); a tree with K leaves has K - 1 rows in all,
-whatever its shape.
+whatever its shape. Nodes with equally many children are worked on together.
 """
 
 from __future__ import annotations
 
-import numbers
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from moe_classic._linalg import solve_psd, unpack_symmetric
+from moe_classic._logit import GATE_LIMIT, bohning_step
 from moe_classic._typing import Floats, Ints
 
-#: A leaf is 1, a node the tuple of its children.
-Nested = Any
-
-#: Most leaves that a branching may ask for; beyond, it is surely a slip.
-MOST_LEAVES = 1 << 14
-
-
-# ------------------------------------------------------------------------- reading a branching
-
-
-def parse_branching(branching: Any, owner: str) -> Nested:
-    """Nested tuples of children from what a user wrote.
-
-    Parameters
-    ----------
-    branching : sequence of int, or nested sequences
-        Integers alone are the number of children on each level of a balanced tree. With sequences
-        among them the items are the children of one node: a sequence is the branching of that
-        child, an integer m > 1 a node over m leaves, 1 a leaf.
-    owner : name of the component, for messages.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is not a sequence, is empty, gives a node a single child or has too many leaves.
-    """
-    items = _items(branching, owner)
-    if all(_is_integer(item) for item in items):
-        return _levels([int(item) for item in items], branching, owner)
-    if len(items) == 1:
-        raise ValueError(
-            f"{owner}: branching has the node {branching!r} with a single child; a gate chooses "
-            "between two or more."
-        )
-    nested = tuple(_child(item, owner) for item in items)
-    _check_leaves(count_leaves(nested), branching, owner)
-    return nested
-
-
-def _items(branching: Any, owner: str) -> list[Any]:
-    """The items of a sequence that is not empty."""
-    if isinstance(branching, np.ndarray):
-        branching = branching.tolist()
-    if not isinstance(branching, (list, tuple)):
-        raise TypeError(
-            f"{owner}: branching={branching!r} must be a sequence: the number of children on each "
-            "level, such as (2, 2, 2), or nested lists for an unbalanced tree, such as [[2, 2], 1]."
-        )
-    if len(branching) == 0:
-        raise ValueError(
-            f"{owner}: branching={branching!r} is empty; give at least one level, such as (2,)."
-        )
-    return list(branching)
-
-
-def _is_integer(item: Any) -> bool:
-    """Whether ``item`` is a whole number, not a truth value."""
-    return isinstance(item, numbers.Integral) and not isinstance(item, (bool, np.bool_))
-
-
-def _levels(counts: list[int], branching: Any, owner: str) -> Nested:
-    """A balanced tree from the number of children on each level."""
-    if min(counts) < 2:
-        raise ValueError(
-            f"{owner}: branching={branching!r} has a level with {min(counts)} children; a gate "
-            "chooses between two or more. A node with a leaf beside a subtree is written with "
-            "nested lists, such as [[2], 1]."
-        )
-    leaves = 1
-    for count in counts:
-        leaves *= count
-        _check_leaves(leaves, branching, owner)
-    nested: Nested = 1
-    for count in reversed(counts):
-        nested = (nested,) * count
-    return nested
-
-
-def _child(item: Any, owner: str) -> Nested:
-    """One child of a node: a leaf, a node over leaves, or a subtree."""
-    if not _is_integer(item):
-        return parse_branching(item, owner)
-    if item < 1:
-        raise ValueError(
-            f"{owner}: branching has the child {item!r}; a child is 1 (a leaf), a number of "
-            "leaves, or a list of children."
-        )
-    _check_leaves(int(item), item, owner)
-    return 1 if item == 1 else (1,) * int(item)
-
-
-def _check_leaves(leaves: int, branching: Any, owner: str) -> None:
-    """Raise if a tree is absurdly large."""
-    if leaves > MOST_LEAVES:
-        raise ValueError(
-            f"{owner}: branching={branching!r} has more than {MOST_LEAVES} leaves; use fewer or "
-            "smaller levels."
-        )
-
-
-def count_leaves(nested: Nested) -> int:
-    """Number of leaves of nested tuples."""
-    return 1 if nested == 1 else sum(count_leaves(child) for child in nested)
-
-
-def write_branching(nested: Nested) -> Any:
-    """What a user would write for nested tuples; inverse of :func:`parse_branching`.
-
-    A balanced tree becomes the tuple of its levels, any other nested lists; a lone leaf ``()``.
-    """
-    counts: list[int] = []
-    level = nested
-    while level != 1:
-        if any(child != level[0] for child in level):
-            return [1 if child == 1 else list(write_branching(child)) for child in nested]
-        counts.append(len(level))
-        level = level[0]
-    return tuple(counts)
-
+from ._tree_branching import Nested
 
 # ------------------------------------------------------------------------- the shape
 
@@ -295,7 +180,7 @@ def tree_shape(nested: Nested) -> TreeShape:
         parents,
         firsts,
         counts,
-        tuple(slice(int(a), int(b)) for a, b in zip(levels[:-1], levels[1:], strict=True)),
+        tuple(slice(int(a), int(b)) for a, b in pairwise(levels)),
         as_slice(_depth_first_leaves(firsts, counts)),
         inner,
         rows,
@@ -324,3 +209,83 @@ def _families(inner: Ints, first: Ints, count: Ints, rows: Ints) -> tuple[Family
         mine = (rows[nodes][:, None] + np.arange(size - 1)).ravel()
         families.append(Family(int(size), nodes, as_slice(children), as_slice(mine)))
     return tuple(families)
+
+
+# ------------------------------------------------------------------------- siblings together
+
+
+def below_root(family: Family) -> slice | Ints:
+    """Rows of the children of a family among all nodes but the root."""
+    children = family.children
+    if isinstance(children, slice):
+        return slice(children.start - 1, children.stop - 1)
+    return children - 1
+
+
+def sibling_rows(values: Floats, index: slice | Ints, family: Family) -> Floats:
+    """Rows of the children of a family as (m, C, ...)."""
+    return values[index].reshape(family.nodes.size, family.size, -1)
+
+
+def node_residual(shape: TreeShape, g: Floats, S: Floats) -> tuple[Floats, Floats]:
+    """``S_c - S_j g_c|j`` of all nodes but the root (N - 1, n), and the masses ``S_j`` (N, n)."""
+    mass = shape.up(S)
+    return mass[1:] - mass[shape.parent[1:]] * g[1:], mass
+
+
+def free_rows(shape: TreeShape, rows: Floats) -> Floats:
+    """Rows (N - 1, ...) of all nodes but the root to the K - 1 rows that have coefficients."""
+    out = np.empty((shape.n_leaves - 1, *rows.shape[1:]))
+    for family in shape.families:
+        mine = sibling_rows(rows, below_root(family), family)[:, :-1]
+        out[family.rows] = mine.reshape(-1, *rows.shape[1:])
+    return out
+
+
+def sibling_pairs(P: Floats, mass: Floats) -> Floats:
+    """Rows ``mass P_a (1[a = b] - P_b)``, a <= b < C, of every node: (m C (C - 1) / 2, n).
+
+    ``P`` is (m, C, n), ``mass`` (m, n).
+    """
+    m, size, n = P.shape
+    out = np.empty((m, size * (size - 1) // 2, n))
+    start = 0
+    for a in range(size - 1):
+        weighted = mass * P[:, a]
+        stop = start + size - 1 - a
+        np.multiply(P[:, a : size - 1], -weighted[:, None], out=out[:, start:stop])
+        out[:, start] += weighted
+        start = stop
+    return out.reshape(-1, n)
+
+
+def family_grams(shape: TreeShape, gram: Floats, q: int) -> Iterator[tuple[Family, Floats]]:
+    """The packed Grams of each family, (m, rows a node, q (q + 1) / 2)."""
+    stop = 0
+    for family in shape.families:
+        pairs = family.size * (family.size - 1) // 2
+        each = 1 if (family.size - 1) * q > GATE_LIMIT else pairs
+        start, stop = stop, stop + each * family.nodes.size
+        yield family, gram[start:stop].reshape(family.nodes.size, each, -1)
+
+
+def newton_steps(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
+    """Newton steps of m nodes at once: coefficients (m, a, q), Grams packed twice, scores."""
+    m, a, q = coef.shape
+    blocks = unpack_symmetric(gram.transpose(0, 2, 1), a)
+    blocks = unpack_symmetric(np.moveaxis(blocks, 1, -1), q)
+    H = blocks.transpose(0, 1, 3, 2, 4).reshape(m, a * q, a * q)
+    g = score[:, :a].copy()
+    if pull > 0.0:
+        centre = np.eye(a) - 1.0 / (a + 1)
+        slopes = np.r_[np.full(q - 1, pull), 0.0]
+        H += np.kron(centre, np.diag(slopes))
+        g -= (centre @ coef) * slopes
+    return solve_psd(H, g.reshape(m, -1, 1)).reshape(m, a, q)
+
+
+def bound_steps(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
+    """Steps under the bound of Bohning (1992), node by node."""
+    return np.stack(
+        [bohning_step(c, g, s, pull) for c, g, s in zip(coef, gram, score, strict=True)]
+    )

@@ -13,64 +13,128 @@ EM gains ground fast and then, where experts overlap, crawls at a rate set by th
 information. The finish hands over to Newton's method, or to L-BFGS where the information matrix
 would be large (Jamshidian & Jennrich 1997, Acceleration of the EM algorithm by using quasi-Newton
 methods).
+
+The E-step may also give every row to one expert: the likeliest (classification EM, Celeux &
+Govaert 1992) or one drawn from the posterior (stochastic EM, Celeux & Diebolt 1985); or it may
+begin with flattened posteriors (deterministic annealing, Ueda & Nakano 1998).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import ClassVar
 
-import numpy as np
-
+from moe_classic._assignment import Classified, reseed
 from moe_classic._information import supported
-from moe_classic._model import MoEParams
+from moe_classic._model import Model, MoEParams
 
-from ._base import Problem, Result, Watcher, gain_left
-from ._lbfgs import LBFGS
+from ._base import (
+    ENOUGH,
+    STOPPED,
+    Problem,
+    Result,
+    Solver,
+    Watcher,
+    check_choice,
+    check_range,
+    gain_left,
+)
+from ._lbfgs import LBFGS, differentiable
 from ._newton import Newton
+from ._squarem import SQUAREM
+from ._stages import anneal, wander
+from ._walk import Walk
 
-#: Halvings in a row after which a step counts as impossible.
-_MAX_HALVINGS = 30
 #: Passes after which EM may hand over, and the rate of convergence above which it does.
 _PATIENCE = 12
 _SLOW = 0.6
 #: Most parameters for which the information matrix is formed.
 _NEWTON_LIMIT = 600
-_FINISHES = ("auto", "newton", "lbfgs", None)
+_FINISHES: dict[str, type[Solver]] = {"newton": Newton, "lbfgs": LBFGS, "squarem": SQUAREM}
 
 
-@dataclass(frozen=True)
-class EM:
+class EM(Solver):
     """EM with free damping, Aitken stopping and a quadratic finish.
 
     Parameters
     ----------
-    finish : {"auto", "newton", "lbfgs", None}, default="auto"
+    finish : {"auto", "newton", "lbfgs", "squarem", None}, default="auto"
         What takes over when EM has become slow, and polishes the optimum. ``"auto"`` takes Newton
         for models of up to 600 parameters, L-BFGS above, and nothing where a component is not
-        smooth (Laplace); None never hands over.
+        smooth (Laplace); None never hands over. Only with soft and stochastic assignment.
+    assignment : {"soft", "hard", "stochastic"}, default="soft"
+        What the E-step does with a row. ``"soft"`` splits it by the posterior. ``"hard"`` gives it
+        to its likeliest expert: classification EM climbs ``sum_n max_k (log g + log p)``, ends
+        after finitely many changes of labels, and is biased towards sharp gates and small scales;
+        an expert that lost all rows begins anew with the rows that fit worst. ``"stochastic"``
+        first draws experts from the posterior for up to 50 passes, which can leave a poor hill,
+        then climbs on softly from the best parameters seen.
+    annealing : float or None, default=None
+        Inverse temperature in (0, 1) with which to begin: posteriors are raised to this power,
+        which grows to 1 step by step, and only then the likelihood is climbed. A start that cares
+        less about where it began; 0.3 to 0.6 are usual. Only with soft assignment.
+
+    References
+    ----------
+    Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, Neural
+    Computation 6. Celeux & Govaert (1992), A classification EM algorithm for clustering and two
+    stochastic versions, Computational Statistics & Data Analysis 14. Ueda & Nakano (1998),
+    Deterministic annealing EM algorithm, Neural Networks 11.
     """
 
-    finish: str | None = "auto"
+    name: ClassVar[str] = "em"
 
-    def check(self, problem: Problem) -> None:
-        """Raise if the finish is unknown or impossible for the components."""
-        if self.finish not in _FINISHES:
-            raise ValueError(f"EM: finish={self.finish!r} must be one of {_FINISHES}.")
-        if self.finish in ("newton", "lbfgs"):
-            {"newton": Newton(), "lbfgs": LBFGS()}[self.finish].check(problem)
+    def __init__(
+        self,
+        *,
+        finish: str | None = "auto",
+        assignment: str = "soft",
+        annealing: float | None = None,
+    ) -> None:
+        self.finish = finish
+        self.assignment = assignment
+        self.annealing = annealing
 
-    def finisher(self, problem: Problem, params: MoEParams) -> Newton | LBFGS | None:
+    @property
+    def climbs(self) -> str:
+        """The log-likelihood, or with hard assignment the classification log-likelihood."""
+        return "classification likelihood" if self.assignment == "hard" else "likelihood"
+
+    def check(self) -> None:
+        """Raise if an argument is unknown or has no meaning beside the others."""
+        check_choice(self, "finish", ("auto", *_FINISHES, None))
+        check_choice(self, "assignment", ("soft", "hard", "stochastic"))
+        if self.assignment == "hard" and self.finish in _FINISHES:
+            raise ValueError(
+                f"EM: finish={self.finish!r} has no meaning with assignment='hard': the finish "
+                "climbs the likelihood, classification EM another objective. Leave finish at "
+                "'auto' or set it to None."
+            )
+        if self.annealing is None:
+            return
+        check_range(self, "annealing", "the first inverse temperature, or None", high=1.0)
+        if self.assignment != "soft":
+            raise ValueError(
+                f"EM: annealing={self.annealing!r} has no meaning with "
+                f"assignment={self.assignment!r}: it flattens soft posteriors. Set one of the two."
+            )
+
+    def check_model(self, model: Model) -> None:
+        """Raise if the finish is impossible for the components."""
+        if self.finish in _FINISHES:
+            _FINISHES[self.finish]().check_model(model)
+
+    def finisher(self, model: Model, params: MoEParams) -> Solver | None:
         """The solver that takes over, or None."""
-        if self.finish is None or problem.model.n_experts == 1:
+        if self.finish is None or self.assignment == "hard" or model.n_experts == 1:
             return None
-        if self.finish == "newton":
+        if self.finish in _FINISHES:
+            return _FINISHES[self.finish]()
+        if supported(model) and model.n_parameters(params) <= _NEWTON_LIMIT:
             return Newton()
-        if self.finish == "lbfgs":
+        if all(differentiable(group.expert) for group in model.groups):
             return LBFGS()
-        if not supported(problem.model):
-            return None
-        small = problem.model.n_parameters(params) <= _NEWTON_LIMIT
-        return Newton() if small else LBFGS()
+        return SQUAREM() if all(group.expert.additive for group in model.groups) else None
 
     def run(
         self,
@@ -82,12 +146,21 @@ class EM:
         watch: Watcher | None = None,
     ) -> Result:
         """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
-        self.check(problem)
-        finisher = self.finisher(problem, params)
+        self.check()
+        self.check_model(problem.model)
+        if self.assignment == "hard":
+            return _classify(problem, params, max_iter, tol, watch)
+        before = 0
+        if self.assignment == "stochastic":
+            params, before = wander(problem, params, max_iter // 2)
+        elif self.annealing is not None:
+            params, before = anneal(problem, params, self.annealing, max_iter // 2)
+        finisher = self.finisher(problem.model, params)
         patience = max_iter if finisher is None else _PATIENCE
-        result = self._climb(problem, params, max_iter, tol, watch, patience)
+        result = climb(problem, params, max_iter - before, tol, watch, patience=patience)
+        result = replace(result, n_iter=result.n_iter + before)
         rest = max_iter - result.n_iter
-        if finisher is None or rest < 1 or result.message == _STOPPED:
+        if finisher is None or rest < 1 or result.message == STOPPED:
             return result
         later = finisher.run(problem, result.params, max_iter=rest, tol=tol, watch=watch)
         if not later.objective >= result.objective:
@@ -95,49 +168,55 @@ class EM:
         trace = result.trace + later.trace[1:]
         return replace(later, trace=trace, n_iter=result.n_iter + later.n_iter)
 
-    def _climb(
-        self,
-        problem: Problem,
-        params: MoEParams,
-        max_iter: int,
-        tol: float,
-        watch: Watcher | None,
-        patience: int,
-    ) -> Result:
-        """EM proper, until it converges, or has been slow for longer than ``patience``."""
-        model, summary = problem.model, problem.summary
-        best, trace, halvings, left = params, [], 0, np.inf
-        converged, message = False, "the largest number of iterations was reached"
-        passes = 0
-        while passes < max_iter:
-            passes += 1
-            value, stats = problem.evaluate(params)
-            slack = 1e-12 * abs(trace[-1]) if trace else 0.0
-            if trace and not value >= trace[-1] - slack:
-                halvings += 1
-                if halvings > _MAX_HALVINGS:
-                    converged, message = True, "no step climbs any further"
-                    break
-                params = model.between(best, params, summary)
-                continue
-            halvings = 0
-            best = params
-            trace.append(max(value, trace[-1]) if trace else value)
-            left = gain_left(trace)
-            if watch is not None and watch(len(trace), trace[-1]):
-                message = _STOPPED
-                break
-            if left <= tol * summary.weight:
-                converged, message = True, "what is left to gain is below tol"
-                break
-            if passes >= patience and _rate(trace) > _SLOW:
-                break
-            params = model.update(params, stats, summary)
-        objective = trace[-1] if trace else -np.inf
-        return Result(best, objective, trace, passes, converged, left, message)
+
+def climb(
+    problem: Problem,
+    params: MoEParams,
+    max_iter: int,
+    tol: float,
+    watch: Watcher | None,
+    *,
+    patience: int,
+) -> Result:
+    """EM proper, until it converges, or is slow after ``patience`` passes."""
+    enough = tol * problem.summary.weight
+    walk = Walk(problem, params, max_iter, watch)
+    while not walk.over:
+        point = walk.step(walk.best)
+        if point is None:
+            break
+        walk.accept(point)
+        walk.left = gain_left(walk.trace)
+        if walk.over:
+            break
+        if walk.left <= enough:
+            walk.end(ENOUGH)
+        elif walk.passes >= patience and _rate(walk.trace) > _SLOW:
+            break
+    return walk.result()
 
 
-_STOPPED = "stopped by a callback"
+def _classify(
+    problem: Problem, params: MoEParams, max_iter: int, tol: float, watch: Watcher | None
+) -> Result:
+    """Classification EM; experts that end up empty begin anew as long as that is higher."""
+    hard = replace(problem, objective=Classified(problem.model))
+    best = climb(hard, params, max_iter, tol, watch, patience=max_iter)
+    for _ in range(problem.model.n_experts):
+        rest = max_iter - best.n_iter
+        new = None
+        if rest >= 1 and best.message != STOPPED:
+            new = reseed(problem.model, best.params, problem.source, problem.summary)
+        if new is None:
+            break
+        other = climb(hard, new, rest, tol, watch, patience=rest)
+        passes = best.n_iter + other.n_iter
+        if not other.objective > best.objective:
+            best = replace(best, n_iter=passes)
+            break
+        trace = best.trace + [v for v in other.trace if v > best.objective]
+        best = replace(other, trace=trace, n_iter=passes)
+    return best
 
 
 def _rate(trace: list[float]) -> float:

@@ -10,38 +10,66 @@ start. The iteration is scipy's L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.optimize import minimize
 
-from moe_classic._gradient import diagonal, gradient
-from moe_classic._model import MoEParams
+from moe_classic._gradient import diagonal
+from moe_classic._model import Model, MoEParams
 from moe_classic._typing import Floats
+from moe_classic.experts import Expert
 
-from ._base import Problem, Result, Watcher, gain_left
+from ._base import (
+    CAPPED,
+    ENOUGH,
+    STOPPED,
+    STUCK,
+    Problem,
+    Result,
+    Solver,
+    Watcher,
+    check_count,
+    gain_left,
+)
 
 
 class _Stop(Exception):  # noqa: N818 - not an error: leaves scipy's loop
     """Leave the loop: a callback asked to, or what is left is below tol."""
 
 
-@dataclass(frozen=True)
-class LBFGS:
+def differentiable(expert: Expert) -> bool:
+    """Whether the log density of an expert has a gradient without jumps."""
+    return expert.smooth and hasattr(expert, "derivatives")
+
+
+class LBFGS(Solver):
     """L-BFGS ascent of the log-likelihood in unconstrained, scaled coordinates.
 
     Parameters
     ----------
     memory : int, default=20
         Pairs of steps and gradient changes that are remembered.
+
+    References
+    ----------
+    Byrd, Lu, Nocedal & Zhu (1995), A limited memory algorithm for bound constrained optimization,
+    SIAM Journal on Scientific Computing 16.
     """
 
-    memory: int = 20
+    name: ClassVar[str] = "lbfgs"
 
-    def check(self, problem: Problem) -> None:
+    def __init__(self, *, memory: int = 20) -> None:
+        self.memory = memory
+
+    def check(self) -> None:
+        """Raise if a hyper-parameter is out of range."""
+        check_count(self, "memory", "pairs of steps and gradient changes")
+
+    def check_model(self, model: Model) -> None:
         """Raise if a component has no gradient, or one with jumps."""
-        for group in problem.model.groups:
-            if not (group.expert.smooth and hasattr(group.expert, "derivatives")):
+        for group in model.groups:
+            if not differentiable(group.expert):
                 raise ValueError(
                     f"solver='lbfgs' needs a smooth log density; {group.expert.name!r} experts "
                     "have none. Use solver='em'."
@@ -57,7 +85,8 @@ class LBFGS:
         watch: Watcher | None = None,
     ) -> Result:
         """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
-        self.check(problem)
+        self.check()
+        self.check_model(problem.model)
         climb = _Climb(problem, params, max_iter, tol * problem.summary.weight, watch)
         try:
             found = minimize(
@@ -77,7 +106,7 @@ class LBFGS:
             )
             # scipy reports success when rounding ends the line search: nothing is left to gain.
             climb.converged = climb.passes < max_iter and found.status != 1
-            climb.message = "no step climbs any further" if climb.converged else climb.message
+            climb.message = STUCK if climb.converged else climb.message
         except _Stop:
             pass
         return climb.result()
@@ -104,20 +133,15 @@ class _Climb:
         self.start = problem.model.pack(params) * self.scale
         self.best, self.trace, self.left = params, [], np.inf
         self.passes, self.converged = 1, False
-        self.message = "the largest number of iterations was reached"
+        self.message = CAPPED
         self.last: tuple[Floats, float] | None = None
 
     def value(self, x: Floats) -> tuple[float, Floats]:
         """Negative penalised objective and gradient at scaled coordinates."""
-        model, summary = self.problem.model, self.problem.summary
-        params = model.unpack(x / self.scale, self.like, summary)
-        with np.errstate(over="ignore", invalid="ignore"):
-            stats = self.problem.engine.map_reduce(
-                lambda b: gradient(model, params, b), self.problem.source
-            )
+        params = self.problem.model.unpack(x / self.scale, self.like, self.problem.summary)
+        value, slope = self.problem.slope(params)
         self.passes += 1
-        value = stats.objective - model.penalty(params, summary)
-        slope = (stats.gradient - model.penalty_gradient(params, summary)) / self.scale
+        slope = slope / self.scale
         if not np.isfinite(value):
             value, slope = -1e300, np.zeros_like(x)
         if not self.trace:
@@ -135,11 +159,11 @@ class _Climb:
         self.trace.append(max(value, self.trace[-1]))
         self.left = gain_left(self.trace)
         if self.watch is not None and self.watch(len(self.trace), value):
-            self.message = "stopped by a callback"
+            self.message = STOPPED
             raise _Stop
         # Steps of a quasi-Newton method are uneven: look at several before trusting the gain.
         if len(self.trace) > 6 and self.trace[-1] - self.trace[-6] <= 0.1 * self.enough:
-            self.converged, self.message = True, "what is left to gain is below tol"
+            self.converged, self.message = True, ENOUGH
             raise _Stop
         if self.passes >= self.max_iter:
             raise _Stop

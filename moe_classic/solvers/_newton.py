@@ -11,36 +11,52 @@ predicted and actual gain (More & Sorensen 1983); the subproblem is solved exact
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from moe_classic._information import information, supported
-from moe_classic._model import MoEParams
+from moe_classic._model import Model, MoEParams
 from moe_classic._typing import Floats
 
-from ._base import Problem, Result, Watcher
+from ._base import CAPPED, STOPPED, STUCK, Problem, Result, Solver, Watcher, check_range
+
+#: Gain promised, in nats, below which a climb is over however loose ``tol`` is: convergence is
+#: quadratic, the last digits cost one pass.
+_POLISHED = 1e-7
 
 
-@dataclass(frozen=True)
-class Newton:
+class Newton(Solver):
     """Trust-region Newton ascent with the observed information.
 
     Parameters
     ----------
     radius : float, default=1.0
         First radius of the trust region, in units of the scaled parameters.
+
+    References
+    ----------
+    Louis (1982), Finding the observed information matrix when using the EM algorithm, Journal of
+    the Royal Statistical Society B 44. More & Sorensen (1983), Computing a trust region step, SIAM
+    Journal on Scientific and Statistical Computing 4.
     """
 
-    radius: float = 1.0
+    name: ClassVar[str] = "newton"
 
-    def check(self, problem: Problem) -> None:
+    def __init__(self, *, radius: float = 1.0) -> None:
+        self.radius = radius
+
+    def check(self) -> None:
+        """Raise if a hyper-parameter is out of range."""
+        check_range(self, "radius", "the first radius of the trust region")
+
+    def check_model(self, model: Model) -> None:
         """Raise if a component has no second derivatives."""
-        if not supported(problem.model):
+        if not supported(model):
             raise ValueError(
                 "solver='newton' needs experts and gates with second derivatives; "
-                f"{[g.expert.name for g in problem.model.groups]} under a "
-                f"{problem.model.gate.name!r} gate do not have them. Use solver='em'."
+                f"{[g.expert.name for g in model.groups]} under a {model.gate.name!r} gate do not "
+                "have them. Use solver='em'."
             )
 
     def run(
@@ -53,12 +69,13 @@ class Newton:
         watch: Watcher | None = None,
     ) -> Result:
         """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
-        self.check(problem)
+        self.check()
+        self.check_model(problem.model)
         enough = tol * problem.summary.weight
         theta, best = problem.model.pack(params), params
         value, gradient, matrix = quadratic(problem, params)
         trace, radius, left = [value], self.radius, np.inf
-        converged, message, n_iter = False, "the largest number of iterations was reached", 1
+        converged, message, n_iter = False, CAPPED, 1
         while n_iter < max_iter:
             # Scaling fixed by the curvature makes the region the same for every parametrisation.
             scale = np.sqrt(np.maximum(np.abs(np.diag(matrix)), 1e-8 * problem.summary.weight))
@@ -68,7 +85,7 @@ class Newton:
                 radius * np.sqrt(problem.summary.weight),
             )
             left = predicted if interior else np.inf
-            if interior and predicted <= max(1e-3 * enough, 1e-15 * abs(value)):
+            if interior and predicted <= max(min(1e-3 * enough, _POLISHED), 1e-15 * abs(value)):
                 converged, message = True, "the Newton decrement is below tol"
                 break
             proposal = problem.model.unpack(theta + step / scale, best, problem.summary)
@@ -85,10 +102,10 @@ class Newton:
                 value, gradient, matrix = new
                 trace.append(max(value, trace[-1]))
                 if watch is not None and watch(len(trace), value):
-                    message = "stopped by a callback"
+                    message = STOPPED
                     break
             elif predicted <= 1e-12 * max(1.0, abs(value)) or radius < 1e-12:
-                converged, message, left = True, "no step climbs any further", 0.0
+                converged, message, left = True, STUCK, 0.0
                 break
         return Result(best, trace[-1], trace, n_iter, converged, left, message)
 

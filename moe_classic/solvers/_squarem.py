@@ -2,35 +2,38 @@
 
 ::
 
-    r = F(t) - t,   v = F(F(t)) - F(t) - r,   a = -|r| / |v|,   t <- F(t - 2 a r + a^2 v)
+    r = F(t) - t,   v = F(F(t)) - F(t) - r,   a = |r| / |v|,   t <- F(t + 2 a r + a^2 v)
 
 with F one EM step in unconstrained coordinates. Near the optimum successive EM steps shrink along
 the slowest direction by a constant factor; the extrapolation guesses where they lead. A proposal
-that falls below what EM had reached is dropped for plain EM, so the trace never falls. Costs no
-matrix: for models whose information would be too large, or where components are not smooth.
-Varadhan & Roland (2008), Simple and globally convergent methods for accelerating the convergence
-of any EM algorithm, Scandinavian Journal of Statistics 35, scheme S3.
+that falls below what EM had reached is dropped for plain EM, so the trace never falls. It costs no
+matrix and no derivative: for models whose information would be too large, or whose components are
+not smooth. Varadhan & Roland (2008), Simple and globally convergent methods for accelerating the
+convergence of any EM algorithm, Scandinavian Journal of Statistics 35, scheme S3.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import ClassVar
 
 import numpy as np
 
-from moe_classic._model import Model, MoEParams, MoEStats
-from moe_classic._typing import Floats
+from moe_classic._model import Model, MoEParams
 
-from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Problem, Result, Solver, Watcher, gain_left
+from ._base import ENOUGH, Problem, Result, Solver, Watcher
+from ._walk import Point, Walk
 
-#: Halvings in a row after which a step counts as impossible.
-_MAX_HALVINGS = 30
-#: Factor by which the longest extrapolation grows when it was of use, shrinks when it was not.
+#: Factor by which the longest extrapolation grows when it was of use and shrinks when it was not.
 _GROWTH = 4.0
+#: Cycles in a row that must find next to nothing to gain, and cycles back whose rate counts: on a
+#: plateau single cycles see fast directions only.
+_QUIET_CYCLES = 3
+_MEMORY = 5
 
 
 class SQUAREM(Solver):
-    """EM with squared extrapolation.
+    """EM with squared extrapolation: fewer passes where experts overlap, without a matrix.
 
     References
     ----------
@@ -39,6 +42,15 @@ class SQUAREM(Solver):
     """
 
     name: ClassVar[str] = "squarem"
+
+    def check_model(self, model: Model) -> None:
+        """Raise if a component cannot be extrapolated."""
+        for group in model.groups:
+            if not group.expert.additive:
+                raise ValueError(
+                    f"solver='squarem' extrapolates parameters; {group.expert.name!r} experts have "
+                    "none that could be. Use solver='em'."
+                )
 
     def run(
         self,
@@ -50,4 +62,57 @@ class SQUAREM(Solver):
         watch: Watcher | None = None,
     ) -> Result:
         """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
-        raise NotImplementedError
+        self.check_model(problem.model)
+        enough, longest, quiet = tol * problem.summary.weight, _GROWTH, 0
+        lengths: deque[float] = deque(maxlen=_MEMORY)
+        walk = Walk(problem, params, max_iter, watch)
+        while not walk.over:
+            start = walk.best
+            point = walk.step(start)
+            if point is None:
+                break
+            walk.accept(point)
+            proposal, length, slowest = _extrapolate(problem, start, point, longest)
+            lengths.append(slowest)
+            walk.left = _left(point.value - start.value, max(lengths))
+            quiet = quiet + 1 if walk.left <= enough else 0
+            if quiet >= _QUIET_CYCLES:
+                walk.end(ENOUGH)
+            if walk.over or walk.passes >= max_iter:
+                break
+            ahead = walk.look(proposal)
+            used = min(length, longest)
+            if walk.climbs(ahead, point):
+                longest = longest * _GROWTH if used == longest else longest
+                walk.accept(ahead)
+            else:
+                longest = max(used / _GROWTH, 1.0)
+        return walk.result()
+
+
+def _extrapolate(
+    problem: Problem, start: Point, point: Point, longest: float
+) -> tuple[MoEParams, float, float]:
+    """Proposal beyond two EM steps, the length that S3 suggests, and the cautious one of S2."""
+    model, summary = problem.model, problem.summary
+    second = model.update(point.params, point.stats, summary)
+    t0, t1, t2 = model.pack(start.params), model.pack(point.params), model.pack(second)
+    r = t1 - t0
+    v = t2 - t1 - r
+    tiny = np.finfo(float).tiny
+    length = float(np.linalg.norm(r) / max(np.linalg.norm(v), tiny))
+    slowest = float(r @ r / max(abs(r @ v), tiny))
+    a = min(length, longest)
+    proposal = second
+    if a > 1.0:
+        proposal = model.unpack(t0 + 2.0 * a * r + a**2 * v, point.params, summary)
+    return proposal, length, slowest
+
+
+def _left(gain: float, length: float) -> float:
+    """What EM would still gain after a step that gained ``gain``.
+
+    The length is 1 / (1 - rate) of the slowest direction, and gains shrink by the squared rate.
+    """
+    rate = max(1.0 - 1.0 / length, 0.0) if length > 0.0 else 0.0
+    return max(gain * rate**2 / (1.0 - rate**2), 1e-2 * gain) if rate < 1.0 else np.inf

@@ -299,6 +299,19 @@ def test_statistics_ignore_rows_without_weight(case):
     assert_same_record(weightless, scene.statistics(scene.params, scene.S, keep))
 
 
+@each_expert
+def test_translation_of_statistics_can_be_undone(case):
+    scene = expert_scene(case)
+    expert, old = scene.component, scene.params
+    theta = expert.pack(old)
+    new = scene.at(theta + 0.2 * np.random.default_rng(4).standard_normal(theta.size))
+    stats = scene.statistics(old, scene.S)
+    there = expert.translate(stats, old, new)
+    assert_same_record(expert.translate(there, new, old), stats, rtol=1e-9)
+    assert_same_record(expert.translate(stats, old, old), stats)
+    assert np.abs(there.score - stats.score).max() > 0.0
+
+
 # ------------------------------------------------------------------------- update
 
 

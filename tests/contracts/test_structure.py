@@ -44,11 +44,7 @@ ORDER = [
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 
 #: Libraries that only some rooms may import.
-ONLY_HERE = {
-    "matplotlib": {"inspection", "_report"},
-    "dask": {"_dask"},
-    "sklearn.utils.validation": {"_refit", *(r for r in LEVEL if LEVEL[r] >= LEVEL["estimators"])},
-}
+ONLY_HERE = {"matplotlib": {"inspection", "_report"}, "dask": {"_dask"}}
 
 
 def short(path: Path) -> str:
@@ -157,6 +153,15 @@ def test_library_is_imported_where_it_belongs(library):
     for path in MODULES:
         names = [n for n, _ in imported(path) if n == library or n.startswith(library + ".")]
         assert not names or room(path) in ONLY_HERE[library], short(path)
+
+
+def test_core_leaves_validation_to_the_estimators():
+    core = {p for p in MODULES if LEVEL.get(room(p), LEVEL["estimators"]) < LEVEL["estimators"]}
+    core |= {other for path in core for other in reached(path)}
+    # What stands inside as an expert or gate is validated where it is wrapped.
+    core -= {ROOT / "_refit.py"}
+    names = {(short(p), n) for p in core for n, _ in imported(p)}
+    assert {(p, n) for p, n in names if n.startswith("sklearn.utils.validation")} == set()
 
 
 @pytest.mark.parametrize("library", ["matplotlib", "dask", "rich"])

@@ -9,7 +9,7 @@ from moe_classic._stats import Summary, summarise
 from moe_classic.experts import GaussianExpert
 from moe_classic.experts._gaussian_full import FullGaussian
 
-from .steps import fit, make_design, update
+from .steps import fit, make_design, statistics, update
 
 # Solutions of well conditioned least squares by two routes.
 SAME = {"rtol": 1e-10, "atol": 1e-12}
@@ -147,3 +147,18 @@ def test_bind_hands_full_covariances_to_an_expert_of_their_own():
 def test_unknown_covariance_type_is_refused():
     with pytest.raises(ValueError, match="covariance_type='round' is not known; choose one of"):
         GaussianExpert(covariance_type="round").check()
+
+
+@pytest.mark.parametrize("covariance_type", ["diag", "spherical", "full"])
+def test_translated_statistics_are_those_at_the_new_parameters(line, covariance_type, rng):
+    design, y, w = line
+    summary = summarise(y, w)
+    expert = GaussianExpert(covariance_type=covariance_type).bind(summary)
+    S = w * rng.dirichlet(np.ones(2), 80).T
+    old = expert.start(2, 3, summary)
+    theta = expert.pack(old)
+    new = expert.unpack(theta + rng.standard_normal(theta.size), old, summary)
+    moved = expert.translate(statistics(expert, old, design, y, S), old, new)
+    direct = statistics(expert, new, design, y, S)
+    for name in ("gram", "score", "rss", "mass"):
+        np.testing.assert_allclose(getattr(moved, name), getattr(direct, name), rtol=1e-10)

@@ -1,0 +1,152 @@
+"""Rows along which a model is looked at: one or two features vary, the others are held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from moe_classic._typing import Floats, Ints
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Rows for every point of a grid.
+
+    Attributes
+    ----------
+    axes : tuple of ndarray
+        Values of the features that vary, one array each.
+    names : tuple of str
+    rows : array or DataFrame of shape (n_points * n_held, n_features)
+        For every grid point (the last feature varies fastest) the rows that are averaged over.
+    n_held : int
+        Rows a grid point.
+    held : str
+        How the other features are held, for the axis label; empty if there are none.
+    """
+
+    axes: tuple[Floats, ...]
+    names: tuple[str, ...]
+    rows: Any
+    n_held: int
+    held: str
+
+    def fold(self, answers: Floats) -> Floats:
+        """(n_points * n_held, ...) to the mean over held rows, on the grid: (G1[, G2], ...)."""
+        grid = tuple(a.size for a in self.axes)
+        return answers.reshape(*grid, self.n_held, *answers.shape[1:]).mean(axis=len(grid))
+
+    def label(self, i: int = 0) -> str:
+        """Axis label of a feature; the first says how the others are held."""
+        return f"{self.names[i]}  ({self.held})" if self.held and i == 0 else self.names[i]
+
+
+def make_profile(
+    X: Any,
+    features: Any,
+    *,
+    caller: str,
+    n_points: int,
+    average: bool,
+    subsample: int,
+) -> Profile:
+    """Profile of the ``features`` (a tuple of names or indices) over the range they have in X.
+
+    Parameters
+    ----------
+    X : array-like or DataFrame of shape (n_samples, n_features)
+    features : tuple of int or str
+    caller : str
+        Who asks, for messages.
+    n_points : int
+        Grid points a feature.
+    average : bool
+        False holds the other features at their median (the most frequent value of what is not a
+        number); True averages answers over rows of X, as partial dependence does.
+    subsample : int
+        Rows averaged over, evenly spaced in X.
+    """
+    frame = as_frame(X)
+    places = [column_number(frame, f, caller) for f in features]
+    if len(set(places)) < len(places):
+        raise ValueError(f"{caller}: features={features!r} names a column twice.")
+    for place in places:
+        if not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[place]):
+            raise ValueError(
+                f"{caller}: feature {frame.columns[place]!r} is not a number and cannot be varied "
+                "along an axis."
+            )
+    if n_points < 2 or subsample < 1:
+        raise ValueError(
+            f"{caller}: n_points={n_points} must be at least 2, subsample={subsample} at least 1."
+        )
+    alone = frame.shape[1] == len(places)
+    base = frame.iloc[_spread(len(frame), subsample)] if average and not alone else _typical(frame)
+    axes = tuple(
+        np.linspace(float(frame.iloc[:, p].min()), float(frame.iloc[:, p].max()), n_points)
+        for p in places
+    )
+    mesh = [m.ravel() for m in np.meshgrid(*axes, indexing="ij")]
+    rows = base.iloc[np.tile(np.arange(len(base)), mesh[0].size)].reset_index(drop=True)
+    for place, values in zip(places, mesh, strict=True):
+        rows.isetitem(place, np.repeat(values, len(base)))
+    held = "" if alone else ("averaged over the others" if average else "others at their median")
+    names = tuple(str(frame.columns[p]) for p in places)
+    back = rows if isinstance(X, pd.DataFrame) else rows.to_numpy()
+    return Profile(axes, names, back, len(base), held)
+
+
+def as_frame(X: Any) -> pd.DataFrame:
+    """``X`` as a DataFrame; columns without names are called x0, x1 and so on."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    array = np.asarray(X, dtype=np.float64)
+    if array.ndim != 2 or not len(array):
+        raise ValueError(f"X has shape {array.shape}; it needs rows and columns.")
+    return pd.DataFrame(array, columns=[f"x{j}" for j in range(array.shape[1])])
+
+
+def column_number(frame: pd.DataFrame, feature: Any, caller: str) -> int:
+    """Position of a feature given by name or index; None is the only one there is."""
+    names = [str(c) for c in frame.columns]
+    if feature is None and len(names) == 1:
+        return 0
+    if isinstance(feature, str) and feature in names:
+        return names.index(feature)
+    whole = isinstance(feature, (int, np.integer)) and not isinstance(feature, bool)
+    if whole and -len(names) <= feature < len(names):
+        return int(feature) % len(names)
+    raise ValueError(
+        f"{caller}: feature={feature!r} is not a column of X; choose one of its {len(names)} "
+        f"columns {names[:8]}{'...' if len(names) > 8 else ''}, by name or index."
+    )
+
+
+def column(X: Any, name: str) -> Floats:
+    """Values of one column of X, (n,)."""
+    frame = as_frame(X)
+    place = [str(c) for c in frame.columns].index(name)
+    return frame.iloc[:, place].to_numpy(dtype=np.float64)
+
+
+def _spread(n: int, count: int) -> Ints:
+    """At most ``count`` of n rows, evenly spaced."""
+    return np.unique(np.linspace(0, n - 1, min(n, count)).round().astype(np.intp))
+
+
+def _typical(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row of medians, and of most frequent values for what is not a number."""
+    row = {
+        name: [values.median() if pd.api.types.is_numeric_dtype(values) else values.mode().iloc[0]]
+        for name, values in frame.items()
+    }
+    return pd.DataFrame(row, columns=frame.columns)
+
+
+def check_choice(caller: str, name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """Raise unless ``value`` is one of ``allowed``."""
+    if value not in allowed:
+        raise ValueError(f"{caller}: {name}={value!r} must be one of {list(allowed)}.")

@@ -1,0 +1,167 @@
+"""Designs and the blocks that sources cut."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from moe_classic import _blocks
+from moe_classic._blocks import ArraySource, Design, default_block_size
+from moe_classic._linalg import unpack_symmetric
+
+
+class Affine:
+    """A feature map: all columns and the constant."""
+
+    def __init__(self, p):
+        self.width = p + 1
+        self.calls = 0
+
+    def __call__(self, X):
+        self.calls += 1
+        return np.vstack([X.T, np.ones(len(X))])
+
+
+@pytest.fixture
+def table(rng):
+    """Rows (103, 2), a target (1, 103), weights."""
+    return rng.standard_normal((103, 2)), rng.standard_normal((1, 103)), rng.uniform(size=103)
+
+
+# ------------------------------------------------------------------------- designs
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 4, 3)])
+def test_linear_predictors_are_products_with_the_design(rng, shape):
+    design = Design(rng.standard_normal((3, 10)))
+    coef = rng.standard_normal(shape)
+    eta = design.linear(coef)
+    assert eta.shape == (*shape[:-1], 10)
+    np.testing.assert_allclose(eta, coef @ design.Z, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(10,), (2, 10), (2, 4, 10)])
+def test_scores_are_products_with_the_transposed_design(rng, shape):
+    design = Design(rng.standard_normal((3, 10)))
+    s = rng.standard_normal(shape)
+    scores = design.scores(s)
+    assert scores.shape == (*shape[:-1], 3)
+    np.testing.assert_allclose(scores, s @ design.Z.T, rtol=1e-12, atol=1e-14)
+
+
+# Narrow designs lay out their products; wide ones multiply a Gram at a time, unless many are asked.
+@pytest.mark.parametrize(("q", "M"), [(1, 2), (4, 3), (40, 2), (40, 50)])
+@pytest.mark.parametrize("keep", [False, True])
+def test_grams_are_weighted_products_of_the_design(rng, q, M, keep):
+    design = Design(rng.standard_normal((q, 30)), keep=keep)
+    weights = rng.standard_normal((M, 30))
+    direct = np.einsum("mn,in,jn->mij", weights, design.Z, design.Z)
+    for _ in range(2):
+        grams = unpack_symmetric(design.grams(weights), q)
+        np.testing.assert_allclose(grams, direct, rtol=1e-10, atol=1e-11)
+
+
+def test_grams_do_not_change_when_another_design_is_asked(rng):
+    designs = [Design(rng.standard_normal((3, n))) for n in (20, 50, 10)]
+    first = designs[0].grams(np.ones((2, 20)))
+    before = first.copy()
+    for design in designs[1:]:
+        design.grams(np.ones((2, design.Z.shape[1])))
+    np.testing.assert_array_equal(first, before)
+
+
+def test_scratch_memory_belongs_to_one_thread():
+    mine, theirs = _blocks.scratch("test", (2, 3)), []
+    thread = threading.Thread(target=lambda: theirs.append(_blocks.scratch("test", (2, 3))))
+    thread.start()
+    thread.join()
+    assert np.shares_memory(mine, _blocks.scratch("test", (3, 2)))
+    assert not np.shares_memory(mine, theirs[0])
+    assert _blocks.scratch("test", (5, 7)).shape == (5, 7)
+
+
+def test_design_without_rows_gives_empty_sums():
+    design = Design(np.empty((3, 0)))
+    assert design.linear(np.ones((2, 1, 3))).shape == (2, 1, 0)
+    np.testing.assert_array_equal(design.scores(np.empty((2, 1, 0))), np.zeros((2, 1, 3)))
+    np.testing.assert_array_equal(design.grams(np.empty((2, 0))), np.zeros((2, 6)))
+
+
+# ------------------------------------------------------------------------- sources
+
+
+@pytest.mark.parametrize(("size", "lengths"), [(50, [50, 50, 3]), (103, [103]), (1000, [103])])
+def test_blocks_cover_the_rows_in_order(table, size, lengths):
+    X, y, w = table
+    source = ArraySource(X, y, w, (Affine(2),), block_size=size)
+    blocks = list(source)
+    assert len(source) == len(blocks)
+    assert [b.w.size for b in blocks] == lengths
+    np.testing.assert_array_equal(np.concatenate([b.designs[0].Z[:2] for b in blocks], axis=1), X.T)
+    np.testing.assert_array_equal(np.concatenate([b.y for b in blocks], axis=1), y)
+    np.testing.assert_array_equal(np.concatenate([b.w for b in blocks]), w)
+
+
+def test_every_component_has_a_design_of_its_own(table):
+    X, y, w = table
+    block = ArraySource(X, y, w, (Affine(2), lambda_map(X[:, :0])), block_size=50)[1]
+    assert [d.width for d in block.designs] == [3, 1]
+    np.testing.assert_array_equal(block.designs[1].Z, np.ones((1, 50)))
+
+
+def lambda_map(X):
+    """A feature map that sees no column of ``X``."""
+    nothing = Affine(X.shape[1])
+    nothing.width = 1
+    return type("Nothing", (), {"width": 1, "__call__": lambda self, X: np.ones((1, len(X)))})()
+
+
+def test_target_is_turned_into_what_the_model_works_with_slice_by_slice(table):
+    X, y, w = table
+    seen = []
+
+    def target(part):
+        seen.append(part.shape)
+        return part[0] > 0.0
+
+    blocks = list(ArraySource(X, y, w, (Affine(2),), block_size=60, target=target))
+    np.testing.assert_array_equal(np.concatenate([b.y for b in blocks]), y[0] > 0.0)
+    assert seen == [(1, 60), (1, 43)]
+
+
+def test_small_data_are_transformed_once(table):
+    X, y, w = table
+    mapping = Affine(2)
+    source = ArraySource(X, y, w, (mapping,), block_size=50)
+    first, second = list(source), list(source)
+    assert mapping.calls == 3
+    assert all(a is b for a, b in zip(first, second, strict=True))
+
+
+def test_large_data_are_transformed_in_every_pass(table, monkeypatch):
+    X, y, w = table
+    monkeypatch.setattr(_blocks, "_KEEP_BYTES", 100)
+    mapping = Affine(2)
+    source = ArraySource(X, y, w, (mapping,), block_size=50)
+    for _ in range(2):
+        for block in source:
+            assert block.designs[0].Z.shape[0] == 3
+    assert mapping.calls == 6
+
+
+def test_mapped_files_are_read_but_not_copied_or_changed(table, tmp_path):
+    X, y, w = table
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    source = ArraySource(mapped, y, w, (Affine(2),), block_size=40)
+    assert source.X is mapped
+    np.testing.assert_array_equal(np.concatenate([b.designs[0].Z[0] for b in source]), X[:, 0])
+
+
+@pytest.mark.parametrize("widths", [[1], [3], [3, 20], [31], [500]])
+def test_default_blocks_fit_into_a_cache(widths):
+    size = default_block_size(widths)
+    assert 512 <= size <= 8192
+    q = min(max(widths), 32)
+    # Products of a block fill at most a mebibyte, unless blocks would become tiny.
+    assert size * q * (q + 1) // 2 * 8 <= 1 << 20 or size == 512

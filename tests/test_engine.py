@@ -1,0 +1,98 @@
+"""Engines: serial and threaded sums over blocks are the same sums."""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from moe_classic._blocks import ArraySource
+from moe_classic._engine import SerialEngine, ThreadedEngine, make_engine
+from moe_classic._stats import Stats
+
+
+@dataclass(frozen=True)
+class Sums(Stats):
+    gram: np.ndarray
+    rows: int
+
+
+class Affine:
+    width = 3
+
+    def __call__(self, X):
+        return np.vstack([X.T, np.ones(len(X))])
+
+
+class OneByOne:
+    """A source that can only be iterated over."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def __iter__(self):
+        return iter(self.source)
+
+
+def sums(block):
+    return Sums(block.designs[0].grams(block.w[None]), block.w.size)
+
+
+@pytest.fixture
+def source(rng):
+    X, y = rng.standard_normal((205, 2)), rng.standard_normal((1, 205))
+    return ArraySource(X, y, rng.uniform(size=205), (Affine(),), block_size=20)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 40])
+@pytest.mark.parametrize("wrap", [lambda s: s, OneByOne], ids=["random access", "iterated"])
+def test_threads_give_the_sums_of_a_loop(source, threads, wrap):
+    serial = SerialEngine().map_reduce(sums, wrap(source))
+    threaded = ThreadedEngine(threads).map_reduce(sums, wrap(source))
+    assert serial.rows == threaded.rows == 205
+    np.testing.assert_allclose(threaded.gram, serial.gram, rtol=1e-12)
+
+
+def test_threaded_sums_repeat_exactly(source):
+    first, second = (ThreadedEngine(3).map_reduce(sums, source) for _ in range(2))
+    np.testing.assert_array_equal(first.gram, second.gram)
+
+
+def test_iterated_source_is_read_by_the_calling_thread_only(source):
+    readers = set()
+
+    def watched():
+        for block in source:
+            readers.add(threading.get_ident())
+            yield block
+
+    assert ThreadedEngine(2).map_reduce(sums, watched()).rows == 205
+    assert readers == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("engine", [SerialEngine(), ThreadedEngine(2)], ids=["serial", "threads"])
+def test_errors_in_the_work_reach_the_caller(source, engine):
+    def fail(block):
+        raise ZeroDivisionError("in block")
+
+    with pytest.raises(ZeroDivisionError, match="in block"):
+        engine.map_reduce(fail, source)
+
+
+@pytest.mark.parametrize("engine", [SerialEngine(), ThreadedEngine(2)], ids=["serial", "threads"])
+@pytest.mark.parametrize("wrap", [lambda s: s, OneByOne], ids=["random access", "iterated"])
+def test_work_runs_under_the_callers_error_state(source, engine, wrap):
+    # The suite turns warnings into errors: an overflow in a thread would surface here.
+    def overflow(block):
+        return Sums(np.exp(1000.0 + 0.0 * block.w[:1]), block.w.size)
+
+    with np.errstate(over="ignore"):
+        assert np.isinf(engine.map_reduce(overflow, wrap(source)).gram).all()
+
+
+def test_n_jobs_chooses_the_engine():
+    assert type(make_engine(None)) is SerialEngine
+    assert type(make_engine(1)) is SerialEngine
+    engine = make_engine(2)
+    assert type(engine) is ThreadedEngine
+    assert engine.n_threads == 2

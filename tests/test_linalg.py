@@ -1,0 +1,104 @@
+"""Packed symmetric matrices, log-sum-exp over the component axis, solves that survive anything."""
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp, softmax
+
+from moe_classic._linalg import (
+    log_sum_exp,
+    pack_symmetric,
+    packed_products,
+    softmax_in_place,
+    solve_psd,
+    unpack_symmetric,
+)
+
+
+@pytest.mark.parametrize("q", [1, 2, 5])
+def test_packing_of_symmetric_matrices_is_undone(rng, q):
+    full = rng.standard_normal((3, 4, q, q))
+    full = full + full.swapaxes(-1, -2)
+    packed = pack_symmetric(full)
+    assert packed.shape == (3, 4, q * (q + 1) // 2)
+    np.testing.assert_array_equal(unpack_symmetric(packed, q), full)
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_packed_products_are_the_upper_triangle_of_outer_products(rng, given):
+    Z = rng.standard_normal((4, 7))
+    out = np.empty((10, 7)) if given else None
+    products = packed_products(Z, out)
+    outer = np.einsum("in,jn->nij", Z, Z)
+    np.testing.assert_array_equal(products.T, pack_symmetric(outer))
+    assert out is None or products is out
+
+
+def test_log_sum_exp_is_scipys(rng):
+    a = 50.0 * rng.standard_normal((4, 9))
+    np.testing.assert_allclose(log_sum_exp(a), logsumexp(a, axis=0), rtol=1e-14)
+    deep = a.reshape(4, 3, 3)
+    np.testing.assert_allclose(log_sum_exp(deep), logsumexp(deep, axis=0), rtol=1e-14)
+
+
+def test_log_sum_exp_holds_far_out():
+    a = np.array([[1000.0, -1000.0, -np.inf, -np.inf], [1000.0, -1001.0, -np.inf, 3.0]])
+    expected = [1000.0 + np.log(2.0), -1000.0 + np.log1p(np.exp(-1.0)), -np.inf, 3.0]
+    np.testing.assert_allclose(log_sum_exp(a), expected, rtol=1e-14)
+
+
+def test_softmax_in_place_leaves_probabilities_and_returns_the_normaliser(rng):
+    a = 300.0 * rng.standard_normal((4, 9))
+    b = a.copy()
+    normaliser = softmax_in_place(b)
+    np.testing.assert_allclose(b, softmax(a, axis=0), rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(normaliser, logsumexp(a, axis=0), rtol=1e-14)
+
+
+def spd(rng, K, q):
+    A = rng.standard_normal((K, q, 2 * q))
+    return A @ A.transpose(0, 2, 1)
+
+
+def test_regular_systems_are_solved(rng):
+    A, b = spd(rng, 3, 5), rng.standard_normal((3, 5, 2))
+    np.testing.assert_allclose(solve_psd(A, b), np.linalg.solve(A, b), rtol=1e-10)
+
+
+def test_units_of_the_unknowns_do_not_matter(rng):
+    A, b = spd(rng, 2, 4), rng.standard_normal((2, 4, 1))
+    units = np.array([1e-9, 1.0, 1e5, 1e12])
+    scaled = solve_psd(A * units[:, None] * units, b * units[:, None])
+    np.testing.assert_allclose(scaled * units[:, None], solve_psd(A, b), rtol=1e-10)
+
+
+def test_singular_systems_get_the_smallest_exact_solution(rng):
+    Z = rng.standard_normal((3, 50))
+    Z = np.vstack([Z, Z[0] + Z[1]])
+    Z /= np.linalg.norm(Z, axis=1, keepdims=True)
+    A, y = Z @ Z.T, rng.standard_normal(50)
+    x = solve_psd(A[None], (Z @ y)[None, :, None])[0, :, 0]
+    np.testing.assert_allclose(A @ x, Z @ y, atol=1e-10)
+    # Columns have equal norm here, so that least norm in equilibrated units is least norm.
+    np.testing.assert_allclose(x, np.linalg.lstsq(Z.T, y, rcond=None)[0], atol=1e-9)
+
+
+def test_one_singular_system_leaves_the_others_exact(rng):
+    A, b = spd(rng, 3, 4), rng.standard_normal((3, 4, 1))
+    A[1, 2] = A[1, :, 2] = 0.0
+    b[1, 2] = 0.0
+    x = solve_psd(A, b)
+    np.testing.assert_allclose(A @ x, b, atol=1e-9)
+    np.testing.assert_allclose(x[[0, 2]], np.linalg.solve(A[[0, 2]], b[[0, 2]]), rtol=1e-8)
+    assert x[1, 2, 0] == 0.0
+
+
+def test_directions_without_curvature_do_not_move(rng):
+    x = solve_psd(np.zeros((2, 3, 3)), rng.standard_normal((2, 3, 1)))
+    np.testing.assert_array_equal(x, np.zeros((2, 3, 1)))
+
+
+def test_solve_leaves_its_arguments_alone(rng):
+    A, b = spd(rng, 2, 3), rng.standard_normal((2, 3, 1))
+    A.setflags(write=False)
+    b.setflags(write=False)
+    assert np.isfinite(solve_psd(A, b)).all()
