@@ -7,8 +7,6 @@ last row of ones. A :class:`Block` holds one design for the gate and one for eac
 
 from __future__ import annotations
 
-import math
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,11 +15,12 @@ import numpy as np
 
 from ._linalg import pack_symmetric, packed_products
 from ._typing import Floats
+from ._workspace import empty
 
 #: Widest design for which the products z_i z_j are laid out and multiplied in one BLAS call.
 _PACK_LIMIT = 32
 #: Bytes of products that one block may fill; measured best near the size of a level-2 cache.
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 2 << 20
 #: Designs below this many bytes in all are kept from pass to pass; so are their products.
 _KEEP_BYTES = 128 << 20
 _KEEP_PRODUCT_BYTES = 32 << 20
@@ -44,8 +43,9 @@ class Design:
 
     def linear(self, coef: Floats) -> Floats:
         """Linear predictors ``coef @ Z``: (..., q) gives (..., n)."""
-        flat = coef.reshape(-1, self.width) @ self.Z
-        return flat.reshape(*coef.shape[:-1], self.Z.shape[1])
+        flat = coef.reshape(-1, self.width)
+        out = np.matmul(flat, self.Z, out=empty((len(flat), self.Z.shape[1])))
+        return out.reshape(*coef.shape[:-1], self.Z.shape[1])
 
     def scores(self, s: Floats) -> Floats:
         """Sums ``s @ Z'``: (..., n) gives (..., q)."""
@@ -59,30 +59,14 @@ class Design:
         return np.stack([pack_symmetric((self.Z * row) @ self.Z.T) for row in weights])
 
     def _all_products(self) -> Floats:
-        """Products z_i z_j of the rows of ``Z``; kept, or in the thread's scratch memory."""
+        """Products z_i z_j of the rows of ``Z``; kept, or temporary."""
         if self._products is not None:
             return self._products
         if self.keep:
             self._products = packed_products(self.Z)
             return self._products
         q, n = self.Z.shape
-        return packed_products(self.Z, scratch("products", (q * (q + 1) // 2, n)))
-
-
-_memory = threading.local()
-
-
-def scratch(name: str, shape: tuple[int, ...]) -> Floats:
-    """Uninitialised array that the calling thread reuses from block to block.
-
-    Fresh arrays of this size would be handed back to the system and faulted in again every time.
-    """
-    size = math.prod(shape)
-    held: Floats | None = getattr(_memory, name, None)
-    if held is None or held.size < size:
-        held = np.empty(size)
-        setattr(_memory, name, held)
-    return held[:size].reshape(shape)
+        return packed_products(self.Z, empty((q * (q + 1) // 2, n)))
 
 
 @dataclass(frozen=True)

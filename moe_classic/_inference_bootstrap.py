@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
-from ._information import supported
 from ._inference_case import Case, check_simulable, cut_blocks, responsibilities, simulate
 from ._inference_labels import exchangeable, match_experts, reordered
+from ._information import supported
 from ._model import MoEParams
 from ._objective import Mixture
 from ._typing import Floats, Ints

@@ -50,8 +50,7 @@ class Curvature:
     ----------
     gradient : (D,) of the penalised log-likelihood
     information : (D, D) observed information of the rows
-    scores : (D, D) sum of the outer products of the scores, over rows or clusters; (0, 0) if not
-        asked for
+    scores : (D, D) sum of the outer products of the scores, over rows or clusters
     penalty : (D, D) Hessian of the penalty
     """
 
@@ -60,11 +59,16 @@ class Curvature:
     scores: Floats
     penalty: Floats
 
+    @property
+    def error_size(self) -> Floats:
+        """Rough errors of the coordinates, each on its own, (D,)."""
+        diagonal = np.diag(self.information + self.penalty)
+        return np.where(diagonal > 0.0, np.abs(diagonal), 1.0) ** -0.5
 
-def curvature(case: Case, *, scores: bool = False, clusters: Ints | None = None) -> Curvature:
+
+def curvature(case: Case, clusters: Ints | None = None) -> Curvature:
     """Derivatives at the fit; ``clusters`` (n,) numbers from 0 the clusters of the rows."""
     model = smoothed(case)
-    by_row = scores and clusters is None
 
     def of_block(block: Block) -> InformationStats:
         return information(model, case.params, block)
@@ -207,10 +211,22 @@ def _constant_columns(case: Case, starts: list[int]) -> list[Finding]:
             places = np.arange(p.coef.size).reshape(-1, p.coef.shape[-1])[:, dead]
             found.append(Finding(start + places.ravel(), note, fixed=True))
         elif dead.size and hasattr(p, "means"):
-            K, width = p.means.shape
-            means = K - 1 + np.arange(K * width).reshape(K, width)[:, dead]
-            found.append(Finding(start + means.ravel(), note, fixed=True))
+            places = start + _dead_moments(p, dead, case.model.gate.pack(p).size)
+            found.append(Finding(places, note, fixed=True))
     return found
+
+
+def _dead_moments(p: Any, dead: Ints, size: int) -> Ints:
+    """Coordinates of a Gaussian gate that describe features without variation."""
+    K, width = p.means.shape
+    means = K - 1 + np.arange(K * width).reshape(K, width)[:, dead]
+    rows, cols = np.tril_indices(width)
+    rest = np.arange(K - 1 + K * width, size).reshape(len(p.chol), -1)
+    if rest.shape[1] == width:
+        lower = dead
+    else:
+        lower = np.flatnonzero(np.isin(rows, dead) | np.isin(cols, dead))
+    return np.concatenate([means.ravel(), rest[:, lower].ravel()])
 
 
 def _gate_findings(case: Case, start: int) -> list[Finding]:

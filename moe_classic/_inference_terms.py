@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ._component import pack_field, unpack_field
 from ._features import DesignMap
 from ._inference_case import Case, unit_of
 from ._model import Group, MoEParams
-from ._typing import Floats, Ints
+from ._typing import Floats
 
 #: (part, expert, term), as in the tables.
 Label = tuple[str, str, str]
@@ -51,23 +52,13 @@ class Part:
     values: Callable[[Any], Floats]
     jacobian: Callable[[Any], Floats]
 
-    def sorted(self, order: Ints) -> Part:
-        """The same terms in another order."""
-        return Part(
-            [self.labels[i] for i in order],
-            [self.bounds[i] for i in order],
-            self.coordinates,
-            lambda params: self.values(params)[order],
-            lambda params: self.jacobian(params)[order],
-        )
-
 
 def _joined(parts: list[Part]) -> Part:
     """Several parts of one component; each sees all of its parameters and all coordinates."""
     return Part(
-        sum((p.labels for p in parts), []),
-        sum((p.bounds for p in parts), []),
-        sum((p.coordinates for p in parts), []),
+        [label for p in parts for label in p.labels],
+        [pair for p in parts for pair in p.bounds],
+        [label for p in parts for label in p.coordinates],
         lambda params: np.concatenate([p.values(params) for p in parts]),
         lambda params: _block_diagonal([p.jacobian(params) for p in parts]),
     )
@@ -85,23 +76,30 @@ def _block_diagonal(blocks: list[Floats]) -> Floats:
 
 
 class Terms:
-    """All terms of a case, gate first as in theta; tables show the experts first."""
+    """All terms of a case: experts one by one, for each output, then the gate."""
 
     def __init__(self, case: Case) -> None:
-        gate = _gate_part(case)
-        groups, names = [], iter(case.labels)
+        parts, names = [_gate_part(case)], iter(case.labels)
         for number, group in enumerate(case.model.groups):
             labels = [next(names) for _ in range(group.count)]
-            groups.append(_expert_part(case, number, group, labels))
-        self._parts = [gate, *groups]
-        self._case = case
-        stack = sum((p.labels for p in self._parts), [])
-        # Experts above the gate; the order within a component is the component's.
-        self._order = np.argsort([label[0] == "gate" for label in stack], kind="stable")
-        bounds = sum((p.bounds for p in self._parts), [])
+            parts.append(_expert_part(case, number, group, labels))
+        self._parts = parts
+        stack = [label for p in parts for label in p.labels]
+        self._order = _table_order(stack, case.labels)
+        bounds = [pair for p in parts for pair in p.bounds]
         self.labels: list[Label] = [stack[i] for i in self._order]
         self.bounds = np.array([bounds[i] for i in self._order]).reshape(-1, 2)
-        self.coordinates: list[Label] = sum((p.coordinates for p in self._parts), [])
+        self.coordinates: list[Label] = [label for p in parts for label in p.coordinates]
+
+    def index(self) -> pd.MultiIndex:
+        """Labels as an index whose rows are sorted, so that it can be looked into by part."""
+        columns = list(zip(*self.labels, strict=True))
+        levels = [list(dict.fromkeys(column)) for column in columns]
+        codes = [
+            [level.index(value) for value in column]
+            for level, column in zip(levels, columns, strict=True)
+        ]
+        return pd.MultiIndex(levels=levels, codes=codes, names=["part", "expert", "term"])
 
     def values(self, params: MoEParams) -> Floats:
         """Terms (M,) at parameters for the standardised target."""
@@ -114,6 +112,14 @@ class Terms:
         pieces = (params.gate, *params.experts)
         blocks = [p.jacobian(piece) for p, piece in zip(self._parts, pieces, strict=True)]
         return _block_diagonal(blocks)[self._order]
+
+
+def _table_order(labels: list[Label], experts: list[str]) -> list[int]:
+    """Part by part, the gate last; expert by expert, what they share last."""
+    parts = sorted(dict.fromkeys(part for part, _, _ in labels), key="gate".__eq__)
+    owners = list(dict.fromkeys([*experts, *(name for _, name, _ in labels)]))
+    keys = [(parts.index(part), owners.index(name)) for part, name, _ in labels]
+    return sorted(range(len(keys)), key=keys.__getitem__)
 
 
 def _differences(f: Callable[[Floats], Floats], x: Floats) -> Floats:
@@ -190,12 +196,7 @@ def _expert_part(case: Case, number: int, group: Group, labels: list[str]) -> Pa
         _nuisance_part(name, expert, like, original, factor, outputs, labels)
         for name in expert.free_nuisances(like)
     ]
-    whole = _joined(parts)
-    position = {label: k for k, label in enumerate(labels)}
-    order = np.argsort(
-        [position.get(label[1], len(labels)) for label in whole.labels], kind="stable"
-    )
-    return whole.sorted(order)
+    return _joined(parts)
 
 
 def _nuisance_part(
@@ -300,62 +301,68 @@ def _gate_part(case: Case) -> Part:
 
 
 def _proportions_part(labels: list[str]) -> Part:
-    """Mixing proportions; coordinates are their logits relative to the last."""
-    names = [("gate", label, "weight") for label in labels]
+    """Mixing proportions; coordinates are their logits relative to the last. None for K = 1."""
+    K = len(labels)
+    names = [("gate", label, "weight") for label in labels] if K > 1 else []
 
     def jacobian(params: Any) -> Floats:
         pi = params.proportions
-        return (np.diag(pi) - np.outer(pi, pi))[:, :-1]
+        return (np.diag(pi) - np.outer(pi, pi))[: len(names), :-1]
 
-    bounds = [_SHARE if len(labels) > 1 else _LINE] * len(labels)
-    return Part(names, bounds, names[:-1], lambda params: params.proportions, jacobian)
+    return Part(
+        names,
+        [_SHARE] * len(names),
+        names[:-1],
+        lambda params: params.proportions[: len(names)],
+        jacobian,
+    )
 
 
 def _gaussian_part(case: Case, design: DesignMap) -> Part:
-    """Proportions, means, standard deviations and correlations of a Gaussian gate, by expert."""
-    gate, labels, names = case.model.gate, case.labels, design.names
-    like, unit = case.params.gate, unit_of(design)
-    K, p = like.means.shape
-    owners = labels if len(like.chol) == K else ["all"]
-    diagonal = getattr(gate, "covariance_type", "full") == "diag"
-    pairs = [] if diagonal else [(names[a], names[b]) for a in range(p) for b in range(a)]
-    spread = [f"std {n}" for n in names]
-    joint = [f"correlation {a} {b}" for a, b in pairs]
-    means = [("gate", label, f"mean {n}") for label in labels for n in names]
-    shapes = [("gate", owner, term) for owner in owners for term in spread + joint]
-    free = (
-        spread
-        if diagonal
-        else [
-            f"std {names[a]}" if a == b else f"correlation {names[a]} {names[b]}"
-            for a, b in zip(*np.tril_indices(p), strict=True)
-        ]
+    """Proportions, means, standard deviations and correlations of a Gaussian gate."""
+    K, p = case.params.gate.means.shape
+    unit = unit_of(design)
+    heads = [("gate", label, f"mean {name}") for label in case.labels for name in design.names]
+    means = Part(
+        heads,
+        [_LINE] * (K * p),
+        heads,
+        lambda params: (design.centre + params.means * unit).ravel(),
+        lambda params: np.diag(np.tile(unit, K)),
     )
-    proportions = _proportions_part(labels)
+    return _joined([_proportions_part(case.labels), means, _spread_part(case, design, unit)])
 
-    def standard(params: Any) -> Floats:
-        moments = [_moments(L)[: p + len(pairs)] for L in params.chol]
-        return np.concatenate([params.proportions, params.means.ravel(), *moments])
 
-    per_factor = np.r_[unit, np.ones(len(pairs))]
-    scale = np.concatenate([np.ones(K), np.tile(unit, K), np.tile(per_factor, len(owners))])
-    offset = np.concatenate([np.zeros(K), np.tile(design.centre, K), np.zeros(len(shapes))])
+def _spread_part(case: Case, design: DesignMap, unit: Floats) -> Part:
+    """Standard deviations and correlations of the features under a Gaussian gate."""
+    gate, like, names = case.model.gate, case.params.gate, design.names
+    p = len(names)
+    owners = case.labels if len(like.chol) == case.model.n_experts else ["all"]
+    rows, cols = np.tril_indices(p)
+    lower = [
+        f"std {names[a]}" if a == b else f"correlation {names[a]} {names[b]}"
+        for a, b in zip(rows, cols, strict=True)
+    ]
+    # Of a diagonal factor only the diagonal is free.
+    free = np.flatnonzero((rows == cols) | (gate.covariance_type != "diag"))
+    terms = [f"std {name}" for name in names]
+    terms += [lower[i] for i in free if rows[i] != cols[i]]
+    scale = np.concatenate([unit, np.ones(len(terms) - p)])
 
-    def jacobian(params: Any) -> Floats:
-        def at(theta: Floats) -> Floats:
-            return standard(gate.unpack(theta, params, case.summary))
+    def spread(free_entries: Floats) -> Floats:
+        entries = np.zeros(rows.size)
+        entries[free] = free_entries
+        return scale * _moments(unpack_field("cholesky", entries[None])[0])[: len(terms)]
 
-        return scale[:, None] * _differences(at, gate.pack(params))
+    def entries_of(chol: Floats) -> Floats:
+        return pack_field("cholesky", chol[None])[0][free]
 
-    whole = Part(
-        proportions.labels + means + shapes,
-        proportions.bounds
-        + [_LINE] * len(means)
-        + ([_POSITIVE] * p + [_CORRELATION] * len(pairs)) * len(owners),
-        proportions.coordinates + means + [("gate", owner, t) for owner in owners for t in free],
-        lambda params: offset + scale * standard(params),
-        jacobian,
+    return Part(
+        [("gate", owner, term) for owner in owners for term in terms],
+        ([_POSITIVE] * p + [_CORRELATION] * (len(terms) - p)) * len(owners),
+        [("gate", owner, lower[i]) for owner in owners for i in free],
+        lambda params: np.concatenate([spread(entries_of(L)) for L in params.chol]),
+        lambda params: _block_diagonal(
+            [_differences(spread, entries_of(L)) for L in params.chol]
+        ),
     )
-    position = {label: k for k, label in enumerate(labels)}
-    order = np.argsort([position.get(label[1], K) for label in whole.labels], kind="stable")
-    return whole.sorted(order)

@@ -15,6 +15,7 @@ import numpy as np
 from ._linalg import solve_psd, unpack_symmetric
 from ._stats import Stats
 from ._typing import Floats
+from ._workspace import empty
 
 #: Largest Newton system that is worth its Gram matrices; beyond, the bound of Bohning (1992) serves.
 #: An expert has K such systems, a gate one.
@@ -34,7 +35,7 @@ class LogitStats(Stats):
 def curvature_rows(P: Floats, mass: Floats) -> Floats:
     """Rows ``mass P_a (1[a = b] - P_b)`` for a <= b < C, (C (C - 1) / 2, n); ``P`` is (C, n)."""
     m = len(P) - 1
-    out = np.empty((m * (m + 1) // 2, P.shape[1]))
+    out = empty((m * (m + 1) // 2, P.shape[1]))
     start = 0
     for a in range(m):
         weighted = mass * P[a]

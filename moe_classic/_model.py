@@ -13,6 +13,7 @@ from ._component import Forward
 from ._linalg import log_sum_exp
 from ._stats import Stats, Summary
 from ._typing import Floats
+from ._workspace import empty
 from .experts import Expert
 from .gates import Gate
 
@@ -71,6 +72,11 @@ class Model:
     def n_experts(self) -> int:
         """Number of experts K in all groups."""
         return sum(g.count for g in self.groups)
+
+    @property
+    def additive(self) -> bool:
+        """Whether all statistics are sums over rows of bounded size."""
+        return self.gate.additive and all(g.expert.additive for g in self.groups)
 
     @property
     def shares(self) -> list[slice]:
@@ -194,7 +200,10 @@ def _grams(block: Block, asked: list[tuple[int, Floats]]) -> list[Floats]:
     for number in {design for design, _ in asked}:
         mine = [i for i, (design, rows) in enumerate(asked) if design == number]
         rows = [asked[i][1] for i in mine]
-        weights = rows[0] if len(rows) == 1 else np.concatenate(rows)
+        weights = rows[0]
+        if len(rows) > 1:
+            weights = empty((sum(map(len, rows)), block.w.size))
+            np.concatenate(rows, out=weights)
         q = block.designs[number].width
         grams = block.designs[number].grams(weights) if len(weights) else weights[:, :0]
         if not len(weights):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from ._blocks import Block
 from ._gradient import GradientStats, gradient
@@ -11,6 +14,7 @@ from ._linalg import log_sum_exp, softmax_in_place
 from ._model import Model, MoEParams, MoEStats
 from ._stats import Stats
 from ._typing import Floats
+from ._workspace import empty, workspace
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,14 @@ class Mixture:
 
     def __call__(self, params: MoEParams, block: Block) -> MoEStats:
         """Statistics of one block at ``params``."""
-        seen = self.model.evaluate(params, block)
-        S = seen.gate.log_prob + seen.log_prob
-        row = softmax_in_place(S)
-        S *= block.w
-        return self.model.statistics(params, seen, block, S, float(row @ block.w))
+        # Statistics of bounded size hold no rows: what they were made from may be reused.
+        with workspace() if self.model.additive else nullcontext():
+            seen = self.model.evaluate(params, block)
+            prior, density = seen.gate.log_prob, seen.log_prob
+            S = np.add(prior, density, out=empty(prior.shape))
+            row = softmax_in_place(S)
+            S *= block.w
+            return self.model.statistics(params, seen, block, S, float(row @ block.w))
 
     def value(self, params: MoEParams, block: Block) -> ValueStats:
         """Log-likelihood of one block."""

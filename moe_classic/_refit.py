@@ -3,11 +3,11 @@
 Five rules hold wherever the package fits an estimator of the user's:
 
 - **Weights** go to ``sample_weight``, of the last step in a pipeline. An estimator that takes none
-  sees the rows repeated. It gets as many rows as the weights are worth, Kish's effective number
-  ``m = (sum w)^2 / sum w^2`` (1965), and row i stands in it
-  ``floor(m C_i + 1/2) - floor(m C_{i-1} + 1/2)`` times, with ``C_i`` the share of the weight of
-  the rows up to i. Nothing is random, equal weights repeat nothing, and no run of rows is off by
-  more than one row.
+  sees the rows repeated: as often as the weights say if these are whole numbers, or else as many
+  rows as the weights are worth, Kish's effective number ``m = (sum w)^2 / sum w^2`` (1965), in
+  which row i stands ``floor(m C_i + 1/2) - floor(m C_{i-1} + 1/2)`` times, with ``C_i`` the share
+  of the weight of the rows up to i. Nothing is random, equal fractions repeat nothing, and no run
+  of rows is off by more than one row.
 - **Seeds**: a ``random_state`` of None, nested ones too, becomes the number of the expert, so that
   refits repeat their randomness and a fit can be repeated.
 - **Names**: an estimator fitted on a DataFrame is given a DataFrame.
@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 from sklearn import config_context
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -37,6 +38,8 @@ from ._typing import Floats, Ints
 
 #: Rows below this share of the largest weight are left out: they cost time and change nothing.
 _NEGLIGIBLE = 1e-9
+#: Whole weights are followed to the letter while they repeat a row this often on average.
+_MOST_COPIES = 10
 #: What an estimator raises when it cannot use the rows that it was given.
 FIT_ERRORS = (ValueError, ArithmeticError, RuntimeError)
 #: Warnings that estimators gave: category and text.
@@ -123,11 +126,15 @@ def weight_argument(estimator: Any) -> str | None:
         name, last = estimator.steps[-1]
         inner = weight_argument(last)
         return None if inner is None else f"{name}__{inner}"
+    if isinstance(estimator, TransformedTargetRegressor):
+        return None if estimator.regressor is None else weight_argument(estimator.regressor)
     return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
 
 
 def copies(w: Floats) -> Ints:
     """How often each row is repeated where weights cannot be given, (n,); see the module."""
+    if w.sum() <= _MOST_COPIES * w.size and np.array_equal(w, np.floor(w)):
+        return w.astype(np.intp)
     size = max(1.0, np.round(w.sum() ** 2 / np.square(w).sum()))
     edge = np.floor(np.cumsum(w) * size / w.sum() + 0.5)
     return np.diff(edge, prepend=0.0).astype(np.intp)

@@ -238,10 +238,11 @@ def soften(labels: Ints, n_experts: int) -> Floats:
 
 
 def params_from_responsibilities(
-    model: Model, block: Block, R: Floats, summary: Summary
+    model: Model, block: Block, R: Floats, summary: Summary, params: MoEParams | None = None
 ) -> MoEParams:
-    """Parameters after a few updates under fixed responsibilities."""
-    params = model.start([d.width for d in block.designs], summary)
+    """Parameters after a few updates under fixed responsibilities, from ``params`` if given."""
+    if params is None:
+        params = model.start([d.width for d in block.designs], summary)
     objective = Assigned(model, R)
     for _ in range(_WARM_UPDATES):
         params = model.update(params, objective(params, block), summary)

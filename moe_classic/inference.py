@@ -16,44 +16,47 @@ from __future__ import annotations
 import numbers
 import warnings
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
 from sklearn.utils import check_random_state
 
-from ._inference_bootstrap import bootstrap
+from ._inference_bootstrap import Draws, bootstrap
 from ._inference_case import Case, make_case
 from ._inference_curvature import (
     Curvature,
     Finding,
-    ThetaCovariance,
     curvature,
     distance_from_optimum,
     findings,
     fixed_places,
     theta_covariance,
 )
-from ._inference_labels import match_experts, order_of
+from ._inference_delta import Functions
+from ._inference_labels import order_of
+from ._inference_tables import (
+    draws_table,
+    far_sentence,
+    found_sentences,
+    held_terms,
+    notes_of,
+    singular_sentence,
+    wald_table,
+)
 from ._inference_terms import Terms
 from ._information import available
-from ._model import MoEParams
-from ._typing import Bools, Floats, Ints
+from ._typing import Floats, Ints
 
-__all__ = ["Inference", "inference", "match_experts", "order_of"]
+__all__ = ["Inference", "inference", "order_of"]
 
 _CURVATURE = ("observed", "opg", "sandwich")
 _BOOTSTRAP = ("bootstrap", "parametric_bootstrap")
-_INDEX = ["part", "expert", "term"]
 #: Standard errors by which a Newton step may move the estimates before they are no optimum.
 _FAR = 0.3
 #: Share of refits that may fail before a warning.
 _FAILED = 0.05
-#: Step of the numerical gradient of a function of the parameters, in standard errors.
-_STEP = 1e-4
 
 
 # ------------------------------------------------------------------------- the result
@@ -90,7 +93,7 @@ class Inference:
     covariance: pd.DataFrame
     draws: pd.DataFrame | None
     warnings: tuple[str, ...]
-    _working: _Working = field(repr=False)
+    _functions: Functions = field(repr=False)
 
     @property
     def experts(self) -> pd.DataFrame:
@@ -136,11 +139,11 @@ class Inference:
         if gradient is not None and (of == "estimator" or self.draws is not None):
             reason = "of='estimator'" if of == "estimator" else f"kind={self.kind!r}"
             raise ValueError(f"gradient has no meaning with {reason}; leave it out.")
-        return self._working.delta(self, function, gradient, of)
+        return self._functions.table(function, gradient, of, self.level)
 
     def __repr__(self) -> str:
         """Kind, level and the table."""
-        return f"Inference(kind={self.kind!r}, level={self.level})\n{self.table}"
+        return f"Inference(kind={self.kind!r}, level={self.level})\n{self.table.to_string()}"
 
 
 def inference(
@@ -212,20 +215,10 @@ def inference(
     if not isinstance(level, numbers.Real) or not 0.0 < level < 1.0:
         raise ValueError(f"level={level!r} must lie strictly between 0 and 1, such as 0.95.")
     case = make_case(estimator, X, y, sample_weight)
-    groups = _cluster_numbers(clusters, len(X) if hasattr(X, "__len__") else X.shape[0], case.rows)
-    smooth = all(g.expert.smooth for g in case.model.groups)
-    if kind == "observed" and not smooth:
-        names = sorted({g.expert.name for g in case.model.groups if not g.expert.smooth})
-        raise ValueError(
-            f"kind='observed' needs a log density with second derivatives, {names} experts have a "
-            "kink where the residual is zero. Use kind='sandwich', which smooths it, or "
-            "kind='bootstrap'."
-        )
-    terms = Terms(case)
-    by_rows = kind in ("opg", "sandwich")
-    seen = curvature(case, scores=by_rows, clusters=groups if by_rows else None)
+    groups = _cluster_numbers(clusters, np.shape(X)[0], case.rows)
+    _check_smooth(kind, case)
+    terms, seen = Terms(case), curvature(case, groups)
     found = findings(case, seen)
-    working = _Working(estimator, case, terms)
     if kind in _BOOTSTRAP:
         draws = bootstrap(
             case,
@@ -235,9 +228,10 @@ def inference(
             n_jobs=n_jobs,
             rng=np.random.default_rng(check_random_state(random_state).randint(2**31 - 1)),
         )
-        result = _from_draws(working, draws.params, draws.failed, kind, level, found)
+        functions = Functions(estimator, case, terms, draws.params)
+        result = _from_draws(functions, draws, seen, kind, level, found)
     else:
-        result = _from_curvature(working, seen, kind, level, found)
+        result = _from_curvature(estimator, case, terms, seen, kind, level, found)
     if result.warnings:
         warnings.warn(" ".join(result.warnings), UserWarning, stacklevel=2)
     return result
@@ -271,6 +265,17 @@ def _check_kind(kind: Any, clusters: Any, n_bootstrap: Any, n_jobs: Any, random_
         raise ValueError(f"n_bootstrap={n_bootstrap!r} must be an integer >= 2, or None for 500.")
 
 
+def _check_smooth(kind: str, case: Case) -> None:
+    """Raise if the observed information does not exist."""
+    kinks = sorted({g.expert.name for g in case.model.groups if not g.expert.smooth})
+    if kind == "observed" and kinks:
+        raise ValueError(
+            f"kind='observed' needs a log density with second derivatives, {kinks} experts have a "
+            "kink where the residual is zero. Use kind='sandwich', which smooths it, or "
+            "kind='bootstrap'."
+        )
+
+
 def _cluster_numbers(clusters: Any, n: int, rows: Ints) -> Ints | None:
     """Numbers from 0 of the clusters of the rows that count."""
     if clusters is None:
@@ -286,180 +291,70 @@ def _cluster_numbers(clusters: Any, n: int, rows: Ints) -> Ints | None:
     return numbers_
 
 
-# ------------------------------------------------------------------------- from curvature
+# ------------------------------------------------------------------------- results
 
 
 def _from_curvature(
-    working: _Working, seen: Curvature, kind: str, level: float, found: list[Finding]
+    estimator: Any,
+    case: Case,
+    terms: Terms,
+    seen: Curvature,
+    kind: str,
+    level: float,
+    found: list[Finding],
 ) -> Inference:
     """Wald tables."""
-    case, terms = working.case, working.terms
-    fixed = fixed_places(found, seen.gradient.size)
+    fixed, J = fixed_places(found, seen.gradient.size), terms.jacobian(case.params)
     theta = theta_covariance(seen, kind, fixed)
-    working.theta = theta
-    J = terms.jacobian(case.params)
-    covariance = J @ theta.covariance @ J.T
     unknown = theta.undetermined(J)
-    notes = _notes(terms, J, found)
+    notes, said = notes_of(terms, J, found, seen.error_size), found_sentences(terms, found)
     for i in np.flatnonzero(unknown):
-        notes[i] = [*notes[i], "not determined by the data"]
-    held = _touched(terms, J, np.flatnonzero(fixed)) | unknown
-    shown = covariance.copy()
-    shown[held] = shown[:, held] = np.nan
-    said = _sentences(terms, case, seen, theta, fixed, found)
-    table = _wald(terms.values(case.params), shown, terms.bounds, level)
-    return _result(working, kind, level, table, shown, notes, said, draws=None)
-
-
-def _wald(values: Floats, covariance: Floats, bounds: Floats, level: float) -> pd.DataFrame:
-    """Estimates, standard errors, tests and intervals."""
-    error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    low, high = _interval(values, error, bounds, level)
-    return _with_tests(values, error, low, high, bounds)
-
-
-def _with_tests(
-    values: Floats, error: Floats, low: Floats, high: Floats, bounds: Floats
-) -> pd.DataFrame:
-    """The columns of a table; no test where zero is not inside the bounds."""
-    testable = (bounds[:, 0] < 0.0) & (error > 0.0)
-    z = np.where(testable, values / np.where(testable, error, 1.0), np.nan)
-    columns = {
-        "estimate": values,
-        "std_error": error,
-        "z": z,
-        "p_value": 2.0 * ndtr(-np.abs(z)),
-        "low": low,
-        "high": high,
-    }
-    return pd.DataFrame(columns)
-
-
-def _interval(values: Floats, error: Floats, bounds: Floats, level: float) -> tuple[Floats, Floats]:
-    """Normal intervals on the line, the logarithm or the logit, as the bounds ask for."""
-    reach = float(ndtri(0.5 + 0.5 * level)) * error
-    low, high = values - reach, values + reach
-    for i, (a, b) in enumerate(bounds):
-        v = values[i]
-        if np.isinf(a) or not a < v < b:
-            continue
-        if np.isinf(b):
-            factor = np.exp(reach[i] / (v - a))
-            low[i], high[i] = a + (v - a) / factor, a + (v - a) * factor
-        else:
-            odds, stretch = (v - a) / (b - v), reach[i] * (b - a) / ((v - a) * (b - v))
-            for end, sign in ((low, -1.0), (high, 1.0)):
-                end[i] = a + (b - a) / (1.0 + np.exp(-sign * stretch) / odds)
-    return low, high
-
-
-def _touched(terms: Terms, J: Floats, places: Ints) -> Bools:
-    """Which terms depend on coordinates of theta, or are called like one of them; (M,)."""
-    names = {terms.coordinates[i] for i in places}
-    named = np.array([label in names for label in terms.labels], dtype=bool)
-    size = np.abs(J).max(axis=1, initial=0.0)
-    return named | (np.abs(J[:, places]) > 1e-8 * size[:, None]).any(axis=1)
-
-
-def _notes(terms: Terms, J: Floats, found: list[Finding]) -> list[list[str]]:
-    """What to write beside every term."""
-    notes: list[list[str]] = [[] for _ in terms.labels]
-    for f in found:
-        for i in np.flatnonzero(_touched(terms, J, f.places)):
-            notes[i].append(f.note)
-    return notes
-
-
-def _sentences(
-    terms: Terms,
-    case: Case,
-    seen: Curvature,
-    theta: ThetaCovariance,
-    fixed: Bools,
-    found: list[Finding],
-) -> list[str]:
-    """What the warning says."""
-    said = _found_sentences(terms, found)
+        notes[i].append("not determined by the data")
     if theta.unknown.size:
-        squares = np.square(theta.unknown).sum(axis=1)
-        names = _names(terms, np.flatnonzero(squares > 0.1 * squares.max()))
-        why = (
-            "the likelihood curves upwards there, the estimates are no maximum: refit with more "
-            "starts or a smaller tol"
-            if theta.negative
-            else "features are collinear, or experts too many"
-        )
-        said.append(f"The information is singular in {names}: {why}.")
+        said.append(singular_sentence(terms, theta.unknown, negative=theta.negative))
     elif available(case.model):
         far = distance_from_optimum(seen, fixed)
-        if far > _FAR:
-            said.append(
-                f"The estimates are no maximum of the likelihood of these rows: a Newton step "
-                f"would move them by up to {far:.2g} standard errors. Pass the rows and weights "
-                "of the fit, or refit with a smaller tol."
-            )
-    return said
-
-
-def _found_sentences(terms: Terms, found: list[Finding]) -> list[str]:
-    """One sentence a finding."""
-    return [
-        f"{_names(terms, f.places)}: {f.note}"
-        + (", held there for the other standard errors." if f.fixed else ".")
-        for f in found
-    ]
-
-
-def _names(terms: Terms, places: Ints) -> str:
-    """Readable names of coordinates of theta."""
-    labels = dict.fromkeys(" ".join(terms.coordinates[i]) for i in places)
-    names = list(labels)
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-
-
-# ------------------------------------------------------------------------- from draws
+        said += [far_sentence(far)] if far > _FAR else []
+    covariance = J @ theta.covariance @ J.T
+    hidden = unknown | held_terms(terms, J, fixed)
+    covariance[hidden] = covariance[:, hidden] = np.nan
+    table = wald_table(terms.values(case.params), covariance, terms.bounds, level)
+    functions = Functions(estimator, case, terms, theta)
+    return _result(functions, kind, level, table, covariance, notes, said, draws=None)
 
 
 def _from_draws(
-    working: _Working,
-    params: list[MoEParams],
-    failed: int,
+    functions: Functions,
+    draws: Draws,
+    seen: Curvature,
     kind: str,
     level: float,
     found: list[Finding],
 ) -> Inference:
     """Bootstrap tables."""
-    case, terms = working.case, working.terms
-    if len(params) < 2:
+    case, terms = functions.case, functions.terms
+    count = draws.failed + len(draws.params)
+    if len(draws.params) < 2:
         raise ValueError(
-            f"kind={kind!r}: {failed} of {failed + len(params)} refits failed; the data do not "
-            "carry this model. Use fewer experts or larger penalties."
+            f"kind={kind!r}: {draws.failed} of {count} refits failed; the data do not carry this "
+            "model. Use fewer experts or larger penalties."
         )
-    working.draws = params
-    values = np.array([terms.values(p) for p in params])
-    table = _from_values(terms.values(case.params), values, terms.bounds, level)
-    covariance = np.atleast_2d(np.cov(values, rowvar=False))
-    said = _found_sentences(terms, [f for f in found if not f.fixed])
-    if failed > _FAILED * (failed + len(params)):
+    said = found_sentences(terms, [f for f in found if not f.fixed])
+    if draws.failed > _FAILED * count:
         said.append(
-            f"{failed} of {failed + len(params)} refits did not converge or let an expert "
-            "interpolate its rows, and were left out."
+            f"{draws.failed} of {count} refits did not converge or let an expert interpolate its "
+            "rows, and were left out."
         )
-    index = pd.MultiIndex.from_tuples(terms.labels, names=_INDEX)
-    draws = pd.DataFrame(values, columns=index)
-    notes = _notes(terms, terms.jacobian(case.params), found)
-    return _result(working, kind, level, table, covariance, notes, said, draws=draws)
-
-
-def _from_values(values: Floats, draws: Floats, bounds: Floats, level: float) -> pd.DataFrame:
-    """Standard deviations and quantiles of draws (B, M)."""
-    tail = 0.5 * (1.0 - level)
-    low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0)
-    return _with_tests(values, draws.std(axis=0, ddof=1), low, high, bounds)
+    values = np.array([terms.values(p) for p in draws.params])
+    table = draws_table(terms.values(case.params), values, terms.bounds, level)
+    notes = notes_of(terms, terms.jacobian(case.params), found, seen.error_size)
+    covariance = np.atleast_2d(np.cov(values, rowvar=False))
+    frame = pd.DataFrame(values, columns=terms.index())
+    return _result(functions, kind, level, table, covariance, notes, said, draws=frame)
 
 
 def _result(
-    working: _Working,
+    functions: Functions,
     kind: str,
     level: float,
     table: pd.DataFrame,
@@ -470,87 +365,7 @@ def _result(
     draws: pd.DataFrame | None,
 ) -> Inference:
     """The public record."""
-    index = pd.MultiIndex.from_tuples(working.terms.labels, names=_INDEX)
+    index = functions.terms.index()
     table = table.assign(note=["; ".join(n) for n in notes]).set_axis(index, axis=0)
     square = pd.DataFrame(covariance, index=index, columns=index)
-    return Inference(kind, float(level), table, square, draws, tuple(said), working)
-
-
-# ------------------------------------------------------------------------- functions
-
-
-@dataclass
-class _Working:
-    """What functions of the parameters need besides the tables."""
-
-    estimator: Any
-    case: Case
-    terms: Terms
-    theta: ThetaCovariance | None = None
-    draws: list[MoEParams] | None = None
-
-    def delta(
-        self,
-        result: Inference,
-        function: Callable[[Any], Any],
-        gradient: Callable[[Any], Any] | None,
-        of: str,
-    ) -> pd.DataFrame:
-        """Table of ``function``; see :meth:`Inference.delta`."""
-        case = self.case
-
-        def value(params: MoEParams) -> Floats:
-            return np.atleast_1d(np.asarray(function(self._given(params, of)), np.float64)).ravel()
-
-        first = function(self._given(case.params, of))
-        values = value(case.params)
-        free = np.tile([-np.inf, np.inf], (values.size, 1))
-        if self.draws is not None:
-            draws = np.array([value(p) for p in self.draws])
-            table = _from_values(values, draws, free, result.level)
-        else:
-            G = self._gradient(value, gradient, values.size)
-            covariance = G @ self.theta.covariance @ G.T
-            covariance[self.theta.undetermined(G)] = np.nan
-            table = _wald(values, covariance, free, result.level)
-        return table.set_axis(first.index, axis=0) if isinstance(first, pd.Series) else table
-
-    def _given(self, params: MoEParams, of: str) -> Any:
-        """What the user's function is given at ``params``."""
-        if of == "parameters":
-            index = pd.MultiIndex.from_tuples(self.terms.labels, names=_INDEX)
-            return pd.Series(self.terms.values(params), index=index)
-        shadow = copy(self.estimator)
-        shadow._params = self.case.original(params)
-        # Views would still show the old numbers.
-        for name in ("experts_", "gate_"):
-            shadow.__dict__.pop(name, None)
-        return shadow
-
-    def _gradient(
-        self,
-        value: Callable[[MoEParams], Floats],
-        gradient: Callable[[Any], Any] | None,
-        m: int,
-    ) -> Floats:
-        """Derivatives (m, D) of a function in theta."""
-        case = self.case
-        if gradient is not None:
-            given = np.asarray(gradient(self._given(case.params, "parameters")), np.float64)
-            if given.size != m * len(self.terms.labels):
-                raise ValueError(
-                    f"gradient returned shape {given.shape}; {m} values of "
-                    f"{len(self.terms.labels)} parameters need ({m}, {len(self.terms.labels)})."
-                )
-            return given.reshape(m, -1) @ self.terms.jacobian(case.params)
-        theta, error = case.model.pack(case.params), np.sqrt(np.diag(self.theta.covariance))
-        out = np.zeros((m, theta.size))
-        for i in range(theta.size):
-            step = np.zeros(theta.size)
-            step[i] = _STEP * (error[i] if error[i] > 0.0 else max(1.0, abs(theta[i])))
-            up, down = (
-                value(case.model.unpack(theta + s * step, case.params, case.summary))
-                for s in (1.0, -1.0)
-            )
-            out[:, i] = (up - down) / (2.0 * step[i])
-        return out
+    return Inference(kind, float(level), table, square, draws, tuple(said), functions)

@@ -149,8 +149,8 @@ def test_command_with_the_same_seed_writes_the_same_ranking(tmp_path):
 @pytest.mark.filterwarnings("error")
 def test_command_marks_fits_that_interpolate_and_ranks_them_last(tmp_path, rng, capsys):
     x = rng.uniform(-1, 1, 60)
-    # Half of the rows lie on a line exactly: the second of two experts passes through them.
-    y = np.where(np.arange(60) < 30, 2.0 * x, x + rng.standard_normal(60))
+    # The left half lies on a line exactly: one of two experts passes through it.
+    y = np.where(x < 0, 2.0 * x, 1.0 - 3.0 * x + 0.3 * rng.standard_normal(60))
     path = tmp_path / "line.csv"
     pd.DataFrame({"x": x, "y": y}).to_csv(path, index=False)
     arguments = [path, "--target", "y", "--experts", "gaussian", "--n-experts", "1", "2"]

@@ -374,7 +374,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
                 f"{result.gain_left:.3g} nats of log-likelihood still to gain. Raise max_iter or "
                 "tol.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
         spikes = int(trained.report.degenerate_experts[trained.report.finalist].min())
         if spikes:
@@ -383,5 +383,5 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
                 "passes almost exactly through the rows that it explains. Use fewer experts, or "
                 "raise min_scale of the expert if this is not what the data mean.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=6,
             )

@@ -96,13 +96,18 @@ class GateOptions:
     tol: float
 
     @classmethod
-    def of(cls, estimator: Any, allowed: tuple[str, ...]) -> GateOptions:
-        """Options from an estimator's parameters; raises if one is out of range."""
-        gate = estimator.gate
+    def of(
+        cls, estimator: Any, allowed: tuple[str, ...], *, steps: str = "max_iter"
+    ) -> GateOptions:
+        """Options from an estimator's parameters; raises if one is out of range.
+
+        ``steps`` names the parameter that bounds the steps of the gate.
+        """
+        gate, most = estimator.gate, getattr(estimator, steps)
         if gate not in allowed:
             raise ValueError(f"gate={gate!r} is not known; choose one of {sorted(allowed)}.")
         check_integer("hidden_units", estimator.hidden_units, 0, "tanh units of the gate")
-        check_integer("max_iter", estimator.max_iter, 1, "the largest number of gate steps")
+        check_integer(steps, most, 1, "the largest number of steps of the gate")
         if gate == "constant" and (estimator.hidden_units or estimator.gate_features is not None):
             raise ValueError(
                 "gate='constant' does not look at x: hidden_units and gate_features have no "
@@ -113,7 +118,7 @@ class GateOptions:
             int(estimator.hidden_units),
             [] if gate == "constant" else estimator.gate_features,
             check_real("alpha", estimator.alpha, 0.0, "the L2 penalty on the slopes of the gate"),
-            int(estimator.max_iter),
+            int(most),
             check_real("tol", estimator.tol, 0.0, "the relative fall of the loss that ends a fit"),
         )
 

@@ -153,6 +153,7 @@ def layers_of(
         weights, hidden, output = found
         theta = np.concatenate([np.r_[np.ravel(W), np.ravel(b)] for W, b in weights])
         shapes = [(W.shape[0], W.shape[1]) for W, _ in weights]
+        inputs = inputs.toarray() if hasattr(inputs, "toarray") else inputs
         inputs = np.asarray(inputs, dtype=np.float64)
         layers = Layers(estimator, inputs, shapes, hidden, output, places, len(own), theta)
         gap = np.abs(layers.forward(theta)[0] - own).max()

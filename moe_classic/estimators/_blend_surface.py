@@ -15,6 +15,12 @@ from moe_classic._typing import Floats, Ints
 from ._blend_topk import check_top_k, routed_blend, top_k_weights
 
 
+def names_of(estimator: Any) -> list[str] | None:
+    """Column names that an estimator was fitted on, or None."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return None if names is None else [str(v) for v in names]
+
+
 class BlendSurface(BaseEstimator, metaclass=ABCMeta):
     """Gate and experts side by side; a subclass says what an expert's output is."""
 
@@ -22,8 +28,8 @@ class BlendSurface(BaseEstimator, metaclass=ABCMeta):
     gate_: Any
 
     @abstractmethod
-    def _expert_output(self, k: int, X: np.ndarray) -> Floats:
-        """Output of expert ``k`` at the rows of ``X`` (n, p), (d, n)."""
+    def _output_of(self, fitted: Any, X: np.ndarray) -> Floats:
+        """Output of a fitted expert at the rows of ``X`` (n, p), (d, n)."""
 
     @property
     @abstractmethod
@@ -37,7 +43,7 @@ class BlendSurface(BaseEstimator, metaclass=ABCMeta):
 
     def _all_outputs(self, X: np.ndarray) -> Floats:
         """Outputs of all experts, (K, d, n)."""
-        return np.stack([self._expert_output(k, X) for k in range(len(self.experts_))])
+        return np.stack([self._output_of(fitted, X) for fitted in self.experts_])
 
     def _blend(self, X: Any, top_k: int | None) -> Floats:
         """Sum of the consulted experts' outputs times their weights, (d, n)."""
@@ -47,7 +53,7 @@ class BlendSurface(BaseEstimator, metaclass=ABCMeta):
         weights, consulted = top_k_weights(self.gate_.weights(X), count, normalise=normalise)
 
         def evaluate(k: int, rows: Ints) -> Floats:
-            return self._expert_output(k, X if rows.size == len(X) else X[rows])
+            return self._output_of(self.experts_[k], X if rows.size == len(X) else X[rows])
 
         return routed_blend(weights, consulted, evaluate, self._width)
 
@@ -86,9 +92,9 @@ class RealBlend(BlendSurface):
     _flat_target: bool
     _n_outputs: int
 
-    def _expert_output(self, k: int, X: np.ndarray) -> Floats:
-        """Predictions of expert ``k``, (d, n)."""
-        return outputs_of(self.experts_[k], X)
+    def _output_of(self, fitted: Any, X: np.ndarray) -> Floats:
+        """Predictions of an expert, (d, n)."""
+        return outputs_of(fitted, X)
 
     @property
     def _width(self) -> int:
@@ -133,9 +139,9 @@ class ClassBlend(BlendSurface):
 
     classes_: np.ndarray
 
-    def _expert_output(self, k: int, X: np.ndarray) -> Floats:
-        """Class probabilities of expert ``k``, (C, n)."""
-        return proba_of(self.experts_[k], X, self.classes_)
+    def _output_of(self, fitted: Any, X: np.ndarray) -> Floats:
+        """Class probabilities of an expert, (C, n)."""
+        return proba_of(fitted, X, self.classes_)
 
     @property
     def _width(self) -> int:

@@ -14,6 +14,7 @@ from moe_classic._engine import SerialEngine, ThreadedEngine
 from moe_classic._features import DesignMap, raw_features
 from moe_classic._linalg import log_sum_exp, softmax_in_place
 from moe_classic._model import Model, MoEParams, MoEStats
+from moe_classic._moves import proposals
 from moe_classic._objective import Assigned, Mixture
 from moe_classic._online import OnlineState
 from moe_classic._start import (
@@ -41,6 +42,11 @@ FINALISTS = 3
 
 #: Tolerance of long runs on a sample of the rows, in nats per unit of weight.
 _ROUGH_TOL = 1e-4
+
+#: Rounds of split-and-merge moves, and the shortfall after a short run, in nats per unit of weight,
+#: beyond which a move is given up.
+_MOVE_ROUNDS = 3
+_HOPELESS = 0.01
 
 #: Strategy, objective, result and number of degenerate experts of a start.
 Run = tuple[str, float, Result, int]
@@ -197,12 +203,20 @@ class Trainer:
         small = self.problem(sample.X, sample.y, sample.w)
         if self.model.n_experts == 1:
             init, n_init = "principal", 1
-        runs = self._short_runs(small, sample, portfolio(init, n_init), rng)
+        view, block = self._view(sample), sample.block(self.maps, self.data.target)
+        runs = self._short_runs(small, view, block, portfolio(init, n_init), rng)
         order = sorted(range(len(runs)), key=lambda i: (runs[i][3] > 0, -runs[i][1]))
         finalists = _distinct(runs, order, FINALISTS, 1e-7 * small.summary.weight)
         for i in finalists:
             runs[i] = self._follow(small, i, runs[i], complete=sample.complete)
         best = min(finalists, key=lambda i: (runs[i][3] > 0, -runs[i][1]))
+        heights = [runs[i][1] for i in finalists]
+        if init == "auto" and max(heights) - min(heights) > 1e-6 * small.summary.weight:
+            moved = self._moves(small, view, block, runs[best], complete=sample.complete)
+            if moved is not None:
+                best = len(runs)
+                runs.append(moved)
+                finalists.append(best)
         report = _report(runs, finalists, small.summary.weight)
         problem, result = small, runs[best][2]
         if not sample.complete:
@@ -218,7 +232,8 @@ class Trainer:
         """
         name, _, short, _ = run
         if complete:
-            long = self.long_run(small, short.params, f"start {i + 1}: {name}")
+            label = f"start {i + 1}: {name}" if i >= 0 else name
+            long = self.long_run(small, short.params, label)
         else:
             tol = max(self.tol, _ROUGH_TOL)
             long = EM().run(small, short.params, max_iter=min(self.max_iter, 60), tol=tol)
@@ -226,6 +241,31 @@ class Trainer:
             trace = short.trace + long.trace[1:]
             long = replace(long, trace=trace, n_iter=short.n_iter + long.n_iter)
         return name, long.objective, long, self._degenerate(long.params)
+
+    def _moves(
+        self, small: Problem, view: View, block: Block, run: Run, *, complete: bool
+    ) -> Run | None:
+        """The best run after split-and-merge moves, None if none helps."""
+        weight, found = small.summary.weight, None
+        for _ in range(_MOVE_ROUNDS):
+            for R in proposals(self.model, run[2].params, block, view):
+                params = params_from_responsibilities(
+                    self.model, block, R, small.summary, run[2].params
+                )
+                short = EM(finish=None).run(
+                    small, params, max_iter=min(2 * SHORT_PASSES, self.max_iter), tol=self.tol
+                )
+                if short.objective < run[1] - _HOPELESS * weight:
+                    continue
+                tried = self._follow(
+                    small, -1, ("split and merge", 0.0, short, 0), complete=complete
+                )
+                if tried[1] > run[1] + 1e-6 * weight and tried[3] <= run[3]:
+                    run = found = tried
+                    break
+            else:
+                break
+        return found
 
     def _view(self, sample: Sample) -> View:
         """Standardised features and targets of the sample, as the portfolio sees them."""
@@ -242,10 +282,15 @@ class Trainer:
         return View(np.ascontiguousarray(X), T, sample.w, self.model.n_experts)
 
     def _short_runs(
-        self, small: Problem, sample: Sample, names: list[str], rng: np.random.Generator
+        self,
+        small: Problem,
+        view: View,
+        block: Block,
+        names: list[str],
+        rng: np.random.Generator,
     ) -> list[Run]:
         """(strategy, objective, result, degenerate experts) of every start."""
-        view, block, runs = self._view(sample), sample.block(self.maps, self.data.target), []
+        runs: list[Run] = []
         for name, child in zip(names, rng.spawn(len(names)), strict=True):
             labels = STRATEGIES[name](view, child)
             R = soften(labels, self.model.n_experts)

@@ -21,6 +21,7 @@ from moe_classic._blocks import Design
 from moe_classic._component import Forward
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
+from moe_classic._workspace import empty
 
 from ._base import LinearExpert
 from ._gaussian_full import FullGaussian
@@ -120,7 +121,7 @@ class GaussianExpert(LocationScaleExpert):
         """Log density and what the statistics reuse."""
         eta, e = residuals(params, design, y)
         d = e.shape[1]
-        z = e * (np.sqrt(0.5) / params.scale[:, :, None])
+        z = np.multiply(e, np.sqrt(0.5) / params.scale[:, :, None], out=empty(e.shape))
         squares = np.square(z, out=z)[:, 0] if d == 1 else np.square(z, out=z).sum(axis=1)
         log_scale = np.log(params.scale).sum(axis=1) * (d / params.scale.shape[1])
         np.subtract(-(log_scale[:, None] + 0.5 * d * LOG_2PI), squares, out=squares)
@@ -137,7 +138,7 @@ class GaussianExpert(LocationScaleExpert):
     ) -> LeastSquaresStats:
         """Sums of weighted least squares."""
         e = fwd.work
-        weighted = S[:, None, :] * e
+        weighted = np.multiply(S[:, None, :], e, out=empty(e.shape))
         rss = np.einsum("kjn,kjn->kj", weighted, e)
         return LeastSquaresStats(grams, design.scores(weighted), rss, S.sum(axis=1))
 

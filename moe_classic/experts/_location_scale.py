@@ -21,6 +21,7 @@ from moe_classic._blocks import Design
 from moe_classic._linalg import solve_psd, unpack_symmetric
 from moe_classic._stats import Stats, Summary
 from moe_classic._typing import Bools, Floats
+from moe_classic._workspace import empty
 
 from ._base import LinearExpert, LinearParams
 
@@ -213,4 +214,4 @@ class LocationScaleExpert(LinearExpert):
 def residuals(params: LinearParams, design: Design, y: Floats) -> tuple[Floats, Floats]:
     """Linear predictors and residuals, both (K, d, n)."""
     eta = design.linear(params.coef)
-    return eta, y - eta
+    return eta, np.subtract(y, eta, out=empty(eta.shape))

@@ -26,11 +26,13 @@ class Gate(BaseEstimator, ABC):
     name : registered name.
     generative : whether ``log_joint`` is an unnormalised log p(expert, x), so that EM climbs the
         likelihood of (x, y) jointly.
+    additive : whether its statistics are sums over rows of bounded size.
     exchangeable : whether experts may be put in a new order by :meth:`reorder`.
     """
 
     name: ClassVar[str]
     generative: ClassVar[bool] = False
+    additive: ClassVar[bool] = True
     exchangeable: ClassVar[bool] = True
 
     def check(self) -> None:

@@ -21,6 +21,7 @@ from moe_classic._component import Forward, check_alpha
 from moe_classic._logit import GATE_LIMIT, LogitStats, bohning_step, curvature_rows, moved_score, newton_step
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
+from moe_classic._workspace import empty
 
 from ._base import Gate
 
@@ -77,11 +78,12 @@ class SoftmaxGate(Gate):
     def forward(self, params: SoftmaxParams, design: Design) -> Forward:
         """Log gate (K, n) and the gate itself."""
         m = len(params.coef)
-        eta = np.zeros((m + 1, design.Z.shape[1]))
+        eta = empty((m + 1, design.Z.shape[1]))
         np.matmul(params.coef, design.Z, out=eta[:m])
+        eta[m] = 0.0
         if np.abs(eta).max(initial=0.0) > _SAFE:
             eta -= eta.max(axis=0)
-        g = np.exp(eta)
+        g = np.exp(eta, out=empty(eta.shape))
         mass = g.sum(axis=0)
         g *= 1.0 / mass
         eta -= np.log(mass)
@@ -96,7 +98,9 @@ class SoftmaxGate(Gate):
         self, params: SoftmaxParams, fwd: Forward, design: Design, S: Floats, grams: Floats
     ) -> LogitStats:
         """Score (K, q) and curvature sums."""
-        return LogitStats(grams, design.scores(S - S.sum(axis=0) * fwd.work), S.sum(axis=1))
+        residual = np.multiply(fwd.work, S.sum(axis=0), out=empty(S.shape))
+        np.subtract(S, residual, out=residual)
+        return LogitStats(grams, design.scores(residual), S.sum(axis=1))
 
     def update(self, params: SoftmaxParams, stats: LogitStats, summary: Summary) -> SoftmaxParams:
         """One Newton or bound step."""

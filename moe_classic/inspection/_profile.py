@@ -139,11 +139,17 @@ def _spread(n: int, count: int) -> Ints:
 
 def _typical(frame: pd.DataFrame) -> pd.DataFrame:
     """One row of medians, and of most frequent values for what is not a number."""
-    row = {
-        name: [values.median() if pd.api.types.is_numeric_dtype(values) else values.mode().iloc[0]]
-        for name, values in frame.items()
-    }
+    row = {name: [_middle(values)] for name, values in frame.items()}
     return pd.DataFrame(row, columns=frame.columns)
+
+
+def _middle(values: pd.Series) -> Any:
+    """Median; of whole numbers and truth values, which may be codes, one that occurs."""
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return values.mode().iloc[0]
+    if pd.api.types.is_integer_dtype(values):
+        return values.quantile(0.5, interpolation="lower")
+    return values.median()
 
 
 def check_choice(caller: str, name: str, value: Any, allowed: tuple[str, ...]) -> None:

@@ -60,20 +60,25 @@ def axes_for(ax: Any, *, size: tuple[float, float] = (6.4, 4.2)) -> Any:
     return plt.subplots(figsize=size, layout="constrained")[1]
 
 
-def legend_above(ax: Any, *, columns: int = 4, handles: Sequence[Any] | None = None) -> None:
-    """A legend over the axes, where it cannot hide data."""
+def legend_above(ax: Any, *, handles: Sequence[Any] | None = None) -> None:
+    """A legend over the axes, where it cannot hide data, in as many columns as fit."""
     chosen = ax.get_legend_handles_labels()[0] if handles is None else list(handles)
-    if chosen:
-        ax.legend(
-            handles=chosen,
-            loc="lower left",
-            bbox_to_anchor=(0.0, 1.0, 1.0, 0.1),
-            ncols=min(columns, len(chosen)),
-            frameon=False,
-            borderaxespad=0.3,
-            handlelength=2.6,
-            columnspacing=1.6,
-        )
+    if not chosen:
+        return
+    size = ax.figure.get_size_inches()[0] * ax.get_position().width * 72.0 / 10.0
+    longest = max(len(h.get_label()) for h in chosen)
+    # Handle, padding and column gap are below 5 characters of text; letters about 0.6 high.
+    fit = int(size / (5.0 + 0.6 * longest))
+    ax.legend(
+        handles=chosen,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=max(1, min(fit, len(chosen))),
+        frameon=False,
+        borderaxespad=0.3,
+        handlelength=2.4,
+        columnspacing=1.4,
+    )
 
 
 def tidy(ax: Any, *, grid: str | None = None) -> None:
@@ -82,3 +87,11 @@ def tidy(ax: Any, *, grid: str | None = None) -> None:
     ax.set_axisbelow(True)
     if grid is not None:
         ax.grid(visible=True, axis=grid, color="#D9D9D9", linewidth=0.7)
+
+
+def mixed_colors(weights: Any) -> Any:
+    """Colours of the experts mixed with the rows of ``weights`` (..., K), (..., 3) in [0, 1]."""
+    from matplotlib.colors import to_rgb
+
+    palette = [to_rgb(expert_color(k)) for k in range(weights.shape[-1])]
+    return (weights @ palette).clip(0.0, 1.0)

@@ -45,11 +45,19 @@ from ._squarem import SQUAREM
 from ._stages import anneal, wander
 from ._walk import Walk
 
-#: Passes after which EM may hand over, and the rate of convergence above which it does.
+#: Passes after which EM may hand over, and the rate of convergence above which it does: below, EM
+#: itself gets to the last digits in fewer passes than the finish would take.
 _PATIENCE = 12
 _SLOW = 0.6
-#: Most parameters for which the information matrix is formed.
+#: Most parameters for which the information matrix is formed, and most rows times squared
+#: parameters: a pass with the matrix costs a quarter of the number of parameters in passes with
+#: the gradient, and Newton saves about a factor of ten in passes.
 _NEWTON_LIMIT = 600
+_NEWTON_WORK = 2e8
+#: What an EM with a finish leaves to gain where it converges by itself: a share of ``tol``, and in
+#: nats.
+_POLISH = 1e-3
+_POLISHED = 1e-7
 _FINISHES: dict[str, type[Solver]] = {"newton": Newton, "lbfgs": LBFGS, "squarem": SQUAREM}
 
 
@@ -124,13 +132,16 @@ class EM(Solver):
         if self.finish in _FINISHES:
             _FINISHES[self.finish]().check_model(model)
 
-    def finisher(self, model: Model, params: MoEParams) -> Solver | None:
+    def finisher(self, problem: Problem, params: MoEParams) -> Solver | None:
         """The solver that takes over, or None."""
+        model = problem.model
         if self.finish is None or self.assignment == "hard" or model.n_experts == 1:
             return None
         if self.finish in _FINISHES:
             return _FINISHES[self.finish]()
-        if supported(model) and model.n_parameters(params) <= _NEWTON_LIMIT:
+        size = model.pack(params).size
+        small = size <= _NEWTON_LIMIT and problem.summary.weight * size**2 <= _NEWTON_WORK
+        if supported(model) and small:
             return Newton()
         if all(differentiable(group.expert) for group in model.groups):
             return LBFGS()
@@ -155,12 +166,14 @@ class EM(Solver):
             params, before = wander(problem, params, max_iter // 2)
         elif self.annealing is not None:
             params, before = anneal(problem, params, self.annealing, max_iter // 2)
-        finisher = self.finisher(problem.model, params)
-        patience = max_iter if finisher is None else _PATIENCE
-        result = climb(problem, params, max_iter - before, tol, watch, patience=patience)
+        finisher = self.finisher(problem, params)
+        enough, patience = tol * problem.summary.weight, max_iter
+        if finisher is not None:
+            enough, patience = min(_POLISH * enough, _POLISHED), _PATIENCE
+        result = climb(problem, params, max_iter - before, enough, watch, patience=patience)
         result = replace(result, n_iter=result.n_iter + before)
         rest = max_iter - result.n_iter
-        if finisher is None or rest < 1 or result.message == STOPPED:
+        if finisher is None or result.converged or rest < 1 or result.message == STOPPED:
             return result
         later = finisher.run(problem, result.params, max_iter=rest, tol=tol, watch=watch)
         if not later.objective >= result.objective:
@@ -173,13 +186,12 @@ def climb(
     problem: Problem,
     params: MoEParams,
     max_iter: int,
-    tol: float,
+    enough: float,
     watch: Watcher | None,
     *,
     patience: int,
 ) -> Result:
-    """EM proper, until it converges, or is slow after ``patience`` passes."""
-    enough = tol * problem.summary.weight
+    """EM proper, until ``enough`` nats or less are left to gain, or it is slow after patience."""
     walk = Walk(problem, params, max_iter, watch)
     while not walk.over:
         point = walk.step(walk.best)
@@ -201,7 +213,8 @@ def _classify(
 ) -> Result:
     """Classification EM; experts that end up empty begin anew as long as that is higher."""
     hard = replace(problem, objective=Classified(problem.model))
-    best = climb(hard, params, max_iter, tol, watch, patience=max_iter)
+    enough = tol * problem.summary.weight
+    best = climb(hard, params, max_iter, enough, watch, patience=max_iter)
     for _ in range(problem.model.n_experts):
         rest = max_iter - best.n_iter
         new = None
@@ -209,7 +222,7 @@ def _classify(
             new = reseed(problem.model, best.params, problem.source, problem.summary)
         if new is None:
             break
-        other = climb(hard, new, rest, tol, watch, patience=rest)
+        other = climb(hard, new, rest, enough, watch, patience=rest)
         passes = best.n_iter + other.n_iter
         if not other.objective > best.objective:
             best = replace(best, n_iter=passes)

@@ -33,6 +33,11 @@ from ._base import (
     gain_left,
 )
 
+#: Relative difference of coordinates that is rounding.
+_ROUNDING = 1e-9
+#: Gain over five steps, in nats, below which a climb is over however loose ``tol`` is.
+_POLISHED = 1e-7
+
 
 class _Stop(Exception):  # noqa: N818 - not an error: leaves scipy's loop
     """Leave the loop: a callback asked to, or what is left is below tol."""
@@ -138,10 +143,13 @@ class _Climb:
 
     def value(self, x: Floats) -> tuple[float, Floats]:
         """Negative penalised objective and gradient at scaled coordinates."""
-        params = self.problem.model.unpack(x / self.scale, self.like, self.problem.summary)
+        theta, model = x / self.scale, self.problem.model
+        params = model.unpack(theta, self.like, self.problem.summary)
         value, slope = self.problem.slope(params)
         self.passes += 1
-        slope = slope / self.scale
+        # Beyond a bound, such as the floor of a scale, the objective is flat.
+        inside = np.abs(model.pack(params) - theta) <= _ROUNDING * (1.0 + np.abs(theta))
+        slope = np.where(inside, slope / self.scale, 0.0)
         if not np.isfinite(value):
             value, slope = -1e300, np.zeros_like(x)
         if not self.trace:
@@ -162,7 +170,8 @@ class _Climb:
             self.message = STOPPED
             raise _Stop
         # Steps of a quasi-Newton method are uneven: look at several before trusting the gain.
-        if len(self.trace) > 6 and self.trace[-1] - self.trace[-6] <= 0.1 * self.enough:
+        little = max(min(1e-3 * self.enough, _POLISHED), 1e-15 * abs(value))
+        if len(self.trace) > 6 and self.trace[-1] - self.trace[-6] <= little:
             self.converged, self.message = True, ENOUGH
             raise _Stop
         if self.passes >= self.max_iter:

@@ -17,13 +17,15 @@ import numpy as np
 
 from moe_classic._information import information, supported
 from moe_classic._model import Model, MoEParams
-from moe_classic._typing import Floats
+from moe_classic._typing import Bools, Floats
 
 from ._base import CAPPED, STOPPED, STUCK, Problem, Result, Solver, Watcher, check_range
 
 #: Gain promised, in nats, below which a climb is over however loose ``tol`` is: convergence is
 #: quadratic, the last digits cost one pass.
 _POLISHED = 1e-7
+#: Step by which bounds are felt for.
+_NUDGE = 1e-6
 
 
 class Newton(Solver):
@@ -79,9 +81,11 @@ class Newton(Solver):
         while n_iter < max_iter:
             # Scaling fixed by the curvature makes the region the same for every parametrisation.
             scale = np.sqrt(np.maximum(np.abs(np.diag(matrix)), 1e-8 * problem.summary.weight))
-            step, predicted, interior = trust_step(
-                gradient / scale,
-                matrix / np.outer(scale, scale),
+            free = ~held(problem, theta, gradient, best)
+            step = np.zeros_like(theta)
+            step[free], predicted, interior = trust_step(
+                (gradient / scale)[free],
+                (matrix / np.outer(scale, scale))[np.ix_(free, free)],
                 radius * np.sqrt(problem.summary.weight),
             )
             left = predicted if interior else np.inf
@@ -120,6 +124,16 @@ def quadratic(problem: Problem, params: MoEParams) -> tuple[float, Floats, Float
     return value, gradient, stats.information + model.penalty_hessian(params, summary)
 
 
+def held(problem: Problem, theta: Floats, gradient: Floats, like: MoEParams) -> Bools:
+    """Which coordinates sit at a bound, such as the floor of a scale, with the gradient outwards.
+
+    Steps cannot move them, so the quadratic must not promise anything from them; (D,).
+    """
+    outwards = theta + _NUDGE * np.sign(gradient)
+    back = problem.model.pack(problem.model.unpack(outwards, like, problem.summary))
+    return np.abs(back - outwards) > 0.5 * _NUDGE
+
+
 def trust_step(g: Floats, matrix: Floats, radius: float) -> tuple[Floats, float, bool]:
     """Maximise ``g' d - d' M d / 2`` over ``|d| <= radius``.
 
@@ -133,6 +147,8 @@ def trust_step(g: Floats, matrix: Floats, radius: float) -> tuple[Floats, float,
     """
     if not (np.isfinite(g).all() and np.isfinite(matrix).all()):
         return np.zeros_like(g), 0.0, False
+    if not g.size:
+        return np.zeros_like(g), 0.0, True
     values, vectors = np.linalg.eigh(matrix)
     b = vectors.T @ g
     # Directions without curvature or slope stay where they are.

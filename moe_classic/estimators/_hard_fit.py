@@ -1,0 +1,201 @@
+"""The loop of a hard mixture: fit experts on their shares, train the gate, deal the rows anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from moe_classic._features import DesignMap
+from moe_classic._refit import FIT_ERRORS, Job, Notices, run_jobs
+from moe_classic._typing import Floats, Ints
+
+from ._blend import BlendData, error_of
+from ._blend_gate import FittedBlendGate, GateOptions, train_gate
+from ._blend_rows import BlendRows
+from ._hard_assign import balanced_assignment, greedy_assignment
+
+
+@dataclass(frozen=True)
+class HardState:
+    """One round of the loop, complete.
+
+    Attributes
+    ----------
+    experts : list of fitted estimators
+    gate : FittedBlendGate
+    share : ndarray of int of shape (m,)
+        Expert of every training row, by which ``experts`` were fitted.
+    loss : float
+        Mean squared error of the blend on the rows held out, or on the training rows.
+    round : int
+        From 1.
+    errors : dict
+        Why experts could not be fitted in this round, by number.
+    notices : warnings of the experts
+    """
+
+    experts: list[Any]
+    gate: FittedBlendGate
+    share: Ints
+    loss: float
+    round: int
+    errors: dict[int, str]
+    notices: Notices
+
+
+@dataclass
+class HardLoop:
+    """Collobert, Bengio & Bengio (2002), section 3.
+
+    Attributes
+    ----------
+    owner : estimator
+        Gives ``_output_of`` and ``_stand_in``.
+    descriptions : list of K estimators
+    rows : BlendRows
+    target : ndarray of shape (d, m)
+        What the blend should say.
+    learn, held : ndarrays of int
+        Rows to learn from, and rows held out.
+    design : DesignMap of the gate
+    options : GateOptions
+    squash : bool
+    capacity : int
+    exact : bool
+        Whether rows are dealt by the best assignment rather than the greedy one.
+    n_jobs : int or None
+    names : list of str, or None
+    seeds : list of K int
+    rng : generator
+    """
+
+    owner: Any
+    descriptions: list[Any]
+    rows: BlendRows
+    target: Floats
+    learn: Ints
+    held: Ints
+    design: DesignMap
+    options: GateOptions
+    squash: bool
+    capacity: int
+    exact: bool
+    n_jobs: int | None
+    names: list[str] | None
+    seeds: list[int]
+    rng: np.random.Generator
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self, share: Ints, max_iter: int) -> HardState:
+        """Go on from a partition ``share`` of the rows to learn from; the best round wins."""
+        best: HardState | None = None
+        last: HardState | None = None
+        for number in range(1, max_iter + 1):
+            begun = perf_counter()
+            last = self._round(share, last, number)
+            new = self._deal(last.gate) if number < max_iter else share
+            self._note(last, int((new != share).sum()), perf_counter() - begun)
+            if best is None or last.loss < best.loss:
+                best = last
+            if number < max_iter and np.array_equal(new, share):
+                break
+            share = new
+        if best is None or last is None:
+            raise ValueError("max_iter must allow at least one round.")
+        return best
+
+    def report(self) -> pd.DataFrame:
+        """One row a round."""
+        return pd.DataFrame(self.history).set_index("round")
+
+    # -------------------------------------------------------------------- one round
+
+    def _round(self, share: Ints, last: HardState | None, number: int) -> HardState:
+        """Experts of the shares, the gate over all rows to learn from, and their loss."""
+        experts, errors, notices = self._fit_experts(share, last)
+        X, w = self.rows.X, self.rows.w
+        outputs = np.stack([self.owner._output_of(e, X) for e in experts])
+        Z = self.design(X)
+        data = [
+            BlendData(Z[:, r], outputs[:, :, r], self.target[:, r], w[r], self.squash)
+            for r in (self.learn, self.held)
+        ]
+        start = None if last is None else last.gate.theta
+        gate, _ = train_gate(self.options, self.design, data[0], self.rng, start)
+        losses = [
+            error_of(d, gate.net.weights(gate.theta, d.Z)) if d.w.size else np.nan for d in data
+        ]
+        self.losses = losses
+        loss = losses[1] if self.held.size else losses[0]
+        return HardState(experts, gate, share, loss, number, errors, notices)
+
+    def _fit_experts(
+        self, share: Ints, last: HardState | None
+    ) -> tuple[list[Any], dict[int, str], Notices]:
+        """One expert a share; what fails keeps its last fit, or a stand-in takes its place."""
+        jobs = []
+        for k, description in enumerate(self.descriptions):
+            mine = self.learn[share == k]
+            X, y, w = self.rows.X[mine], self.rows.y[mine], self.rows.w[mine]
+            jobs.append(Job(description, X, y, w, self.seeds[k], self.names))
+        filled = [job for job in jobs if job.w.size]
+        outcomes, notices = run_jobs(filled, self.n_jobs)
+        found = iter(outcomes)
+        experts: list[Any] = []
+        errors: dict[int, str] = {}
+        for k, job in enumerate(jobs):
+            outcome = next(found) if job.w.size else None
+            error = "it has no rows" if outcome is None else outcome.error
+            fitted = None if outcome is None else outcome.estimator
+            if error is None:
+                try:
+                    self.owner._output_of(fitted, self.rows.X[:1])
+                except FIT_ERRORS as trouble:
+                    error = f"{type(trouble).__name__}: {trouble}"
+            if error is not None:
+                errors[k] = error
+                fitted = self._instead(job, None if last is None else last.experts[k])
+            experts.append(fitted)
+        if len(errors) == len(jobs):
+            raise ValueError(f"No expert could be fitted; expert 1 raised {errors[0]}")
+        return experts, errors, notices
+
+    def _instead(self, job: Job, before: Any) -> Any:
+        """What predicts for an expert that could not be fitted."""
+        if before is not None:
+            return before
+        if job.w.size:
+            return self.owner._stand_in().fit(job.X, job.y, sample_weight=job.w)
+        rows = self.learn
+        return self.owner._stand_in().fit(
+            self.rows.X[rows], self.rows.y[rows], sample_weight=self.rows.w[rows]
+        )
+
+    # -------------------------------------------------------------------- the next partition
+
+    def _deal(self, gate: FittedBlendGate) -> Ints:
+        """Rows to the experts that the gate prefers, none above its capacity."""
+        weights = gate.net.weights(gate.theta, self.design(self.rows.X[self.learn]))
+        if self.exact:
+            return balanced_assignment(weights, self.capacity)
+        order = self.rng.permutation(self.learn.size)
+        return greedy_assignment(weights, self.capacity, order)
+
+    def _note(self, state: HardState, moved: int, seconds: float) -> None:
+        """Add a round to the history."""
+        load = np.bincount(state.share, minlength=len(self.descriptions))
+        self.history.append(
+            {
+                "round": state.round,
+                "loss": self.losses[0],
+                "validation_loss": self.losses[1],
+                "rows_moved": moved,
+                "smallest_share": int(load.min()),
+                "largest_share": int(load.max()),
+                "seconds": seconds,
+            }
+        )

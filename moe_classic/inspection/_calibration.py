@@ -1,0 +1,168 @@
+"""Whether predictive distributions keep what they promise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import binom
+from sklearn.utils.validation import _check_sample_weight, check_array
+
+from moe_classic._typing import Floats
+from moe_classic.metrics import pit_values
+
+from ._profile import check_choice
+from ._style import DATA_COLOR, EXPERT_COLORS, MIXTURE_COLOR, axes_for, legend_above, tidy
+
+#: Probability of the bands in which a calibrated model lies, at each place on its own.
+_BAND = 0.95
+
+
+class CalibrationDisplay:
+    """Probability integral transform and coverage of predictive distributions.
+
+    Build it with :meth:`from_estimator`, or from PIT values of any model. For classifiers use
+    :class:`sklearn.calibration.CalibrationDisplay`.
+
+    Parameters
+    ----------
+    pit : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        ``P(Y <= y | x)`` of the observed targets; outputs are pooled.
+    sample_weight : array-like of shape (n_samples,), default=None
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    References
+    ----------
+    Gneiting, Balabdaoui & Raftery (2007), Probabilistic forecasts, calibration and sharpness,
+    Journal of the Royal Statistical Society B 69.
+    """
+
+    def __init__(self, *, pit: Any, sample_weight: Any = None) -> None:
+        self.pit = pit
+        self.sample_weight = sample_weight
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        ax: Any = None,
+        **plot: Any,
+    ) -> CalibrationDisplay:
+        """Compute and draw the calibration of a fitted regressor; use rows it was not fitted to.
+
+        Parameters
+        ----------
+        estimator : fitted regressor
+            A mixture of experts, a pipeline that ends in one, or a search over them.
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+        **plot
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : CalibrationDisplay
+        """
+        pit = pit_values(estimator, X, y)
+        return cls(pit=pit, sample_weight=sample_weight).plot(ax, **plot)
+
+    def plot(self, ax: Any = None, *, kind: str = "pit", bins: int = 20) -> CalibrationDisplay:
+        """Draw the calibration, with the band in which 95 % of calibrated models lie.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+        kind : {"pit", "coverage"}, default="pit"
+            ``"pit"``: histogram of the PIT, flat if calibrated, U-shaped if too sure, hump-shaped
+            if too careful, sloped if biased. ``"coverage"``: share of targets inside central
+            intervals against the nominal one.
+        bins : int, default=20
+            Bins of the histogram.
+
+        Returns
+        -------
+        self : CalibrationDisplay
+        """
+        check_choice("CalibrationDisplay", "kind", kind, ("pit", "coverage"))
+        if not isinstance(bins, (int, np.integer)) or bins < 2:
+            raise ValueError(f"CalibrationDisplay: bins={bins!r} must be an integer >= 2.")
+        pit, w = self._rows()
+        self.ax_ = ax = axes_for(ax, size=(5.4, 4.2))
+        self.figure_ = ax.figure
+        # Kish's effective number of rows.
+        n = w.sum() ** 2 / (w**2).sum()
+        if kind == "pit":
+            _draw_pit(ax, pit, w, n, int(bins))
+        else:
+            _draw_coverage(ax, pit, w, n)
+        legend_above(ax)
+        return self
+
+    def _rows(self) -> tuple[Floats, Floats]:
+        """Pooled PIT values and their weights, summing to 1."""
+        pit = check_array(self.pit, ensure_2d=False, dtype=np.float64, input_name="pit")
+        columns = pit.reshape(len(pit), -1)
+        w = _check_sample_weight(self.sample_weight, columns, dtype=np.float64)
+        repeated = np.repeat(w, columns.shape[1])
+        return columns.ravel(), repeated / repeated.sum()
+
+
+def _band(n: float, p: Floats) -> tuple[Floats, Floats]:
+    """Central interval of a share of n rows that has expectation p."""
+    count = max(round(n), 1)
+    tail = 0.5 * (1.0 - _BAND)
+    return binom.ppf(tail, count, p) / count, binom.ppf(1.0 - tail, count, p) / count
+
+
+def _draw_pit(ax: Any, pit: Floats, w: Floats, n: float, bins: int) -> None:
+    """Histogram of the PIT, relative to the uniform density."""
+    share, edges = np.histogram(pit, bins=bins, range=(0.0, 1.0), weights=w)
+    low, high = _band(n, np.array(1.0 / bins))
+    ax.axhspan(
+        float(low) * bins, float(high) * bins, color=DATA_COLOR, alpha=0.25, lw=0, zorder=0,
+        label="95 % of calibrated models",
+    )
+    ax.axhline(1.0, color=MIXTURE_COLOR, linestyle=(0, (5, 2)), linewidth=1.2, label="calibrated")
+    ax.stairs(share * bins, edges, fill=True, color=EXPERT_COLORS[0], alpha=0.55)
+    ax.stairs(share * bins, edges, color=EXPERT_COLORS[0], linewidth=1.6, label="this model")
+    ax.set(xlabel="probability integral transform", ylabel="density", xlim=(0.0, 1.0))
+    ax.set_ylim(0.0, 1.06 * max(float(share.max()) * bins, float(high) * bins))
+    tidy(ax)
+
+
+def _draw_coverage(ax: Any, pit: Floats, w: Floats, n: float) -> None:
+    """Observed against nominal coverage of central intervals."""
+    nominal = np.linspace(0.0, 1.0, 101)
+    # y lies in the central interval of coverage c when |2 PIT - 1| <= c.
+    needed = np.abs(2.0 * pit - 1.0)
+    order = np.argsort(needed)
+    covered = np.append(0.0, np.cumsum(w[order]))
+    observed = covered[np.searchsorted(needed[order], nominal, side="right")]
+    low, high = _band(n, nominal)
+    ax.fill_between(
+        nominal, low, high, color=DATA_COLOR, alpha=0.25, lw=0, label="95 % of calibrated models"
+    )
+    ax.plot(
+        [0.0, 1.0], [0.0, 1.0], color=MIXTURE_COLOR, linestyle=(0, (5, 2)), lw=1.2,
+        label="calibrated",
+    )
+    ax.plot(nominal, observed, color=EXPERT_COLORS[0], linewidth=2.2, label="this model")
+    ax.set(
+        xlabel="nominal coverage of central intervals",
+        ylabel="share of targets inside",
+        xlim=(0.0, 1.0),
+        ylim=(0.0, 1.0),
+    )
+    tidy(ax, grid="both")

@@ -1,0 +1,284 @@
+"""What the experts say along one feature: lines, bands, and points by responsibility."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from moe_classic._access import fitted_moe, inner_rows
+from moe_classic._blocks import Block
+from moe_classic._typing import Floats
+
+from ._profile import column, make_profile
+from ._style import MIXTURE_COLOR, axes_for, legend_above, line_look, mixed_colors, point_look, tidy
+
+#: Gate probability from which on an expert's line is drawn in full.
+_SPEAKS = 0.05
+
+
+class ExpertsDisplay:
+    """Predictions of the experts along one feature.
+
+    An expert's line is strong where its gate probability is at least 0.05 and thin elsewhere; its
+    band is the central interval of its own noise. Points have the marker of the expert that is
+    most responsible for them and a colour mixed by responsibility.
+
+    Build it with :meth:`from_estimator`, or from arrays.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_points,)
+        Values of the feature.
+    predictions : ndarray of shape (n_points, n_experts)
+        What each expert predicts: a location, or the probability of a class.
+    gate : ndarray of shape (n_points, n_experts)
+        Gate probabilities.
+    mixture : ndarray of shape (n_points,)
+        What the mixture predicts.
+    labels : sequence of str
+        Names of the experts.
+    feature_label, target_label : str
+        Labels of the axes.
+    bands : ndarray of shape (n_points, n_experts, 2), default=None
+        Lower and upper ends of the experts' intervals.
+    points : tuple of (x, y, responsibilities), default=None
+        Data: (n,), (n,) and (n, n_experts).
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    """
+
+    def __init__(
+        self,
+        *,
+        values: Floats,
+        predictions: Floats,
+        gate: Floats,
+        mixture: Floats,
+        labels: Any,
+        feature_label: str,
+        target_label: str = "y",
+        bands: Floats | None = None,
+        points: tuple[Floats, Floats, Floats] | None = None,
+    ) -> None:
+        self.values = values
+        self.predictions = predictions
+        self.gate = gate
+        self.mixture = mixture
+        self.labels = labels
+        self.feature_label = feature_label
+        self.target_label = target_label
+        self.bands = bands
+        self.points = points
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        feature: Any = None,
+        target: Any = None,
+        coverage: float | None = 0.8,
+        average: bool = False,
+        subsample: int = 200,
+        n_points: int = 200,
+        ax: Any = None,
+        **plot: Any,
+    ) -> ExpertsDisplay:
+        """Compute and draw the experts of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+            A mixture of experts, a pipeline that ends in one, or a search over them.
+        X : array-like of shape (n_samples, n_features)
+            Data, as ``fit`` saw them.
+        y : array-like, default=None
+            Targets; with them the data are drawn.
+        feature : int or str, default=None
+            The feature that varies, by index or name; may be left out if there is one.
+        target : int or class label, default=None
+            Which output of several, or which class; may be left out for one output, and for two
+            classes, where it is the second.
+        coverage : float in (0, 1) or None, default=0.8
+            Coverage of the bands; None for none. Classes have no bands.
+        average : bool, default=False
+            False holds the other features at their medians; True averages over rows of X.
+        subsample : int, default=200
+            Rows averaged over, evenly spaced in X.
+        n_points : int, default=200
+            Grid points.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+        **plot
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : ExpertsDisplay
+        """
+        name = cls.__name__
+        moe = fitted_moe(estimator, needs="expert_predictions", caller=name)
+        place, target_label = _target(moe, target)
+        profile = make_profile(
+            X, (feature,), caller=name, n_points=n_points, average=average, subsample=subsample
+        )
+        rows = inner_rows(estimator, profile.rows)
+        own, gate = _column(moe.expert_predictions(rows), place), moe.gate_proba(rows)
+        points, bands = None, None
+        if y is not None:
+            R = moe.responsibilities(inner_rows(estimator, X), y)
+            points = (column(X, profile.names[0]), _seen(moe, y, place), R)
+        if coverage is not None and not hasattr(moe, "classes_"):
+            bands = profile.fold(_expert_intervals(moe, rows, coverage, place or 0))
+        display = cls(
+            values=profile.axes[0],
+            predictions=profile.fold(own),
+            gate=profile.fold(gate),
+            mixture=profile.fold((gate * own).sum(axis=1)),
+            labels=moe._expert_labels(),
+            feature_label=profile.label(),
+            target_label=getattr(y, "name", None) or target_label,
+            bands=bands,
+            points=points,
+        )
+        return display.plot(ax, **plot)
+
+    def plot(self, ax: Any = None, *, mixture: bool = True) -> ExpertsDisplay:
+        """Draw the experts.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+        mixture : bool, default=True
+            Whether to draw what the mixture predicts, as a thin black line.
+
+        Returns
+        -------
+        self : ExpertsDisplay
+        """
+        self.ax_ = ax = axes_for(ax)
+        self.figure_ = ax.figure
+        speaks = self.gate >= _SPEAKS
+        if self.points is not None:
+            self._draw_points(ax)
+        for k, label in enumerate(self.labels):
+            look, line = line_look(k), self.predictions[:, k]
+            if self.bands is not None:
+                low, high = self.bands[:, k].T
+                ax.fill_between(
+                    self.values, low, high, where=speaks[:, k], color=look["color"], alpha=0.16, lw=0
+                )
+            ax.plot(self.values, line, color=look["color"], linewidth=0.9, alpha=0.5, zorder=3)
+            strong = np.where(speaks[:, k], line, np.nan)
+            ax.plot(self.values, strong, linewidth=2.6, label=label, zorder=4, **look)
+        if mixture:
+            ax.plot(self.values, self.mixture, color=MIXTURE_COLOR, lw=1.1, label="mixture", zorder=5)
+        ax.set(xlabel=self.feature_label, ylabel=self.target_label, ylim=self._limits())
+        tidy(ax)
+        handles = ax.get_legend_handles_labels()[0]
+        legend_above(ax, handles=self._with_markers(handles))
+        return self
+
+    def _with_markers(self, handles: list[Any]) -> list[Any]:
+        """Legend entries of the experts with the markers of their points."""
+        if self.points is None:
+            return handles
+        from matplotlib.lines import Line2D
+
+        entries = [
+            Line2D([], [], linewidth=2.6, label=label, markeredgecolor="white", **line_look(k))
+            for k, label in enumerate(self.labels)
+        ]
+        for k, entry in enumerate(entries):
+            entry.set(marker=point_look(k)["marker"], markersize=8)
+        return entries + handles[len(entries) :]
+
+    def _limits(self) -> tuple[float, float]:
+        """Range of all that matters: data, and experts where they speak."""
+        seen = [self.predictions[self.gate >= _SPEAKS], self.mixture]
+        if self.bands is not None:
+            seen.append(self.bands[self.gate >= _SPEAKS].ravel())
+        if self.points is not None:
+            seen.append(self.points[1])
+        values = np.concatenate(seen)
+        low, high = float(values.min()), float(values.max())
+        margin = 0.04 * (high - low) or 1.0
+        return low - margin, high + margin
+
+    def _draw_points(self, ax: Any) -> None:
+        """Data with the marker of the most responsible expert and a mixed colour."""
+        x, y, R = self.points
+        most, colors = R.argmax(axis=1), mixed_colors(R)
+        for k in np.unique(most):
+            mine = most == k
+            ax.scatter(
+                x[mine],
+                y[mine],
+                s=22,
+                marker=point_look(k)["marker"],
+                c=colors[mine],
+                edgecolors="white",
+                linewidths=0.4,
+                zorder=2,
+            )
+
+
+def _target(moe: Any, target: Any) -> tuple[int | None, str]:
+    """Which output or class is drawn, and its name; None for the only output."""
+    if hasattr(moe, "classes_"):
+        classes = list(moe.classes_)
+        if target is None and len(classes) == 2:
+            target = classes[1]
+        if target not in classes:
+            raise ValueError(f"target={target!r} must be one of the classes {classes[:10]}.")
+        return classes.index(target), f"probability of {target}"
+    names = moe._output_names()
+    if len(names) == 1:
+        if target not in (None, 0):
+            raise ValueError(f"target={target!r}: there is one output, leave target out.")
+        return (None, "y") if moe._flat_target else (0, names[0])
+    if not isinstance(target, (int, np.integer)) or not 0 <= target < len(names):
+        raise ValueError(f"target={target!r} must be the number of an output, 0 to {len(names) - 1}.")
+    return int(target), names[int(target)]
+
+
+def _column(predictions: Floats, place: int | None) -> Floats:
+    """(n, K) of one output or class."""
+    return predictions if place is None else predictions[:, :, place]
+
+
+def _seen(moe: Any, y: Any, place: int | None) -> Floats:
+    """Targets on the vertical axis, (n,): 0 and 1 for a class."""
+    if hasattr(moe, "classes_"):
+        return (np.asarray(y) == moe.classes_[place]).astype(np.float64)
+    target = np.asarray(y, dtype=np.float64)
+    return target if target.ndim == 1 else target[:, place or 0]
+
+
+def _expert_intervals(moe: Any, X: Any, coverage: float, output: int) -> Floats:
+    """Central intervals of the experts' own noise, (n, K, 2)."""
+    if not 0.0 < coverage < 1.0:
+        raise ValueError(f"coverage={coverage!r} must lie strictly between 0 and 1, or be None.")
+    parts = [_block_intervals(moe, b, coverage, output) for b in moe._blocks(moe._check_rows(X))]
+    return np.concatenate(parts)
+
+
+def _block_intervals(moe: Any, block: Block, coverage: float, output: int) -> Floats:
+    """The same for one block."""
+    tail = 0.5 * (1.0 - coverage)
+    ends = []
+    for q in (tail, 1.0 - tail):
+        level = np.full((1, 1, 1), q)
+        quantiles = [
+            g.expert.quantile(p, block.designs[g.design], level)[:, output]
+            for g, p in zip(moe._model.groups, moe._params.experts, strict=True)
+        ]
+        ends.append(np.concatenate(quantiles).T)
+    return np.stack(ends, axis=-1)

@@ -1,0 +1,269 @@
+"""The whole predictive distribution along one feature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from moe_classic._access import fitted_moe, inner_rows
+from moe_classic._typing import Floats
+
+from ._profile import Profile, check_choice, column, make_profile
+from ._style import DATA_COLOR, EXPERT_COLORS, MIXTURE_COLOR, axes_for, legend_above, tidy
+
+#: Halvings of the bracket of an averaged quantile: 2^-40 of its width is left.
+_HALVINGS = 40
+
+
+class FanDisplay:
+    """Predictive quantiles, or the predictive density, along one feature.
+
+    A fan of central intervals hides what the density shows: that a mixture may have several modes,
+    with next to nothing at its mean.
+
+    Build it with :meth:`from_estimator`, or from arrays.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_points,)
+        Values of the feature.
+    mean : ndarray of shape (n_points,)
+    levels : sequence of float
+        Probabilities of the quantiles: symmetric about a middle one of 0.5.
+    quantiles : ndarray of shape (n_points, n_levels)
+    targets : ndarray of shape (n_targets,)
+        Values of y at which the density is known.
+    density : ndarray of shape (n_points, n_targets)
+    feature_label, target_label : str
+        Labels of the axes.
+    points : tuple of (x, y), default=None
+        Data, (n,) each.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    """
+
+    def __init__(
+        self,
+        *,
+        values: Floats,
+        mean: Floats,
+        levels: Any,
+        quantiles: Floats,
+        targets: Floats,
+        density: Floats,
+        feature_label: str,
+        target_label: str = "y",
+        points: tuple[Floats, Floats] | None = None,
+    ) -> None:
+        self.values = values
+        self.mean = mean
+        self.levels = levels
+        self.quantiles = quantiles
+        self.targets = targets
+        self.density = density
+        self.feature_label = feature_label
+        self.target_label = target_label
+        self.points = points
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        feature: Any = None,
+        coverages: Any = (0.5, 0.8, 0.95),
+        average: bool = False,
+        subsample: int = 50,
+        n_points: int = 120,
+        ax: Any = None,
+        **plot: Any,
+    ) -> FanDisplay:
+        """Compute and draw the predictive distribution of a fitted regressor with one output.
+
+        Parameters
+        ----------
+        estimator : fitted regressor
+            A mixture of experts, a pipeline that ends in one, or a search over them.
+        X : array-like of shape (n_samples, n_features)
+            Data, as ``fit`` saw them.
+        y : array-like of shape (n_samples,), default=None
+            Targets; with them the data are drawn.
+        feature : int or str, default=None
+            The feature that varies, by index or name; may be left out if there is one.
+        coverages : sequence of float in (0, 1), default=(0.5, 0.8, 0.95)
+            Coverages of the central intervals.
+        average : bool, default=False
+            False holds the other features at their medians; True mixes the distributions at rows
+            of X.
+        subsample : int, default=50
+            Rows mixed, evenly spaced in X.
+        n_points : int, default=120
+            Grid points of the feature, and of y.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+        **plot
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : FanDisplay
+        """
+        name = cls.__name__
+        moe = fitted_moe(estimator, needs="predict_quantile", caller=name)
+        if len(moe._output_names()) > 1:
+            raise ValueError(f"{name} draws one output, the estimator has several.")
+        levels = _levels(coverages)
+        profile = make_profile(
+            X, (feature,), caller=name, n_points=n_points, average=average, subsample=subsample
+        )
+        rows, flat = inner_rows(estimator, profile.rows), moe._flat_target
+        quantiles = _quantiles(moe, rows, profile, levels)
+        points = None if y is None else (column(X, profile.names[0]), np.ravel(y))
+        targets = _target_grid(quantiles, points, n_points)
+        mean = np.asarray(moe.predict(rows)).reshape(-1)
+        density = [
+            profile.fold(np.exp(moe.score_samples(rows, _constant(t, mean.size, flat=flat))))
+            for t in targets
+        ]
+        display = cls(
+            values=profile.axes[0],
+            mean=profile.fold(mean),
+            levels=levels,
+            quantiles=quantiles,
+            targets=targets,
+            density=np.stack(density, axis=1),
+            feature_label=profile.label(),
+            target_label=getattr(y, "name", None) or "y",
+            points=points,
+        )
+        return display.plot(ax, **plot)
+
+    def plot(self, ax: Any = None, *, kind: str = "fan", mean: bool = True) -> FanDisplay:
+        """Draw the distribution.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+        kind : {"fan", "density"}, default="fan"
+            ``"fan"``: the median within central intervals. ``"density"``: the density as shades,
+            each column relative to its own peak.
+        mean : bool, default=True
+            Whether to draw the mean.
+
+        Returns
+        -------
+        self : FanDisplay
+        """
+        check_choice("FanDisplay", "kind", kind, ("fan", "density"))
+        self.ax_ = ax = axes_for(ax)
+        self.figure_ = ax.figure
+        if kind == "fan":
+            self._draw_fan(ax)
+        else:
+            self._draw_density(ax)
+        if self.points is not None:
+            x, y = self.points
+            ax.scatter(
+                x, y, s=9, color="#333333", alpha=0.55, linewidths=0, zorder=3, label="data"
+            )
+        if mean:
+            ax.plot(
+                self.values, self.mean, color=MIXTURE_COLOR if kind == "fan" else EXPERT_COLORS[1],
+                linestyle=(0, (5, 2)), linewidth=1.6, zorder=4, label="mean",
+            )
+        ax.set(
+            xlabel=self.feature_label,
+            ylabel=self.target_label,
+            xlim=(self.values[0], self.values[-1]),
+            ylim=(self.targets[0], self.targets[-1]),
+        )
+        tidy(ax)
+        legend_above(ax)
+        return self
+
+    def _draw_fan(self, ax: Any) -> None:
+        """Central intervals, light outside and dark inside, around the median."""
+        half = len(self.levels) // 2
+        for i in range(half):
+            coverage = self.levels[-1 - i] - self.levels[i]
+            ax.fill_between(
+                self.values,
+                self.quantiles[:, i],
+                self.quantiles[:, -1 - i],
+                facecolor=_shade((i + 1) / (half + 1)),
+                linewidth=0.0,
+                label=f"{100 * coverage:.3g} %",
+            )
+        ax.plot(
+            self.values, self.quantiles[:, half], color="#08306B", linewidth=2.0, label="median"
+        )
+
+    def _draw_density(self, ax: Any) -> None:
+        """Density, each column relative to its peak."""
+        peak = self.density.max(axis=1, keepdims=True)
+        relative = (self.density / np.where(peak > 0.0, peak, 1.0)).T
+        mesh = ax.pcolormesh(
+            self.values, self.targets, relative, cmap="Blues", vmin=0.0, vmax=1.0,
+            shading="gouraud", rasterized=True,
+        )
+        bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02, aspect=30)
+        bar.set_label("density relative to its peak")
+        bar.outline.set_edgecolor(DATA_COLOR)
+
+
+def _shade(depth: float) -> Any:
+    """A blue between white (0) and dark (1)."""
+    from matplotlib import colormaps
+
+    return colormaps["Blues"](0.12 + 0.6 * depth)
+
+
+def _levels(coverages: Any) -> Floats:
+    """Probabilities of the ends of central intervals and of the median, rising."""
+    c = np.unique(np.atleast_1d(np.asarray(coverages, dtype=np.float64)))[::-1]
+    if not c.size or c.min() <= 0.0 or c.max() >= 1.0:
+        raise ValueError(f"coverages={coverages!r} must be numbers strictly between 0 and 1.")
+    tails = 0.5 * (1.0 - c)
+    return np.concatenate([tails, [0.5], 1.0 - tails[::-1]])
+
+
+def _constant(value: float, n: int, *, flat: bool) -> Floats:
+    """The same target for every row, of the shape that was fitted."""
+    return np.full(n if flat else (n, 1), value)
+
+
+def _quantiles(moe: Any, rows: Any, profile: Profile, levels: Floats) -> Floats:
+    """Quantiles on the grid, (G, n_levels): of the mixture over held rows."""
+    own = np.asarray(moe.predict_quantile(rows, levels)).reshape(-1, levels.size)
+    if profile.n_held == 1:
+        return own
+    own = own.reshape(-1, profile.n_held, levels.size)
+    low, high = own.min(axis=1), own.max(axis=1)
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        below = np.stack([_cdf(moe, rows, profile, m) for m in middle.T], axis=1) < levels
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return 0.5 * (low + high)
+
+
+def _cdf(moe: Any, rows: Any, profile: Profile, y: Floats) -> Floats:
+    """Distribution function at ``y`` (G,), averaged over held rows, (G,)."""
+    target = np.repeat(y, profile.n_held)
+    p = moe.predict_cdf(rows, target if moe._flat_target else target[:, None])
+    return profile.fold(np.asarray(p).reshape(-1))
+
+
+def _target_grid(quantiles: Floats, points: tuple[Floats, Floats] | None, count: int) -> Floats:
+    """Values of y that span the outermost quantiles and the data."""
+    low, high = float(quantiles.min()), float(quantiles.max())
+    if points is not None:
+        low, high = min(low, float(points[1].min())), max(high, float(points[1].max()))
+    margin = 0.05 * (high - low) or 1.0
+    return np.linspace(low - margin, high + margin, count)

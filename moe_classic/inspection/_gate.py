@@ -1,0 +1,167 @@
+"""Which expert where: gate probabilities along one feature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from moe_classic._access import fitted_moe, inner_rows
+from moe_classic._typing import Floats
+
+from ._profile import check_choice, column, make_profile
+from ._style import axes_for, expert_color, hatch, legend_above, line_look, tidy
+
+
+class GateDisplay:
+    """Gate probabilities along one feature.
+
+    Build it with :meth:`from_estimator`, or from arrays.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_points,)
+        Values of the feature.
+    gate : ndarray of shape (n_points, n_experts)
+        Gate probabilities.
+    labels : sequence of str
+        Names of the experts.
+    feature_label : str
+        Label of the axis.
+    deciles : ndarray of shape (9,), default=None
+        Deciles of the feature in the data, drawn as ticks inside the axes.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.inspection import GateDisplay
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> moe = MoERegressor(3, random_state=0).fit(X, y)
+    >>> GateDisplay.from_estimator(moe, X)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        *,
+        values: Floats,
+        gate: Floats,
+        labels: Any,
+        feature_label: str,
+        deciles: Floats | None = None,
+    ) -> None:
+        self.values = values
+        self.gate = gate
+        self.labels = labels
+        self.feature_label = feature_label
+        self.deciles = deciles
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        *,
+        feature: Any = None,
+        average: bool = False,
+        subsample: int = 200,
+        n_points: int = 200,
+        ax: Any = None,
+        **plot: Any,
+    ) -> GateDisplay:
+        """Compute and draw the gate of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+            A mixture of experts, a pipeline that ends in one, or a search over them.
+        X : array-like of shape (n_samples, n_features)
+            Data, as ``fit`` saw them.
+        feature : int or str, default=None
+            The feature that varies, by index or name; may be left out if there is one.
+        average : bool, default=False
+            False holds the other features at their medians; True averages over rows of X.
+        subsample : int, default=200
+            Rows averaged over, evenly spaced in X.
+        n_points : int, default=200
+            Grid points.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+        **plot
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : GateDisplay
+        """
+        moe = fitted_moe(estimator, needs="gate_proba", caller=cls.__name__)
+        profile = make_profile(
+            X,
+            (feature,),
+            caller=cls.__name__,
+            n_points=n_points,
+            average=average,
+            subsample=subsample,
+        )
+        display = cls(
+            values=profile.axes[0],
+            gate=profile.fold(moe.gate_proba(inner_rows(estimator, profile.rows))),
+            labels=moe._expert_labels(),
+            feature_label=profile.label(),
+            deciles=np.nanquantile(column(X, profile.names[0]), np.arange(1, 10) / 10),
+        )
+        return display.plot(ax, **plot)
+
+    def plot(self, ax: Any = None, *, kind: str = "lines") -> GateDisplay:
+        """Draw the gate.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+        kind : {"lines", "stacked"}, default="lines"
+            A line an expert, or bands that fill the height.
+
+        Returns
+        -------
+        self : GateDisplay
+        """
+        check_choice("GateDisplay", "kind", kind, ("lines", "stacked"))
+        self.ax_ = ax = axes_for(ax)
+        self.figure_ = ax.figure
+        if kind == "lines":
+            for k, label in enumerate(self.labels):
+                ax.plot(self.values, self.gate[:, k], linewidth=2.2, label=label, **line_look(k))
+        else:
+            top = np.cumsum(self.gate, axis=1)
+            bottom = top - self.gate
+            for k, label in enumerate(self.labels):
+                ax.fill_between(
+                    self.values,
+                    bottom[:, k],
+                    top[:, k],
+                    facecolor=expert_color(k),
+                    alpha=0.75,
+                    edgecolor="white",
+                    hatch=hatch(k),
+                    linewidth=0.0,
+                    label=label,
+                )
+        if self.deciles is not None:
+            ax.vlines(
+                self.deciles, 0.0, 0.03, transform=ax.get_xaxis_transform(), color="#555555", lw=1.0
+            )
+        ax.set(
+            xlabel=self.feature_label,
+            ylabel="gate probability",
+            xlim=(self.values[0], self.values[-1]),
+            ylim=(0.0, 1.0) if kind == "stacked" else (-0.02, 1.02),
+        )
+        tidy(ax, grid="y" if kind == "lines" else None)
+        legend_above(ax)
+        return self

@@ -1,0 +1,101 @@
+"""The objective that a gradient solver climbs, and the noise around an error's solution."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from moe_classic._competition import ERRORS, has_outputs
+from moe_classic._model import Model, MoEParams
+from moe_classic._objective import Mixture
+from moe_classic._typing import Floats, Ints
+
+from ._base import Problem, Result, Solver, check_choice
+
+#: Most passes that fit the noise, and the coordinates' slope per unit of weight that ends them.
+_PASSES = 100
+_LEVEL = 1e-9
+
+
+def check_error(solver: Solver) -> None:
+    """Raise unless the ``error`` of a solver is known."""
+    check_choice(solver, "error", ("likelihood", *ERRORS))
+
+
+def check_gradient(solver: Any, model: Model, *, smooth: bool) -> None:
+    """Raise if a component lacks the gradient that the solver's objective needs."""
+    for group in model.groups:
+        expert, error = group.expert, solver.error
+        if error != "likelihood" and not has_outputs(group):
+            raise ValueError(
+                f"{type(solver).__name__}: error={error!r} compares the outputs of experts with "
+                f"the target; {expert.name!r} experts have none that are linear in their "
+                "coefficients. Use error='likelihood'."
+            )
+        differentiable = hasattr(expert, "derivatives") and (expert.smooth or not smooth)
+        if error == "likelihood" and not differentiable:
+            raise ValueError(
+                f"solver={solver.name!r} needs {'a smooth log density' if smooth else 'gradients'}"
+                f"; {expert.name!r} experts have none. Use solver='em'."
+            )
+
+
+def posed(problem: Problem, error: str) -> Problem:
+    """The problem with an error function for its objective, or as it is."""
+    if error == "likelihood":
+        return problem
+    return replace(problem, objective=ERRORS[error](problem.model))
+
+
+def with_noise(problem: Problem, result: Result, error: str) -> Result:
+    """The result with scales that maximise the likelihood, gate and locations held.
+
+    An error function says nothing of the noise; densities and intervals need it all the same.
+    """
+    if error == "likelihood":
+        return result
+    params, passes = fit_noise(problem, result.params)
+    return replace(result, params=params, n_iter=result.n_iter + passes)
+
+
+def fit_noise(problem: Problem, params: MoEParams) -> tuple[MoEParams, int]:
+    """Parameters with the likeliest nuisance parameters, and the passes taken."""
+    model, summary = problem.model, problem.summary
+    places = _noise_places(model, params)
+    if not places.size:
+        return params, 0
+    likelihood = replace(problem, objective=Mixture(model))
+    theta = model.pack(params)
+
+    def moved(x: Floats) -> MoEParams:
+        full = theta.copy()
+        full[places] = x
+        return model.unpack(full, params, summary)
+
+    def loss(x: Floats) -> tuple[float, Floats]:
+        new = moved(x)
+        value, slope = likelihood.slope(new)
+        # Beyond a bound, such as the floor of a scale, the likelihood is flat.
+        inside = np.abs(model.pack(new)[places] - x) <= 1e-9 * (1.0 + np.abs(x))
+        return -value / summary.weight, np.where(inside, -slope[places], 0.0) / summary.weight
+
+    found = minimize(
+        loss,
+        theta[places],
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxfun": _PASSES, "gtol": _LEVEL, "ftol": 1e-14},
+    )
+    return moved(found.x), int(found.nfev)
+
+
+def _noise_places(model: Model, params: MoEParams) -> Ints:
+    """Places in theta of all parameters of experts besides their coefficients."""
+    stop, places = model.gate.pack(params.gate).size, []
+    for group, p in zip(model.groups, params.experts, strict=True):
+        start, stop = stop, stop + group.expert.pack(p).size
+        places.append(np.arange(start + p.coef.size, stop))
+    return np.concatenate(places)
