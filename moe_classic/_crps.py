@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import erfc, erfcx, expit, gammaln, ndtr, stdtr
@@ -117,7 +118,8 @@ def predictive_noise(mixture: Predictive, output: int) -> list[Noise]:
     d, noise = mixture.location.shape[1], []
     for group, p in zip(mixture.model.groups, mixture.params.experts, strict=True):
         # The density of an estimator's residuals is a family of its own.
-        family = getattr(group.expert, "noise", group.expert).name
+        described: Any = getattr(group.expert, "noise", group.expert)
+        family = described.name
         if family not in FAMILIES:
             raise TypeError(
                 f"the CRPS of {type(group.expert).__name__} with noise {family!r} is not known; "
@@ -247,7 +249,7 @@ def _normal_mixture(e: Noise) -> tuple[Floats, Floats]:
     return weight, 2.0 * e.scale**2 * g
 
 
-# ------------------------------------------------------------------------- int (F - 1)^2
+# ------------------------------------------------------------------------- quadrature
 
 
 def _by_quadrature(y: Floats, weights: Floats, location: Floats, noise: list[Noise]) -> Floats:
@@ -264,7 +266,7 @@ def _by_quadrature(y: Floats, weights: Floats, location: Floats, noise: list[Noi
     # Distances from the nearer end, without cancellation.
     share, rate = expit(2.0 * v), 0.5 * np.pi * np.cosh(u) / np.cosh(v) ** 2
     score = np.zeros(y.shape)
-    for low, high in zip(cuts[:-1], cuts[1:], strict=True):
+    for low, high in pairwise(cuts):
         length = high - low
         for s, d in zip(share, rate, strict=True):
             score += 0.5 * _STEP * d * length * square(low + s * length)

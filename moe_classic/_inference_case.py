@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,14 +56,6 @@ class Case:
     def designs(self) -> list[Floats]:
         """Design matrices (q, n) of all rows."""
         return [m(self.X) for m in self.maps]
-
-    def original(self, params: MoEParams) -> MoEParams:
-        """Parameters for the target in the user's units; features stay standardised."""
-        experts = tuple(
-            g.expert.rescale(p, self.shift, self.factor) if g.expert.equivariant else p
-            for g, p in zip(self.model.groups, params.experts, strict=True)
-        )
-        return replace(params, experts=experts)
 
 
 def make_case(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Case:

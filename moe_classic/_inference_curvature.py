@@ -29,6 +29,8 @@ from ._typing import Bools, Floats, Ints
 
 #: Eigenvalues of the information, scaled to a unit diagonal, that count as zero.
 _SINGULAR = 1e-9
+#: Curvature of a coordinate, per unit of weight, that counts as none: standardised data have some.
+_FLAT = 1e-10
 #: Share of the curvature along a direction beyond which the penalty decides, not the data.
 _PENALTY_SHARE = 0.5
 #: Relative distance of an interval parameter from its bound that is no distance.
@@ -138,7 +140,7 @@ def smoothed(case: Case) -> Model:
     """The model with kinks smoothed where experts have any."""
     if available(case.model):
         return case.model
-    mass = sum(responsibilities(case.model, case.params, b) @ b.w for b in case.source())
+    mass = _masses(case)
     groups = []
     for group, p, share in zip(
         case.model.groups, case.params.experts, case.model.shares, strict=True
@@ -175,8 +177,10 @@ def findings(case: Case, seen: Curvature) -> list[Finding]:
     """Parameters at bounds, columns without variation, separated regions."""
     found, starts = [], _starts(case)
     found += _constant_columns(case, starts)
+    mass = _masses(case)
     found += _gate_findings(case, starts[0])
     for number in range(len(case.model.groups)):
+        found += _starved_experts(case, mass, number, starts[number + 1])
         found += _expert_findings(case, seen, number, starts[number + 1])
     found += _penalty_findings(seen, fixed_places(found, seen.gradient.size))
     return found
@@ -188,6 +192,20 @@ def fixed_places(found: list[Finding], size: int) -> Bools:
     for f in found:
         fixed[f.places] |= f.fixed
     return fixed
+
+
+def _masses(case: Case) -> Floats:
+    """Rows that each expert explains, (K,)."""
+    return sum(responsibilities(case.model, case.params, b) @ b.w for b in case.source())
+
+
+def _starved_experts(case: Case, mass: Floats, number: int, start: int) -> list[Finding]:
+    """Experts that explain fewer rows than a line has coefficients."""
+    coef = case.params.experts[number].coef
+    few = np.flatnonzero(mass[case.model.shares[number]] < coef.shape[-1])
+    places = np.arange(coef.size).reshape(len(coef), -1)[few]
+    note = "the expert explains fewer rows than it has coefficients"
+    return [Finding(start + places.ravel(), note)] if few.size else []
 
 
 def _starts(case: Case) -> list[int]:
@@ -357,15 +375,16 @@ class ThetaCovariance:
         return np.linalg.norm(scaled @ self.unknown, axis=1) > 1e-6 * np.maximum(size, 1e-300)
 
 
-def theta_covariance(seen: Curvature, kind: str, fixed: Bools) -> ThetaCovariance:
+def theta_covariance(seen: Curvature, kind: str, fixed: Bools, weight: float) -> ThetaCovariance:
     """Covariance of the estimates by one of "observed", "opg" and "sandwich"."""
     size, free = fixed.size, np.flatnonzero(~fixed)
     basis = seen.scores if kind == "opg" else seen.information
     H = (basis + seen.penalty)[np.ix_(free, free)]
-    diagonal = np.abs(np.diag(H))
-    scale = np.where(diagonal > 0.0, diagonal, 1.0) ** -0.5
+    # Scaling must not turn a coordinate without curvature into a well determined one.
+    flat = np.abs(np.diag(H)) <= _FLAT * weight
+    H[flat] = H[:, flat] = 0.0
+    scale = np.where(flat, 1.0, np.abs(np.diag(H))) ** -0.5
     values, vectors = np.linalg.eigh(H * np.outer(scale, scale))
-    # A coordinate without any curvature must not pass for a well determined one.
     known = values > _SINGULAR
     half = scale[:, None] * vectors[:, known]
     inverse = (half / values[known]) @ half.T
@@ -380,8 +399,8 @@ def theta_covariance(seen: Curvature, kind: str, fixed: Bools) -> ThetaCovarianc
     return ThetaCovariance(covariance, unknown, whole, negative)
 
 
-def distance_from_optimum(seen: Curvature, fixed: Bools) -> float:
+def distance_from_optimum(seen: Curvature, fixed: Bools, weight: float) -> float:
     """How many standard errors a Newton step would move the estimates, in the worst direction."""
-    inverse = theta_covariance(seen, "observed", fixed).covariance
+    inverse = theta_covariance(seen, "observed", fixed, weight).covariance
     g = np.where(fixed, 0.0, seen.gradient)
     return float(np.sqrt(max(g @ inverse @ g, 0.0)))

@@ -72,10 +72,8 @@ class Functions:
         if of == "parameters":
             return pd.Series(self.terms.values(params), index=self.terms.index())
         shadow = copy(self.estimator)
-        shadow._params = self.case.original(params)
-        # Views would still show the old numbers.
-        for name in ("experts_", "gate_"):
-            shadow.__dict__.pop(name, None)
+        shadow._order = None
+        shadow._show(params, self.estimator._shares)
         return shadow
 
     def _written(self, gradient: Callable[[Any], Any], m: int) -> Floats:

@@ -73,9 +73,9 @@ def _intervals(
 def held_terms(terms: Terms, J: Floats, fixed: Bools) -> Bools:
     """Which terms depend on fixed coordinates of theta, or are called like one of them; (M,)."""
     size = np.abs(J).max(axis=1, initial=0.0)
-    return _named(terms, np.flatnonzero(fixed)) | (
-        np.abs(J[:, fixed]) > 1e-8 * size[:, None]
-    ).any(axis=1)
+    return _named(terms, np.flatnonzero(fixed)) | (np.abs(J[:, fixed]) > 1e-8 * size[:, None]).any(
+        axis=1
+    )
 
 
 def _named(terms: Terms, places: Ints) -> Bools:
@@ -122,7 +122,7 @@ def singular_sentence(terms: Terms, unknown: Floats, *, negative: bool) -> str:
         )
     return (
         f"The information is singular in {names}: the data do not determine them. Features may be "
-        "collinear, or the experts too many."
+        "collinear, a gate separated, or the experts too many."
     )
 
 
@@ -143,7 +143,7 @@ def names_of(terms: Terms, places: Ints) -> str:
 
 
 def _name(part: str, expert: str, term: str) -> str:
-    """One readable name: "gate expert 1 x0", "expert 1 x0", with several outputs "expert 1 y0 x0"."""
+    """Readable name: "gate expert 1 x0", "expert 1 x0", with several outputs "expert 1 y0 x0"."""
     if part == "gate":
         return f"gate {expert} {term}"
     output = part.removeprefix("expert").removeprefix(": ")

@@ -362,7 +362,5 @@ def _spread_part(case: Case, design: DesignMap, unit: Floats) -> Part:
         ([_POSITIVE] * p + [_CORRELATION] * (len(terms) - p)) * len(owners),
         [("gate", owner, lower[i]) for owner in owners for i in free],
         lambda params: np.concatenate([spread(entries_of(L)) for L in params.chol]),
-        lambda params: _block_diagonal(
-            [_differences(spread, entries_of(L)) for L in params.chol]
-        ),
+        lambda params: _block_diagonal([_differences(spread, entries_of(L)) for L in params.chol]),
     )

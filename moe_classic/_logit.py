@@ -17,7 +17,7 @@ from ._stats import Stats
 from ._typing import Floats
 from ._workspace import empty
 
-#: Largest Newton system that is worth its Gram matrices; beyond, the bound of Bohning (1992) serves.
+#: Largest Newton system worth its Gram matrices; beyond, the bound of Bohning (1992) serves.
 #: An expert has K such systems, a gate one.
 EXPERT_LIMIT = 300
 GATE_LIMIT = 1200
@@ -78,6 +78,37 @@ def bohning_step(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floa
     A = 0.5 * unpack_symmetric(gram[0], q) + np.diag(slopes)
     delta = solve_psd(A[None], g.T[None])[0].T
     return (delta - delta[-1])[:-1]
+
+
+def block_rows(P: Floats, mass: Floats) -> Floats:
+    """Rows ``mass P_c (1 - P_c)``, (C, n)."""
+    out = np.subtract(1.0, P, out=empty(P.shape))
+    out *= P
+    out *= mass
+    return out
+
+
+def block_step(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
+    """Step under the bound ``diag(P) - P P' <= 2 diag(P (1 - P))``: one small system a class.
+
+    The bound is Gershgorin's: each row of the left side has an off-diagonal sum equal to its
+    diagonal. It keeps the curvature of each class where Bohning's keeps none of it, at a cost
+    linear in their number; with two classes it is Newton's step.
+    """
+    q = coef.shape[1]
+    full = np.vstack([coef, np.zeros(q)])
+    slopes = np.r_[np.full(q - 1, pull), 0.0]
+    g = score - (full - full.mean(axis=0)) * slopes
+    A = 2.0 * unpack_symmetric(gram, q) + np.diag(slopes)
+    delta = solve_psd(A, g[:, :, None])[:, :, 0]
+    return (delta - delta[-1])[:-1]
+
+
+def moved_score_blocks(gram: Floats, delta: Floats) -> Floats:
+    """Change of the scores (C, q) that the block curvature predicts for a step (C - 1, q)."""
+    full = np.vstack([delta, np.zeros(delta.shape[1])])
+    centred = full - full.mean(axis=0)
+    return 2.0 * np.einsum("cij,cj->ci", unpack_symmetric(gram, delta.shape[1]), centred)
 
 
 def moved_score(gram: Floats, delta: Floats, *, bound: bool) -> Floats:

@@ -125,8 +125,7 @@ class Inference:
             with ``of="parameters"``.
         of : {"parameters", "estimator"}, default="parameters"
             What ``function`` is given: a Series of the parameters with the index of ``table``, or
-            the estimator at these parameters, of which it may use the methods, such as
-            ``lambda moe: moe.predict(X)``.
+            the estimator at these parameters, such as in ``lambda moe: moe.predict(X)``.
 
         Returns
         -------
@@ -257,11 +256,8 @@ def _check_kind(kind: Any, clusters: Any, n_bootstrap: Any, n_jobs: Any, random_
             f"clusters has no meaning with kind={kind!r}, which takes rows as independent; use "
             "kind='sandwich' or 'bootstrap'."
         )
-    if n_bootstrap is not None and not (
-        isinstance(n_bootstrap, numbers.Integral)
-        and not isinstance(n_bootstrap, bool)
-        and n_bootstrap >= 2
-    ):
+    whole = isinstance(n_bootstrap, numbers.Integral) and not isinstance(n_bootstrap, bool)
+    if n_bootstrap is not None and not (whole and int(n_bootstrap) >= 2):
         raise ValueError(f"n_bootstrap={n_bootstrap!r} must be an integer >= 2, or None for 500.")
 
 
@@ -305,7 +301,8 @@ def _from_curvature(
 ) -> Inference:
     """Wald tables."""
     fixed, J = fixed_places(found, seen.gradient.size), terms.jacobian(case.params)
-    theta = theta_covariance(seen, kind, fixed)
+    weight = case.summary.weight
+    theta = theta_covariance(seen, kind, fixed, weight)
     unknown = theta.undetermined(J)
     notes, said = notes_of(terms, J, found, seen.error_size), found_sentences(terms, found)
     for i in np.flatnonzero(unknown):
@@ -313,7 +310,7 @@ def _from_curvature(
     if theta.unknown.size:
         said.append(singular_sentence(terms, theta.unknown, negative=theta.negative))
     elif available(case.model):
-        far = distance_from_optimum(seen, fixed)
+        far = distance_from_optimum(seen, fixed, weight)
         said += [far_sentence(far)] if far > _FAR else []
     covariance = J @ theta.covariance @ J.T
     hidden = unknown | held_terms(terms, J, fixed)

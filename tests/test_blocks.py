@@ -1,7 +1,5 @@
 """Designs and the blocks that sources cut."""
 
-import threading
-
 import numpy as np
 import pytest
 
@@ -79,16 +77,6 @@ def test_grams_do_not_change_when_another_design_is_asked(rng):
     np.testing.assert_array_equal(first, before)
 
 
-def test_scratch_memory_belongs_to_one_thread():
-    mine, theirs = _blocks.scratch("test", (2, 3)), []
-    thread = threading.Thread(target=lambda: theirs.append(_blocks.scratch("test", (2, 3))))
-    thread.start()
-    thread.join()
-    assert np.shares_memory(mine, _blocks.scratch("test", (3, 2)))
-    assert not np.shares_memory(mine, theirs[0])
-    assert _blocks.scratch("test", (5, 7)).shape == (5, 7)
-
-
 # ------------------------------------------------------------------------- sources
 
 
@@ -157,6 +145,8 @@ def test_mapped_files_are_read_but_not_copied_or_changed(table, tmp_path):
 def test_default_blocks_fit_into_a_cache(widths):
     size = default_block_size(widths)
     assert 512 <= size <= 8192
-    q = min(max(widths), 32)
-    # Products of a block fill at most a mebibyte, unless blocks would become tiny.
-    assert size * q * (q + 1) // 2 * 8 <= 1 << 20 or size == 512
+    q = min(max(widths), _blocks._PACK_LIMIT)
+    # Blocks are as large as their products allow, unless they would become tiny.
+    bytes_a_row = 8 * q * (q + 1) // 2
+    assert size * bytes_a_row <= _blocks._BLOCK_BYTES or size == 512
+    assert (size + 1) * bytes_a_row > _blocks._BLOCK_BYTES or size == 8192

@@ -105,7 +105,9 @@ def make_scene(groups, gate, outputs, *, gate_design=0, n=40):
     draws = np.concatenate(
         [
             g.expert.sample(
-                moved(g.expert, g.expert.start(g.count, designs[g.design].width, guess), guess, rng),
+                moved(
+                    g.expert, g.expert.start(g.count, designs[g.design].width, guess), guess, rng
+                ),
                 designs[g.design],
                 rng,
             )

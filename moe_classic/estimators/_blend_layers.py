@@ -126,9 +126,7 @@ class Layers:
         return copy
 
 
-def layers_of(
-    label: str, estimator: Any, X: Floats, own: Floats, places: Ints
-) -> Layers:
+def layers_of(label: str, estimator: Any, X: Floats, own: Floats, places: Ints) -> Layers:
     """A fitted estimator as layers.
 
     Parameters

@@ -246,7 +246,9 @@ class MetaPi(BlendSurface):
         """Mean weight of every expert in every source."""
         weights = self.gate_.weights(X) * w
         mass = np.bincount(codes, weights=w, minlength=labels.size)
-        share = np.stack([np.bincount(codes, weights=row, minlength=labels.size) for row in weights])
+        share = np.stack(
+            [np.bincount(codes, weights=row, minlength=labels.size) for row in weights]
+        )
         with np.errstate(invalid="ignore"):
             table = (share / mass).T
         self.sources_ = labels

@@ -56,7 +56,7 @@ def source_codes(sources: Any, n: int) -> tuple[np.ndarray, Ints]:
     return labels, codes
 
 
-def check_experts(experts: Any, target: str) -> None:
+def check_experts(experts: Any, target: str, *, probabilities: bool = True) -> None:
     """Raise unless ``experts`` are estimators for the target ("real" or "class")."""
     listed = isinstance(experts, (list, tuple))
     if listed and not experts:
@@ -75,7 +75,7 @@ def check_experts(experts: Any, target: str) -> None:
                 f"{owner}: {estimator!r} must be one of the {noun}; for others there is the "
                 f"mixture whose name ends in {other}."
             )
-        if kind == "class":
+        if kind == "class" and probabilities:
             check_proba(owner, estimator)
         check_prefit(owner, estimator)
 

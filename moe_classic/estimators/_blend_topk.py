@@ -31,9 +31,7 @@ def check_top_k(top_k: Any, n_experts: int) -> int:
     return k
 
 
-def top_k_weights(
-    weights: Floats, top_k: int, *, normalise: bool = True
-) -> tuple[Floats, Bools]:
+def top_k_weights(weights: Floats, top_k: int, *, normalise: bool = True) -> tuple[Floats, Bools]:
     """Keep the ``top_k`` largest weights of each row; of equal ones the first.
 
     Parameters
@@ -99,8 +97,9 @@ def model_blend(model: Model, params: MoEParams, block: Block, top_k: int) -> Fl
     """
     weights = np.exp(model.log_gate(params, block))
     kept, consulted = top_k_weights(weights, top_k)
-    owners = [(g, p, j) for g, p in zip(model.groups, params.experts, strict=True)
-              for j in range(g.count)]
+    owners = [
+        (g, p, j) for g, p in zip(model.groups, params.experts, strict=True) for j in range(g.count)
+    ]
 
     def evaluate(k: int, rows: Ints) -> Floats:
         group, p, j = owners[k]

@@ -29,8 +29,8 @@ class HardState:
     gate : FittedBlendGate
     share : ndarray of int of shape (m,)
         Expert of every training row, by which ``experts`` were fitted.
-    loss : float
-        Mean squared error of the blend on the rows held out, or on the training rows.
+    losses : tuple of float
+        Mean squared error of the blend on the rows to learn from, and on those held out.
     round : int
         From 1.
     errors : dict
@@ -41,10 +41,16 @@ class HardState:
     experts: list[Any]
     gate: FittedBlendGate
     share: Ints
-    loss: float
+    losses: tuple[float, float]
     round: int
     errors: dict[int, str]
     notices: Notices
+
+    @property
+    def loss(self) -> float:
+        """What rounds are compared by: the loss on rows held out, if there are any."""
+        learned, held = self.losses
+        return learned if np.isnan(held) else held
 
 
 @dataclass
@@ -92,20 +98,17 @@ class HardLoop:
 
     def run(self, share: Ints, max_iter: int) -> HardState:
         """Go on from a partition ``share`` of the rows to learn from; the best round wins."""
-        best: HardState | None = None
-        last: HardState | None = None
+        best = last = None
         for number in range(1, max_iter + 1):
             begun = perf_counter()
             last = self._round(share, last, number)
-            new = self._deal(last.gate) if number < max_iter else share
-            self._note(last, int((new != share).sum()), perf_counter() - begun)
-            if best is None or last.loss < best.loss:
-                best = last
-            if number < max_iter and np.array_equal(new, share):
+            best = last if best is None or last.loss < best.loss else best
+            new = share if number == max_iter else self._deal(last.gate)
+            moved = int((new != share).sum())
+            self._note(last, moved, perf_counter() - begun)
+            if not moved:
                 break
             share = new
-        if best is None or last is None:
-            raise ValueError("max_iter must allow at least one round.")
         return best
 
     def report(self) -> pd.DataFrame:
@@ -126,12 +129,10 @@ class HardLoop:
         ]
         start = None if last is None else last.gate.theta
         gate, _ = train_gate(self.options, self.design, data[0], self.rng, start)
-        losses = [
+        learned, held = (
             error_of(d, gate.net.weights(gate.theta, d.Z)) if d.w.size else np.nan for d in data
-        ]
-        self.losses = losses
-        loss = losses[1] if self.held.size else losses[0]
-        return HardState(experts, gate, share, loss, number, errors, notices)
+        )
+        return HardState(experts, gate, share, (learned, held), number, errors, notices)
 
     def _fit_experts(
         self, share: Ints, last: HardState | None
@@ -191,8 +192,8 @@ class HardLoop:
         self.history.append(
             {
                 "round": state.round,
-                "loss": self.losses[0],
-                "validation_loss": self.losses[1],
+                "loss": state.losses[0],
+                "validation_loss": state.losses[1],
                 "rows_moved": moved,
                 "smallest_share": int(load.min()),
                 "largest_share": int(load.max()),

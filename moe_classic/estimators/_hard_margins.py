@@ -25,7 +25,7 @@ def margins_of(fitted: Any, X: np.ndarray, classes: np.ndarray) -> Floats:
         return _of_two(fitted, X, classes)
     places = np.searchsorted(classes, fitted.classes_)
     decision = _decisions(fitted, X)
-    if decision is None or decision.shape[0] != places.size:
+    if decision is None:
         out = np.zeros((classes.size, len(X)))
         out[places] = np.asarray(fitted.predict_proba(fed(fitted, X))).T
         return _half_log_odds(out)
@@ -48,11 +48,18 @@ def _of_two(fitted: Any, X: np.ndarray, classes: np.ndarray) -> Floats:
 
 
 def _decisions(fitted: Any, X: np.ndarray) -> Floats | None:
-    """Decision values, one row a class of the classifier, (c, n); None if it gives none."""
+    """Margins from decision values, one row a class, (c, n); None if there are no such values.
+
+    Of more than two classes the zero is put half way between the two highest values of a row:
+    what a value means by itself differs from classifier to classifier.
+    """
     if not hasattr(fitted, "decision_function") or len(fitted.classes_) < 2:
         return None
     values = np.asarray(fitted.decision_function(fed(fitted, X)), dtype=np.float64)
-    return np.stack([-values, values]) if values.ndim == 1 else values.T
+    if values.ndim == 1:
+        return np.stack([-values, values])
+    highest = np.sort(values, axis=1)[:, -2:]
+    return (values - highest.mean(axis=1, keepdims=True)).T
 
 
 def _half_log_odds(P: Floats) -> Floats:

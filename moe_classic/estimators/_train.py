@@ -39,6 +39,8 @@ from ._stream import RowStream, StreamSource
 #: Passes of a short run, and how many starts go on from it.
 SHORT_PASSES = 15
 FINALISTS = 3
+MORE_FINALISTS = 5
+_FEW_ROWS = 1000
 
 #: Tolerance of long runs on a sample of the rows, in nats per unit of weight.
 _ROUGH_TOL = 1e-4
@@ -206,7 +208,10 @@ class Trainer:
         view, block = self._view(sample), sample.block(self.maps, self.data.target)
         runs = self._short_runs(small, view, block, portfolio(init, n_init), rng)
         order = sorted(range(len(runs)), key=lambda i: (runs[i][3] > 0, -runs[i][1]))
-        finalists = _distinct(runs, order, FINALISTS, 1e-7 * small.summary.weight)
+        # Two experts have few rival optima; long runs on few rows cost little.
+        few = sample.complete and sample.w.size <= _FEW_ROWS
+        count = MORE_FINALISTS if few and self.model.n_experts > 2 else FINALISTS
+        finalists = _distinct(runs, order, count, 1e-7 * small.summary.weight)
         for i in finalists:
             runs[i] = self._follow(small, i, runs[i], complete=sample.complete)
         best = min(finalists, key=lambda i: (runs[i][3] > 0, -runs[i][1]))

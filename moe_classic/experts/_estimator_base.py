@@ -18,6 +18,7 @@ from moe_classic._typing import Bools, Floats
 from ._base import Expert
 from ._location_scale import STARVED
 
+
 @dataclass(frozen=True)
 class EstimatorParams:
     """Fitted estimators of the experts, and the noise around them.
@@ -168,9 +169,7 @@ class BoundEstimator(Expert):
                 f"EstimatorExpert: no expert could be fitted; {self.estimator!r} as expert "
                 f"{live[0] + 1} of {len(fitted)} raised {failures[live[0]]}"
             )
-        new = replace(
-            params, estimators=tuple(fitted), failures=tuple(failures), notices=notices
-        )
+        new = replace(params, estimators=tuple(fitted), failures=tuple(failures), notices=notices)
         return new, seen
 
     def kept(

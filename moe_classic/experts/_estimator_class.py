@@ -31,9 +31,7 @@ class FittedClassifiers(BoundEstimator):
     target: ClassVar[str] = "class"
     classes: np.ndarray
 
-    def __init__(
-        self, estimator: Any, features: Any, min_proba: float, n_jobs: int | None
-    ) -> None:
+    def __init__(self, estimator: Any, features: Any, min_proba: float, n_jobs: int | None) -> None:
         self.estimator = estimator
         self.features = features
         self.min_proba = min_proba

@@ -183,9 +183,7 @@ class FittedRegressors(BoundEstimator):
         z = self.noise.standard_quantile(params, q)
         return self.location(params, design) + params.scale[:, :, None] * z
 
-    def sample(
-        self, params: EstimatorParams, design: Design, rng: np.random.Generator
-    ) -> Floats:
+    def sample(self, params: EstimatorParams, design: Design, rng: np.random.Generator) -> Floats:
         """A draw from every expert at every row, (K, d, n)."""
         eta = self.location(params, design)
         noise = self.noise.standard_sample(params, eta.shape, rng)

@@ -20,7 +20,14 @@ import numpy as np
 from moe_classic._blocks import Design
 from moe_classic._component import Forward
 from moe_classic._linalg import log_sum_exp
-from moe_classic._logit import EXPERT_LIMIT, LogitStats, bohning_step, curvature_rows, moved_score, newton_step
+from moe_classic._logit import (
+    EXPERT_LIMIT,
+    LogitStats,
+    bohning_step,
+    curvature_rows,
+    moved_score,
+    newton_step,
+)
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
 
@@ -170,9 +177,7 @@ class MultinomialExpert(LinearExpert):
         starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
         return MultinomialParams(params.coef + np.where(starved, 0.0, delta))
 
-    def translate(
-        self, stats: LogitStats, old: LinearParams, new: LinearParams
-    ) -> LogitStats:
+    def translate(self, stats: LogitStats, old: LinearParams, new: LinearParams) -> LogitStats:
         """Scores at ``old`` as they are at ``new``, to second order."""
         bound = _wide(old)
         moved = [

@@ -162,7 +162,9 @@ class GaussianGate(Gate):
             )
         return np.linalg.cholesky(covariance)
 
-    def translate(self, stats: MomentStats, old: GaussianGateParams, new: GaussianGateParams) -> MomentStats:
+    def translate(
+        self, stats: MomentStats, old: GaussianGateParams, new: GaussianGateParams
+    ) -> MomentStats:
         """The same: these sums do not refer to the parameters."""
         return stats
 

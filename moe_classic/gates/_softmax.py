@@ -4,9 +4,10 @@
 
     g_k(x) = exp(v_k z) / sum_j exp(v_j z),   v_last = 0
 
-Step: Newton on the (K - 1) q coefficients, one step a pass; where that system would be too large,
-the bound of Bohning (1992). Jacobs, Jordan, Nowlan & Hinton (1991); Jordan & Jacobs (1994),
-equations 3 and 25; Newton as in Chen, Xu & Chi (1999).
+Step: Newton on the (K - 1) q coefficients, one step a pass; with many experts, a bound on the
+curvature that couples no two of them; with wide data, the bound of Bohning (1992). Jacobs, Jordan,
+Nowlan & Hinton (1991); Jordan & Jacobs (1994), equations 3 and 25; Newton as in Chen, Xu & Chi
+(1999).
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ import numpy as np
 
 from moe_classic._blocks import Design
 from moe_classic._component import Forward, check_alpha
-from moe_classic._logit import GATE_LIMIT, LogitStats, bohning_step, curvature_rows, moved_score, newton_step
+from moe_classic._logit import (
+    GATE_LIMIT,
+    LogitStats,
+    block_rows,
+    block_step,
+    bohning_step,
+    curvature_rows,
+    moved_score,
+    moved_score_blocks,
+    newton_step,
+)
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
 from moe_classic._workspace import empty
@@ -32,11 +43,25 @@ _MAX_STEP = 8.0
 _SAFE = 300.0
 
 
+#: Experts up to which all pairs of their curvatures are formed, and width up to which one curvature
+#: an expert is: their Gram matrices grow with the square of either.
+_MANY, _WIDE = 16, 300
+_STEPS = {"newton": newton_step, "block": block_step, "bound": bohning_step}
+
+
 @dataclass(frozen=True)
 class SoftmaxParams:
     """Coefficients (K - 1, q) relative to the last expert."""
 
     coef: Floats
+
+
+def _rule(params: SoftmaxParams) -> str:
+    """Which curvature the step uses."""
+    m, q = params.coef.shape
+    if m < _MANY:
+        return "newton" if m * q <= GATE_LIMIT else "bound"
+    return "block" if q <= _WIDE else "bound"
 
 
 class SoftmaxGate(Gate):
@@ -91,8 +116,10 @@ class SoftmaxGate(Gate):
 
     def curvature(self, params: SoftmaxParams, fwd: Forward, S: Floats) -> Floats:
         """Row weights of the Grams: pairs of experts for Newton, the mass for the bound."""
-        mass = S.sum(axis=0)
-        return mass[None] if params.coef.size > GATE_LIMIT else curvature_rows(fwd.work, mass)
+        mass, rule = S.sum(axis=0), _rule(params)
+        if rule == "newton":
+            return curvature_rows(fwd.work, mass)
+        return block_rows(fwd.work, mass) if rule == "block" else mass[None]
 
     def statistics(
         self, params: SoftmaxParams, fwd: Forward, design: Design, S: Floats, grams: Floats
@@ -106,18 +133,20 @@ class SoftmaxGate(Gate):
         """One Newton or bound step."""
         if not params.coef.size:
             return params
-        step = bohning_step if params.coef.size > GATE_LIMIT else newton_step
+        step = _STEPS[_rule(params)]
         delta = step(params.coef, stats.gram, stats.score, self.alpha * summary.weight)
         largest = np.abs(delta).max()
         return SoftmaxParams(params.coef + delta * min(1.0, _MAX_STEP / max(largest, _MAX_STEP)))
 
-    def translate(
-        self, stats: LogitStats, old: SoftmaxParams, new: SoftmaxParams
-    ) -> LogitStats:
+    def translate(self, stats: LogitStats, old: SoftmaxParams, new: SoftmaxParams) -> LogitStats:
         """Scores at ``old`` as they are at ``new``, to second order."""
         if not old.coef.size:
             return stats
-        moved = moved_score(stats.gram, new.coef - old.coef, bound=old.coef.size > GATE_LIMIT)
+        rule, delta = _rule(old), new.coef - old.coef
+        if rule == "block":
+            moved = moved_score_blocks(stats.gram, delta)
+        else:
+            moved = moved_score(stats.gram, delta, bound=rule == "bound")
         return replace(stats, score=stats.score - moved)
 
     # -------------------------------------------------------------------- derivatives

@@ -129,16 +129,16 @@ def _band(n: float, p: Floats) -> tuple[Floats, Floats]:
 def _draw_pit(ax: Any, pit: Floats, w: Floats, n: float, bins: int) -> None:
     """Histogram of the PIT, relative to the uniform density."""
     share, edges = np.histogram(pit, bins=bins, range=(0.0, 1.0), weights=w)
-    low, high = _band(n, np.array(1.0 / bins))
-    ax.axhspan(
-        float(low) * bins, float(high) * bins, color=DATA_COLOR, alpha=0.25, lw=0, zorder=0,
-        label="95 % of calibrated models",
-    )
+    low, high = (float(v) * bins for v in _band(n, np.array(1.0 / bins)))
+    blue = EXPERT_COLORS[0]
+    ax.stairs(share * bins, edges, fill=True, color=blue, alpha=0.3)
+    ax.stairs(share * bins, edges, color=blue, linewidth=1.6, label="this model")
     ax.axhline(1.0, color=MIXTURE_COLOR, linestyle=(0, (5, 2)), linewidth=1.2, label="calibrated")
-    ax.stairs(share * bins, edges, fill=True, color=EXPERT_COLORS[0], alpha=0.55)
-    ax.stairs(share * bins, edges, color=EXPERT_COLORS[0], linewidth=1.6, label="this model")
+    ax.axhspan(low, high, facecolor=DATA_COLOR, alpha=0.25, lw=0, label="95 % band")
+    for level in (low, high):
+        ax.axhline(level, color=DATA_COLOR, linewidth=1.0)
     ax.set(xlabel="probability integral transform", ylabel="density", xlim=(0.0, 1.0))
-    ax.set_ylim(0.0, 1.06 * max(float(share.max()) * bins, float(high) * bins))
+    ax.set_ylim(0.0, 1.06 * max(float(share.max()) * bins, high))
     tidy(ax)
 
 
@@ -151,11 +151,13 @@ def _draw_coverage(ax: Any, pit: Floats, w: Floats, n: float) -> None:
     covered = np.append(0.0, np.cumsum(w[order]))
     observed = covered[np.searchsorted(needed[order], nominal, side="right")]
     low, high = _band(n, nominal)
-    ax.fill_between(
-        nominal, low, high, color=DATA_COLOR, alpha=0.25, lw=0, label="95 % of calibrated models"
-    )
+    ax.fill_between(nominal, low, high, color=DATA_COLOR, alpha=0.25, lw=0, label="95 % band")
     ax.plot(
-        [0.0, 1.0], [0.0, 1.0], color=MIXTURE_COLOR, linestyle=(0, (5, 2)), lw=1.2,
+        [0.0, 1.0],
+        [0.0, 1.0],
+        color=MIXTURE_COLOR,
+        linestyle=(0, (5, 2)),
+        lw=1.2,
         label="calibrated",
     )
     ax.plot(nominal, observed, color=EXPERT_COLORS[0], linewidth=2.2, label="this model")

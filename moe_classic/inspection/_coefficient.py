@@ -1,30 +1,35 @@
-"""Coefficients of the experts with their intervals."""
+"""Coefficients with their intervals, expert by expert."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from moe_classic._access import fitted_moe
+from moe_classic._access import fitted_moe, inner_rows
 
-from ._style import axes_for, legend_above, point_look, tidy
+from ._profile import check_choice
+from ._style import MIXTURE_COLOR, axes_for, legend_above, point_look, tidy
 
 _COLUMNS = ("expert", "term", "estimate")
+#: Terms that are no slopes; drawn only if asked for.
+_NO_SLOPES = ("intercept", "scale", "df")
 
 
 class CoefficientDisplay:
     """Estimates with intervals: one line a term, one mark an expert.
 
-    Build it with :meth:`from_table` (estimates with intervals) or :meth:`from_estimator`
-    (estimates alone).
+    Build it with :meth:`from_estimator` or :meth:`from_table`, or from a table in long form.
 
     Parameters
     ----------
     table : DataFrame
-        In long form, with columns ``expert``, ``term``, ``estimate``, and optionally ``low`` and
-        ``high``, the ends of an interval; others are not looked at.
+        Columns ``expert``, ``term``, ``estimate``, and optionally ``low`` and ``high``, the ends of
+        an interval; others are not looked at. Terms are drawn in their order, from the top.
+    xlabel : str, default="estimate"
+        Label of the axis.
 
     Attributes
     ----------
@@ -32,22 +37,89 @@ class CoefficientDisplay:
     figure_ : matplotlib Figure
     """
 
-    def __init__(self, *, table: pd.DataFrame) -> None:
+    def __init__(self, *, table: pd.DataFrame, xlabel: str = "estimate") -> None:
         self.table = table
+        self.xlabel = xlabel
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        kind: str = "observed",
+        level: float = 0.95,
+        sample_weight: Any = None,
+        part: str = "expert",
+        terms: Any = None,
+        scale: Any = None,
+        ax: Any = None,
+        **plot: Any,
+    ) -> CoefficientDisplay:
+        """Compute and draw estimates and intervals of a fitted estimator with linear experts.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+            A mixture of experts, a pipeline that ends in one, or a search over them.
+        X, y, sample_weight :
+            The rows on which it was fitted.
+        kind : str, default="observed"
+            Kind of standard errors; see :func:`moe_classic.inference.inference`.
+        level : float in (0, 1), default=0.95
+            Coverage of the intervals.
+        part, terms, scale :
+            As for :meth:`from_table`.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+        **plot
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : CoefficientDisplay
+        """
+        from moe_classic.inference import inference
+
+        moe = fitted_moe(estimator, needs="experts_", caller=cls.__name__)
+        rows = inner_rows(estimator, X)
+        found = inference(moe, rows, y, kind=kind, level=level, sample_weight=sample_weight)
+        title = f"estimate and {100 * level:g} % interval"
+        return cls.from_table(
+            found.table, part=part, terms=terms, scale=scale, xlabel=title, ax=ax, **plot
+        )
 
     @classmethod
     def from_table(
-        cls, table: pd.DataFrame, *, terms: Any = None, ax: Any = None, **plot: Any
+        cls,
+        table: pd.DataFrame,
+        *,
+        part: str = "expert",
+        terms: Any = None,
+        scale: Mapping[str, float] | pd.Series | None = None,
+        xlabel: str = "estimate",
+        ax: Any = None,
+        **plot: Any,
     ) -> CoefficientDisplay:
         """Draw a table of estimates.
 
         Parameters
         ----------
         table : DataFrame
-            With columns ``expert``, ``term``, ``estimate``, ``low`` and ``high``; levels of the
-            index of these names count as columns.
+            With columns ``expert``, ``term``, ``estimate``, ``low`` and ``high``, and optionally
+            ``part``; levels of the index count as columns. The ``table`` of
+            :func:`moe_classic.inference.inference` is one.
+        part : {"expert", "gate"}, default="expert"
+            Which rows to draw, if the table has parts.
         terms : sequence of str, default=None
-            Terms to draw, from top to bottom; None draws all.
+            Terms to draw, from top to bottom; None draws all but ``intercept``, ``scale`` and
+            ``df``.
+        scale : mapping from term to number, default=None
+            What estimates are multiplied by, for terms with different units: ``X.std()`` shows what
+            a change of one standard deviation of a feature does.
+        xlabel : str, default="estimate"
+            Label of the axis.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure.
         **plot
@@ -57,49 +129,104 @@ class CoefficientDisplay:
         -------
         display : CoefficientDisplay
         """
-        flat = table.reset_index() if set(table.index.names) & {"expert", "term"} else table
-        missing = [c for c in _COLUMNS if c not in flat.columns]
-        if missing or ("low" in flat) != ("high" in flat):
+        check_choice("CoefficientDisplay", "part", part, ("expert", "gate"))
+        flat = _of_part(_flat(table), part)
+        known = list(dict.fromkeys(flat.term))
+        wanted = [t for t in known if t not in _NO_SLOPES] or known if terms is None else terms
+        strange = [t for t in wanted if t not in known]
+        if strange:
             raise ValueError(
-                f"CoefficientDisplay: the table needs columns {list(_COLUMNS)}, and low and high "
-                f"together or not at all; it has {list(flat.columns)}."
+                f"CoefficientDisplay: no terms {strange} in the table; it has {known}."
             )
-        if terms is not None:
-            strange = sorted(set(terms) - set(flat.term))
-            if strange:
-                raise ValueError(
-                    f"CoefficientDisplay: terms={strange} are not in the table; it has "
-                    f"{list(dict.fromkeys(flat.term))}."
-                )
-            flat = pd.concat([flat[flat.term == t] for t in terms])
-        return cls(table=flat.reset_index(drop=True)).plot(ax, **plot)
+        chosen = pd.concat([flat[flat.term == t] for t in wanted], ignore_index=True)
+        if scale is not None:
+            chosen = _scaled(chosen, scale)
+            xlabel = f"{xlabel}, scaled"
+        return cls(table=chosen, xlabel=xlabel).plot(ax, **plot)
 
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator: Any,
-        *,
-        intercept: bool = False,
-        standardized: bool = False,
-        X: Any = None,
-        ax: Any = None,
-        **plot: Any,
-    ) -> CoefficientDisplay:
-        """Draw the coefficients of a fitted estimator with linear experts, without intervals.
+    def plot(self, ax: Any = None) -> CoefficientDisplay:
+        """Draw the estimates.
 
         Parameters
         ----------
-        estimator : fitted estimator
-            A mixture of experts, a pipeline that ends in one, or a search over them.
-        intercept : bool, default=False
-            Whether to draw the intercepts too.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a figure.
-        **plot
-            Passed to :meth:`plot`.
+            Axes to draw on; None makes a figure as high as the table is long.
 
         Returns
         -------
-        display : CoefficientDisplay
+        self : CoefficientDisplay
         """
-        raise NotImplementedError
+        experts = list(dict.fromkeys(self.table.expert))
+        terms = list(dict.fromkeys(self.table.term))
+        height = 1.1 + len(terms) * (0.22 + 0.16 * len(experts))
+        self.ax_ = ax = axes_for(ax, size=(6.4, min(max(height, 2.4), 14.0)))
+        self.figure_ = ax.figure
+        ax.axvline(0.0, color=MIXTURE_COLOR, linewidth=0.9, zorder=1)
+        step = min(0.18, 0.7 / len(experts))
+        for k, expert in enumerate(experts):
+            mine = self.table[self.table.expert == expert]
+            offset = (k - 0.5 * (len(experts) - 1)) * step
+            place = np.array([terms.index(t) for t in mine.term]) + offset
+            bars = None
+            if "low" in mine:
+                bars = np.abs(mine[["low", "high"]].to_numpy().T - mine.estimate.to_numpy())
+            ax.errorbar(
+                mine.estimate,
+                place,
+                xerr=bars,
+                linestyle="none",
+                markersize=6.5,
+                elinewidth=1.8,
+                markeredgecolor="white",
+                capsize=0,
+                label=str(expert),
+                zorder=3,
+                **point_look(k),
+            )
+        for border in np.arange(0.5, len(terms) - 1):
+            ax.axhline(border, color="#E3E3E3", linewidth=0.8, zorder=0)
+        ax.set_yticks(range(len(terms)), terms)
+        ax.set(xlabel=self.xlabel, ylim=(len(terms) - 0.5, -0.5))
+        ax.tick_params(axis="y", length=0)
+        tidy(ax, grid="x")
+        legend_above(ax)
+        return self
+
+
+def _flat(table: Any) -> pd.DataFrame:
+    """The table with the levels of its index as columns, checked."""
+    named = [n for n in table.index.names if n is not None]
+    flat = table.reset_index() if named else table
+    missing = [c for c in _COLUMNS if c not in flat.columns]
+    if missing or ("low" in flat) != ("high" in flat):
+        raise ValueError(
+            f"CoefficientDisplay: the table needs columns {list(_COLUMNS)}, and low and high "
+            f"together or not at all; it has {list(flat.columns)}."
+        )
+    return flat
+
+
+def _of_part(flat: pd.DataFrame, part: str) -> pd.DataFrame:
+    """Rows of one part; with several outputs, terms get the output's name."""
+    if "part" not in flat.columns:
+        return flat
+    mine = flat[flat.part.str.startswith(part)]
+    if mine.empty:
+        raise ValueError(
+            f"CoefficientDisplay: no part {part!r} in the table; it has {sorted(set(flat.part))}."
+        )
+    output = mine.part.str.partition(": ")[2]
+    if output.nunique() > 1:
+        named = output.where(output == "", output + ": ")
+        mine = mine.assign(term=named + mine.term)
+    return mine
+
+
+def _scaled(table: pd.DataFrame, scale: Any) -> pd.DataFrame:
+    """Estimates and intervals times the number that belongs to their term."""
+    missing = [t for t in dict.fromkeys(table.term) if t not in scale]
+    if missing:
+        raise ValueError(f"CoefficientDisplay: scale has no number for the terms {missing}.")
+    factor = table.term.map(lambda t: float(scale[t]))
+    numbers = [c for c in ("estimate", "low", "high") if c in table]
+    return table.assign(**{c: table[c] * factor for c in numbers})

@@ -44,9 +44,7 @@ class ConvergenceDisplay:
         self.converged = converged
 
     @classmethod
-    def from_estimator(
-        cls, estimator: Any, *, ax: Any = None, **plot: Any
-    ) -> ConvergenceDisplay:
+    def from_estimator(cls, estimator: Any, *, ax: Any = None, **plot: Any) -> ConvergenceDisplay:
         """Draw how a fitted estimator was found.
 
         Parameters
@@ -113,7 +111,7 @@ class ConvergenceDisplay:
         height = np.array([strategies.index(s) for s in self.starts.strategy], dtype=np.float64)
         spiked = self.starts.degenerate_experts.to_numpy() > 0
         final = self.starts.finalist.to_numpy(dtype=bool)
-        looks = [
+        looks: list[tuple[Any, str, dict[str, Any]]] = [
             (final & ~spiked, "long run", {"marker": "o", "color": EXPERT_COLORS[0], "s": 60}),
             (
                 ~final & ~spiked,
@@ -130,8 +128,6 @@ class ConvergenceDisplay:
         ax.invert_yaxis()
         ax.margins(x=0.06, y=0.2)
         same = int((below <= _SAME).sum())
-        ax.set_xlabel(
-            f"below the best start (nats): {same} of {len(below)} within {_SAME:g} of it"
-        )
+        ax.set_xlabel(f"below the best start (nats): {same} of {len(below)} within {_SAME:g} of it")
         tidy(ax, grid="both")
         legend_above(ax)

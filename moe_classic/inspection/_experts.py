@@ -167,19 +167,27 @@ class ExpertsDisplay:
         self.figure_ = ax.figure
         speaks = self.gate >= _SPEAKS
         if self.points is not None:
-            self._draw_points(ax)
+            _draw_points(ax, *self.points)
         for k, label in enumerate(self.labels):
             look, line = line_look(k), self.predictions[:, k]
             if self.bands is not None:
                 low, high = self.bands[:, k].T
                 ax.fill_between(
-                    self.values, low, high, where=speaks[:, k], color=look["color"], alpha=0.16, lw=0
+                    self.values,
+                    low,
+                    high,
+                    where=speaks[:, k],
+                    color=look["color"],
+                    alpha=0.16,
+                    lw=0,
                 )
             ax.plot(self.values, line, color=look["color"], linewidth=0.9, alpha=0.5, zorder=3)
             strong = np.where(speaks[:, k], line, np.nan)
             ax.plot(self.values, strong, linewidth=2.6, label=label, zorder=4, **look)
         if mixture:
-            ax.plot(self.values, self.mixture, color=MIXTURE_COLOR, lw=1.1, label="mixture", zorder=5)
+            ax.plot(
+                self.values, self.mixture, color=MIXTURE_COLOR, lw=1.1, label="mixture", zorder=5
+            )
         ax.set(xlabel=self.feature_label, ylabel=self.target_label, ylim=self._limits())
         tidy(ax)
         handles = ax.get_legend_handles_labels()[0]
@@ -212,22 +220,22 @@ class ExpertsDisplay:
         margin = 0.04 * (high - low) or 1.0
         return low - margin, high + margin
 
-    def _draw_points(self, ax: Any) -> None:
-        """Data with the marker of the most responsible expert and a mixed colour."""
-        x, y, R = self.points
-        most, colors = R.argmax(axis=1), mixed_colors(R)
-        for k in np.unique(most):
-            mine = most == k
-            ax.scatter(
-                x[mine],
-                y[mine],
-                s=22,
-                marker=point_look(k)["marker"],
-                c=colors[mine],
-                edgecolors="white",
-                linewidths=0.4,
-                zorder=2,
-            )
+
+def _draw_points(ax: Any, x: Floats, y: Floats, R: Floats) -> None:
+    """Data with the marker of the most responsible expert and a mixed colour."""
+    most, colors = R.argmax(axis=1), mixed_colors(R)
+    for k in np.unique(most):
+        mine = most == k
+        ax.scatter(
+            x[mine],
+            y[mine],
+            s=22,
+            marker=point_look(k)["marker"],
+            c=colors[mine],
+            edgecolors="white",
+            linewidths=0.4,
+            zorder=2,
+        )
 
 
 def _target(moe: Any, target: Any) -> tuple[int | None, str]:
@@ -245,7 +253,9 @@ def _target(moe: Any, target: Any) -> tuple[int | None, str]:
             raise ValueError(f"target={target!r}: there is one output, leave target out.")
         return (None, "y") if moe._flat_target else (0, names[0])
     if not isinstance(target, (int, np.integer)) or not 0 <= target < len(names):
-        raise ValueError(f"target={target!r} must be the number of an output, 0 to {len(names) - 1}.")
+        raise ValueError(
+            f"target={target!r} must be the number of an output, 0 to {len(names) - 1}."
+        )
     return int(target), names[int(target)]
 
 

@@ -170,13 +170,16 @@ class FanDisplay:
             self._draw_density(ax)
         if self.points is not None:
             x, y = self.points
-            ax.scatter(
-                x, y, s=9, color="#333333", alpha=0.55, linewidths=0, zorder=3, label="data"
-            )
+            ax.scatter(x, y, s=9, color="#333333", alpha=0.55, linewidths=0, zorder=3, label="data")
         if mean:
             ax.plot(
-                self.values, self.mean, color=MIXTURE_COLOR if kind == "fan" else EXPERT_COLORS[1],
-                linestyle=(0, (5, 2)), linewidth=1.6, zorder=4, label="mean",
+                self.values,
+                self.mean,
+                color=MIXTURE_COLOR if kind == "fan" else EXPERT_COLORS[1],
+                linestyle=(0, (5, 2)),
+                linewidth=1.6,
+                zorder=4,
+                label="mean",
             )
         ax.set(
             xlabel=self.feature_label,
@@ -210,8 +213,14 @@ class FanDisplay:
         peak = self.density.max(axis=1, keepdims=True)
         relative = (self.density / np.where(peak > 0.0, peak, 1.0)).T
         mesh = ax.pcolormesh(
-            self.values, self.targets, relative, cmap="Blues", vmin=0.0, vmax=1.0,
-            shading="gouraud", rasterized=True,
+            self.values,
+            self.targets,
+            relative,
+            cmap="Blues",
+            vmin=0.0,
+            vmax=1.0,
+            shading="gouraud",
+            rasterized=True,
         )
         bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02, aspect=30)
         bar.set_label("density relative to its peak")
@@ -244,8 +253,8 @@ def _quantiles(moe: Any, rows: Any, profile: Profile, levels: Floats) -> Floats:
     own = np.asarray(moe.predict_quantile(rows, levels)).reshape(-1, levels.size)
     if profile.n_held == 1:
         return own
-    own = own.reshape(-1, profile.n_held, levels.size)
-    low, high = own.min(axis=1), own.max(axis=1)
+    held = own.reshape(-1, profile.n_held, levels.size)
+    low, high = held.min(axis=1), held.max(axis=1)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         below = np.stack([_cdf(moe, rows, profile, m) for m in middle.T], axis=1) < levels

@@ -115,7 +115,7 @@ class PartitionDisplay:
             expert = moe.responsibilities(inner_rows(estimator, X), y).argmax(axis=1)
             points = (column(X, profile.names[0]), column(X, profile.names[1]), expert)
         display = cls(
-            values=profile.axes,
+            values=(profile.axes[0], profile.axes[1]),
             gate=profile.fold(moe.gate_proba(inner_rows(estimator, profile.rows))),
             labels=moe._expert_labels(),
             feature_labels=(profile.label(0), profile.label(1)),
@@ -143,13 +143,13 @@ class PartitionDisplay:
         owner = self.gate.argmax(axis=2)
         colors = _WHITE + (1.0 - _WHITE) * mixed_colors(self.gate)
         extent = (*_edges(x), *_edges(y))
-        ax.imshow(
-            colors.transpose(1, 0, 2), origin="lower", extent=extent, aspect="auto", zorder=0
-        )
+        ax.imshow(colors.transpose(1, 0, 2), origin="lower", extent=extent, aspect="auto", zorder=0)
         for k in np.unique(owner):
             mine = (owner == k).T.astype(np.float64)
             if hatches and hatch(k):
-                drawn = ax.contourf(x, y, mine, levels=[0.5, 1.5], colors="none", hatches=[hatch(k)])
+                drawn = ax.contourf(
+                    x, y, mine, levels=[0.5, 1.5], colors="none", hatches=[hatch(k)]
+                )
                 drawn.set(edgecolor=(1.0, 1.0, 1.0, 0.8), linewidth=0.0)
             if mine.min() == 0.0:
                 others = np.delete(self.gate, k, axis=2).max(axis=2)

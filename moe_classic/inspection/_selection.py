@@ -14,7 +14,7 @@ _LOWER = ("aic", "bic", "icl")
 
 
 class SelectionDisplay:
-    """A criterion against the number of experts, one line a family of models; rings mark the best.
+    """Criteria against the number of experts, one line a family of models; rings mark the best.
 
     Build it with :meth:`from_table` or :meth:`from_cv_results`, or from a table in long form.
 
@@ -22,7 +22,8 @@ class SelectionDisplay:
     ----------
     curves : DataFrame
         One row a fitted model, with columns ``n_experts``, ``value`` and ``label`` (which line it
-        belongs to), and optionally ``std``, half the length of an error bar.
+        belongs to), and optionally ``std``, half the length of an error bar, and ``criterion``:
+        the best is then marked for each criterion.
     criterion : str
         Label of the vertical axis.
     greater_is_better : bool
@@ -30,8 +31,8 @@ class SelectionDisplay:
 
     Attributes
     ----------
-    best_ : Series
-        The row of ``curves`` with the best value; after :meth:`plot`.
+    best_ : DataFrame
+        The rows of ``curves`` with the best value of each criterion; after :meth:`plot`.
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
     """
@@ -91,14 +92,19 @@ class SelectionDisplay:
             )
         parts = []
         for name in names:
-            label = _labels(flat[groups], name if len(names) > 1 else "")
+            label = _labels(flat[groups], _title(name) if len(names) > 1 else "")
             parts.append(
                 pd.DataFrame(
-                    {"n_experts": flat.n_experts, "value": flat[name].astype(float), "label": label}
+                    {
+                        "n_experts": flat.n_experts,
+                        "value": flat[name].astype(float),
+                        "label": label,
+                        "criterion": name,
+                    }
                 )
             )
         better = up[names[0]] if greater_is_better is None else greater_is_better
-        title = " and ".join(n.upper() if n.lower() in _LOWER else n for n in names)
+        title = ", ".join(_title(name) for name in names)
         display = cls(
             curves=pd.concat(parts, ignore_index=True), criterion=title, greater_is_better=better
         )
@@ -168,16 +174,29 @@ class SelectionDisplay:
         for i, (label, curve) in enumerate(known.groupby("label", sort=False)):
             curve = curve.sort_values("n_experts")
             look = line_look(i) | point_look(i)
-            bars = curve["std"] if "std" in curve else None
+            bars = curve.get("std")
             ax.errorbar(
-                curve.n_experts, curve.value, yerr=bars, linewidth=1.9, markersize=6,
-                markeredgecolor="white", capsize=2.5, elinewidth=1.0, label=label or None, **look,
+                curve.n_experts,
+                curve.value,
+                yerr=bars,
+                linewidth=1.9,
+                markersize=6,
+                markeredgecolor="white",
+                capsize=2.5,
+                elinewidth=1.0,
+                label=label or None,
+                **look,
             )
-        place = known.value.idxmax() if self.greater_is_better else known.value.idxmin()
-        self.best_ = known.loc[place]
-        ax.scatter(
-            [self.best_.n_experts], [self.best_.value], s=190, facecolors="none",
-            edgecolors=MIXTURE_COLOR, linewidths=1.6, zorder=5, label="best",
+        self.best_ = self._best(known)
+        rings = ax.scatter(
+            self.best_.n_experts,
+            self.best_.value,
+            s=190,
+            facecolors="none",
+            edgecolors=MIXTURE_COLOR,
+            linewidths=1.6,
+            zorder=5,
+            label="best",
         )
         better = "higher" if self.greater_is_better else "lower"
         ax.set(xlabel="number of experts", ylabel=f"{self.criterion}  ({better} is better)")
@@ -185,8 +204,20 @@ class SelectionDisplay:
         ax.margins(x=0.06, y=0.1)
         ax.tick_params(color=DATA_COLOR)
         tidy(ax, grid="y")
-        legend_above(ax)
+        handles = [h for h in ax.get_legend_handles_labels()[0] if h is not rings]
+        legend_above(ax, handles=[*handles, rings])
         return self
+
+    def _best(self, known: pd.DataFrame) -> pd.DataFrame:
+        """Best row of each criterion."""
+        apart = known.criterion if "criterion" in known else pd.Series("", index=known.index)
+        values = known.value.groupby(apart)
+        return known.loc[values.idxmax() if self.greater_is_better else values.idxmin()]
+
+
+def _title(criterion: str) -> str:
+    """A criterion as it is written: acronyms in capitals."""
+    return criterion.upper() if criterion.lower() in _LOWER else criterion
 
 
 def _labels(groups: pd.DataFrame, prefix: str) -> list[str]:

@@ -65,15 +65,15 @@ def legend_above(ax: Any, *, handles: Sequence[Any] | None = None) -> None:
     chosen = ax.get_legend_handles_labels()[0] if handles is None else list(handles)
     if not chosen:
         return
-    size = ax.figure.get_size_inches()[0] * ax.get_position().width * 72.0 / 10.0
-    longest = max(len(h.get_label()) for h in chosen)
-    # Handle, padding and column gap are below 5 characters of text; letters about 0.6 high.
-    fit = int(size / (5.0 + 0.6 * longest))
+    # In units of the font size: handle, padding and gap take 4.6, a letter about 0.55.
+    room = 1.1 * ax.figure.get_size_inches()[0] * ax.get_position().width * 72.0 / 10.0
+    widths = [4.6 + 0.55 * len(h.get_label()) for h in chosen]
+    columns = len(chosen) if sum(widths) <= room else max(1, int(room / max(widths)))
     ax.legend(
         handles=chosen,
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
-        ncols=max(1, min(fit, len(chosen))),
+        ncols=columns,
         frameon=False,
         borderaxespad=0.3,
         handlelength=2.4,

@@ -1,6 +1,6 @@
 """Scorers: callables ``scorer(estimator, X, y)`` for ``scoring=``, higher is better.
 
-They need more of an estimator than one prediction a row, which is what scikit-learn's ``make_scorer``
+They need more of an estimator than the one prediction a row that scikit-learn's ``make_scorer``
 hands on; they take part in its metadata routing and in its older forwarding of sample weights.
 """
 

@@ -3,19 +3,24 @@
 ``SOLVERS`` is the registry of names that an estimator's ``solver=`` understands.
 """
 
+from ._adam import SGD, Adam
 from ._base import DivergenceError, Problem, Result, Solver
 from ._em import EM
 from ._lbfgs import LBFGS
 from ._newton import Newton
 from ._squarem import SQUAREM
 
-SOLVERS: dict[str, type[Solver]] = {cls.name: cls for cls in (EM, LBFGS, Newton, SQUAREM)}
+SOLVERS: dict[str, type[Solver]] = {
+    cls.name: cls for cls in (SGD, SQUAREM, Adam, EM, LBFGS, Newton)
+}
 
 __all__ = [
     "EM",
     "LBFGS",
+    "SGD",
     "SOLVERS",
     "SQUAREM",
+    "Adam",
     "DivergenceError",
     "Newton",
     "Problem",

@@ -95,7 +95,7 @@ class SGD(GradientAscent):
 
     Parameters
     ----------
-    learning_rate : float, default=0.1
+    learning_rate : float, default=0.05
         Length of a step in units of the scaled gradient per unit of weight.
     momentum : float, default=0.9
         Share in [0, 1) of the last step that goes on; 0 is plain gradient ascent.
@@ -111,7 +111,7 @@ class SGD(GradientAscent):
         Factor in (0, 1) by which the learning rate is cut when ``patience`` epochs gained nothing;
         the climb then goes on from the best parameters, and ends after three cuts in vain. None
         keeps the rate and ends at once.
-    patience : int, default=5
+    patience : int, default=10
         Epochs without a gain before the rate is cut, or the climb ends.
     validation_fraction : float or None, default=None
         Share in (0, 1) of the weight held out at random. The epoch with the best held-out score
@@ -140,12 +140,12 @@ class SGD(GradientAscent):
     def __init__(
         self,
         *,
-        learning_rate: float = 0.1,
+        learning_rate: float = 0.05,
         momentum: float = 0.9,
         scaling: str | None = "auto",
         batch_size: int | None = 256,
         decay: float | None = 0.5,
-        patience: int = 5,
+        patience: int = 10,
         validation_fraction: float | None = None,
         error: str = "likelihood",
     ) -> None:
@@ -194,7 +194,7 @@ class Adam(GradientAscent):
 
     Parameters
     ----------
-    learning_rate : float, default=0.02
+    learning_rate : float, default=0.01
         About the largest change of a coordinate in one step.
     beta1 : float, default=0.9
         Decay in [0, 1) of the mean gradient, the momentum.
@@ -206,7 +206,7 @@ class Adam(GradientAscent):
     decay : float or None, default=0.5
         Factor by which the learning rate is cut after ``patience`` epochs without a gain; see
         :class:`SGD`.
-    patience : int, default=5
+    patience : int, default=10
         Epochs without a gain before the rate is cut, or the climb ends.
     validation_fraction : float or None, default=None
         Share of the weight held out for early stopping; see :class:`SGD`.
@@ -223,12 +223,12 @@ class Adam(GradientAscent):
     def __init__(
         self,
         *,
-        learning_rate: float = 0.02,
+        learning_rate: float = 0.01,
         beta1: float = 0.9,
         beta2: float = 0.999,
         batch_size: int | None = 256,
         decay: float | None = 0.5,
-        patience: int = 5,
+        patience: int = 10,
         validation_fraction: float | None = None,
         error: str = "likelihood",
     ) -> None:

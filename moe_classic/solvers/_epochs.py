@@ -7,21 +7,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moe_classic._blocks import ArraySource, Block
+from moe_classic._blocks import ArraySource, Block, Source
+from moe_classic._component import Forward
 from moe_classic._engine import SerialEngine
 from moe_classic._linalg import softmax_in_place
 from moe_classic._model import Model, MoEParams
 from moe_classic._stats import Stats
 from moe_classic._typing import Floats
 
-from ._base import CAPPED, ENOUGH, STOPPED, Problem, Result, Watcher
+from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Problem, Result, Watcher, gain_left
 from ._batches import batches, held_out, weight_of
 
 if TYPE_CHECKING:
     from ._adam import GradientAscent
 
-#: Cuts of the learning rate in a row that gained nothing, after which the climb is over.
+#: Cuts of the learning rate in a row that gained nothing, after which batches have done their work.
 _CUTS = 3
+#: Share of the learning rate below which steps are rounding.
+_SMALLEST = 1e-9
+#: Epochs over which gains are compared where all rows make a step.
+_WINDOW = 10
 #: Fall below the best score, per unit of weight, that counts as running away when it lasts.
 _COLLAPSE = 1.0
 #: Smallest curvature per unit of weight by which a slope is divided.
@@ -49,30 +54,226 @@ class Epochs:
             self.train, self.test = (_on(problem, part) for part in parts)
         self.rng = np.random.default_rng([problem.seed, 1])
         self.rate, self.rule = solver.learning_rate, solver.rule()
-        self.curvature = np.ones(1)
+        self.size = solver.batch_size
+        self.curvature = np.ones(problem.model.pack(params).size)
+        self.slope: Floats | None = None
         self.params = self.best = params
         self.trace: list[float] = []
-        self.scores: list[float] = []
-        self.high = self.mark = -np.inf
-        self.waited = self.low = self.vain = 0
-        self.gain_at_cut = -np.inf
-        self.message, self.failure, self.converged = CAPPED, "", False
+        self.windows: list[float] = []
+        self.high = self.mark = self.at_cut = -np.inf
+        self.waited = self.vain = 0
+        self.left = np.inf
+        self.over = self.converged = False
+        self.message, self.failure = CAPPED, ""
 
     # -------------------------------------------------------------------- the loop
 
     def run(self, max_iter: int) -> Result:
         """Up to ``max_iter`` epochs."""
-        epoch = 0
-        while epoch < max_iter:
-            epoch += 1
-            score, slope = self._judge()
-            if not self._keep(score) or self._runs_away(slope) or self._over():
-                break
-            if epoch & (epoch - 1) == 0 and self.solver.scaled:
-                # Epochs 1, 2, 4, 8 ...: the curvature settles as the fit does.
-                self._measure()
-            with np.errstate(over="ignore", invalid="ignore"):
-                self._advance(slope)
+        epoch, score = 0, -np.inf
+        with np.errstate(all="ignore"):
+            while epoch < max_iter and not self.over:
+                if epoch:
+                    self._advance(epoch)
+                epoch += 1
+                score = self._judge()
+                self._weigh(score)
+        if not self.over and len(self.trace) == 1 and score < self.high - _COLLAPSE:
+            self._fail(score)
+        value = self.trace[-1] if self.trace else -np.inf
+        return Result(
+            self.best,
+            value,
+            self.trace,
+            epoch,
+            self.converged,
+            self.left,
+            self.message,
+            self.failure,
+        )
+
+    def _judge(self) -> float:
+        """Score of the current parameters; nan if they cannot even be evaluated.
+
+        Where all rows make a step, their slope comes along.
+        """
+        judge = self.train if self.test is None else self.test
+        self.slope = value = None
+        try:
+            if self.size is None:
+                value, self.slope = self.train.slope(self.params)
+            if value is None or self.test is not None:
+                value = judge.value(self.params)
+        except np.linalg.LinAlgError:
+            return np.nan
+        if self.slope is not None and not np.isfinite(self.slope).all():
+            return np.nan
+        return value / judge.summary.weight
+
+    def _weigh(self, score: float) -> None:
+        """Keep the parameters if they are the best so far; decide how to go on."""
+        if not np.isfinite(score):
+            self._fail(score)
+            return
+        # Among noisy epochs there is always one that is better by a hair.
+        worth = self.tol if self.size is not None else 0.0
+        self.waited = 0 if score > self.mark + worth else self.waited + 1
+        self.mark = score if self.waited == 0 else self.mark
+        if score > self.high:
+            self._accept(score)
+        if self.size is None and self.test is None:
+            self._compare()
+        if self.over or self.waited < self.solver.patience:
+            return
+        if score < self.high - _COLLAPSE:
+            self._fail(score)
+        elif self.test is not None:
+            self._end("the held-out rows gained nothing more")
+        elif self.solver.decay is None:
+            self._end("no epoch gained anything more")
         else:
-            self._collapsed(CAPPED)
-        return self._result(epoch)
+            self._cut(self.solver.decay)
+
+    def _accept(self, score: float) -> None:
+        """Take the current parameters for the best."""
+        self.high, self.best = score, self.params
+        value = score * self.problem.summary.weight
+        if self.test is not None:
+            value = self.problem.value(self.params)
+        self.trace.append(value)
+        if self.watch is not None and self.watch(len(self.trace), value):
+            self.over, self.message = True, STOPPED
+
+    def _compare(self) -> None:
+        """Aitken's estimate of what is left, from gains over windows of epochs."""
+        self.windows.append(self.high)
+        marks = self.windows[::-1][: 3 * _WINDOW + 1 : _WINDOW][::-1]
+        # Twice in a row: where a fast direction has just settled, a slow one may go on.
+        left = max(gain_left(marks[:3]), gain_left(marks[1:]))
+        self.left = left * self.problem.summary.weight
+        if left <= self.tol:
+            self._end(ENOUGH)
+
+    def _cut(self, decay: float) -> None:
+        """Go on from the best parameters with a smaller rate.
+
+        Once that was in vain several times, all rows make a step: what is left is the noise of
+        the batches.
+        """
+        self.vain = self.vain + 1 if self.high <= self.at_cut + self.tol else 0
+        self.at_cut, self.waited = self.high, 0
+        self.rate *= decay
+        if self.size is not None and self.vain >= _CUTS:
+            self.size, self.rate = None, self.solver.learning_rate
+        if self.rate < _SMALLEST * self.solver.learning_rate:
+            self._end(STUCK)
+        self.windows.clear()
+        self.params, self.slope, self.rule = self.best, None, self.solver.rule()
+
+    def _end(self, message: str) -> None:
+        """Note that the climb has converged."""
+        self.over = self.converged = True
+        self.message = message
+
+    def _fail(self, score: float) -> None:
+        """Note that the climb ran away."""
+        solver, rate = self.solver, self.solver.learning_rate
+        self.over, self.message = True, "the climb ran away"
+        self.failure = (
+            f"{type(solver).__name__} ran away with learning_rate={rate:g}: per unit of weight, "
+            f"the objective ({solver.climbs}) went from {self.high:.6g} to {score:.6g}. Use a "
+            f"smaller learning_rate, such as {rate / 10.0:g}. The last good parameters are kept."
+        )
+
+    # -------------------------------------------------------------------- steps
+
+    def _advance(self, epoch: int) -> None:
+        """The steps of one epoch."""
+        if self.solver.scaled and epoch & (epoch - 1) == 0:
+            # Before epochs 1, 2, 4, 8 ...: the curvature settles as the fit does.
+            self.curvature = _curvature(self.train, self.params)
+        train, weight = self.train, self.train.summary.weight
+        if self.size is None:
+            slope = train.slope(self.params)[1] if self.slope is None else self.slope
+            self._step(slope / weight)
+            return
+        for block in batches(train.source, self.size, self.rng):
+            try:
+                stats = train.objective.gradient(self.params, block)
+            except np.linalg.LinAlgError:
+                return
+            pull = train.model.penalty_gradient(self.params, train.summary) / weight
+            if not self._step(stats.gradient / block.w.sum() - pull):
+                return
+
+    def _step(self, gradient: Floats) -> bool:
+        """One step along a gradient per unit of weight; whether it stayed among the numbers."""
+        model = self.problem.model
+        theta = model.pack(self.params) + self.rate * self.rule(gradient, self.curvature)
+        if np.isfinite(theta).all():
+            self.params = model.unpack(theta, self.params, self.problem.summary)
+            return True
+        return False
+
+
+def _on(problem: Problem, part: Source) -> Problem:
+    """The problem on some of its rows; moments of the target stay those of all rows."""
+    engine = problem.engine if isinstance(part, ArraySource) else SerialEngine()
+    summary = replace(problem.summary, weight=weight_of(part))
+    return replace(problem, source=part, summary=summary, engine=engine)
+
+
+# ------------------------------------------------------------------------- curvature
+
+
+@dataclass(frozen=True)
+class SquareStats(Stats):
+    """Sums of squared complete-data scores, (D,)."""
+
+    squares: Floats
+
+
+def _curvature(problem: Problem, params: MoEParams) -> Floats:
+    """Size of the curvature per unit of weight along each coordinate, (D,)."""
+    model, summary = problem.model, problem.summary
+    squares = problem.engine.map_reduce(
+        lambda block: squared_scores(model, params, block), problem.source
+    ).squares
+    squares = squares + np.diag(model.penalty_hessian(params, summary))
+    return np.maximum(squares / summary.weight, _FLAT)
+
+
+def squared_scores(model: Model, params: MoEParams, block: Block) -> SquareStats:
+    """Squared scores of gate and experts, weighted by the posterior: Fisher's information.
+
+    Unlike second derivatives they are positive, exist where a density has a kink, and are large
+    where the fit is still bad.
+    """
+    seen = model.evaluate(params, block)
+    S = seen.gate.log_prob + seen.log_prob
+    softmax_in_place(S)
+    S *= block.w
+    parts = [_gate_squares(model, params, seen.gate, block, S)]
+    for group, p, fwd, share in zip(
+        model.groups, params.experts, seen.experts, model.shares, strict=True
+    ):
+        first, _ = group.expert.derivatives(p, fwd, block.y)
+        weighted = S[share][:, None] * first**2
+        m = p.coef.shape[1]
+        out = np.zeros(group.expert.pack(p).size)
+        out[: p.coef.size] = (weighted[:, :m] @ block.designs[group.design].Z.T ** 2).ravel()
+        np.add.at(out, group.expert.nuisance_map(p), weighted[:, m:].sum(axis=-1))
+        parts.append(out)
+    return SquareStats(np.concatenate(parts))
+
+
+def _gate_squares(model: Model, params: MoEParams, fwd: Forward, block: Block, S: Floats) -> Floats:
+    """Squared scores of the gate, or the weight where it has no pointwise derivatives."""
+    gate = model.gate
+    if not hasattr(gate, "derivatives"):
+        return np.full(gate.pack(params.gate).size, block.w.sum())
+    first, _ = gate.derivatives(params.gate, fwd, S)
+    pointwise = np.einsum("kn,akn->an", S, first**2)
+    if getattr(gate, "plain", False):
+        return pointwise.sum(axis=1)
+    return (pointwise @ block.designs[model.gate_design].Z.T ** 2).ravel()

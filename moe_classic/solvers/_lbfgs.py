@@ -32,6 +32,7 @@ from ._base import (
     check_count,
     gain_left,
 )
+from ._posed import check_error, check_gradient, posed, with_noise
 
 #: Relative difference of coordinates that is rounding.
 _ROUNDING = 1e-9
@@ -55,6 +56,8 @@ class LBFGS(Solver):
     ----------
     memory : int, default=20
         Pairs of steps and gradient changes that are remembered.
+    error : {"likelihood", "cooperative", "competitive", "unit_likelihood"}, default="likelihood"
+        What is climbed; see :class:`SGD`.
 
     References
     ----------
@@ -64,21 +67,23 @@ class LBFGS(Solver):
 
     name: ClassVar[str] = "lbfgs"
 
-    def __init__(self, *, memory: int = 20) -> None:
+    def __init__(self, *, memory: int = 20, error: str = "likelihood") -> None:
         self.memory = memory
+        self.error = error
+
+    @property
+    def climbs(self) -> str:
+        """The log-likelihood, or minus an error function."""
+        return self.error
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
         check_count(self, "memory", "pairs of steps and gradient changes")
+        check_error(self)
 
     def check_model(self, model: Model) -> None:
         """Raise if a component has no gradient, or one with jumps."""
-        for group in model.groups:
-            if not differentiable(group.expert):
-                raise ValueError(
-                    f"solver='lbfgs' needs a smooth log density; {group.expert.name!r} experts "
-                    "have none. Use solver='em'."
-                )
+        check_gradient(self, model, smooth=True)
 
     def run(
         self,
@@ -92,7 +97,8 @@ class LBFGS(Solver):
         """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
         self.check()
         self.check_model(problem.model)
-        climb = _Climb(problem, params, max_iter, tol * problem.summary.weight, watch)
+        enough = tol * problem.summary.weight
+        climb = _Climb(posed(problem, self.error), params, max_iter, enough, watch)
         try:
             found = minimize(
                 climb.value,
@@ -114,7 +120,7 @@ class LBFGS(Solver):
             climb.message = STUCK if climb.converged else climb.message
         except _Stop:
             pass
-        return climb.result()
+        return with_noise(problem, climb.result(), self.error)
 
 
 class _Climb:

@@ -15,6 +15,7 @@ import numpy as np
 
 from moe_classic._blocks import Design
 from moe_classic._stats import Stats, Summary, summarise
+from moe_classic._workspace import _arena, workspace
 from moe_classic.experts import EXPERTS
 from moe_classic.experts._base import LinearExpert
 from moe_classic.gates import GATES
@@ -185,6 +186,15 @@ class Scene:
             frozen(self.S[:, rows]),
             frozen(self.signed[:, rows]),
         )
+
+    def statistics_from_temporaries(self) -> Stats:
+        """Statistics whose temporary arrays were spoilt before and after they were made."""
+        for _ in range(2):  # the first run only finds out how much memory is needed
+            _arena.buffer.fill(np.nan)
+            with workspace():
+                stats = self.statistics(self.params, self.S)
+        _arena.buffer.fill(np.nan)
+        return stats
 
     def update(self, params: Any) -> Any:
         """One undamped step."""

@@ -37,6 +37,8 @@ smooth_only = [c for c in EXPERT_CASES if LINEAR_EXPERTS[c.name].smooth]
 each_smooth_expert = pytest.mark.parametrize("case", smooth_only, ids=str)
 monotone_only = [c for c in EXPERT_CASES if c.monotone]
 each_monotone_expert = pytest.mark.parametrize("case", monotone_only, ids=str)
+several_only = [c for c in EXPERT_CASES if c.n_experts > 1]
+each_group_of_several = pytest.mark.parametrize("case", several_only, ids=str)
 # Splits and weights follow from the test itself, so that every run tries the same ones.
 property_test = settings(max_examples=15, deadline=None, derandomize=True, database=None)
 
@@ -312,6 +314,13 @@ def test_translation_of_statistics_can_be_undone(case):
     assert np.abs(there.score - stats.score).max() > 0.0
 
 
+@each_expert
+def test_statistics_outlive_the_temporaries_they_were_made_from(case):
+    scene = expert_scene(case)
+    plain = scene.statistics(scene.params, scene.S)
+    assert_same_record(scene.statistics_from_temporaries(), plain)
+
+
 # ------------------------------------------------------------------------- update
 
 
@@ -351,11 +360,9 @@ def test_update_ends_where_the_gradient_vanishes(case):
     assert np.abs(slope).max() < 1e-6 * scene.summary.weight
 
 
-@each_expert
+@each_group_of_several
 def test_update_keeps_the_parameters_of_an_expert_without_rows(case):
     scene = expert_scene(case)
-    if case.n_experts == 1:
-        pytest.skip("one expert has all the rows")
     S = scene.S.copy()
     S[1] = 0.0
     stats = scene.statistics(scene.params, S)

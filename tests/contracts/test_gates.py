@@ -28,6 +28,8 @@ twice_differentiable = [c for c in GATE_CASES if hasattr(GATES[c.name], "derivat
 each_twice_differentiable_gate = pytest.mark.parametrize("case", twice_differentiable, ids=str)
 monotone_only = [c for c in GATE_CASES if c.monotone]
 each_monotone_gate = pytest.mark.parametrize("case", monotone_only, ids=str)
+several_only = [c for c in GATE_CASES if c.n_experts > 1]
+each_group_of_several = pytest.mark.parametrize("case", several_only, ids=str)
 # Splits and weights follow from the test itself, so that every run tries the same ones.
 property_test = settings(max_examples=15, deadline=None, derandomize=True, database=None)
 
@@ -159,6 +161,13 @@ def test_statistics_ignore_rows_without_weight(case):
     assert_same_record(weightless, scene.statistics(scene.params, scene.S, keep))
 
 
+@each_gate
+def test_statistics_outlive_the_temporaries_they_were_made_from(case):
+    scene = gate_scene(case)
+    plain = scene.statistics(scene.params, scene.S)
+    assert_same_record(scene.statistics_from_temporaries(), plain)
+
+
 # ------------------------------------------------------------------------- update
 
 
@@ -199,11 +208,9 @@ def test_update_ends_where_the_gradient_vanishes(case):
     assert np.abs(slope).max(initial=0.0) < 1e-9 * scene.summary.weight
 
 
-@each_gate
+@each_group_of_several
 def test_update_stays_finite_when_an_expert_has_no_rows(case):
     scene = gate_scene(case)
-    if case.n_experts == 1:
-        pytest.skip("one expert has all the rows")
     S = scene.S.copy()
     S[0] += S[1]
     S[1] = 0.0

@@ -45,6 +45,24 @@ def test_fit_is_least_absolute_deviations(heavy):
     assert params.scale.item() == pytest.approx(least / w.sum(), rel=1e-6)
 
 
+def test_penalised_fit_cannot_be_improved(rng):
+    x = rng.standard_normal((2, 101))
+    design = make_design(x)
+    y = np.array([[1.0, -2.0]]) @ x + 0.2 * rng.laplace(size=(1, 101))
+    expert = LaplaceExpert(alpha=0.5)
+    params, summary = fit(expert, design, y, times=1000)
+    theta = expert.pack(params)
+
+    def objective(theta):
+        at = expert.unpack(theta, params, summary)
+        return expert.log_prob(at, design, y).sum() - expert.penalty(at, summary)
+
+    best = objective(theta)
+    # The objective is concave in the coefficients: no direction may climb.
+    for direction in rng.standard_normal((100, 4)):
+        assert objective(theta + 1e-3 * direction) < best
+
+
 def test_log_density_is_that_of_the_laplace_distribution(heavy):
     design, y, w = heavy
     params, _ = fit(LaplaceExpert(), design, y, w)

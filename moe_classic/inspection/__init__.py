@@ -1,0 +1,23 @@
+"""Pictures of fitted mixtures of experts, in the manner of scikit-learn's displays."""
+
+from ._calibration import CalibrationDisplay
+from ._coefficient import CoefficientDisplay
+from ._convergence import ConvergenceDisplay
+from ._experts import ExpertsDisplay
+from ._fan import FanDisplay
+from ._gate import GateDisplay
+from ._partition import PartitionDisplay
+from ._responsibility import ResponsibilityDisplay
+from ._selection import SelectionDisplay
+
+__all__ = [
+    "CalibrationDisplay",
+    "CoefficientDisplay",
+    "ConvergenceDisplay",
+    "ExpertsDisplay",
+    "FanDisplay",
+    "GateDisplay",
+    "PartitionDisplay",
+    "ResponsibilityDisplay",
+    "SelectionDisplay",
+]

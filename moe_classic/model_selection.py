@@ -1,0 +1,425 @@
+"""How many experts, of which family, under which gate.
+
+Likelihoods of mixtures with K and K + 1 experts do not differ by a chi-squared variable: under the
+smaller model the parameters of the larger one are not identified. So models are compared by
+information criteria or by the log score of held-out rows (:func:`select`), and tested against each
+other by simulation (:func:`bootstrap_lrt`).
+"""
+
+from __future__ import annotations
+
+import numbers
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing, check_random_state
+
+from ._inference_case import check_simulable, make_case, simulate
+from ._nested import Grown, path
+from ._typing import Floats
+from .estimators import MoERegressor
+
+__all__ = ["LikelihoodRatioTest", "Selection", "bootstrap_lrt", "select"]
+
+_CRITERIA = ("bic", "aic", "icl", "log_score")
+
+
+# ------------------------------------------------------------------------- select
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a comparison of models found.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row a model: ``expert``, ``gate``, ``n_experts``, ``n_parameters``,
+        ``log_likelihood`` (conditional, of the training rows), ``objective`` (what was climbed: of
+        (x, y) jointly under a Gaussian gate, minus penalties), ``aic``, ``bic``, ``icl``; with
+        ``criterion="log_score"`` the mean ``log_score`` of held-out rows and its standard error;
+        ``delta``, the criterion's distance to the best; which ``start`` won, whether the fit
+        ``converged``, and how many ``degenerate_experts`` interpolate their rows. Models with such
+        experts are not chosen unless there is no other.
+    best_index_ : int
+        Row of the table that was chosen.
+    best_estimator_ : estimator
+        Its fit to all rows.
+    best_params_ : dict
+        Its ``n_experts``, ``expert`` and ``gate``.
+    criterion : str
+    """
+
+    table: pd.DataFrame
+    best_index_: int
+    best_estimator_: Any
+    best_params_: dict[str, Any]
+    criterion: str
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A path over K for one family, on all rows or on the training rows of a fold."""
+
+    template: Any
+    counts: list[int]
+    X: Any
+    y: Any
+    w: Floats | None
+
+    def fits(self) -> list[Grown]:
+        """Fits for the asked numbers of experts."""
+        low, high = self.counts[0], self.counts[-1]
+        fits = path(self.template, low, high, self.X, self.y, self.w)
+        return [fit for K, fit in zip(range(low, high + 1), fits, strict=True) if K in self.counts]
+
+    def scores(self, test: tuple[Any, Any]) -> Floats:
+        """Log densities (n_counts, n_test) of held-out rows."""
+        return np.array([fit.estimator.score_samples(*test) for fit in self.fits()])
+
+
+def select(
+    X: Any,
+    y: Any,
+    *,
+    estimator: Any = None,
+    n_experts: Iterable[int] = range(1, 6),
+    experts: Sequence[Any] | None = None,
+    gates: Sequence[Any] | None = None,
+    criterion: str = "bic",
+    cv: Any = None,
+    sample_weight: Any = None,
+    n_jobs: int | None = None,
+) -> Selection:
+    """Choose the number of experts, their family and the gate.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    estimator : MoERegressor or MoEClassifier, default=None
+        Template whose other arguments all models share; None is ``MoERegressor()``.
+    n_experts : iterable of int, default=range(1, 6)
+        Numbers of experts to compare. Every fit also starts from splits of the fit with one expert
+        less, so that the objective never falls from K to K + 1 (with penalties on experts: never
+        by more than the penalty of a copied expert).
+    experts, gates : sequence of names or instances, default=None
+        Families to compare; None keeps the template's.
+    criterion : {"bic", "aic", "icl", "log_score"}, default="bic"
+        The first three are lower for better models; ``"log_score"``, the mean log density of
+        held-out rows, is higher.
+    cv : int, splitter or iterable, default=None
+        Folds for ``criterion="log_score"``; None means 5.
+    sample_weight : array-like of shape (n_samples,), default=None
+    n_jobs : int or None, default=None
+        Processes over families and folds.
+
+    Returns
+    -------
+    selection : Selection
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument cannot be used.
+
+    Warns
+    -----
+    UserWarning
+        If every model has experts that interpolate their rows.
+
+    References
+    ----------
+    Schwarz (1978), Estimating the dimension of a model, Annals of Statistics 6. Biernacki, Celeux
+    & Govaert (2000), Assessing a mixture model for clustering with the integrated completed
+    likelihood, IEEE Transactions on Pattern Analysis and Machine Intelligence 22.
+
+    Examples
+    --------
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.model_selection import select
+    >>> X, y = load_tone(return_X_y=True)
+    >>> chosen = select(X, y, n_experts=range(1, 4))
+    >>> chosen.best_params_["n_experts"]
+    3
+    """
+    template = _checked_template(estimator)
+    counts = _checked_counts(n_experts)
+    if criterion not in _CRITERIA:
+        raise ValueError(f"criterion={criterion!r} is not known; choose one of {_CRITERIA}.")
+    if cv is not None and criterion != "log_score":
+        raise ValueError(
+            f"cv={cv!r} has no meaning with criterion={criterion!r}, which needs no held-out rows; "
+            "leave it out or use criterion='log_score'."
+        )
+    families = _families(template, experts, gates)
+    w = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    tasks = [_Task(family, counts, X, y, w) for family in families]
+    fits = Parallel(n_jobs=n_jobs)(delayed(task.fits)() for task in tasks)
+    rows = [_row(fit, X, y, w) for path_ in fits for fit in path_]
+    table = pd.DataFrame(rows)
+    if criterion == "log_score":
+        table = _with_log_scores(table, tasks, 5 if cv is None else cv, n_jobs)
+    best = _best(table, criterion)
+    sign = -1.0 if criterion == "log_score" else 1.0
+    delta = sign * (table[criterion] - table[criterion][best])
+    table.insert(table.columns.get_loc("start"), "delta", delta)
+    chosen = [fit.estimator for path_ in fits for fit in path_][best]
+    params = {name: getattr(chosen, name) for name in ("n_experts", "expert", "gate")}
+    return Selection(table, best, chosen, params, criterion)
+
+
+def _checked_template(estimator: Any) -> Any:
+    """A template whose number of experts, starts and families can be set."""
+    template = MoERegressor() if estimator is None else estimator
+    needed = {"n_experts", "expert", "gate", "init", "n_init", "warm_start", "max_iter"}
+    has = template.get_params(deep=False) if hasattr(template, "get_params") else {}
+    if isinstance(template, type) or not needed <= set(has):
+        raise TypeError(
+            f"estimator={estimator!r} must be a MoERegressor or MoEClassifier: an estimator with "
+            "n_experts, expert and gate."
+        )
+    if not isinstance(template.init, str):
+        raise ValueError("estimator: init gives responsibilities; use the name of a strategy.")
+    if template.warm_start:
+        raise ValueError("estimator: warm_start=True has no meaning here; set it to False.")
+    return template
+
+
+def _checked_counts(n_experts: Any) -> list[int]:
+    """Sorted distinct numbers of experts."""
+    values = [n_experts] if isinstance(n_experts, numbers.Integral) else list(n_experts)
+    good = [
+        isinstance(v, numbers.Integral) and not isinstance(v, bool) and int(v) >= 1 for v in values
+    ]
+    if not values or not all(good):
+        raise ValueError(
+            f"n_experts={n_experts!r} must be integers >= 1, at least one, such as range(1, 6)."
+        )
+    return sorted({int(v) for v in values})
+
+
+def _families(template: Any, experts: Any, gates: Any) -> list[Any]:
+    """A template for every pair of expert and gate."""
+    families = []
+    for expert in _listed("experts", experts, template.expert):
+        if isinstance(expert, (list, tuple)):
+            raise ValueError(
+                f"expert={expert!r} lists unlike experts, whose number is not free; name one "
+                "family, such as 'gaussian'."
+            )
+        for gate in _listed("gates", gates, template.gate):
+            families.append(clone(template).set_params(expert=expert, gate=gate))
+    return families
+
+
+def _listed(name: str, values: Any, default: Any) -> list[Any]:
+    """Components to compare."""
+    if values is None:
+        return [default]
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name}={values!r} must be a sequence, such as [{values!r}].")
+    found = list(values)
+    titles = [_title(v) for v in found]
+    if not found or len(set(titles)) < len(titles):
+        raise ValueError(f"{name}={values!r} must name at least one component, none of them twice.")
+    return found
+
+
+def _title(component: Any) -> str:
+    """What a component is called in the table."""
+    return component if isinstance(component, str) else " ".join(repr(component).split())
+
+
+def _row(fit: Grown, X: Any, y: Any, w: Floats | None) -> dict[str, Any]:
+    """Row of the table."""
+    estimator = fit.estimator
+    return {
+        "expert": _title(estimator.expert),
+        "gate": _title(estimator.gate),
+        "n_experts": estimator.n_experts,
+        "n_parameters": estimator.n_parameters_,
+        "log_likelihood": estimator.log_likelihood_,
+        "objective": fit.objective,
+        "aic": estimator.aic(X, y, w),
+        "bic": estimator.bic(X, y, w),
+        "icl": estimator.icl(X, y, w),
+        "start": fit.start,
+        "converged": estimator.converged_,
+        "degenerate_experts": fit.degenerate,
+    }
+
+
+def _best(table: pd.DataFrame, criterion: str) -> int:
+    """Row with the best criterion; of equals, the one with fewest parameters."""
+    sound = table[table.degenerate_experts == 0]
+    if sound.empty:
+        warnings.warn(
+            "In every model some experts interpolate their rows, so that likelihoods depend on "
+            "min_scale. Raise min_scale, use fewer experts, or look for repeated rows.",
+            UserWarning,
+            stacklevel=3,
+        )
+        sound = table
+    values = sound[criterion] * (-1.0 if criterion == "log_score" else 1.0)
+    near = sound[values <= values.min() + 1e-9 * abs(values.min())]
+    return int(near.n_parameters.idxmin())
+
+
+def _with_log_scores(
+    table: pd.DataFrame, tasks: list[_Task], cv: Any, n_jobs: int | None
+) -> pd.DataFrame:
+    """The table with the mean log density of held-out rows."""
+    first = tasks[0]
+    X, y, w = first.X, first.y, first.w
+    folds = list(check_cv(cv, y, classifier=is_classifier(first.template)).split(X, y))
+    jobs = []
+    for task in tasks:
+        for train, test in folds:
+            part = _Task(
+                task.template,
+                task.counts,
+                _safe_indexing(X, train),
+                _safe_indexing(y, train),
+                None if w is None else w[train],
+            )
+            jobs.append((part, (_safe_indexing(X, test), _safe_indexing(y, test))))
+    scores = Parallel(n_jobs=n_jobs)(delayed(part.scores)(test) for part, test in jobs)
+    weights = np.concatenate([np.ones(len(test)) if w is None else w[test] for _, test in folds])
+    means, errors = [], []
+    for i in range(len(tasks)):
+        rows = np.concatenate(scores[i * len(folds) : (i + 1) * len(folds)], axis=1)
+        mean = rows @ weights / weights.sum()
+        spread = np.sqrt(np.square(weights * (rows - mean[:, None])).sum(axis=1)) / weights.sum()
+        means.append(mean)
+        errors.append(spread)
+    at = table.columns.get_loc("start")
+    table.insert(at, "log_score", np.concatenate(means))
+    table.insert(at + 1, "log_score_std_error", np.concatenate(errors))
+    return table
+
+
+# ------------------------------------------------------------------------- K against K + 1
+
+
+@dataclass(frozen=True)
+class LikelihoodRatioTest:
+    """Parametric bootstrap test of K experts against K + 1.
+
+    Attributes
+    ----------
+    n_experts : int
+        K.
+    statistic : float
+        Twice the gain in the objective from K to K + 1.
+    p_value : float
+        ``(1 + number of draws at least as large) / (1 + number of draws)``.
+    null : ndarray of shape (n_bootstrap,)
+        The statistic on data drawn from the fit with K experts.
+    estimators_ : tuple of two estimators
+        The fits with K and K + 1 experts.
+    """
+
+    n_experts: int
+    statistic: float
+    p_value: float
+    null: Floats
+    estimators_: tuple[Any, Any]
+
+
+def bootstrap_lrt(
+    X: Any,
+    y: Any,
+    *,
+    n_experts: int = 1,
+    estimator: Any = None,
+    n_bootstrap: int = 99,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+) -> LikelihoodRatioTest:
+    """Test K experts against K + 1 by the likelihood ratio on simulated data.
+
+    Parameters
+    ----------
+    X, y : array-like
+        Training rows.
+    n_experts : int, default=1
+        K, the number of experts under the null hypothesis.
+    estimator : MoERegressor or MoEClassifier, default=None
+        Template; None is ``MoERegressor()``.
+    n_bootstrap : int, default=99
+        Data sets drawn from the fit with K experts; each is fitted with K and K + 1.
+    n_jobs : int or None, default=None
+        Processes over the data sets.
+    random_state : int, RandomState or None, default=None
+        Seed of the draws and of the starts.
+
+    Returns
+    -------
+    test : LikelihoodRatioTest
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument cannot be used.
+
+    Notes
+    -----
+    The statistic is what the solver climbs: penalties count, and under a Gaussian gate the
+    likelihood is that of (x, y), with the features that the gate describes drawn too. Fits in which
+    an expert interpolates its rows give way to others where there are any.
+
+    References
+    ----------
+    McLachlan (1987), On bootstrapping the likelihood ratio test statistic for the number of
+    components in a normal mixture, Applied Statistics 36.
+    """
+    template = _checked_template(estimator)
+    (K,) = _checked_counts(_single(n_experts))
+    whole = isinstance(n_bootstrap, numbers.Integral) and not isinstance(n_bootstrap, bool)
+    if not whole or n_bootstrap < 1:
+        raise ValueError(f"n_bootstrap={n_bootstrap!r} must be an integer >= 1.")
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    template = _families(template, None, None)[0].set_params(random_state=seed)
+    *_, null, alternative = path(template, 1, K + 1, X, y)
+    check_simulable(make_case(null.estimator, X, y, None))
+    streams = np.random.default_rng(seed).spawn(int(n_bootstrap))
+    draws = Parallel(n_jobs=n_jobs)(
+        delayed(_simulated_statistic)(template, null.estimator, X, y, rng) for rng in streams
+    )
+    statistic, drawn = 2.0 * (alternative.objective - null.objective), np.array(draws)
+    p = (1.0 + float((drawn >= statistic).sum())) / (1.0 + drawn.size)
+    return LikelihoodRatioTest(K, statistic, p, drawn, (null.estimator, alternative.estimator))
+
+
+def _single(n_experts: Any) -> list[Any]:
+    """One number of experts as a list."""
+    if isinstance(n_experts, Iterable):
+        raise TypeError(f"n_experts={n_experts!r} must be one integer, the K of the null model.")
+    return [n_experts]
+
+
+def _simulated_statistic(
+    template: Any, null: Any, X: Any, y: Any, rng: np.random.Generator
+) -> float:
+    """The statistic on one data set drawn from the null model."""
+    case = make_case(null, X, y, None)
+    X_new, drawn = simulate(case, rng)
+    if drawn.ndim == 1:
+        target = null.classes_[drawn]
+    else:
+        target = (case.shift[:, None] + case.factor[:, None] * drawn).T
+        target = target[:, 0] if null._flat_target else target
+    names = null._names_in()
+    X_new = X_new if names is None else pd.DataFrame(X_new, columns=names)
+    K = null.n_experts
+    seeded = clone(template).set_params(random_state=int(rng.integers(2**31 - 1)))
+    *_, small, large = path(seeded, 1, K + 1, X_new, target)
+    return 2.0 * (large.objective - small.objective)
