@@ -3,11 +3,29 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from . import datasets, experts, gates
-from .estimators import MoEClassifier, MoERegressor
+from .estimators import (
+    HardMoEClassifier,
+    HardMoERegressor,
+    MetaPiClassifier,
+    MetaPiRegressor,
+    MoEClassifier,
+    MoERegressor,
+)
 
 try:
     __version__ = version("moe_classic")
 except PackageNotFoundError:  # a plain checkout that was never installed
     __version__ = "0+unknown"
 
-__all__ = ["MoEClassifier", "MoERegressor", "__version__", "datasets", "experts", "gates"]
+__all__ = [
+    "HardMoEClassifier",
+    "HardMoERegressor",
+    "MetaPiClassifier",
+    "MetaPiRegressor",
+    "MoEClassifier",
+    "MoERegressor",
+    "__version__",
+    "datasets",
+    "experts",
+    "gates",
+]

@@ -217,7 +217,7 @@ def _by_normals(m: Floats, a: Noise, b: Noise) -> Floats:
         u = reach * np.sqrt(0.5 * (x + 1.0))
         return exact(unit * np.sinh(u)) / np.cosh(u)
 
-    series = np.polynomial.chebyshev.chebinterpolate(ratio, degree)
+    series: Any = np.polynomial.chebyshev.chebinterpolate(ratio, degree)  # type: ignore[type-var]
     u = np.arcsinh(size / unit)
     x = 2.0 * (u / reach) ** 2 - 1.0
     return np.polynomial.chebyshev.chebval(x, series) * np.sqrt(1.0 + (size / unit) ** 2)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 import numpy as np
@@ -42,6 +43,7 @@ class ThreadedEngine:
 
     def map_reduce(self, f: Callable[[Block], T], source: Source) -> T:
         """Sum of ``f(block)`` over the blocks of ``source``."""
+        f = _in_context(f)
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(self.n_threads) as pool:
             if isinstance(source, ArraySource):
                 return self._shares(f, source, pool)
@@ -61,6 +63,12 @@ class ThreadedEngine:
                 yield flying.popleft().result()
         while flying:
             yield flying.popleft().result()
+
+
+def _in_context(f: Callable[[Block], T]) -> Callable[[Block], T]:
+    """``f`` under the caller's context, numpy's error state in it, whatever thread runs it."""
+    context = copy_context()
+    return lambda block: context.copy().run(f, block)
 
 
 def make_engine(n_jobs: int | None) -> SerialEngine | ThreadedEngine:

@@ -91,7 +91,11 @@ def _column_numbers(features: Any, names: list[str], owner: str) -> Ints:
     for v in values:
         if isinstance(v, str) and v in names:
             places.append(names.index(v))
-        elif isinstance(v, (int, np.integer)) and -len(names) <= v < len(names):
+        elif (
+            type(v) is not bool
+            and isinstance(v, (int, np.integer))
+            and -len(names) <= v < len(names)
+        ):
             places.append(int(v) % len(names))
         else:
             raise ValueError(
@@ -171,6 +175,8 @@ def _moments(rows: Rows, extract: Callable[[np.ndarray], Floats]) -> tuple[Float
     mean = scatter = size = np.zeros(1)
     for X, w in rows():
         raw, here = extract(X).astype(np.float64, copy=False), float(w.sum())
+        if here == 0.0:
+            continue
         local = w @ raw / here
         step, share = local - mean, here / (weight + here)
         scatter = scatter + w @ np.square(raw - local) + weight * share * step**2

@@ -131,7 +131,7 @@ def resampled(w: Floats, clusters: Ints | None, rng: np.random.Generator) -> Flo
         return w * rng.multinomial(count, np.full(count, 1.0 / count))[clusters]
     rows = float(w.sum())
     whole = round(rows)
-    return rng.multinomial(whole, w / rows) * (rows / whole)
+    return rng.multinomial(whole, w / rows).astype(np.float64) * (rows / whole)
 
 
 def climb(problem: Problem, start: MoEParams, tol: float) -> MoEParams | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from ._inference_curvature import Finding
+from ._inference_findings import Finding
 from ._inference_terms import Terms
 from ._typing import Bools, Floats, Ints
 

@@ -182,7 +182,7 @@ def _expert_part(case: Case, number: int, group: Group, labels: list[str]) -> Pa
         return expert.rescale(params, case.shift, case.factor) if equivariant else params
 
     line = _line_map(design)
-    slopes = np.kron(np.diag(np.tile(factor, len(labels))), line)
+    slopes: Floats = np.asarray(np.kron(np.diag(np.tile(factor, len(labels))), line), np.float64)
     parts = [
         Part(
             _line_labels(heads, design),
@@ -240,9 +240,10 @@ def _cholesky_part(name: str, factor: Floats, owners: list[str], outputs: list[s
     def title(a: int, b: int) -> tuple[str, str]:
         return outputs[a], "scale" if a == b else f"correlation {short[b]}"
 
-    pairs = [(a, b) for a, b in zip(rows, cols, strict=True) if a != b]
+    entries = [(int(a), int(b)) for a, b in zip(rows, cols, strict=True)]
+    pairs = [(a, b) for a, b in entries if a != b]
     terms = [title(j, j) for j in range(d)] + [title(a, b) for a, b in pairs]
-    lower = [title(a, b) for a, b in zip(rows, cols, strict=True)]
+    lower = [title(a, b) for a, b in entries]
     ratio = np.concatenate([factor, np.ones(len(pairs))])
 
     def jacobian_of(L: Floats) -> Floats:
@@ -290,7 +291,7 @@ def _gate_part(case: Case) -> Part:
     else:
         rows = case.labels[:-1]
     heads = [("gate", row) for row in rows]
-    slopes = np.kron(np.eye(len(rows)), _line_map(design))
+    slopes: Floats = np.asarray(np.kron(np.eye(len(rows)), _line_map(design)), np.float64)
     return Part(
         _line_labels(heads, design),
         [_LINE] * gate.coef.size,

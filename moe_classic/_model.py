@@ -109,8 +109,12 @@ class Model:
         return MoEParams(gate, tuple(experts))
 
     def between(self, a: MoEParams, b: MoEParams, summary: Summary) -> MoEParams:
-        """Point half way from ``a`` to ``b`` in unconstrained coordinates."""
-        return self.unpack(0.5 * (self.pack(a) + self.pack(b)), a, summary)
+        """Point half way from ``a`` to ``b`` in unconstrained coordinates.
+
+        What has no coordinates, such as a fitted estimator, is that of ``b``: such components
+        take a step only if it climbs, so that damping the others is enough.
+        """
+        return self.unpack(0.5 * (self.pack(a) + self.pack(b)), b, summary)
 
     def penalty(self, params: MoEParams, summary: Summary) -> float:
         """What the solver subtracts from the log-likelihood."""

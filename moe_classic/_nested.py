@@ -8,6 +8,7 @@ mixtures of experts, NIPS 8, split in this way.
 
 from __future__ import annotations
 
+import numbers
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,6 +53,41 @@ class Grown:
     def rank(self) -> tuple[bool, float]:
         """Sorts fits, the best one last."""
         return self.degenerate == 0, self.objective
+
+
+# ------------------------------------------------------------------------- arguments
+
+
+def checked_template(template: Any) -> Any:
+    """A template whose number of experts, starts and families can be set."""
+    needed = {"n_experts", "expert", "gate", "init", "n_init", "warm_start", "max_iter"}
+    has = template.get_params(deep=False) if hasattr(template, "get_params") else {}
+    if isinstance(template, type) or not needed <= set(has):
+        raise TypeError(
+            f"estimator={template!r} must be a MoERegressor or MoEClassifier: an estimator with "
+            "n_experts, expert and gate."
+        )
+    if not isinstance(template.init, str):
+        raise ValueError("estimator: init gives responsibilities; use the name of a strategy.")
+    if template.warm_start:
+        raise ValueError("estimator: warm_start=True has no meaning here; set it to False.")
+    return template
+
+
+def checked_counts(n_experts: Any) -> list[int]:
+    """Sorted distinct numbers of experts."""
+    values = [n_experts] if isinstance(n_experts, numbers.Integral) else list(n_experts)
+    good = [
+        isinstance(v, numbers.Integral) and not isinstance(v, bool) and int(v) >= 1 for v in values
+    ]
+    if not values or not all(good):
+        raise ValueError(
+            f"n_experts={n_experts!r} must be integers >= 1, at least one, such as range(1, 6)."
+        )
+    return sorted({int(v) for v in values})
+
+
+# ------------------------------------------------------------------------- growing
 
 
 def path(

@@ -57,7 +57,7 @@ def is_estimator(value: Any) -> bool:
 
 
 def target_of(owner: str, estimator: Any) -> str:
-    """ "class" for a classifier with probabilities, "real" for a regressor, or an error."""
+    """What an estimator predicts: "class" for classifiers, "real" for regressors."""
     if not is_estimator(estimator):
         hint = (
             f" Write {estimator.__name__}() with parentheses."

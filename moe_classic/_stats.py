@@ -45,7 +45,9 @@ class Stats:
 def total(parts: Iterable[T]) -> T:
     """Sum of at least one statistics record, in the order given."""
     iterator = iter(parts)
-    result = next(iterator)
+    result = next(iterator, None)
+    if result is None:
+        raise ValueError("There are no blocks to add up: the source yielded nothing in this pass.")
     for part in iterator:
         result = result + part
     return result

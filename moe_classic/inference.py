@@ -27,14 +27,12 @@ from ._inference_bootstrap import Draws, bootstrap
 from ._inference_case import Case, make_case
 from ._inference_curvature import (
     Curvature,
-    Finding,
     curvature,
     distance_from_optimum,
-    findings,
-    fixed_places,
     theta_covariance,
 )
 from ._inference_delta import Functions
+from ._inference_findings import Finding, findings, fixed_places
 from ._inference_labels import order_of
 from ._inference_tables import (
     draws_table,

@@ -110,7 +110,7 @@ class Predictive:
         for group, p, share in zip(
             self.model.groups, self.params.experts, self.model.shares, strict=True
         ):
-            scale = np.broadcast_to(p.scale, (len(p.coef), self.location.shape[1]))[:, output]
+            scale = np.broadcast_to(p.scale, (p.n_experts, self.location.shape[1]))[:, output]
             z = group.expert.standard_quantile(p, np.full((1, 1, 1), q))
             own.append(self.location[share, output] + scale[:, None] * z.reshape(-1, 1))
         bracket = np.concatenate(own)
@@ -193,7 +193,7 @@ class Predictive:
         """Scales of the experts, (K, d, 1)."""
         d = self.location.shape[1]
         return np.concatenate(
-            [np.broadcast_to(p.scale, (len(p.coef), d)) for p in self.params.experts]
+            [np.broadcast_to(p.scale, (p.n_experts, d)) for p in self.params.experts]
         )[:, :, None]
 
     def _mode_step(self, y: Floats) -> Floats:

@@ -1,5 +1,14 @@
 """Estimators with ``fit`` and ``predict``."""
 
 from ._flat import MoEClassifier, MoERegressor
+from ._hard import HardMoEClassifier, HardMoERegressor
+from ._meta_pi import MetaPiClassifier, MetaPiRegressor
 
-__all__ = ["MoEClassifier", "MoERegressor"]
+__all__ = [
+    "HardMoEClassifier",
+    "HardMoERegressor",
+    "MetaPiClassifier",
+    "MetaPiRegressor",
+    "MoEClassifier",
+    "MoERegressor",
+]

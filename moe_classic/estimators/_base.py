@@ -25,6 +25,8 @@ from moe_classic.solvers import SOLVERS, Solver
 
 from ._common import CommonSurface
 from ._data import RawData, TrainingData
+from ._failures import report_fits
+from ._outside import refuse_blocks
 from ._partial import OnlineMixin
 from ._resolve import (
     Plan,
@@ -144,6 +146,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
         resolved = self._resolve_arguments()
         if not isinstance(self.init, str):
             raise ValueError("fit_blocks needs init to be a strategy's name, not responsibilities.")
+        refuse_blocks(resolved[0], resolved[1])
         stream = self._stream(blocks)
         root = self._init_callback_context(max_subtasks=None)
         root.call_on_fit_task_begin(estimator=self)
@@ -169,6 +172,8 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
             summary=data.summary,
             names_in=self._names_in(),
             standardize=self.standardize,
+            classes=getattr(self, "classes_", None),
+            n_jobs=self.n_jobs,
         )
         previous = self._previous() if self.warm_start else None
         return plan if previous is None else replace(plan, maps=previous._maps)
@@ -351,6 +356,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
         report = trained.report
         self.start_report_ = report.assign(objective=report.objective + offset * report.weight)
         self._warn(trained)
+        report_fits(model, self._params, self._expert_labels())
 
     def _show(self, params: MoEParams, mass: Floats) -> None:
         """Publish parameters on the original scales, experts in their public order."""

@@ -5,7 +5,7 @@
     f(x) = h( sum_k p_k(x) o_k(x) )
     E    = 1/V sum_n w_n ||t_n - f(x_n)||^2 / sum_n w_n + alpha/2 ||slopes||^2
 
-The experts ``o_k`` are given; the gate is linear in x or has one layer of tanh units, and p is one of
+The experts ``o_k`` are given; the gate is linear in x or has a layer of tanh units, and p is one of
 
 - softmax:  ``p_k = exp(s_k) / sum_j exp(s_j)``
 - sigmoid:  ``p_k = M_k / sum_j M_j``, ``M_k = 1 / (1 + exp(-s_k))``, the normaliser of Hampshire &
@@ -108,7 +108,7 @@ class BlendNet:
 
         ``A`` is what :meth:`hidden` gave, ``s`` the outputs before normalisation.
         """
-        first, last = self.split(theta)
+        last = self.split(theta)[1]
         ds = dp
         if self.output != "linear":
             p = self._normalised(s.copy())
@@ -226,7 +226,7 @@ def descend(
         # gtol: the gradient of a loss of order one, far below what ftol lets through.
         options={"maxiter": max_iter, "maxfun": 20 * max_iter, "ftol": tol, "gtol": 1e-12},
     )
-    return found.x, Trace(np.array(losses), bool(found.nit < max_iter), int(found.nit))
+    return found.x, Trace(np.array(losses), bool(found.nit < max_iter), max(1, int(found.nit)))
 
 
 def simplex_weights(outputs: Floats, target: Floats, w: Floats) -> Floats:

@@ -137,44 +137,36 @@ class HardLoop:
     def _fit_experts(
         self, share: Ints, last: HardState | None
     ) -> tuple[list[Any], dict[int, str], Notices]:
-        """One expert a share; what fails keeps its last fit, or a stand-in takes its place."""
-        jobs = []
-        for k, description in enumerate(self.descriptions):
-            mine = self.learn[share == k]
-            X, y, w = self.rows.X[mine], self.rows.y[mine], self.rows.w[mine]
-            jobs.append(Job(description, X, y, w, self.seeds[k], self.names))
-        filled = [job for job in jobs if job.w.size]
-        outcomes, notices = run_jobs(filled, self.n_jobs)
-        found = iter(outcomes)
-        experts: list[Any] = []
+        """One expert a share; one whose share is empty, or that fails, keeps its last fit."""
+        filled = [k for k in range(len(self.descriptions)) if (share == k).any()]
+        jobs = [self._job(k, self.learn[share == k]) for k in filled]
+        outcomes, notices = run_jobs(jobs, self.n_jobs)
+        experts = [None] * len(self.descriptions) if last is None else list(last.experts)
         errors: dict[int, str] = {}
-        for k, job in enumerate(jobs):
-            outcome = next(found) if job.w.size else None
-            error = "it has no rows" if outcome is None else outcome.error
-            fitted = None if outcome is None else outcome.estimator
+        for k, job, outcome in zip(filled, jobs, outcomes, strict=True):
+            error = outcome.error or self._trouble(outcome.estimator)
             if error is None:
-                try:
-                    self.owner._output_of(fitted, self.rows.X[:1])
-                except FIT_ERRORS as trouble:
-                    error = f"{type(trouble).__name__}: {trouble}"
-            if error is not None:
-                errors[k] = error
-                fitted = self._instead(job, None if last is None else last.experts[k])
-            experts.append(fitted)
-        if len(errors) == len(jobs):
-            raise ValueError(f"No expert could be fitted; expert 1 raised {errors[0]}")
+                experts[k] = outcome.estimator
+                continue
+            errors[k] = error
+            if experts[k] is None:
+                experts[k] = self.owner._stand_in().fit(job.X, job.y, sample_weight=job.w)
+        if len(errors) == len(filled):
+            raise ValueError(f"No expert could be fitted; expert 1 raised {errors[filled[0]]}")
         return experts, errors, notices
 
-    def _instead(self, job: Job, before: Any) -> Any:
-        """What predicts for an expert that could not be fitted."""
-        if before is not None:
-            return before
-        if job.w.size:
-            return self.owner._stand_in().fit(job.X, job.y, sample_weight=job.w)
-        rows = self.learn
-        return self.owner._stand_in().fit(
-            self.rows.X[rows], self.rows.y[rows], sample_weight=self.rows.w[rows]
-        )
+    def _job(self, k: int, mine: Ints) -> Job:
+        """The fit of expert ``k`` on the rows ``mine``."""
+        X, y, w = self.rows.X[mine], self.rows.y[mine], self.rows.w[mine]
+        return Job(self.descriptions[k], X, y, w, self.seeds[k], self.names)
+
+    def _trouble(self, fitted: Any) -> str | None:
+        """Why a fitted expert cannot predict, or None."""
+        try:
+            self.owner._output_of(fitted, self.rows.X[:1])
+        except FIT_ERRORS as error:
+            return f"{type(error).__name__}: {error}"
+        return None
 
     # -------------------------------------------------------------------- the next partition
 

@@ -16,6 +16,7 @@ from moe_classic.experts import EXPERTS, Expert
 from moe_classic.gates import GATES, Gate
 
 from ._data import RawData
+from ._outside import adapted, labelled, wrapped_expert, wrapped_gate
 
 
 def check_integer(name: str, value: Any, low: int, what: str) -> int:
@@ -57,7 +58,10 @@ def resolve_experts(
 ) -> list[tuple[str | None, Expert, int]]:
     """Groups (label, expert, count) from the ``expert`` argument; each fits the target."""
     if isinstance(value, (list, tuple)):
-        groups = [_named_expert(item) for item in value]
+        groups = [
+            (label, by_name("expert", wrapped_expert(item), EXPERTS, Expert), 1)
+            for label, item in labelled(value)
+        ]
         labels = [label for label, _, _ in groups]
         if len(set(labels)) < len(labels):
             raise ValueError(f"expert={value!r}: names must differ, got {labels}.")
@@ -66,7 +70,7 @@ def resolve_experts(
                 f"expert lists {len(groups)} experts but n_experts={n_experts}; make the two agree."
             )
     else:
-        groups = [(None, by_name("expert", value, EXPERTS, Expert), n_experts)]
+        groups = [(None, by_name("expert", wrapped_expert(value), EXPERTS, Expert), n_experts)]
     for _, expert, _ in groups:
         if expert.target != target:
             right = sorted(n for n, cls in EXPERTS.items() if cls.target == target)
@@ -79,18 +83,9 @@ def resolve_experts(
     return groups
 
 
-def _named_expert(item: Any) -> tuple[str, Expert, int]:
-    """One (name, expert) pair of a list of unlike experts."""
-    if isinstance(item, (list, tuple)) and len(item) == 2 and isinstance(item[0], str):
-        return item[0], by_name("expert", item[1], EXPERTS, Expert), 1
-    raise TypeError(
-        f"expert: {item!r} must be a (name, expert) pair when expert is a list of unlike experts."
-    )
-
-
 def resolve_gate(value: Any) -> Gate:
     """The gate from its argument."""
-    gate = by_name("gate", value, GATES, Gate)
+    gate = by_name("gate", wrapped_gate(value), GATES, Gate)
     gate.check()
     return gate
 
@@ -117,6 +112,8 @@ def bind(
     summary: Summary,
     names_in: list[str] | None,
     standardize: bool,
+    classes: np.ndarray | None = None,
+    n_jobs: int | None = None,
 ) -> Plan:
     """Fit the designs that gate and experts see and bind them; like designs are shared.
 
@@ -127,25 +124,28 @@ def bind(
 
     def design_of(component: Any) -> int:
         features = getattr(component, "features", None)
-        for number, spec in enumerate(specs):
-            if same_features(spec, features):
+        raw_rows = getattr(component, "raw", False)
+        for number, (spec, raw_too) in enumerate(specs):
+            if raw_too == raw_rows and same_features(spec, features):
                 return number
-        specs.append(features)
+        specs.append((features, raw_rows))
         maps.append(
             fit_design(
                 features,
                 rows,
                 fit_on=(raw.X, raw.key.T.squeeze()),
                 names_in=names_in,
-                standardize=standardize,
+                standardize=standardize and not raw_rows,
                 owner=type(component).__name__,
             )
         )
         return len(specs) - 1
 
     gate_design = design_of(gate)
-    bound = tuple(
-        Group(expert.bind(summary), count, design_of(expert), label)
-        for label, expert, count in groups
-    )
-    return Plan(Model(gate, bound, gate_design), tuple(maps))
+    gate = adapted(gate, maps[gate_design], classes, n_jobs)
+    bound = []
+    for label, expert, count in groups:
+        number = design_of(expert)
+        told = adapted(expert.bind(summary), maps[number], classes, n_jobs)
+        bound.append(Group(told, count, number, label))
+    return Plan(Model(gate, tuple(bound), gate_design), tuple(maps))

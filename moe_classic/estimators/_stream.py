@@ -54,6 +54,8 @@ class RowStream:
                     f"{type(item).__name__}."
                 )
             X, y, w = (*item, None)[:3]
+            if len(X) == 0 or (w is not None and not np.any(w)):
+                continue  # partitions without rows are common
             first, self._seen = not self._seen, True
             block = self._validate(X, y, w, first)
             if block[2].size:

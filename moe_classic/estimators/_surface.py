@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from moe_classic.experts import GaussianExpert
 from moe_classic.predictive import Predictive, choose
 
 from ._data import RawData, TrainingData, class_data, real_data
+from ._outside import components, describes_outputs, keeps_target
 from ._resolve import check_integer
 from ._stream import RawBlock, RowStream
 
@@ -28,7 +30,7 @@ def _generator(random_state: Any) -> np.random.Generator:
 
 def _fraction(name: str, value: Any) -> float:
     """A number strictly between 0 and 1."""
-    if not np.isscalar(value) or not 0.0 < value < 1.0:
+    if not isinstance(value, numbers.Real) or not 0.0 < value < 1.0:
         raise ValueError(f"{name}={value!r} must lie strictly between 0 and 1.")
     return float(value)
 
@@ -45,8 +47,10 @@ class RealSurface:
 
     def _describes_outputs(self) -> bool:
         """Whether the expert describes several outputs."""
-        experts = self.expert if isinstance(self.expert, (list, tuple)) else [("", self.expert)]
-        return all(e == "gaussian" or isinstance(e, GaussianExpert) for _, e in experts)
+        return all(
+            e == "gaussian" or isinstance(e, GaussianExpert) or describes_outputs(e)
+            for e in components(self.expert)
+        )
 
     # -------------------------------------------------------------------- fit
 
@@ -67,12 +71,13 @@ class RealSurface:
     def _training_data(self, raw: RawData, moments: Summary | None = None) -> TrainingData:
         """Rows with a standardised target."""
         common = not self._scales_apart()
-        return real_data(raw, moments, standardize=self.standardize, common=common)
+        standardize = self.standardize and not keeps_target(self.expert)
+        return real_data(raw, moments, standardize=standardize, common=common)
 
     def _scales_apart(self) -> bool:
         """Whether outputs may be scaled each by its own factor: not with spherical noise."""
-        experts = self.expert if isinstance(self.expert, (list, tuple)) else [("", self.expert)]
-        return all(getattr(e, "covariance_type", "full") != "spherical" for _, e in experts)
+        experts = components(self.expert)
+        return all(getattr(e, "covariance_type", "full") != "spherical" for e in experts)
 
     def _target_columns(self, y: Any) -> np.ndarray:
         """The target to score, (d, n)."""
@@ -317,8 +322,8 @@ class ClassSurface:
         strangers = self.classes_[codes] != y
         if strangers.any():
             raise ValueError(
-                f"y has the class {y[strangers][0]!r}, which was not seen in fit; known are "
-                f"{list(self.classes_[:10])}."
+                f"y has the class {y[strangers].tolist()[0]!r}, which was not seen in fit; known are "
+                f"{self.classes_[:10].tolist()}."
             )
         return codes
 
@@ -358,7 +363,7 @@ class ClassSurface:
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"classes={classes!r} differs from the classes of the first call, "
-                f"{list(self.classes_)}."
+                f"{self.classes_.tolist()}."
             )
         return self._partial_fit(X, y, sample_weight)
 

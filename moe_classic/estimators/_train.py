@@ -33,6 +33,7 @@ from moe_classic._typing import Floats
 from moe_classic.solvers import EM, Problem, Result, Solver
 
 from ._data import TrainingData
+from ._outside import unit_columns
 from ._resolve import Plan
 from ._stream import RowStream, StreamSource
 
@@ -90,7 +91,9 @@ def expand(data: TrainingData, plan: Plan) -> tuple[TrainingData, tuple[DesignMa
     columns, maps, width = [data.X], [], data.X.shape[1]
     for m in plan.maps:
         if m.transformer is None:
-            maps.append(m)
+            # What took all columns must not take those that are added here.
+            every = np.arange(data.X.shape[1])
+            maps.append(m if m.columns is not None else replace(m, columns=every))
             continue
         columns.append(raw_features(data.X, None, m.transformer, m.names_in))
         place = np.arange(width, width + columns[-1].shape[1])
@@ -277,7 +280,7 @@ class Trainer:
         block = sample.block(self.maps, self.data.target)
         seen = {self.model.gate_design, *(g.design for g in self.model.groups)}
         widest = max(seen, key=lambda number: block.designs[number].width)
-        X = block.designs[widest].Z[:-1].T
+        X = unit_columns(block.designs[widest].Z[:-1].T, sample.w, self.model)
         if self.summary.n_classes:
             share = self.summary.y_mean
             onehot = np.eye(self.summary.n_classes)[block.y] - share

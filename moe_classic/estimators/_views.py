@@ -12,6 +12,8 @@ from moe_classic._features import DesignMap
 from moe_classic._model import Group, Model, MoEParams
 from moe_classic._typing import Floats
 
+from ._outside import view_estimator
+
 #: Parameters besides the coefficients that a view shows, by the field of the parameter record.
 _EXTRAS = {"scale": "scale_", "df": "df_", "covariance": "covariance_"}
 
@@ -105,6 +107,8 @@ class FittedGate:
         if "coef_" in self.parameters:
             table = {"intercept": float(self.intercept_[k])}
             return table | dict(zip(self.feature_names_, map(float, self.coef_[k]), strict=True))
+        if "weights_" not in self.parameters:
+            return {}
         table = {"weight": float(self.weights_[k])}
         if "means_" in self.parameters:
             for j, name in enumerate(self.feature_names_):
@@ -138,6 +142,8 @@ def _view_expert(
     group: Group, p: Any, k: int, design: DesignMap, label: str, share: float
 ) -> FittedExpert:
     """View of expert ``k`` of a group."""
+    if not hasattr(p, "coef"):
+        return view_estimator(p, k, design.names, label, share)
     slopes, intercepts = design.original(p.coef[k])
     extras = {}
     for source, name in _EXTRAS.items():
@@ -164,6 +170,8 @@ def view_gate(model: Model, params: MoEParams, design: DesignMap) -> FittedGate:
         parameters = {"coef_": slopes, "intercept_": intercepts}
     elif hasattr(p, "means"):
         parameters = _view_moments(p, design)
+    elif hasattr(p, "estimator"):
+        parameters = {"estimator_": p.estimator, "experts_": p.places}
     else:
         parameters = {"weights_": p.proportions}
     return FittedGate(model.gate.name, design.names, parameters)

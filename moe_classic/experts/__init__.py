@@ -4,6 +4,7 @@
 """
 
 from ._base import Expert
+from ._estimator import EstimatorExpert
 from ._gaussian import GaussianExpert
 from ._laplace import LaplaceExpert
 from ._multinomial import LogisticExpert, MultinomialExpert
@@ -16,6 +17,7 @@ EXPERTS: dict[str, type[Expert]] = {
 
 __all__ = [
     "EXPERTS",
+    "EstimatorExpert",
     "Expert",
     "GaussianExpert",
     "LaplaceExpert",

@@ -219,7 +219,7 @@ class LinearExpert(Expert):
     def unpack(self, theta: Floats, like: LinearParams, summary: Summary) -> LinearParams:
         """Parameters from ``theta``, with the shapes of ``like`` and scales above their floor."""
         stop = like.coef.size
-        changes: dict[str, Floats] = {"coef": theta[:stop].reshape(like.coef.shape)}
+        changes: dict[str, Floats] = {"coef": theta[:stop].reshape(like.coef.shape).copy()}
         for name in self.free_nuisances(like):
             old = getattr(like, name)
             shape = pack_field(self.nuisances[name], old, self.bounds(name)).shape

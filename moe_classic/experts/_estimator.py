@@ -105,7 +105,7 @@ class EstimatorExpert(Expert):
 
     @property
     def target(self) -> str:  # type: ignore[override]
-        """ "real" for a regressor, "class" for a classifier."""
+        """What y may be: "real" for a regressor, "class" for a classifier."""
         return target_of("EstimatorExpert", self.estimator)
 
     @property

@@ -81,6 +81,8 @@ class GaussianExpert(LocationScaleExpert):
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
         super().check()
+        if not isinstance(self.tied, (bool, np.bool_)):
+            raise TypeError(f"GaussianExpert: tied={self.tied!r} must be True or False.")
         if self.covariance_type not in _COVARIANCES:
             raise ValueError(
                 f"GaussianExpert: covariance_type={self.covariance_type!r} is not known; choose "

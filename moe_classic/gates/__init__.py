@@ -5,9 +5,10 @@
 
 from ._base import Gate
 from ._constant import ConstantGate
+from ._estimator import EstimatorGate
 from ._gaussian import GaussianGate
 from ._softmax import SoftmaxGate
 
 GATES: dict[str, type[Gate]] = {cls.name: cls for cls in (ConstantGate, GaussianGate, SoftmaxGate)}
 
-__all__ = ["GATES", "ConstantGate", "Gate", "GaussianGate", "SoftmaxGate"]
+__all__ = ["GATES", "ConstantGate", "EstimatorGate", "Gate", "GaussianGate", "SoftmaxGate"]

@@ -19,9 +19,10 @@ import numpy as np
 
 from moe_classic._blocks import Design
 from moe_classic._component import Forward
-from moe_classic._logit import GATE_LIMIT, LogitStats, moved_score
+from moe_classic._logit import LogitStats, moved_score, moved_score_blocks
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
+from moe_classic._workspace import empty
 
 from ._base import Gate
 from ._constant import ConstantGate
@@ -31,13 +32,13 @@ from ._tree_nodes import (
     Family,
     TreeShape,
     below_root,
-    bound_steps,
+    curvature_of,
     family_grams,
+    family_rule,
     free_rows,
-    newton_steps,
     node_residual,
-    sibling_pairs,
     sibling_rows,
+    steps_of,
     tree_shape,
 )
 
@@ -178,14 +179,16 @@ class TreeGate(Gate):
             return self._flat.curvature(SoftmaxParams(params.coef), fwd, S)
         shape, q = params.shape, params.coef.shape[1]
         mass = shape.up(S)
-        rows = []
-        for family in shape.families:
-            own = mass[family.nodes]
-            if (family.size - 1) * q > GATE_LIMIT:
-                rows.append(own)
-            else:
-                rows.append(sibling_pairs(sibling_rows(fwd.work, family.children, family), own))
-        return rows[0] if len(rows) == 1 else np.concatenate([S[:0], *rows])
+        rows = [
+            curvature_of(
+                family,
+                family_rule(family, q),
+                sibling_rows(fwd.work, family.children, family),
+                mass[family.nodes],
+            )
+            for family in shape.families
+        ]
+        return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
     def statistics(
         self, params: TreeParams, fwd: Forward, design: Design, S: Floats, grams: Floats
@@ -203,11 +206,10 @@ class TreeGate(Gate):
             return TreeParams(new.coef, params.shape)
         pull, q = self.alpha * summary.weight, params.coef.shape[1]
         coef = params.coef.copy()
-        for family, gram in family_grams(params.shape, stats.gram, q):
+        for family, rule, gram in family_grams(params.shape, stats.gram, q):
             old = coef[family.rows].reshape(-1, family.size - 1, q)
             score = sibling_rows(stats.score, below_root(family), family)
-            step = bound_steps if old[0].size > GATE_LIMIT else newton_steps
-            delta = step(old, gram, score, pull)
+            delta = steps_of(rule, old, gram, score, pull)
             largest = np.abs(delta).max(axis=(1, 2), keepdims=True)
             delta *= np.minimum(1.0, _MAX_STEP / np.maximum(largest, _MAX_STEP))
             coef[family.rows] += delta.reshape(-1, q)
@@ -219,10 +221,14 @@ class TreeGate(Gate):
             return self._flat.translate(stats, SoftmaxParams(old.coef), SoftmaxParams(new.coef))
         q, step = old.coef.shape[1], new.coef - old.coef
         score = stats.score.copy()
-        for family, gram in family_grams(old.shape, stats.gram, q):
+        for family, rule, gram in family_grams(old.shape, stats.gram, q):
             delta = step[family.rows].reshape(-1, family.size - 1, q)
-            bound = delta[0].size > GATE_LIMIT
-            moved = [moved_score(g, d, bound=bound) for g, d in zip(gram, delta, strict=True)]
+            moved = [
+                moved_score_blocks(g, d)
+                if rule == "block"
+                else moved_score(g, d, bound=rule == "bound")
+                for g, d in zip(gram, delta, strict=True)
+            ]
             score[below_root(family)] -= np.concatenate(moved)
         return replace(stats, score=score)
 
@@ -334,15 +340,18 @@ class TreeGate(Gate):
 def _conditionals(params: TreeParams, design: Design) -> tuple[Floats, Floats]:
     """Log probabilities and probabilities of all nodes given their parents, both (N, n)."""
     shape, n = params.shape, design.Z.shape[1]
-    eta = params.coef @ design.Z
+    eta = np.matmul(params.coef, design.Z, out=empty((len(params.coef), n)))
     shift = np.abs(eta).max(initial=0.0) > _SAFE
-    log_g, g = np.zeros((shape.n_nodes, n)), np.ones((shape.n_nodes, n))
+    log_g, g = empty((shape.n_nodes, n)), empty((shape.n_nodes, n))
+    log_g[0], g[0] = 0.0, 1.0
     for family in shape.families:
-        logits = np.zeros((family.nodes.size, family.size, n))
-        logits[:, :-1] = eta[family.rows].reshape(-1, family.size - 1, n)
+        m, size = family.nodes.size, family.size
+        logits = empty((m, size, n))
+        logits[:, :-1] = eta[family.rows].reshape(m, size - 1, n)
+        logits[:, -1] = 0.0
         if shift:
             logits -= logits.max(axis=1, keepdims=True)
-        p = np.exp(logits)
+        p = np.exp(logits, out=empty(logits.shape))
         mass = p.sum(axis=1, keepdims=True)
         p *= 1.0 / mass
         logits -= np.log(mass)

@@ -17,9 +17,12 @@ from typing import Any
 import numpy as np
 
 from moe_classic._linalg import solve_psd, unpack_symmetric
-from moe_classic._logit import GATE_LIMIT, bohning_step
+from moe_classic._logit import GATE_LIMIT, block_step, bohning_step
 from moe_classic._typing import Floats, Ints
+from moe_classic._workspace import empty
 
+from ._softmax import _MANY as MANY
+from ._softmax import _WIDE as WIDE
 from ._tree_branching import Nested
 
 # ------------------------------------------------------------------------- the shape
@@ -136,7 +139,7 @@ class TreeShape:
 
     def up(self, leaves: Floats) -> Floats:
         """Sums towards the root: (K, n) at the leaves gives (N, n) at all nodes."""
-        out = np.empty((self.n_nodes, leaves.shape[1]))
+        out = empty((self.n_nodes, leaves.shape[1]))
         out[self.leaves] = leaves
         for above, below in zip(self.levels[-2::-1], self.levels[:0:-1], strict=True):
             inner = np.arange(self.n_nodes)[above]
@@ -230,7 +233,8 @@ def sibling_rows(values: Floats, index: slice | Ints, family: Family) -> Floats:
 def node_residual(shape: TreeShape, g: Floats, S: Floats) -> tuple[Floats, Floats]:
     """``S_c - S_j g_c|j`` of all nodes but the root (N - 1, n), and the masses ``S_j`` (N, n)."""
     mass = shape.up(S)
-    return mass[1:] - mass[shape.parent[1:]] * g[1:], mass
+    out = np.multiply(mass[shape.parent[1:]], g[1:], out=empty((shape.n_nodes - 1, S.shape[1])))
+    return np.subtract(mass[1:], out, out=out), mass
 
 
 def free_rows(shape: TreeShape, rows: Floats) -> Floats:
@@ -242,13 +246,30 @@ def free_rows(shape: TreeShape, rows: Floats) -> Floats:
     return out
 
 
-def sibling_pairs(P: Floats, mass: Floats) -> Floats:
-    """Rows ``mass P_a (1[a = b] - P_b)``, a <= b < C, of every node: (m C (C - 1) / 2, n).
+# ------------------------------------------------------------------------- curvature and steps
 
-    ``P`` is (m, C, n), ``mass`` (m, n).
-    """
+
+def family_rule(family: Family, q: int) -> str:
+    """Which curvature the steps of a family use; as for the softmax gate."""
+    m = family.size - 1
+    if m < MANY:
+        return "newton" if m * q <= GATE_LIMIT else "bound"
+    return "block" if q <= WIDE else "bound"
+
+
+def curvature_of(family: Family, rule: str, P: Floats, mass: Floats) -> Floats:
+    """Row weights of the Grams of a family, node by node; ``P`` is (m, C, n), ``mass`` (m, n)."""
+    if rule == "bound":
+        return mass
+    if rule == "block":
+        return (P * (1.0 - P) * mass[:, None]).reshape(-1, mass.shape[1])
+    return _sibling_pairs(P, mass)
+
+
+def _sibling_pairs(P: Floats, mass: Floats) -> Floats:
+    """Rows ``mass P_a (1[a = b] - P_b)``, a <= b < C, of every node: (m C (C - 1) / 2, n)."""
     m, size, n = P.shape
-    out = np.empty((m, size * (size - 1) // 2, n))
+    out = empty((m, size * (size - 1) // 2, n))
     start = 0
     for a in range(size - 1):
         weighted = mass * P[:, a]
@@ -259,18 +280,26 @@ def sibling_pairs(P: Floats, mass: Floats) -> Floats:
     return out.reshape(-1, n)
 
 
-def family_grams(shape: TreeShape, gram: Floats, q: int) -> Iterator[tuple[Family, Floats]]:
-    """The packed Grams of each family, (m, rows a node, q (q + 1) / 2)."""
+def family_grams(shape: TreeShape, gram: Floats, q: int) -> Iterator[tuple[Family, str, Floats]]:
+    """The rule and the packed Grams of each family, (m, rows a node, q (q + 1) / 2)."""
     stop = 0
     for family in shape.families:
-        pairs = family.size * (family.size - 1) // 2
-        each = 1 if (family.size - 1) * q > GATE_LIMIT else pairs
-        start, stop = stop, stop + each * family.nodes.size
-        yield family, gram[start:stop].reshape(family.nodes.size, each, -1)
+        rule, size, m = family_rule(family, q), family.size, family.nodes.size
+        each = {"newton": size * (size - 1) // 2, "block": size, "bound": 1}[rule]
+        start, stop = stop, stop + each * m
+        yield family, rule, gram[start:stop].reshape(m, each, -1)
 
 
-def newton_steps(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
-    """Newton steps of m nodes at once: coefficients (m, a, q), Grams packed twice, scores."""
+def steps_of(rule: str, coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
+    """Steps of m nodes: coefficients (m, C - 1, q), packed Grams, scores (m, C, q)."""
+    if rule == "newton":
+        return _newton_steps(coef, gram, score, pull)
+    step = block_step if rule == "block" else bohning_step
+    return np.stack([step(c, g, s, pull) for c, g, s in zip(coef, gram, score, strict=True)])
+
+
+def _newton_steps(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
+    """Newton steps of all nodes at once."""
     m, a, q = coef.shape
     blocks = unpack_symmetric(gram.transpose(0, 2, 1), a)
     blocks = unpack_symmetric(np.moveaxis(blocks, 1, -1), q)
@@ -282,10 +311,3 @@ def newton_steps(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floa
         H += np.kron(centre, np.diag(slopes))
         g -= (centre @ coef) * slopes
     return solve_psd(H, g.reshape(m, -1, 1)).reshape(m, a, q)
-
-
-def bound_steps(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
-    """Steps under the bound of Bohning (1992), node by node."""
-    return np.stack(
-        [bohning_step(c, g, s, pull) for c, g, s in zip(coef, gram, score, strict=True)]
-    )

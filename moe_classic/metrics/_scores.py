@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Real
+
 from typing import Any
 
 import numpy as np
@@ -303,6 +303,6 @@ def _target_like(y_true: Any, low: Floats) -> Floats:
 
 def check_fraction(name: str, value: Any) -> float:
     """A number strictly between 0 and 1, or an error."""
-    if not isinstance(value, Real) or not 0.0 < value < 1.0:
+    if not isinstance(value, (int, float, np.number)) or not 0.0 < float(value) < 1.0:
         raise ValueError(f"{name}={value!r} must lie strictly between 0 and 1.")
     return float(value)

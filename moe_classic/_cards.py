@@ -1,0 +1,138 @@
+"""The HTML view of a fitted mixture of experts: scikit-learn's diagram, and a card an expert.
+
+All style is inline and takes its text colour from the page, so that the cards need no style sheet
+and are readable on light and on dark pages.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import pandas as pd
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import estimator_html_repr
+from sklearn.utils.validation import check_is_fitted
+
+from .inspection._style import expert_color
+
+#: Lines of a table that are shown; the rest is counted.
+_MOST_TERMS = 12
+_MOST_CARDS = 24
+
+_CARD = (
+    "border:1px solid rgba(128,128,128,.45);border-top:5px solid {color};border-radius:4px;"
+    "padding:.45em .8em .6em;min-width:11em;"
+)
+_CELL = "padding:.05em .6em .05em 0;text-align:{side};border:0;background:none;"
+
+
+def html_repr(estimator: Any) -> str:
+    """HTML of an estimator: scikit-learn's diagram, with the expert cards below once it is fitted.
+
+    Parameters
+    ----------
+    estimator : mixture of experts
+
+    Returns
+    -------
+    html : str
+    """
+    diagram = estimator_html_repr(estimator)
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return diagram
+    return diagram + expert_cards(estimator)
+
+
+def expert_cards(estimator: Any) -> str:
+    """The cards of the experts and of the gate.
+
+    Parameters
+    ----------
+    estimator : fitted mixture of experts
+
+    Returns
+    -------
+    html : str
+        A ``div`` without scripts.
+    """
+    table = estimator.summary()
+    views = estimator.experts_
+    cards = [
+        _expert_card(k, view, table[view.label]) for k, view in enumerate(views[:_MOST_CARDS])
+    ]
+    if len(views) > _MOST_CARDS:
+        cards.append(f"<div>and {len(views) - _MOST_CARDS} more experts</div>")
+    return (
+        '<div class="moe-cards" style="font-size:.9em;margin-top:.6em;">'
+        f"<div>{_headline(estimator)}</div>"
+        '<div style="display:flex;flex-wrap:wrap;gap:.6em;margin:.5em 0;">'
+        f"{''.join(cards)}</div>{_gate_card(estimator.gate_, table)}</div>"
+    )
+
+
+def _headline(estimator: Any) -> str:
+    """One line about the fit."""
+    end = "converged" if estimator.converged_ else "not converged"
+    return (
+        f"log-likelihood {estimator.log_likelihood_:,.2f} nats, "
+        f"{estimator.n_parameters_:g} parameters, {end} after {estimator.n_iter_} passes"
+    )
+
+
+def _expert_card(k: int, view: Any, column: pd.Series) -> str:
+    """Name, family, share and parameters of one expert."""
+    mine = column[column.index.get_level_values("part").str.startswith("expert")].dropna()
+    several = mine.index.get_level_values("part").nunique() > 1
+    rows = []
+    for (part, term), value in mine.items():
+        output = part.partition(": ")[2]
+        rows.append((f"{output}: {term}" if several else term, f"{value:.4g}"))
+    kind = type(view.estimator_).__name__ if hasattr(view, "estimator_") else view.name
+    return (
+        f'<div style="{_CARD.format(color=expert_color(k))}">'
+        f"<b>{escape(view.label)}</b> &middot; {escape(kind)}<br>"
+        f"{_share_bar(view.weight_, expert_color(k))}{_rows(rows)}</div>"
+    )
+
+
+def _share_bar(share: float, color: str) -> str:
+    """The share of the training weight, in words and as a bar."""
+    return (
+        f"{100.0 * share:.3g} % of the data"
+        '<div style="height:4px;background:rgba(128,128,128,.25);margin:.25em 0 .4em;">'
+        f'<div style="height:4px;width:{100.0 * share:.1f}%;background:{color};"></div></div>'
+    )
+
+
+def _gate_card(gate: Any, table: pd.DataFrame) -> str:
+    """Parameters of the gate, folded away."""
+    rows = table[table.index.get_level_values("part") == "gate"]
+    seen = ", ".join(gate.feature_names_[:6]) + (" ..." if len(gate.feature_names_) > 6 else "")
+    title = f"{gate.name} gate" + (f" on {seen}" if seen else "")
+    if rows.empty:
+        return f"<div>{escape(title)}</div>"
+    head = ["", *rows.columns[:_MOST_CARDS]]
+    body = [
+        (term, *("" if pd.isna(v) else f"{v:.4g}" for v in row[:_MOST_CARDS]))
+        for (_, term), row in zip(rows.index, rows.to_numpy(), strict=True)
+    ]
+    return f"<details><summary>{escape(title)}</summary>{_rows([tuple(head), *body])}</details>"
+
+
+def _rows(rows: list[tuple[str, ...]]) -> str:
+    """A table without borders, names on the left, numbers on the right."""
+    lines = []
+    for row in rows[: _MOST_TERMS + 1]:
+        sides = ["left", *["right"] * (len(row) - 1)]
+        cells = [
+            f'<td style="{_CELL.format(side=side)}">{escape(str(value))}</td>'
+            for side, value in zip(sides, row, strict=True)
+        ]
+        lines.append(f'<tr style="background:none;">{"".join(cells)}</tr>')
+    left = len(rows) - _MOST_TERMS - 1
+    more = f"<div>and {left} more terms</div>" if left > 0 else ""
+    table = "".join(lines)
+    return f'<table style="border-collapse:collapse;margin:0;">{table}</table>{more}'
