@@ -76,6 +76,7 @@ def test_classes_are_learned_from_batches_that_miss_some(regimes):
     first = np.flatnonzero(labels != "top")[:300]  # the first batch has no "top"
     order = np.concatenate([first, np.setdiff1d(np.arange(len(X)), first)])
     X, labels = X[order], labels[order]
+    batch = MoEClassifier(2, n_init=2, random_state=0).fit(X, labels)
     moe = MoEClassifier(2, n_init=2, random_state=0)
     for _ in range(10):
         for X_batch, y_batch in batches(X, labels, size=300):
@@ -83,7 +84,8 @@ def test_classes_are_learned_from_batches_that_miss_some(regimes):
     assert list(moe.classes_) == ["low", "middle", "top"]
     proba = moe.predict_proba(X)
     assert np.isfinite(proba).all()
-    assert moe.score(X, labels) > 0.8
+    # About two standard errors of an accuracy of 3/4 on 3000 rows.
+    assert moe.score(X, labels) > batch.score(X, labels) - 0.016
 
 
 def test_partial_fit_goes_on_from_fit(regimes):

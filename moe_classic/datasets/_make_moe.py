@@ -21,6 +21,7 @@ from moe_classic._stats import Summary
 from moe_classic._typing import Floats, Ints
 from moe_classic.estimators import _views as views
 from moe_classic.estimators._data import RawData
+from moe_classic.estimators._outside import components
 from moe_classic.estimators._resolve import Plan, bind, by_name, resolve_experts, resolve_gate
 from moe_classic.experts import EXPERTS, Expert
 from moe_classic.experts._base import LinearExpert
@@ -186,20 +187,16 @@ def make_moe(
 
 def _target_of(expert: Any) -> str:
     """``"real"`` or ``"class"``: what the experts describe; all must be linear and agree."""
-    items = expert if isinstance(expert, (list, tuple)) else [("", expert)]
-    resolved = [
-        by_name("expert", item[1] if np.shape(item) == (2,) else item, EXPERTS, Expert)
-        for item in items
-    ]
-    targets = {e.target for e in resolved}
-    if len(targets) != 1:
-        raise ValueError(f"expert={expert!r} must name experts for one kind of target.")
+    resolved = [by_name("expert", item, EXPERTS, Expert) for item in components(expert)]
     for e in resolved:
         if not isinstance(e, LinearExpert):
             raise TypeError(
                 f"expert={e!r} has no linear predictor whose coefficients make_moe could draw; "
                 f"use one of {sorted(EXPERTS)}."
             )
+    targets = {e.target for e in resolved}
+    if len(targets) != 1:
+        raise ValueError(f"expert={expert!r} must name experts for one kind of target.")
     return targets.pop()
 
 

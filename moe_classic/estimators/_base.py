@@ -57,6 +57,8 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
     """Fit template and shared surface; subclasses say what a target is."""
 
     _target: str
+    _trainer: type[Trainer] = Trainer
+    _stream_trainer: type[StreamTrainer] = StreamTrainer
 
     @abstractmethod
     def _validated(
@@ -112,7 +114,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
         root = self._init_callback_context(max_subtasks=None)
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
         plan = self._plan(resolved, data, slices_of(data.X, data.w), raw)
-        trainer = Trainer(**self._trainer_options(plan, data, resolved, root))
+        trainer = self._trainer(**self._trainer_options(plan, data, resolved, root))
         self._publish(trainer, self._train(trainer, raw))
         root.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
@@ -156,7 +158,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
         data = self._training_data(raw, summary)
         plan = self._plan(resolved, data, stream.rows, raw)
         options = self._trainer_options(plan, data, resolved, root)
-        trainer = StreamTrainer(**options, stream=stream, drawn=drawn)
+        trainer = self._stream_trainer(**options, stream=stream, drawn=drawn)
         self._publish(trainer, self._train(trainer, raw))
         root.call_on_fit_task_end(estimator=self)
         return self
@@ -216,7 +218,8 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
                 raise TypeError(f"{name}={getattr(self, name)!r} must be True or False.")
         self._check_init()
         groups = resolve_experts(self.expert, self.n_experts, self._target)
-        return groups, resolve_gate(self.gate), by_name("solver", self.solver, SOLVERS, Solver)
+        gate = resolve_gate(self.gate, self.n_experts)
+        return groups, gate, by_name("solver", self.solver, SOLVERS, Solver)
 
     def _check_init(self) -> None:
         """Raise unless ``init`` is a known strategy or responsibilities."""
@@ -385,9 +388,9 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
         spikes = int(trained.report.degenerate_experts[trained.report.finalist].min())
         if spikes:
             warnings.warn(
-                f"{spikes} of {self.n_experts} experts have the smallest scale allowed: each "
-                "passes almost exactly through the rows that it explains. Use fewer experts, or "
-                "raise min_scale of the expert if this is not what the data mean.",
+                f"{spikes} of {self._model.n_experts} experts have the smallest scale allowed: "
+                "each passes almost exactly through the rows that it explains. Use fewer experts, "
+                "or raise min_scale of the expert if this is not what the data mean.",
                 ConvergenceWarning,
                 stacklevel=6,
             )

@@ -160,7 +160,9 @@ def train_gate(
     if options.output == "constant":
         p = simplex_weights(data.outputs, data.target, data.w)
         loss = error_of(data, np.repeat(p[:, None], data.w.size, axis=1))
-        return FittedBlendGate("constant", design, None, p), Trace(np.array([loss]), converged=True, n_iter=1)
+        return FittedBlendGate("constant", design, None, p), Trace(
+            np.array([loss]), converged=True, n_iter=1
+        )
     net = options.net(len(data.outputs), design)
     theta = net.start(rng) if start is None else start
     objective = blend_objective(net, data, options.alpha)

@@ -83,6 +83,18 @@ def refuse_blocks(groups: list[tuple[str | None, Any, int]], gate: Any) -> None:
             )
 
 
+def learns_by_batches(estimator: Any) -> bool:
+    """Whether a mixture has ``partial_fit``: not with estimators, which see all rows at once."""
+    parts = [wrapped_gate(estimator.gate), *components(estimator.expert)]
+    outside = [p for p in parts if isinstance(p, (EstimatorExpert, EstimatorGate))]
+    if outside:
+        raise AttributeError(
+            f"partial_fit needs components that learn from sums; {outside[0]!r} is refitted on all "
+            "rows at once. Use fit."
+        )
+    return True
+
+
 def adapted(
     component: Any, design: DesignMap, classes: np.ndarray | None, n_jobs: int | None
 ) -> Any:

@@ -83,10 +83,12 @@ def resolve_experts(
     return groups
 
 
-def resolve_gate(value: Any) -> Gate:
-    """The gate from its argument."""
+def resolve_gate(value: Any, n_experts: int | None = None) -> Gate:
+    """The gate from its argument; one that can choose between ``n_experts``."""
     gate = by_name("gate", wrapped_gate(value), GATES, Gate)
     gate.check()
+    if n_experts is not None:
+        gate.check_count(n_experts)
     return gate
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.callback import with_callbacks
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
@@ -18,7 +19,7 @@ from moe_classic.experts import GaussianExpert
 from moe_classic.predictive import Predictive, choose
 
 from ._data import RawData, TrainingData, class_data, real_data
-from ._outside import components, describes_outputs, keeps_target
+from ._outside import components, describes_outputs, keeps_target, learns_by_batches
 from ._resolve import check_integer
 from ._stream import RawBlock, RowStream
 
@@ -103,6 +104,7 @@ class RealSurface:
         X = self._check_rows(X)
         return [Predictive(self._model, self._params, b) for b in self._blocks(X)]
 
+    @available_if(learns_by_batches)
     @with_callbacks
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Learn from one batch of rows that need not be seen again.
@@ -333,6 +335,7 @@ class ClassSurface:
             return [str(self.classes_[0])]
         return [str(c) for c in self.classes_[:-1]]
 
+    @available_if(learns_by_batches)
     @with_callbacks
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """Learn from one batch of rows that need not be seen again.

@@ -28,7 +28,7 @@ from moe_classic._start import (
     soften,
     take_sample,
 )
-from moe_classic._stats import Stats, total
+from moe_classic._stats import Stats, Summary, total
 from moe_classic._typing import Floats
 from moe_classic.solvers import EM, Problem, Result, Solver
 
@@ -209,7 +209,7 @@ class Trainer:
         if self.model.n_experts == 1:
             init, n_init = "principal", 1
         view, block = self._view(sample), sample.block(self.maps, self.data.target)
-        runs = self._short_runs(small, view, block, portfolio(init, n_init), rng)
+        runs = self._short_runs(small, view, block, self.names(init, n_init), rng)
         order = sorted(range(len(runs)), key=lambda i: (runs[i][3] > 0, -runs[i][1]))
         # Two experts have few rival optima; long runs on few rows cost little.
         few = sample.complete and sample.w.size <= _FEW_ROWS
@@ -289,6 +289,17 @@ class Trainer:
             T = ((block.y - self.summary.y_mean[:, None]) / self.summary.y_scale[:, None]).T
         return View(np.ascontiguousarray(X), T, sample.w, self.model.n_experts)
 
+    def names(self, init: str, n_init: int) -> list[str]:
+        """Names of the strategies of ``n_init`` starts."""
+        return portfolio(init, n_init)
+
+    def begin(
+        self, name: str, view: View, block: Block, summary: Summary, rng: np.random.Generator
+    ) -> MoEParams:
+        """Parameters at one start."""
+        R = soften(STRATEGIES[name](view, rng), self.model.n_experts)
+        return params_from_responsibilities(self.model, block, R, summary)
+
     def _short_runs(
         self,
         small: Problem,
@@ -300,9 +311,7 @@ class Trainer:
         """(strategy, objective, result, degenerate experts) of every start."""
         runs: list[Run] = []
         for name, child in zip(names, rng.spawn(len(names)), strict=True):
-            labels = STRATEGIES[name](view, child)
-            R = soften(labels, self.model.n_experts)
-            params = params_from_responsibilities(self.model, block, R, small.summary)
+            params = self.begin(name, view, block, small.summary, child)
             result = EM(finish=None).run(
                 small, params, max_iter=min(SHORT_PASSES, self.max_iter), tol=self.tol
             )

@@ -20,7 +20,7 @@ from ._estimator_base import BoundEstimator, EstimatorParams, Rows, RowStats, fe
 #: Interval in which degrees of freedom are estimated, as for StudentTExpert.
 DF_BOUNDS = (2.0, 200.0)
 #: Rounds of the fixed point for the scale of a t density; each climbs, so few are enough.
-_SCALE_ROUNDS = 10
+_SCALE_ROUNDS = 3
 
 
 class _Known:
@@ -142,14 +142,14 @@ class FittedRegressors(BoundEstimator):
     def _rescaled_t(
         self, params: EstimatorParams, e: Floats, S: Floats, floor: Floats
     ) -> EstimatorParams:
-        """EM for the scale and a bounded search for df, in turn; both climb."""
+        """EM for the scale, then a bounded search for df; both climb."""
         scale, df = params.scale, params.df
         for _ in range(_SCALE_ROUNDS):
             u = S * (df + 1.0) / (df + (e / scale) ** 2)
             mass = np.maximum(u.sum(axis=1), np.finfo(float).tiny)
             scale = np.maximum(np.sqrt((u * e**2).sum(axis=1) / mass)[:, None], floor)
-            if self.noise.df is None:
-                df = np.array([[_best_df(*row)] for row in zip(e / scale, S, df, strict=True)])
+        if self.noise.df is None:
+            df = np.array([[_best_df(*row)] for row in zip(e / scale, S, df, strict=True)])
         return replace(params, scale=scale, df=df)
 
     # -------------------------------------------------------------------- moments, sampling
@@ -217,6 +217,8 @@ def _best_df(z: Floats, S: Floats, df: Floats) -> float:
         constant = gammaln((v + 1.0) / 2.0) - gammaln(v / 2.0) - 0.5 * np.log(v)
         return 0.5 * (v + 1.0) * float(S @ np.log1p(z**2 / v)) - mass * constant
 
-    found = minimize_scalar(loss, bounds=tuple(np.log(DF_BOUNDS)), method="bounded")
+    found = minimize_scalar(
+        loss, bounds=tuple(np.log(DF_BOUNDS)), method="bounded", options={"xatol": 1e-4}
+    )
     old = float(df[0])
     return float(np.exp(found.x)) if found.fun < loss(np.log(old)) else old

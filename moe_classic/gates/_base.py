@@ -38,6 +38,9 @@ class Gate(BaseEstimator, ABC):
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
 
+    def check_count(self, n_experts: int) -> None:
+        """Raise if the gate cannot choose between this many experts."""
+
     @abstractmethod
     def start(self, n_experts: int, width: int, summary: Summary) -> Any:
         """Parameters under which all experts are equally likely everywhere."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import log_softmax, logsumexp
+from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import PolynomialFeatures
 
 from moe_classic import MoEClassifier, MoERegressor
@@ -366,7 +367,8 @@ def test_single_expert_draws_all_rows():
         ({"expert": "normal"}, ValueError, "expert='normal' is not known"),
         ({"expert": GaussianExpert}, TypeError, "with parentheses"),
         ({"expert": [("a", "gaussian")]}, ValueError, "lists 1 experts but n_experts=2"),
-        ({"expert": ["gaussian", "laplace"]}, TypeError, "must be a .name, expert. pair"),
+        ({"expert": LinearRegression()}, TypeError, "has no linear predictor whose coefficients"),
+        ({"expert": []}, ValueError, "must name experts for one kind of target"),
         (
             {"expert": [("a", "gaussian"), ("b", "logistic")]},
             ValueError,

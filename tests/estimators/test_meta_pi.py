@@ -15,7 +15,9 @@ CLASSIFIERS = [LogisticRegression(), DecisionTreeClassifier(max_depth=2, random_
     [
         MetaPiRegressor(REGRESSORS),
         MetaPiRegressor(REGRESSORS, gate="constant"),
-        MetaPiRegressor(LinearRegression(), gate="sigmoid", hidden_units=2, max_iter=50, joint=True),
+        MetaPiRegressor(
+            LinearRegression(), gate="sigmoid", hidden_units=2, max_iter=50, joint=True
+        ),
         MetaPiClassifier(CLASSIFIERS),
         MetaPiClassifier(LogisticRegression(), gate="sigmoid"),
     ]
