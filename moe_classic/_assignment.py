@@ -24,7 +24,7 @@ import numpy as np
 from ._blocks import Block
 from ._linalg import softmax_in_place
 from ._model import Model, MoEParams, MoEStats
-from ._objective import Assigned
+from ._objective import Assigned, ValueStats
 from ._start import row_hashes
 from ._stats import Summary, total
 from ._typing import Bools, Floats, Ints
@@ -56,6 +56,11 @@ class _Assignment(ABC):
         S, row = self.share(seen.gate.log_prob + seen.log_prob, block)
         S *= block.w
         return self.model.statistics(params, seen, block, S, float(row @ block.w))
+
+    def value(self, params: MoEParams, block: Block) -> ValueStats:
+        """Objective of one block."""
+        _, row = self.share(_joint(self.model, params, block), block)
+        return ValueStats(float(row @ block.w))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
-from .inspection._style import expert_color
+from ._palette import expert_color
 
 #: Lines of a table that are shown; the rest is counted.
 _MOST_TERMS = 12
@@ -60,9 +60,7 @@ def expert_cards(estimator: Any) -> str:
     """
     table = estimator.summary()
     views = estimator.experts_
-    cards = [
-        _expert_card(k, view, table[view.label]) for k, view in enumerate(views[:_MOST_CARDS])
-    ]
+    cards = [_expert_card(k, view, table[view.label]) for k, view in enumerate(views[:_MOST_CARDS])]
     if len(views) > _MOST_CARDS:
         cards.append(f"<div>and {len(views) - _MOST_CARDS} more experts</div>")
     return (
@@ -86,7 +84,7 @@ def _expert_card(k: int, view: Any, column: pd.Series) -> str:
     """Name, family, share and parameters of one expert."""
     mine = column[column.index.get_level_values("part").str.startswith("expert")].dropna()
     several = mine.index.get_level_values("part").nunique() > 1
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for (part, term), value in mine.items():
         output = part.partition(": ")[2]
         rows.append((f"{output}: {term}" if several else term, f"{value:.4g}"))

@@ -90,7 +90,9 @@ def mixture_crps(y: Floats, weights: Floats, location: Floats, noise: list[Noise
     -------
     score : ndarray of shape (n,)
     """
-    if any(_needs_quadrature(e) for e in noise):
+    if any(e.family == "student_t" and e.df <= 0.5 for e in noise):
+        return np.full(y.shape, np.inf)
+    if not _sums_of_normals(noise):
         return _by_quadrature(y, weights, location, noise)
     score = np.zeros(y.shape)
     for k, e in enumerate(noise):
@@ -132,11 +134,13 @@ def predictive_noise(mixture: Predictive, output: int) -> list[Noise]:
     return noise
 
 
-def _needs_quadrature(e: Noise) -> bool:
-    """Whether pairs with this noise have no expression as a sum of normals."""
-    if e.family == "student_t":
-        return e.df < _SMALLEST_DF or np.ndim(e.scale) > 0
-    return e.family not in _NORMAL_MIXTURES
+def _sums_of_normals(noise: list[Noise]) -> bool:
+    """Whether all pairs are elementary, or sums of normals that are the same for all rows."""
+    students = [e for e in noise if e.family == "student_t"]
+    if students and any(np.ndim(e.scale) for e in noise):
+        return False
+    known = all(e.family in _NORMAL_MIXTURES for e in noise)
+    return known and all(e.df >= _SMALLEST_DF for e in students)
 
 
 # ------------------------------------------------------------------------- E|m + e_j - e_k|
@@ -217,7 +221,7 @@ def _by_normals(m: Floats, a: Noise, b: Noise) -> Floats:
         u = reach * np.sqrt(0.5 * (x + 1.0))
         return exact(unit * np.sinh(u)) / np.cosh(u)
 
-    series: Any = np.polynomial.chebyshev.chebinterpolate(ratio, degree)  # type: ignore[type-var]
+    series: Any = np.polynomial.chebyshev.chebinterpolate(ratio, degree)
     u = np.arcsinh(size / unit)
     x = 2.0 * (u / reach) ** 2 - 1.0
     return np.polynomial.chebyshev.chebval(x, series) * np.sqrt(1.0 + (size / unit) ** 2)

@@ -132,7 +132,7 @@ def _table(estimator: Any, X: Any, features: list[str], lines: _Lines) -> pd.Dat
     if M > 1 or classes:
         levels.append(np.tile(outputs, L))
         names.append("class" if classes else "output")
-    columns = {
+    columns: dict[str, Any] = {
         "weight": np.repeat(lines.weight, M),
         "prediction": lines.prediction.ravel(),
         "intercept": lines.intercept.ravel(),

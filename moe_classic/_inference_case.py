@@ -62,8 +62,8 @@ def make_case(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Case:
     """The case of a fitted estimator and validated rows; raises if it has no parameters."""
     if not hasattr(estimator, "_pairs"):
         raise TypeError(
-            f"estimator={estimator!r} must be a mixture of experts from moe_classic, such as "
-            "MoERegressor."
+            f"estimator={estimator!r} must be an estimator whose parameters have a likelihood, "
+            "such as MoERegressor or MoEClassifier."
         )
     X, target = estimator._pairs(X, y)
     model: Model = estimator._model

@@ -29,14 +29,13 @@ class Functions:
     Attributes
     ----------
     estimator : the fitted estimator
-    case, terms : its model, rows and parameters
+    case : its model, rows and parameters
     covariance : ThetaCovariance or list of MoEParams
         From the curvature, or the draws of a bootstrap.
     """
 
     estimator: Any
     case: Case
-    terms: Terms
     covariance: ThetaCovariance | list[MoEParams]
 
     def table(
@@ -47,45 +46,38 @@ class Functions:
         level: float,
     ) -> pd.DataFrame:
         """Table of the values of ``function``."""
+        terms, at = Terms(self.case), self.case.params
+
+        def given(params: MoEParams) -> Any:
+            if of == "parameters":
+                return pd.Series(terms.values(params), index=terms.index())
+            return self._shadow(params)
 
         def value(params: MoEParams) -> Floats:
-            return np.asarray(function(self.given(params, of)), dtype=np.float64).ravel()
+            return np.asarray(function(given(params)), dtype=np.float64).ravel()
 
-        first = function(self.given(self.case.params, of))
-        values = value(self.case.params)
+        first, values = function(given(at)), value(at)
         line = np.tile([-np.inf, np.inf], (values.size, 1))
         if isinstance(self.covariance, list):
-            draws = np.array([value(p) for p in self.covariance])
+            draws = np.array([value(params) for params in self.covariance])
             table = draws_table(values, draws, line, level)
         else:
             if gradient is None:
                 G = self._differences(value, values.size, self.covariance)
             else:
-                G = self._written(gradient, values.size)
+                rows = _checked_rows(gradient(given(at)), values.size, len(terms.labels))
+                G = rows @ terms.jacobian(at)
             matrix = G @ self.covariance.covariance @ G.T
             matrix[self.covariance.undetermined(G)] = np.nan
             table = wald_table(values, matrix, line, level)
         return table.set_axis(first.index, axis=0) if isinstance(first, pd.Series) else table
 
-    def given(self, params: MoEParams, of: str) -> Any:
-        """What the user's function is given at ``params``."""
-        if of == "parameters":
-            return pd.Series(self.terms.values(params), index=self.terms.index())
+    def _shadow(self, params: MoEParams) -> Any:
+        """The estimator at other parameters."""
         shadow = copy(self.estimator)
         shadow._order = None
         shadow._show(params, self.estimator._shares)
         return shadow
-
-    def _written(self, gradient: Callable[[Any], Any], m: int) -> Floats:
-        """Derivatives (m, D) in theta from the user's derivatives in the parameters."""
-        rows = np.asarray(gradient(self.given(self.case.params, "parameters")), dtype=np.float64)
-        count = len(self.terms.labels)
-        if rows.size != m * count:
-            raise ValueError(
-                f"gradient returned shape {rows.shape}; {m} values of {count} parameters need "
-                f"({m}, {count})."
-            )
-        return rows.reshape(m, count) @ self.terms.jacobian(self.case.params)
 
     def _differences(
         self, value: Callable[[MoEParams], Floats], m: int, theta: ThetaCovariance
@@ -101,3 +93,14 @@ class Functions:
             down = value(case.model.unpack(at - step, case.params, case.summary))
             out[:, i] = (up - down) / (2.0 * step[i])
         return out
+
+
+def _checked_rows(rows: Any, m: int, count: int) -> Floats:
+    """Derivatives (m, count) that the user wrote."""
+    given = np.asarray(rows, dtype=np.float64)
+    if given.size != m * count:
+        raise ValueError(
+            f"gradient returned shape {given.shape}; {m} values of {count} parameters need "
+            f"({m}, {count})."
+        )
+    return given.reshape(m, count)

@@ -225,8 +225,8 @@ def inference(
             n_jobs=n_jobs,
             rng=np.random.default_rng(check_random_state(random_state).randint(2**31 - 1)),
         )
-        functions = Functions(estimator, case, terms, draws.params)
-        result = _from_draws(functions, draws, seen, kind, level, found)
+        functions = Functions(estimator, case, draws.params)
+        result = _from_draws(functions, terms, draws, seen, kind, level, found)
     else:
         result = _from_curvature(estimator, case, terms, seen, kind, level, found)
     if result.warnings:
@@ -314,12 +314,13 @@ def _from_curvature(
     hidden = unknown | held_terms(terms, J, fixed)
     covariance[hidden] = covariance[:, hidden] = np.nan
     table = wald_table(terms.values(case.params), covariance, terms.bounds, level)
-    functions = Functions(estimator, case, terms, theta)
-    return _result(functions, kind, level, table, covariance, notes, said, draws=None)
+    functions = Functions(estimator, case, theta)
+    return _result(functions, terms, kind, level, table, covariance, notes, said, draws=None)
 
 
 def _from_draws(
     functions: Functions,
+    terms: Terms,
     draws: Draws,
     seen: Curvature,
     kind: str,
@@ -327,7 +328,7 @@ def _from_draws(
     found: list[Finding],
 ) -> Inference:
     """Bootstrap tables."""
-    case, terms = functions.case, functions.terms
+    case = functions.case
     count = draws.failed + len(draws.params)
     if len(draws.params) < 2:
         raise ValueError(
@@ -345,11 +346,12 @@ def _from_draws(
     notes = notes_of(terms, terms.jacobian(case.params), found, seen.error_size)
     covariance = np.atleast_2d(np.cov(values, rowvar=False))
     frame = pd.DataFrame(values, columns=terms.index())
-    return _result(functions, kind, level, table, covariance, notes, said, draws=frame)
+    return _result(functions, terms, kind, level, table, covariance, notes, said, draws=frame)
 
 
 def _result(
     functions: Functions,
+    terms: Terms,
     kind: str,
     level: float,
     table: pd.DataFrame,
@@ -360,7 +362,7 @@ def _result(
     draws: pd.DataFrame | None,
 ) -> Inference:
     """The public record."""
-    index = functions.terms.index()
+    index = terms.index()
     table = table.assign(note=["; ".join(n) for n in notes]).set_axis(index, axis=0)
     square = pd.DataFrame(covariance, index=index, columns=index)
     return Inference(kind, float(level), table, square, draws, tuple(said), functions)

@@ -101,6 +101,22 @@ def stack_experts(parts: list[Any], shared: set[str]) -> Any:
     return replace(parts[0], **changes)
 
 
+def adopt(branch: Branch, expert: Any, shared: set[str]) -> Branch:
+    """The branch with the shared parameters of a tree that it is to become part of."""
+    if not shared:
+        return branch
+    if branch.expert is not None:
+        own = {name: getattr(expert, name) for name in shared}
+        return replace(branch, expert=replace(branch.expert, **own))
+    return replace(branch, children=tuple(adopt(c, expert, shared) for c in branch.children))
+
+
+def copies(expert: Any, count: int, width: int) -> Branch:
+    """A node over equal leaves, each as likely as the others: it changes no density."""
+    leaves = tuple(Branch(expert=expert) for _ in range(count))
+    return Branch(np.zeros((count - 1, width)), leaves)
+
+
 # ------------------------------------------------------------------------- whole trees
 
 

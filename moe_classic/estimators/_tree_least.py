@@ -13,6 +13,7 @@ serves as a warm start: the likeliest of the parameters that it visits go on to 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def least_squares(problem: Problem, params: MoEParams, passes: int) -> MoEParams
     best, height = params, -np.inf
     for _ in range(passes):
         with np.errstate(over="ignore", invalid="ignore"):
-            stats = problem.engine.map_reduce(_look(problem.model, params), problem.source)
+            stats = problem.engine.map_reduce(partial(_look, problem.model, params), problem.source)
         value = stats.model.objective - problem.model.penalty(params, problem.summary)
         if value > height:
             best, height = params, value
@@ -62,22 +63,15 @@ def least_squares(problem: Problem, params: MoEParams, passes: int) -> MoEParams
     return params if value > height else best
 
 
-class _look:  # noqa: N801 - a function that remembers its parameters
-    """Statistics of a block at given parameters."""
-
-    def __init__(self, model: Model, params: MoEParams) -> None:
-        self.model, self.params = model, params
-
-    def __call__(self, block: Block) -> LeastStats:
-        shape = self.params.gate.shape
-        R = Mixture(self.model).responsibilities(self.params, block)
-        posterior = shape.up(R)
-        targets = log_posteriors(shape, posterior)
-        design = block.designs[self.model.gate_design]
-        weight = block.w * posterior
-        gram = design.grams(weight[shape.inner])
-        score = design.scores(weight[shape.parent[1:]] * targets)
-        return LeastStats(Mixture(self.model)(self.params, block), gram, score)
+def _look(model: Model, params: MoEParams, block: Block) -> LeastStats:
+    """Statistics of one block at ``params``."""
+    shape = params.gate.shape
+    posterior = shape.up(Mixture(model).responsibilities(params, block))
+    design = block.designs[model.gate_design]
+    weight = block.w * posterior
+    gram = design.grams(weight[shape.inner])
+    score = design.scores(weight[shape.parent[1:]] * log_posteriors(shape, posterior))
+    return LeastStats(Mixture(model)(params, block), gram, score)
 
 
 def log_posteriors(shape: TreeShape, posterior: Floats) -> Floats:

@@ -14,31 +14,39 @@ of experts, NIPS 8.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from moe_classic._blocks import Block, Design
-from moe_classic._linalg import log_sum_exp
 from moe_classic._model import Model, MoEParams
 from moe_classic._objective import Mixture
 from moe_classic._start import STRATEGIES, View, params_from_responsibilities, soften
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats, Ints
 from moe_classic.gates import SoftmaxGate
-from moe_classic.gates._tree import TreeGate
 from moe_classic.gates._tree_branching import Nested
 from moe_classic.solvers import EM, Problem
 
-from ._tree_branch import Branch, assemble, one_expert, shared_fields, take_apart, tree_model
+from ._tree_branch import (
+    Branch,
+    adopt,
+    assemble,
+    copies,
+    one_expert,
+    shared_fields,
+    take_apart,
+    tree_model,
+)
 
 #: EM iterations of a local fit, and the most rows that it looks at.
 LOCAL_PASSES = 10
 LOCAL_ROWS = 4000
 #: Rows whose posterior at a node is below this are left out of its local fits.
 _NEGLIGIBLE = 1e-3
+#: Gain per unit of weight below which a branch is not exchanged.
+_WORTH = 1e-4
 #: Rows worked on at a time.
 _BLOCK_ROWS = 1024
 
@@ -83,6 +91,11 @@ class Splitter:
         """Widths of the designs."""
         return [design.width for design in self.block.designs]
 
+    @property
+    def gate_width(self) -> int:
+        """Width of the gate's design."""
+        return self.widths[self.model.gate_design]
+
     @cached_property
     def shared(self) -> set[str]:
         """Names of the parameters that all experts have in common."""
@@ -101,10 +114,9 @@ class Splitter:
         designs = tuple(Design(np.ascontiguousarray(d.Z[:, rows])) for d in self.block.designs)
         return Block(designs, self.block.y[..., rows], (self.block.w * h)[rows])
 
-    def problem(self, model: Model, h: Floats) -> Problem:
-        """The fitting problem of a branch on the rows that reach it."""
-        rows = self.rows_of(h)
-        weight = self.block.w * h
+    def chunks(self, h: Floats, most: int | None = LOCAL_ROWS) -> list[Block]:
+        """The rows that reach a node in blocks that are kept; ``most`` of them, weighted up."""
+        rows, weight = self.rows_of(h, most), self.block.w * h
         whole = weight.sum() / max(weight[rows].sum(), np.finfo(float).tiny)
         blocks = []
         for start in range(0, rows.size, _BLOCK_ROWS):
@@ -112,7 +124,11 @@ class Splitter:
             for design in part.designs:
                 design.keep = True
             blocks.append(part)
-        return Problem(model, Mixture(model), blocks, self.summary)
+        return blocks
+
+    def problem(self, model: Model, h: Floats) -> Problem:
+        """The fitting problem of a branch on the rows that reach it."""
+        return Problem(model, Mixture(model), self.chunks(h), self.summary)
 
     # -------------------------------------------------------------------- local fits
 
@@ -152,10 +168,8 @@ class Splitter:
 
     def _copies(self, h: Floats, count: int) -> Split:
         """Equal leaves, where there are too few rows to tell several apart."""
-        expert = self.single(h).expert
-        coef = np.zeros((count - 1, self.widths[self.model.gate_design]))
-        leaves = tuple(Branch(expert=expert) for _ in range(count))
-        return Split(Branch(coef, leaves), np.tile(h / count, (count, 1)))
+        branch = copies(self.single(h).expert, count, self.gate_width)
+        return Split(branch, np.tile(h / count, (count, 1)))
 
     def single(self, h: Floats) -> Branch:
         """A leaf fitted to the weights ``h`` (n,)."""
@@ -181,44 +195,44 @@ class Splitter:
     def polish(self, branch: Branch, h: Floats, passes: int) -> Branch:
         """The branch after some EM iterations on the rows that reach it."""
         model = tree_model(self.model, branch.nested)
-        params = assemble(branch, self.widths[self.model.gate_design], self.shared)
+        params = assemble(branch, self.gate_width, self.shared)
         run = EM(finish=None).run(self.problem(model, h), params, max_iter=passes, tol=1e-6)
         return take_apart(run.params, self.shared)
 
     def value(self, branch: Branch, h: Floats) -> float:
         """Log-likelihood of a branch on the rows that reach it."""
         model = tree_model(self.model, branch.nested)
-        params = assemble(branch, self.widths[self.model.gate_design], self.shared)
+        params = assemble(branch, self.gate_width, self.shared)
         return float((self.block.w * h) @ model.log_likelihood(params, self.block))
 
     # -------------------------------------------------------------------- whole trees
 
     def start(self, names: tuple[str, ...], rng: np.random.Generator) -> MoEParams:
         """Parameters of the whole tree by recursive splitting."""
-        nested = self.nested
-        tree = self.grow(nested, np.ones(self.block.w.size), names, rng)
-        return assemble(tree, self.widths[self.model.gate_design], self.shared)
-
-    @property
-    def nested(self) -> Nested:
-        """Shape of the tree."""
         gate = self.model.gate
-        return gate.nested if isinstance(gate, TreeGate) else (1,) * self.model.n_experts
+        tree = self.grow(gate.nested, np.ones(self.block.w.size), names, rng)
+        return assemble(tree, self.gate_width, self.shared)
 
     def posteriors(self, params: MoEParams) -> Floats:
         """Posterior probabilities of all nodes, breadth first, (N, n)."""
-        R = Mixture(self.model).responsibilities(params, self.block)
-        return params.gate.shape.up(R)
+        return params.gate.shape.up(Mixture(self.model).responsibilities(params, self.block))
 
-    def log_likelihood(self, params: MoEParams) -> float:
-        """Log-likelihood of the whole tree on the sample."""
-        joint = self.model.log_gate(params, self.block)
-        joint = joint + self.model.evaluate(params, self.block).log_prob
-        return float(self.block.w @ log_sum_exp(joint))
+    def resplit(
+        self, params: MoEParams, nodes: list[int], names: tuple[str, ...], rng: np.random.Generator
+    ) -> MoEParams | None:
+        """The tree with branches grown anew below some nodes, None if none of them pays.
 
-
-def levels_up(params: MoEParams) -> Iterator[list[int]]:
-    """Nodes with children, level by level from the deepest, the root left out."""
-    shape = params.gate.shape
-    for level in reversed(shape.levels[1:-1]):
-        yield [j for j in range(level.start, level.stop) if shape.n_children[j]]
+        No node may lie below another. A branch is exchanged only if that raises the likelihood
+        of its own rows, so that the likelihood of the tree rises.
+        """
+        tree, posterior = take_apart(params, self.shared), self.posteriors(params)
+        branches, changes = list(tree.breadth_first()), {}
+        for j, child in zip(nodes, rng.spawn(len(nodes)), strict=True):
+            old, h = branches[j], posterior[j]
+            new = self.polish(self.grow(old.nested, h, names, child), h, LOCAL_PASSES // 2)
+            new = adopt(new, tree.leaves[0].expert, self.shared)
+            if self.value(new, h) > self.value(old, h) + _WORTH * self.block.w @ h:
+                changes[j] = new
+        if not changes:
+            return None
+        return assemble(tree.replaced(changes), self.gate_width, self.shared)

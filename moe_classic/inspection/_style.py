@@ -1,8 +1,7 @@
 """One look for all displays: a colour, a line style, a marker and a hatch for each expert.
 
-Colours are told apart by the colour-blind (Okabe & Ito 2008, without yellow and black, and two
-dark ones of Paul Tol); line styles, markers and hatches repeat with other periods, so that pictures
-are read in grey too and no two of the first forty experts look the same.
+Line styles, markers and hatches repeat with other periods than colours, so that pictures are read
+in grey too and no two of the first forty experts look the same.
 """
 
 from __future__ import annotations
@@ -10,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["EXPERT_COLORS", "expert_color", "line_look", "point_look"]
+from moe_classic._palette import EXPERT_COLORS, expert_color
 
-EXPERT_COLORS = (
-    "#0072B2",  # blue
-    "#D55E00",  # vermilion
-    "#009E73",  # green
-    "#CC79A7",  # pink
-    "#E69F00",  # orange
-    "#56B4E9",  # sky
-    "#882255",  # wine
-    "#332288",  # indigo
-)
+__all__ = [
+    "EXPERT_COLORS",
+    "axes_for",
+    "expert_color",
+    "hatch",
+    "legend_above",
+    "line_look",
+    "mixed_colors",
+    "point_look",
+    "tidy",
+]
+
 #: What belongs to the mixture as a whole.
 MIXTURE_COLOR = "#1A1A1A"
 DATA_COLOR = "#8C8C8C"
@@ -29,11 +30,6 @@ DATA_COLOR = "#8C8C8C"
 _LINES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (1, 1.3)), (0, (6, 2, 1, 2)), (0, (3, 1.2)))
 _MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 _HATCHES = ("", "///", "...", "\\\\\\", "xxx")
-
-
-def expert_color(k: int) -> str:
-    """Colour of expert ``k``, from 0."""
-    return EXPERT_COLORS[k % len(EXPERT_COLORS)]
 
 
 def line_look(k: int) -> dict[str, Any]:

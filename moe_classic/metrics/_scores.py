@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from typing import Any
 
 import numpy as np
@@ -74,7 +73,7 @@ def crps_mixture(
     --------
     >>> from moe_classic.metrics import crps_mixture
     >>> crps_mixture([0.0, 1.0], [0.5, 0.5], [-1.0, 1.0], 0.1).round(3)
-    array([0.528, 0.473])
+    array([0.472, 0.512])
     """
     y = check_array(y_true, ensure_2d=False, dtype=np.float64, input_name="y_true").ravel()
     w, m = _per_row("weights", weights, y.size), _per_row("location", location, y.size)

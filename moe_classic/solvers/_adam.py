@@ -56,6 +56,10 @@ class GradientAscent(Solver):
         """The log-likelihood, or minus an error function."""
         return self.error
 
+    def pose(self, problem: Problem) -> Problem:
+        """The problem with the objective that is climbed."""
+        return posed(problem, self.error)
+
     def check(self) -> None:
         """Raise if an argument is out of range or has no meaning beside the others."""
         check_range(self, "learning_rate", "the length of a step in units of the gradient")
@@ -86,7 +90,7 @@ class GradientAscent(Solver):
         """Climb for at most ``max_iter`` epochs; ``tol`` is in nats per unit of weight."""
         self.check()
         self.check_model(problem.model)
-        epochs = Epochs(self, posed(problem, self.error), params, tol, watch)
+        epochs = Epochs(self, self.pose(problem), params, tol, watch)
         return with_noise(problem, epochs.run(max_iter), self.error)
 
 

@@ -134,6 +134,10 @@ class Solver(BaseEstimator, ABC):
         """What the objective and the trace of a result are: by default the log-likelihood."""
         return "likelihood"
 
+    def pose(self, problem: Problem) -> Problem:
+        """The problem with the objective that this solver climbs."""
+        return problem
+
     @abstractmethod
     def run(
         self,
@@ -183,6 +187,15 @@ def check_count(solver: Solver, name: str, what: str) -> None:
 
 
 # ------------------------------------------------------------------------- stopping
+
+
+def polished(enough: float, value: float) -> float:
+    """What solvers that converge fast leave to gain, in nats, where ``enough`` would do.
+
+    The last digits cost them little, and make the end the same whatever the way: a thousandth,
+    at most 1e-7, at least the rounding of the objective.
+    """
+    return max(min(1e-3 * enough, 1e-7), 1e-15 * abs(value))
 
 
 def gain_left(trace: list[float]) -> float:

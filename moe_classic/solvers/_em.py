@@ -38,6 +38,7 @@ from ._base import (
     check_choice,
     check_range,
     gain_left,
+    polished,
 )
 from ._lbfgs import LBFGS, differentiable
 from ._newton import Newton
@@ -54,10 +55,6 @@ _SLOW = 0.6
 #: the gradient, and Newton saves about a factor of ten in passes.
 _NEWTON_LIMIT = 600
 _NEWTON_WORK = 2e8
-#: What an EM with a finish leaves to gain where it converges by itself: a share of ``tol``, and in
-#: nats.
-_POLISH = 1e-3
-_POLISHED = 1e-7
 _FINISHES: dict[str, type[Solver]] = {"newton": Newton, "lbfgs": LBFGS, "squarem": SQUAREM}
 
 
@@ -107,6 +104,12 @@ class EM(Solver):
     def climbs(self) -> str:
         """The log-likelihood, or with hard assignment the classification log-likelihood."""
         return "classification likelihood" if self.assignment == "hard" else "likelihood"
+
+    def pose(self, problem: Problem) -> Problem:
+        """The problem with the objective that is climbed."""
+        if self.assignment == "hard":
+            return replace(problem, objective=Classified(problem.model))
+        return problem
 
     def check(self) -> None:
         """Raise if an argument is unknown or has no meaning beside the others."""
@@ -160,7 +163,7 @@ class EM(Solver):
         self.check()
         self.check_model(problem.model)
         if self.assignment == "hard":
-            return _classify(problem, params, max_iter, tol, watch)
+            return _classify(self.pose(problem), params, max_iter, tol, watch)
         before = 0
         if self.assignment == "stochastic":
             params, before = wander(problem, params, max_iter // 2)
@@ -169,7 +172,7 @@ class EM(Solver):
         finisher = self.finisher(problem, params)
         enough, patience = tol * problem.summary.weight, max_iter
         if finisher is not None:
-            enough, patience = min(_POLISH * enough, _POLISHED), _PATIENCE
+            enough, patience = polished(enough, problem.summary.weight), _PATIENCE
         result = climb(problem, params, max_iter - before, enough, watch, patience=patience)
         result = replace(result, n_iter=result.n_iter + before)
         rest = max_iter - result.n_iter
@@ -212,17 +215,15 @@ def _classify(
     problem: Problem, params: MoEParams, max_iter: int, tol: float, watch: Watcher | None
 ) -> Result:
     """Classification EM; experts that end up empty begin anew as long as that is higher."""
-    hard = replace(problem, objective=Classified(problem.model))
     enough = tol * problem.summary.weight
-    best = climb(hard, params, max_iter, enough, watch, patience=max_iter)
+    best = climb(problem, params, max_iter, enough, watch, patience=max_iter)
     for _ in range(problem.model.n_experts):
-        rest = max_iter - best.n_iter
-        new = None
+        rest, new = max_iter - best.n_iter, None
         if rest >= 1 and best.message != STOPPED:
             new = reseed(problem.model, best.params, problem.source, problem.summary)
         if new is None:
             break
-        other = climb(hard, new, rest, enough, watch, patience=rest)
+        other = climb(problem, new, rest, enough, watch, patience=rest)
         passes = best.n_iter + other.n_iter
         if not other.objective > best.objective:
             best = replace(best, n_iter=passes)

@@ -31,13 +31,12 @@ from ._base import (
     Watcher,
     check_count,
     gain_left,
+    polished,
 )
 from ._posed import check_error, check_gradient, posed, with_noise
 
 #: Relative difference of coordinates that is rounding.
 _ROUNDING = 1e-9
-#: Gain over five steps, in nats, below which a climb is over however loose ``tol`` is.
-_POLISHED = 1e-7
 
 
 class _Stop(Exception):  # noqa: N818 - not an error: leaves scipy's loop
@@ -76,6 +75,10 @@ class LBFGS(Solver):
         """The log-likelihood, or minus an error function."""
         return self.error
 
+    def pose(self, problem: Problem) -> Problem:
+        """The problem with the objective that is climbed."""
+        return posed(problem, self.error)
+
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
         check_count(self, "memory", "pairs of steps and gradient changes")
@@ -98,7 +101,7 @@ class LBFGS(Solver):
         self.check()
         self.check_model(problem.model)
         enough = tol * problem.summary.weight
-        climb = _Climb(posed(problem, self.error), params, max_iter, enough, watch)
+        climb = _Climb(self.pose(problem), params, max_iter, enough, watch)
         try:
             found = minimize(
                 climb.value,
@@ -176,7 +179,7 @@ class _Climb:
             self.message = STOPPED
             raise _Stop
         # Steps of a quasi-Newton method are uneven: look at several before trusting the gain.
-        little = max(min(1e-3 * self.enough, _POLISHED), 1e-15 * abs(value))
+        little = polished(self.enough, value)
         if len(self.trace) > 6 and self.trace[-1] - self.trace[-6] <= little:
             self.converged, self.message = True, ENOUGH
             raise _Stop

@@ -19,11 +19,8 @@ from moe_classic._information import information, supported
 from moe_classic._model import Model, MoEParams
 from moe_classic._typing import Bools, Floats
 
-from ._base import CAPPED, STOPPED, STUCK, Problem, Result, Solver, Watcher, check_range
+from ._base import CAPPED, STOPPED, STUCK, Problem, Result, Solver, Watcher, check_range, polished
 
-#: Gain promised, in nats, below which a climb is over however loose ``tol`` is: convergence is
-#: quadratic, the last digits cost one pass.
-_POLISHED = 1e-7
 #: Step by which bounds are felt for.
 _NUDGE = 1e-6
 
@@ -89,7 +86,7 @@ class Newton(Solver):
                 radius * np.sqrt(problem.summary.weight),
             )
             left = predicted if interior else np.inf
-            if interior and predicted <= max(min(1e-3 * enough, _POLISHED), 1e-15 * abs(value)):
+            if interior and predicted <= polished(enough, value):
                 converged, message = True, "the Newton decrement is below tol"
                 break
             proposal = problem.model.unpack(theta + step / scale, best, problem.summary)

@@ -21,7 +21,7 @@ import numpy as np
 
 from moe_classic._model import Model, MoEParams
 
-from ._base import ENOUGH, Problem, Result, Solver, Watcher
+from ._base import ENOUGH, Problem, Result, Solver, Watcher, polished
 from ._walk import Point, Walk
 
 #: Factor by which the longest extrapolation grows when it was of use and shrinks when it was not.
@@ -75,7 +75,7 @@ class SQUAREM(Solver):
             proposal, length, slowest = _extrapolate(problem, start, point, longest)
             lengths.append(slowest)
             walk.left = _left(point.value - start.value, max(lengths))
-            quiet = quiet + 1 if walk.left <= enough else 0
+            quiet = quiet + 1 if walk.left <= polished(enough, point.value) else 0
             if quiet >= _QUIET_CYCLES:
                 walk.end(ENOUGH)
             if walk.over or walk.passes >= max_iter:

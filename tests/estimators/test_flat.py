@@ -311,7 +311,6 @@ def test_callback_can_stop_a_fit(real):
 
 
 def test_progress_bar_shows_the_iterations(real, capsys):
-    pytest.importorskip("rich", reason="the extra 'progress' is not installed")
     from sklearn.callback import ProgressBar
 
     regressor(3).set_callbacks(ProgressBar()).fit(*real)

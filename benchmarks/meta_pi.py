@@ -1,0 +1,141 @@
+"""Meta-Pi on six simulated speakers: ``python benchmarks/meta_pi.py [--seeds N] [--rows N]``.
+
+In the form of Hampshire & Waibel (1992): speakers 1 to 5 produce the same classes each in its own
+way, the sixth lies between two of them. The first table compares the blend with one pooled model,
+with every speaker's own model, and with an oracle that is told who speaks. The second withholds one
+speaker's expert: the others' experts are to serve it.
+"""
+
+import argparse
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_limits
+
+from moe_classic import MetaPiClassifier
+from moe_classic.datasets import make_speakers
+
+N_TEST = 12_000
+MODELS = {
+    "logistic": LogisticRegression(),
+    "MLP, 8 units": MLPClassifier(8, alpha=1e-3, max_iter=500, random_state=0),
+}
+
+
+def error(truth, guess):
+    """Wrong answers in percent."""
+    return 100.0 * float(np.mean(truth != guess))
+
+
+def oracle(experts, X, sources):
+    """Answers of the expert of every row's own source."""
+    guess = np.empty(len(X), dtype=int)
+    for s, expert in enumerate(experts):
+        guess[sources == s] = expert.predict(X[sources == s])
+    return guess
+
+
+def all_sources(model, train, test):
+    """Errors in percent with all six experts, and seconds to fit, by system."""
+    X, y, sources = train
+    X_test, y_test, sources_test = test
+    out = {}
+
+    def record(name, guess, seconds=np.nan):
+        out[name, "error %"] = error(y_test, guess)
+        out[name, "fit s"] = seconds
+
+    begun = time.perf_counter()
+    pooled = clone(model).fit(X, y)
+    record("one model, pooled", pooled.predict(X_test), time.perf_counter() - begun)
+    begun = time.perf_counter()
+    experts = [clone(model).fit(X[sources == s], y[sources == s]) for s in range(6)]
+    seconds = time.perf_counter() - begun
+    alone = [expert.predict(X_test) for expert in experts]
+    row = "a speaker's model, on all speakers"
+    out[row, "error %"] = np.mean([error(y_test, guess) for guess in alone])
+    out[row, "fit s"] = seconds
+    mean = np.mean([expert.predict_proba(X_test) for expert in experts], axis=0)
+    record("six models, equal weights", mean.argmax(axis=1), seconds)
+    for name, options in {
+        "Meta-Pi, constant gate": {"gate": "constant"},
+        "Meta-Pi, softmax": {},
+        "Meta-Pi, normalised sigmoids": {"gate": "sigmoid"},
+        "Meta-Pi, softmax, 8 hidden units": {"hidden_units": 8},
+        "Meta-Pi, then all jointly": {"joint": True},
+    }.items():
+        begun = time.perf_counter()
+        blend = MetaPiClassifier(model, random_state=0, **options).fit(X, y, sources=sources)
+        record(name, blend.predict(X_test), time.perf_counter() - begun)
+        if not options:
+            record("Meta-Pi, softmax, top 1", blend.predict(X_test, top_k=1))
+    record("oracle, told the speaker", oracle(experts, X_test, sources_test), seconds)
+    return out
+
+
+def withheld(model, train, test):
+    """Errors in percent on one speaker whose expert is withheld, by speaker and system."""
+    X, y, sources = train
+    X_test, y_test, sources_test = test
+    experts = [clone(model).fit(X[sources == s], y[sources == s]) for s in range(6)]
+    out = {}
+    for s in range(6):
+        others = [FrozenEstimator(e) for k, e in enumerate(experts) if k != s]
+        here, there = sources_test == s, sources != s
+        truth, rows = y_test[here], X_test[here]
+        knows = MetaPiClassifier(others, random_state=0).fit(X, y)
+        never = MetaPiClassifier(others, random_state=0).fit(X[there], y[there])
+        full = MetaPiClassifier([*map(FrozenEstimator, experts)], random_state=0).fit(X, y)
+        row = f"speaker {s + 1}"
+        out[row, "own model"] = error(truth, experts[s].predict(rows))
+        out[row, "Meta-Pi, all experts"] = error(truth, full.predict(rows))
+        out[row, "without its expert"] = error(truth, knows.predict(rows))
+        out[row, "speaker never heard"] = error(truth, never.predict(rows))
+        out[row, "best other model"] = min(error(truth, e.predict(rows)) for e in others)
+    return out
+
+
+def averaged(runs):
+    """Mean over seeds, one row a system."""
+    frame = pd.DataFrame([list(run.values()) for run in runs])
+    frame.columns = pd.MultiIndex.from_tuples(list(runs[0]))
+    table = frame.mean().unstack()
+    order = list(dict.fromkeys(key[0] for key in runs[0]))
+    columns = list(dict.fromkeys(key[1] for key in runs[0]))
+    return table.loc[order, columns]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10, help="data sets to average over")
+    parser.add_argument("--rows", type=int, default=1800, help="training rows of six speakers")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    with threadpool_limits(1):
+        report(options)
+
+
+def report(options):
+    """Print both tables for every kind of expert."""
+    for label, model in MODELS.items():
+        first, second = [], []
+        for seed in range(options.seeds):
+            train = make_speakers(options.rows, random_state=seed)
+            test = make_speakers(N_TEST, random_state=10_000 + seed)
+            first.append(all_sources(model, train, test))
+            second.append(withheld(model, train, test))
+        print(f"\nExperts: {label}; {options.rows} rows, {options.seeds} data sets")
+        print(averaged(first).to_string(float_format="{:.2f}".format))
+        print("\nOne expert withheld, error % on its speaker (the sixth lies between 3 and 4)")
+        print(averaged(second).to_string(float_format="{:.2f}".format))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,324 @@
+"""Growing and pruning of trees.
+
+::
+
+    split leaf l    if   gain_l > price_l,   gain_l = sum_n w h_l (log p_new - log p_l)
+    merge branch j  if   loss_j < price_j
+
+A leaf's trial split is fitted by local EM to the rows that reach it; it starts from splits that
+leave the likelihood as it is and so can only raise it, and the whole tree gains at least the local
+gain (Jensen). The price is that of the Bayesian information criterion on the leaf's weight, or
+zero where gains are measured on rows held out. When no leaf pays by that bound, the most promising
+splits are tried on the whole tree. Waterhouse & Robinson (1996), Constructive algorithms for
+hierarchical mixtures of experts, NIPS 8; Fritsch, Finke & Waibel (1997), Adaptively growing
+hierarchical mixtures of experts, NIPS 9; price: Schwarz (1978), equation 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from moe_classic._blocks import Block, Design
+from moe_classic._engine import SerialEngine, ThreadedEngine
+from moe_classic._model import Model, MoEParams
+from moe_classic._objective import Mixture
+from moe_classic._start import View
+from moe_classic._stats import Summary
+from moe_classic._typing import Floats
+from moe_classic.solvers import EM, Problem
+
+from ._tree_branch import Branch, adopt, assemble, take_apart, tree_model
+from ._tree_split import Splitter
+
+#: EM iterations of the whole tree after a round of splits, and before and after a bold attempt.
+_PASSES, _BOLD_PASSES = 6, 15
+#: Part of the leaves that may be split in one round: later splits profit from earlier ones.
+_SHARE = 0.5
+#: Rounds of growing and pruning in turn.
+_SEASONS = 3
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How far a tree may grow.
+
+    Attributes
+    ----------
+    max_leaves : int
+    max_depth : int or None
+    criterion : {"bic", "held_out"}
+    validation_fraction : float
+        Part of the rows that is held out.
+    """
+
+    max_leaves: int = 32
+    max_depth: int | None = None
+    criterion: str = "bic"
+    validation_fraction: float = 0.2
+
+
+@dataclass(frozen=True)
+class GrowthStep:
+    """One line of the history of a tree.
+
+    Attributes
+    ----------
+    action : {"split", "prune"}
+    leaves : int
+    depth : int
+    log_likelihood : penalised log-likelihood of the rows that the tree was grown on
+    score : what decides; higher is better
+    """
+
+    action: str
+    leaves: int
+    depth: int
+    log_likelihood: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A tree as it is at some time, with its objective on the rows that it is grown on."""
+
+    model: Model
+    params: MoEParams
+    objective: float
+
+
+@dataclass(frozen=True)
+class Grown:
+    """The tree that growth ended with, and how it came about."""
+
+    model: Model
+    params: MoEParams
+    history: list[GrowthStep]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A branch in the place of a node, with what it gains and what it costs."""
+
+    node: int
+    branch: Branch
+    net: float
+
+
+def grow(
+    model: Model,
+    view: View,
+    block: Block,
+    summary: Summary,
+    *,
+    growth: Growth,
+    names: tuple[str, ...],
+    rng: np.random.Generator,
+    engine: SerialEngine | ThreadedEngine,
+) -> Grown:
+    """Grow a tree of the experts and node gates of ``model`` from a single leaf.
+
+    Parameters
+    ----------
+    model : Model
+        One group of linear experts under a tree gate of any shape.
+    view, block : the rows; the last ones of them are held out where the criterion says so
+    summary : Summary
+    growth : Growth
+    names : partitions tried at every leaf
+    rng : Generator
+    engine : who adds over blocks in the iterations on all rows
+    """
+    n = block.w.size
+    held = int(np.ceil(growth.validation_fraction * n)) if growth.criterion == "held_out" else 0
+    rows, others = np.arange(n - held), np.arange(n - held, n)
+    splitter = _splitter(model, view, block, summary, rows)
+    judge = _splitter(model, view, block, summary, others) if held else None
+    grower = _Grower(splitter, judge, growth, names, rng, engine)
+    stage = grower.run()
+    return Grown(stage.model, stage.params, grower.history)
+
+
+def _splitter(model: Model, view: View, block: Block, summary: Summary, rows: Floats) -> Splitter:
+    """A splitter on some of the rows."""
+    part = Block(
+        tuple(Design(d.Z[:, rows]) for d in block.designs), block.y[..., rows], block.w[rows]
+    )
+    seen = replace(view, X=view.X[rows], T=view.T[rows], w=view.w[rows])
+    return Splitter(model, seen, part, replace(summary, weight=float(part.w.sum())))
+
+
+@dataclass
+class _Grower:
+    """Grows and prunes one tree."""
+
+    splitter: Splitter
+    judge: Splitter | None
+    growth: Growth
+    names: tuple[str, ...]
+    rng: np.random.Generator
+    engine: SerialEngine | ThreadedEngine
+    history: list[GrowthStep] = field(default_factory=list)
+
+    def run(self) -> Stage:
+        """Seasons of growing and pruning until nothing changes."""
+        self.rows = self.splitter.chunks(np.ones(self.splitter.block.w.size), None)
+        everything = np.ones(self.splitter.block.w.size)
+        stage = self._stage(self.splitter.single(everything), _PASSES)
+        for _ in range(_SEASONS):
+            before = stage
+            stage = self._prune(self._grow(stage))
+            if stage.model.n_experts in (before.model.n_experts, 1):
+                break
+        return stage
+
+    # -------------------------------------------------------------------- whole trees
+
+    def _stage(self, tree: Branch, passes: int) -> Stage:
+        """The tree after some EM iterations on all rows that it is grown on."""
+        splitter = self.splitter
+        model = tree_model(splitter.model, tree.nested)
+        params = assemble(tree, splitter.gate_width, splitter.shared)
+        whole = Problem(model, Mixture(model), self.rows, splitter.summary, self.engine)
+        run = EM(finish=None).run(whole, params, max_iter=passes, tol=1e-7)
+        return Stage(model, run.params, run.objective)
+
+    def _score(self, stage: Stage) -> float:
+        """What decides between trees; higher is better."""
+        if self.judge is not None:
+            judge = self.judge
+            return float(judge.block.w @ stage.model.log_likelihood(stage.params, judge.block))
+        count = stage.model.n_parameters(stage.params)
+        return stage.objective - 0.5 * count * np.log(self.splitter.block.w.sum())
+
+    def _note(self, action: str, stage: Stage) -> Stage:
+        """Write a line of the history."""
+        depth = len(stage.params.gate.shape.levels) - 1
+        step = GrowthStep(action, stage.model.n_experts, depth, stage.objective, self._score(stage))
+        self.history.append(step)
+        return stage
+
+    # -------------------------------------------------------------------- growing
+
+    def _grow(self, stage: Stage) -> Stage:
+        """Split until no leaf pays."""
+        while stage.model.n_experts < self.growth.max_leaves:
+            room = self.growth.max_leaves - stage.model.n_experts
+            most = min(room, max(1, int(np.ceil(_SHARE * stage.model.n_experts))))
+            proposals = self._splits(stage)
+            paying = [p for p in proposals if p.net > 0.0][:most]
+            new = (
+                self._with(stage, paying, _PASSES) if paying else self._bold(stage, proposals, most)
+            )
+            if new is None:
+                break
+            stage = self._note("split", new)
+        return stage
+
+    def _with(self, stage: Stage, proposals: list[Proposal], passes: int) -> Stage:
+        """The tree with some proposals carried out."""
+        tree = take_apart(stage.params, self.splitter.shared)
+        return self._stage(tree.replaced({p.node: p.branch for p in proposals}), passes)
+
+    def _bold(self, stage: Stage, proposals: list[Proposal], most: int) -> Stage | None:
+        """The best splits that do not pay by the local bound, if they pay on the whole tree."""
+        if not proposals:
+            return None
+        tree = take_apart(stage.params, self.splitter.shared)
+        standard = self._score(self._stage(tree, _BOLD_PASSES))
+        for count in sorted({min(most, len(proposals)), 1}, reverse=True):
+            tried = self._with(stage, proposals[:count], _BOLD_PASSES)
+            if self._score(tried) > standard:
+                return tried
+        return None
+
+    def _splits(self, stage: Stage) -> list[Proposal]:
+        """Trial splits of all leaves, the best first."""
+        shape, shared = stage.params.gate.shape, self.splitter.shared
+        posterior = replace(self.splitter, model=stage.model).posteriors(stage.params)
+        judged = self._judged(stage)
+        branches = list(take_apart(stage.params, shared).breadth_first())
+        deepest = self.growth.max_depth
+        proposals = []
+        for depth, level in enumerate(shape.levels):
+            for node in range(level.start, level.stop):
+                if shape.n_children[node] or (deepest is not None and depth >= deepest):
+                    continue
+                split = self.splitter.split(posterior[node], 2, self.names, self._stream())
+                branch = adopt(split.branch, branches[node].expert, shared)
+                if not self._sound(branch, branches[node], split.posterior):
+                    continue
+                net = self._net(branches[node], branch, posterior[node], judged, node)
+                proposals.append(Proposal(node, branch, net))
+        return sorted(proposals, key=lambda p: -p.net)
+
+    def _judged(self, stage: Stage) -> Floats | None:
+        """Posteriors of all nodes on the rows held out."""
+        if self.judge is None:
+            return None
+        return replace(self.judge, model=stage.model).posteriors(stage.params)
+
+    def _net(self, old: Branch, new: Branch, h: Floats, judged: Floats | None, node: int) -> float:
+        """Gain of a branch over the one in its place, less its price."""
+        if self.judge is not None and judged is not None:
+            return self.judge.value(new, judged[node]) - self.judge.value(old, judged[node])
+        gain = self.splitter.value(new, h) - self.splitter.value(old, h)
+        return gain - self._price(self._count(new) - self._count(old), h)
+
+    def _price(self, count: int, h: Floats) -> float:
+        """Price of some parameters at a node."""
+        return 0.5 * count * float(np.log(max(self.splitter.block.w @ h, 2.0)))
+
+    def _count(self, branch: Branch) -> int:
+        """Number of parameters of a branch, shared ones left out."""
+        expert, shared = self.splitter.model.groups[0].expert, self.splitter.shared
+        one = branch.leaves[0].expert
+        common = sum(getattr(one, name)[0].size for name in shared)
+        each = expert.n_parameters(one) - common
+        return (len(branch.leaves) - 1) * (self.splitter.gate_width + each)
+
+    def _sound(self, branch: Branch, old: Branch, posterior: Floats) -> bool:
+        """Whether new leaves have enough rows, and no scale at its floor that was not before."""
+        expert, summary = self.splitter.model.groups[0].expert, self.splitter.summary
+        needed = expert.n_parameters(old.expert) + 1
+        if (posterior @ self.splitter.block.w).min() < needed:
+            return False
+        before = bool(expert.degenerate(old.expert, summary).any())
+        spikes = any(expert.degenerate(leaf.expert, summary).any() for leaf in branch.leaves)
+        return before or not spikes
+
+    def _stream(self) -> np.random.Generator:
+        """A generator of its own for each trial."""
+        return self.rng.spawn(1)[0]
+
+    # -------------------------------------------------------------------- pruning
+
+    def _prune(self, stage: Stage) -> Stage:
+        """Merge leaves until every branch pays."""
+        while stage.model.n_experts > 1:
+            paying = [p for p in self._merges(stage) if p.net > 0.0]
+            if not paying:
+                break
+            pruned = self._with(stage, paying, _PASSES)
+            if self._score(pruned) <= self._score(stage):
+                break
+            stage = self._note("prune", pruned)
+        return stage
+
+    def _merges(self, stage: Stage) -> list[Proposal]:
+        """Single leaves in the place of the nodes whose children are all leaves."""
+        posterior = replace(self.splitter, model=stage.model).posteriors(stage.params)
+        judged = self._judged(stage)
+        proposals = []
+        for node, branch in enumerate(
+            take_apart(stage.params, self.splitter.shared).breadth_first()
+        ):
+            if not branch.children or any(child.children for child in branch.children):
+                continue
+            leaf = adopt(
+                self.splitter.single(posterior[node]), branch.leaves[0].expert, self.splitter.shared
+            )
+            net = self._net(branch, leaf, posterior[node], judged, node)
+            proposals.append(Proposal(node, leaf, net))
+        return proposals
