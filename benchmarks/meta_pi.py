@@ -114,7 +114,7 @@ def averaged(runs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=10, help="data sets to average over")
+    parser.add_argument("--seeds", type=int, default=5, help="data sets to average over")
     parser.add_argument("--rows", type=int, default=1800, help="training rows of six speakers")
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)

@@ -7,8 +7,7 @@
 
 A leaf's trial split is fitted by local EM to the rows that reach it; it starts from splits that
 leave the likelihood as it is and so can only raise it, and the whole tree gains at least the local
-gain (Jensen). The price is that of the Bayesian information criterion on the leaf's weight, or
-zero where gains are measured on rows held out. When no leaf pays by that bound, the most promising
+gain (Jensen). The price is that of the Bayesian information criterion, or zero where gains are measured on rows held out. When no leaf pays by that bound, the most promising
 splits are tried on the whole tree. Waterhouse & Robinson (1996), Constructive algorithms for
 hierarchical mixtures of experts, NIPS 8; Fritsch, Finke & Waibel (1997), Adaptively growing
 hierarchical mixtures of experts, NIPS 9; price: Schwarz (1978), equation 1.
@@ -189,8 +188,7 @@ class _Grower:
         if self.judge is not None:
             judge = self.judge
             return float(judge.block.w @ stage.model.log_likelihood(stage.params, judge.block))
-        count = stage.model.n_parameters(stage.params)
-        return stage.objective - 0.5 * count * np.log(self.splitter.block.w.sum())
+        return stage.objective - self._price(stage.model.n_parameters(stage.params))
 
     def _note(self, action: str, stage: Stage) -> Stage:
         """Write a line of the history."""
@@ -264,11 +262,11 @@ class _Grower:
         if self.judge is not None and judged is not None:
             return self.judge.value(new, judged[node]) - self.judge.value(old, judged[node])
         gain = self.splitter.value(new, h) - self.splitter.value(old, h)
-        return gain - self._price(self._count(new) - self._count(old), h)
+        return gain - self._price(self._count(new) - self._count(old))
 
-    def _price(self, count: int, h: Floats) -> float:
-        """Price of some parameters at a node."""
-        return 0.5 * count * float(np.log(max(self.splitter.block.w @ h, 2.0)))
+    def _price(self, count: int) -> float:
+        """Price of some parameters."""
+        return 0.5 * count * float(np.log(self.splitter.block.w.sum()))
 
     def _count(self, branch: Branch) -> int:
         """Number of parameters of a branch, shared ones left out."""

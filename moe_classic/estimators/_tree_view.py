@@ -147,9 +147,7 @@ class FittedTreeGate:
     def terms(self, k: int) -> dict[str, float]:
         """Coefficients of the branches that lead to expert ``k``, node by node."""
         table, path = {}, self.leaf_paths[k]
-        for node, slopes, intercepts in zip(
-            self.paths_, self.coef_, self.intercept_, strict=True
-        ):
+        for node, slopes, intercepts in zip(self.paths_, self.coef_, self.intercept_, strict=True):
             if path[: len(node)] != node:
                 continue
             child, name = path[len(node)], node_label(node)
@@ -214,9 +212,7 @@ def view_tree(params: TreeParams, gate: FittedTreeGate, experts: list[Any]) -> T
 # ------------------------------------------------------------------------- equations and text
 
 
-def linear_terms(
-    intercept: float, slopes: Floats, names: tuple[str, ...], *, decimals: int
-) -> str:
+def linear_terms(intercept: float, slopes: Floats, names: tuple[str, ...], *, decimals: int) -> str:
     """``1.5 + 2 x0 - 0.3 x1``; terms that round to nothing are left out."""
     small = 0.5 * 10.0**-decimals
     text = f"{intercept:.{decimals}f}"
@@ -239,11 +235,9 @@ def expert_equations(expert: Any, outputs: list[str], *, decimals: int) -> list[
 
 def branch_conditions(node: TreeNode, *, decimals: int) -> list[str]:
     """What leads to each child: a direction for two, a score each for more."""
-    assert_gate = node.coef_, node.intercept_
-    coef, intercept = np.asarray(assert_gate[0]), np.asarray(assert_gate[1])
     scores = [
         linear_terms(b, a, node.feature_names_, decimals=decimals)
-        for a, b in zip(coef, intercept, strict=True)
+        for a, b in zip(np.asarray(node.coef_), np.asarray(node.intercept_), strict=True)
     ]
     if len(scores) == 2:
         return [f"{scores[0]} > 0", "otherwise"]
@@ -337,5 +331,13 @@ class PathExplanation:
             lines.append(f"-> {label} with probability {p:.3f}")
         lines.append(f"{self.expert.label} applies with probability {self.probability:.3f}")
         lines.extend(f"    {equation}" for equation in self.equations)
-        lines.append(f"    predicts {self.prediction}; all experts together: {self.blended}")
+        own, blended = _shown(self.prediction), _shown(self.blended)
+        lines.append(f"    predicts {own}; all experts together: {blended}")
         return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    """A prediction as text."""
+    if isinstance(value, (float, np.floating)):
+        return f"{value:.6g}"
+    return np.array2string(value, precision=6) if isinstance(value, np.ndarray) else str(value)

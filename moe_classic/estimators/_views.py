@@ -11,8 +11,10 @@ import pandas as pd
 from moe_classic._features import DesignMap
 from moe_classic._model import Group, Model, MoEParams
 from moe_classic._typing import Floats
+from moe_classic.gates._tree import TreeParams
 
 from ._outside import view_estimator
+from ._tree_view import FittedTreeGate, view_tree_gate
 
 #: Parameters besides the coefficients that a view shows, by the field of the parameter record.
 _EXTRAS = {"scale": "scale_", "df": "df_", "covariance": "covariance_"}
@@ -162,9 +164,11 @@ def _view_expert(
     )
 
 
-def view_gate(model: Model, params: MoEParams, design: DesignMap) -> FittedGate:
+def view_gate(model: Model, params: MoEParams, design: DesignMap) -> FittedGate | FittedTreeGate:
     """View of the gate."""
     p = params.gate
+    if isinstance(p, TreeParams):
+        return view_tree_gate(p, design)
     if hasattr(p, "coef"):
         slopes, intercepts = design.original(np.vstack([p.coef, np.zeros(design.width)]))
         parameters = {"coef_": slopes, "intercept_": intercepts}
@@ -192,7 +196,7 @@ def _view_moments(p: Any, design: DesignMap) -> dict[str, Floats]:
 
 
 def summary_table(
-    experts: list[FittedExpert], gate: FittedGate, outputs: list[str]
+    experts: list[FittedExpert], gate: FittedGate | FittedTreeGate, outputs: list[str]
 ) -> pd.DataFrame:
     """Parameters as a table: one row a term, one column an expert."""
     columns = {}

@@ -60,7 +60,8 @@ class TreeGate(Gate):
         Integers alone: the number of children on each level of a balanced tree, so that
         ``(2, 2, 2)`` has eight leaves. With sequences among them, the items are the children of
         the root: a sequence is the branching of that child, an integer m > 1 a node over m
-        leaves, 1 a leaf; ``[[2, 2], 1]`` has a subtree of four leaves beside a single one.
+        leaves, 1 a leaf; ``[[2, 2], 1]`` has a subtree of four leaves beside a single one. The
+        number 1 is a lone leaf, what is left of a tree that did not grow.
     node : str or gate, default="softmax"
         The gate at every node: ``"softmax"``, ``"constant"``, or an instance of
         :class:`SoftmaxGate` with ``features`` and ``alpha`` of its own. Generative gates are
@@ -143,8 +144,8 @@ class TreeGate(Gate):
 
     @property
     def nested(self) -> Any:
-        """The tree as nested tuples; a grown tree may be the lone leaf ``()``."""
-        return 1 if self.branching == () else parse_branching(self.branching, "TreeGate")
+        """The tree as nested tuples."""
+        return parse_branching(self.branching, "TreeGate")
 
     @property
     def _flat(self) -> SoftmaxGate:

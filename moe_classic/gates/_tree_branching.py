@@ -25,7 +25,8 @@ def parse_branching(branching: Any, owner: str) -> Nested:
     branching : sequence of int, or nested sequences
         Integers alone are the number of children on each level of a balanced tree. With sequences
         among them the items are the children of one node: a sequence is the branching of that
-        child, an integer m > 1 a node over m leaves, 1 a leaf.
+        child, an integer m > 1 a node over m leaves, 1 a leaf. The number 1 by itself is a lone
+        leaf, which has no gate at all.
     owner : name of the component, for messages.
 
     Raises
@@ -33,6 +34,8 @@ def parse_branching(branching: Any, owner: str) -> Nested:
     TypeError, ValueError
         If it is not a sequence, is empty, gives a node a single child or has too many leaves.
     """
+    if _is_integer(branching) and branching == 1:
+        return 1
     items = _items(branching, owner)
     if all(_is_integer(item) for item in items):
         return _levels([int(item) for item in items], branching, owner)
@@ -115,8 +118,10 @@ def count_leaves(nested: Nested) -> int:
 def write_branching(nested: Nested) -> Any:
     """What a user would write for nested tuples; inverse of :func:`parse_branching`.
 
-    A balanced tree becomes the tuple of its levels, any other nested lists; a lone leaf ``()``.
+    A balanced tree becomes the tuple of its levels, any other nested lists, a lone leaf 1.
     """
+    if nested == 1:
+        return 1
     counts: list[int] = []
     level = nested
     while level != 1:

@@ -302,6 +302,7 @@ def _target_like(y_true: Any, low: Floats) -> Floats:
 
 def check_fraction(name: str, value: Any) -> float:
     """A number strictly between 0 and 1, or an error."""
-    if not isinstance(value, (int, float, np.number)) or not 0.0 < float(value) < 1.0:
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, (int, float)) or not 0.0 < float(value) < 1.0:
         raise ValueError(f"{name}={value!r} must lie strictly between 0 and 1.")
     return float(value)

@@ -13,7 +13,8 @@ from moe_classic._objective import Assigned, Mixture
 from moe_classic._stats import Summary, summarise
 from moe_classic.experts import EXPERTS
 from moe_classic.gates import GATES
-from moe_classic.solvers import Problem
+from moe_classic.gates._tree import TreeGate
+from moe_classic.solvers import EM, Problem
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,10 @@ def maps_of(gate: str, n_features: int) -> tuple[Bordered, Bordered]:
 
 
 def bound_model(expert: str, gate: str, n_experts: int, summary: Summary, **settings: Any) -> Model:
-    """One group of ``n_experts`` like experts under a gate."""
+    """One group of ``n_experts`` like experts under a gate; a tree splits two and then the rest."""
     one = EXPERTS[expert](**settings).bind(summary)
-    return Model(GATES[gate](), (Group(one, n_experts, 0),), gate_design=1)
+    chosen = TreeGate([[2], n_experts - 2]) if gate == "tree" else GATES[gate]()
+    return Model(chosen, (Group(one, n_experts, 0),), gate_design=1)
 
 
 def problem_on(
@@ -104,6 +106,15 @@ def _spread(model: Model, start: MoEParams, apart: float, rng: np.random.Generat
     logits = model.gate.pack(start.gate)
     gate = model.gate.unpack(logits + 0.7 * rng.standard_normal(logits.size), start.gate, _LOOSE)
     return MoEParams(gate, (expert,))
+
+
+def beside(problem: Problem, params: MoEParams, step: float = 0.3) -> MoEParams:
+    """Parameters off an optimum that EM reaches from ``params``: a start inside its hill."""
+    rng = np.random.default_rng(2)
+    optimum = EM().run(problem, params, max_iter=2000, tol=1e-9).params
+    theta = problem.model.pack(optimum)
+    theta = theta + step * rng.standard_normal(theta.size)
+    return problem.model.unpack(theta, optimum, problem.summary)
 
 
 _LOOSE = Summary(1.0, np.zeros(1), np.ones(1))

@@ -1,0 +1,61 @@
+"""Regions of the gate in the plane of two features."""
+
+import numpy as np
+import pytest
+
+from moe_classic.inspection import PartitionDisplay
+
+
+@pytest.fixture
+def display(plane, plane_moe):
+    return PartitionDisplay.from_estimator(
+        plane_moe, *plane, features=("age", "income"), n_points=30
+    )
+
+
+def test_gate_has_the_horizontal_feature_first(plane, plane_moe, display):
+    row = plane[0].median().to_frame().T
+    corner = row.assign(age=display.values[0][-1], income=display.values[1][0])
+    np.testing.assert_allclose(display.gate[-1, 0], plane_moe.gate_proba(corner)[0], rtol=1e-12)
+
+
+def test_picture_shows_the_gate_where_it_belongs(display):
+    image = display.ax_.get_images()[0]
+    colors = image.get_array()
+    # Row 0 of the picture is the lowest income, column -1 the highest age.
+    owner = display.gate[-1, 0].argmax()
+    other = display.gate[0, 0].argmax()
+    assert owner != other
+    assert np.abs(colors[0, -1] - colors[0, 0]).max() > 0.2
+    assert display.ax_.get_xlabel() == "age  (others at their median)"
+    assert display.ax_.get_ylabel() == "income"
+
+
+def test_names_stand_inside_their_regions(display):
+    for text in display.ax_.texts:
+        x, y = text.get_position()
+        i = np.abs(display.values[0] - x).argmin()
+        j = np.abs(display.values[1] - y).argmin()
+        assert text.get_text() == display.labels[display.gate[i, j].argmax()]
+    assert len(display.ax_.texts) == 2
+
+
+def test_points_are_grouped_by_responsibility(plane, plane_moe, display):
+    owners = plane_moe.responsibilities(*plane).argmax(axis=1)
+    np.testing.assert_array_equal(display.points[2], owners)
+    texts = [t.get_text() for t in display.ax_.get_legend().get_texts()]
+    assert texts == ["expert 1", "expert 2"]
+
+
+def test_one_expert_everywhere_has_no_border(plane):
+    values = np.linspace(0.0, 1.0, 4)
+    gate = np.ones((4, 4, 1))
+    display = PartitionDisplay(
+        values=(values, values), gate=gate, labels=["only"], feature_labels=("a", "b")
+    ).plot()
+    assert [t.get_text() for t in display.ax_.texts] == ["only"]
+
+
+def test_features_must_be_a_pair(plane, plane_moe):
+    with pytest.raises(ValueError, match="features=\\('age',\\) must be a pair"):
+        PartitionDisplay.from_estimator(plane_moe, plane[0], features=("age",))

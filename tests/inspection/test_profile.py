@@ -1,0 +1,79 @@
+"""Rows along which a model is looked at."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from moe_classic.inspection._profile import make_profile
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame(
+        {
+            "age": [20.0, 30.0, 70.0, 40.0],
+            "rooms": [1, 2, 2, 7],
+            "city": ["b", "a", "b", "c"],
+            "owner": [True, False, True, True],
+        }
+    )
+
+
+def profile(X, features, **options):
+    settings = {"caller": "Here", "n_points": 3, "average": False, "subsample": 100} | options
+    return make_profile(X, features, **settings)
+
+
+def test_profile_holds_other_columns_at_median_or_most_frequent_value(table):
+    found = profile(table, ("age",))
+    assert found.rows.age.tolist() == [20.0, 45.0, 70.0]
+    # Whole numbers may be codes: one that occurs.
+    assert found.rows.rooms.tolist() == [2, 2, 2]
+    assert found.rows.city.tolist() == ["b"] * 3
+    assert found.rows.owner.tolist() == [True] * 3
+    assert found.label() == "age  (others at their median)"
+
+
+def test_averaged_profile_repeats_every_row_for_every_value(table):
+    found = profile(table, ("age",), average=True)
+    assert found.rows.age.tolist() == [20.0] * 4 + [45.0] * 4 + [70.0] * 4
+    assert found.rows.city.tolist() == ["b", "a", "b", "c"] * 3
+    answers = np.arange(12.0)
+    np.testing.assert_array_equal(found.fold(answers), [1.5, 5.5, 9.5])
+
+
+def test_profile_of_two_features_is_folded_to_a_grid_of_both(rng):
+    X = rng.standard_normal((20, 3))
+    found = profile(X, (2, 0), average=True)
+    grid = found.fold(10.0 * found.rows[:, 2] + found.rows[:, 0])
+    np.testing.assert_allclose(grid, 10.0 * found.axes[0][:, None] + found.axes[1])
+    assert found.names == ("x2", "x0")
+
+
+def test_averaging_takes_at_most_so_many_rows_evenly(rng):
+    X = np.column_stack([np.arange(50.0), np.arange(50.0)])
+    found = profile(X, (0,), average=True, subsample=5)
+    assert found.n_held == 5
+    np.testing.assert_array_equal(found.rows[:5, 1], [0.0, 12.0, 24.0, 37.0, 49.0])
+
+
+def test_lone_column_needs_no_name_and_no_remark():
+    found = profile(np.arange(5.0)[:, None], (None,))
+    assert found.label() == "x0"
+    assert found.rows.shape == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("features", "options", "message"),
+    [
+        (("height",), {}, "feature='height' is not a column of X"),
+        ((None,), {}, "feature=None is not a column"),
+        ((4,), {}, "feature=4 is not a column"),
+        (("city",), {}, "'city' is not a number"),
+        (("age", 0), {}, "names a column twice"),
+        (("age",), {"n_points": 1}, "n_points=1 must be at least 2"),
+    ],
+)
+def test_features_that_cannot_be_varied_are_refused(table, features, options, message):
+    with pytest.raises(ValueError, match=f"Here: .*{message}"):
+        profile(table, features, **options)
