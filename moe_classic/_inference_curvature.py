@@ -28,6 +28,9 @@ from ._typing import Bools, Floats, Ints
 
 #: Eigenvalues of the information, scaled to a unit diagonal, that count as zero.
 SINGULAR = 1e-9
+#: Part of a term along such directions that makes it undetermined: an expert without rows pulls at
+#: the others by the root of its mass.
+_PART = 1e-2
 #: Curvature of a coordinate, per unit of weight, that counts as none: standardised data have some.
 _FLAT = 1e-10
 
@@ -175,7 +178,7 @@ class ThetaCovariance:
         """Which rows of ``jacobian`` (M, D) depend on directions that are not determined."""
         scaled = jacobian * self.scale
         size = np.linalg.norm(scaled, axis=1)
-        return np.linalg.norm(scaled @ self.unknown, axis=1) > 1e-6 * np.maximum(size, 1e-300)
+        return np.linalg.norm(scaled @ self.unknown, axis=1) > _PART * np.maximum(size, 1e-300)
 
 
 def theta_covariance(seen: Curvature, kind: str, fixed: Bools, weight: float) -> ThetaCovariance:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,17 @@ class MoEParams:
 
     gate: Any
     experts: tuple[Any, ...]
+
+
+def same_shapes(a: Any, b: Any) -> bool:
+    """Whether two parameter records have the same types and shapes throughout."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(map(same_shapes, a, b))
+    if is_dataclass(a):
+        return all(same_shapes(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
+    return np.shape(a) == np.shape(b)
 
 
 @dataclass(frozen=True)

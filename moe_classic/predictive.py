@@ -146,7 +146,13 @@ class Predictive:
             excess,
             (low - margin, high + margin),
             args=(rows,),
-            tolerances={"xatol": 0.0, "xrtol": 1e-13, "fatol": 1e-14, "frtol": 0.0},
+            # Relative to the tail: an absolute tolerance would lose far quantiles.
+            tolerances={
+                "xatol": 0.0,
+                "xrtol": 1e-13,
+                "fatol": 1e-13 * min(q, 1.0 - q),
+                "frtol": 0.0,
+            },
             maxiter=400,
         )
         low_end = excess(low, rows) >= 0.0

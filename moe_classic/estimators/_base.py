@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -17,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from moe_classic._engine import make_engine
 from moe_classic._features import Rows, slices_of
-from moe_classic._model import MoEParams
+from moe_classic._model import MoEParams, same_shapes
 from moe_classic._start import MOST_ROWS, STRATEGIES
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
@@ -26,6 +24,7 @@ from moe_classic.solvers import SOLVERS, Solver
 from ._common import CommonSurface
 from ._data import RawData, TrainingData
 from ._failures import report_fits
+from ._nested import NestedExperts
 from ._outside import refuse_blocks
 from ._partial import OnlineMixin
 from ._resolve import (
@@ -40,20 +39,10 @@ from ._resolve import (
 from ._stream import RawBlock, RowStream, first_pass
 from ._train import StreamTrainer, Trained, Trainer
 from ._views import view_experts, view_gate
-
-logger = logging.getLogger("moe_classic")
-
-
-def _announce(verbose: int, message: str, *values: Any) -> None:
-    """Log ``message``; with ``verbose`` make sure that somebody hears it."""
-    if verbose and not logger.hasHandlers():
-        logger.addHandler(logging.StreamHandler())
-    if verbose and logger.getEffectiveLevel() > logging.INFO:
-        logger.setLevel(logging.INFO)
-    logger.log(logging.INFO if verbose else logging.DEBUG, message, *values)
+from ._watch import Watch
 
 
-class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, metaclass=ABCMeta):
     """Fit template and shared surface; subclasses say what a target is."""
 
     _target: str
@@ -177,7 +166,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
             classes=getattr(self, "classes_", None),
             n_jobs=self.n_jobs,
         )
-        previous = self._previous() if self.warm_start else None
+        previous = self._previous(plan, data.summary) if self.warm_start else None
         return plan if previous is None else replace(plan, maps=previous._maps)
 
     def _trainer_options(
@@ -212,12 +201,14 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
         check_real("tol", self.tol, 0.0, "nats still to gain, per unit of weight, that end a fit")
         if self.block_size is not None:
             check_integer("block_size", self.block_size, 1, "rows a block, or None")
-        check_integer("verbose", int(self.verbose), 0, "0 is silent")
+        verbose = int(self.verbose) if isinstance(self.verbose, bool) else self.verbose
+        check_integer("verbose", verbose, 0, "0 is silent")
         for name in ("standardize", "warm_start"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise TypeError(f"{name}={getattr(self, name)!r} must be True or False.")
         self._check_init()
         groups = resolve_experts(self.expert, self.n_experts, self._target)
+        self._validate_names([label for label, _, _ in groups if label is not None])
         gate = resolve_gate(self.gate, self.n_experts)
         return groups, gate, by_name("solver", self.solver, SOLVERS, Solver)
 
@@ -270,9 +261,9 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
     def _train(self, trainer: Trainer, raw: RawData) -> Trained:
         """Run the starts that the arguments ask for."""
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
-        previous = self._previous() if self.warm_start else None
-        if previous is not None:
-            return trainer.from_params(previous._standard_params())
+        if self.warm_start and hasattr(self, "_params"):
+            shift, factor = trainer.data.shift, trainer.data.factor
+            return trainer.from_params(self._rescaled(self._params, -shift / factor, 1.0 / factor))
         if isinstance(self.init, str):
             return trainer.from_portfolio(self.init, self.n_init, rng)
         R = np.asarray(self.init, dtype=np.float64)
@@ -286,21 +277,25 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
             raise ValueError("init must be finite, not negative, with a positive sum in every row.")
         return trainer.from_responsibilities((R / R.sum(axis=1, keepdims=True)).T)
 
-    def _previous(self) -> BaseMoE | None:
+    def _previous(self, plan: Plan, summary: Summary) -> BaseMoE | None:
         """The last fit, where a warm start can go on from it."""
         if not hasattr(self, "_params"):
             return None
-        if self._model.n_experts != self.n_experts or self._maps_width() != self.n_features_in_:
+        if self._model.n_experts != self.n_experts or self._width_in != self.n_features_in_:
             raise ValueError(
                 "warm_start=True cannot go on: the last fit had "
-                f"{self._model.n_experts} experts and {self._maps_width()} features, now there are "
+                f"{self._model.n_experts} experts and {self._width_in} features, now there are "
                 f"{self.n_experts} and {self.n_features_in_}. Set warm_start=False."
             )
+        seen = [(m.names, m.width) for m in plan.maps]
+        if seen != [(m.names, m.width) for m in self._maps] or not same_shapes(
+            plan.model.start(plan.widths, summary), self._params
+        ):
+            raise ValueError(
+                "warm_start=True cannot go on: the last fit had other experts, another gate, other "
+                "features, or a target of another kind. Set warm_start=False."
+            )
         return self
-
-    def _maps_width(self) -> int:
-        """Number of columns of X at the last fit."""
-        return self._width_in
 
     def _standard_params(self) -> MoEParams:
         """Parameters for the standardised target."""
@@ -322,16 +317,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, BaseEstimator, m
 
         def watcher(name: str) -> Any:
             run = root.subcontext(task_name=name, max_subtasks=None) if callbacks else None
-
-            def watch(iteration: int, value: float) -> bool:
-                _announce(self.verbose, "%s, iteration %d: objective %.6f", name, iteration, value)
-                if run is None:
-                    return False
-                step = run.subcontext(task_name="iteration")
-                step.call_on_fit_task_begin(estimator=self)
-                return bool(step.call_on_fit_task_end(estimator=self))
-
-            return watch
+            return Watch(self, name, run)
 
         return watcher
 

@@ -142,7 +142,9 @@ class CommonSurface:
     def log_likelihood(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Total conditional log-likelihood in nats; see :meth:`score_samples`."""
         rows = self.score_samples(X, y)
-        w = _check_sample_weight(sample_weight, rows[:, None], dtype=np.float64)
+        w = _check_sample_weight(
+            sample_weight, rows[:, None], dtype=np.float64, ensure_non_negative=True
+        )
         return float(rows @ w)
 
     def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -152,7 +154,8 @@ class CommonSurface:
     def bic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Schwarz's criterion ``-2 L + d log n`` (1978), n the total weight; lower is better."""
         value = self.log_likelihood(X, y, sample_weight)
-        n = len(self._check_rows(X)) if sample_weight is None else float(np.sum(sample_weight))
+        w = _check_sample_weight(sample_weight, self._check_rows(X), dtype=np.float64)
+        n = float(w.sum())
         return -2.0 * value + self.n_parameters_ * float(np.log(n))
 
     def icl(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -41,21 +41,28 @@ def components(value: Any) -> list[Any]:
 
 
 def labelled(items: Any) -> list[tuple[str, Any]]:
-    """(name, item) of a list of unlike items; what has no name is called after its class.
+    """(name, item) of a list of unlike items; what has no name is called after its kind.
 
-    Names made up this way are lower-case, with a number where a class stands more than once, as
-    in :func:`~sklearn.pipeline.make_pipeline`.
+    That is its registered name, or the class of an estimator in lower case, with a number where
+    it stands more than once, as in :func:`~sklearn.pipeline.make_pipeline`.
     """
     pairs = [item if _is_pair(item) else (None, item) for item in items]
-    plain = [type(item).__name__.lower() for name, item in pairs if name is None]
+    plain = [_kind(item) for name, item in pairs if name is None]
     many, used, out = Counter(plain), Counter[str](), []
     for name, item in pairs:
         if name is None:
-            name = type(item).__name__.lower()
+            name = _kind(item)
             used[name] += 1
             name = f"{name}-{used[name]}" if many[name] > 1 else name
         out.append((name, item))
     return out
+
+
+def _kind(item: Any) -> str:
+    """What an item without a name is called."""
+    if isinstance(item, str):
+        return item
+    return getattr(item, "name", type(item).__name__.lower())
 
 
 def _is_pair(item: Any) -> bool:

@@ -166,6 +166,8 @@ class RealSurface:
         quantile : ndarray of shape (n_samples[, n_outputs]), with a last axis for a sequence ``q``
         """
         levels = [_fraction("q", v) for v in np.atleast_1d(q)]
+        if not levels:
+            raise ValueError(f"q={q!r} is empty; give at least one level between 0 and 1.")
         mixtures = self._predictives(X)
         columns = [
             self._shaped(np.concatenate([m.quantile(v) for m in mixtures], axis=1)) for v in levels

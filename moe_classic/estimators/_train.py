@@ -153,9 +153,13 @@ class Trainer:
 
     def long_run(self, problem: Problem, params: MoEParams, name: str) -> Result:
         """The user's solver from ``params``."""
-        return self.solver.run(
-            problem, params, max_iter=self.max_iter, tol=self.tol, watch=self.watchers(name)
+        watch = self.watchers(name)
+        result = self.solver.run(
+            problem, params, max_iter=self.max_iter, tol=self.tol, watch=watch
         )
+        if watch is not None:
+            watch.close()
+        return result
 
     def offset(self) -> float:
         """What a unit of weight adds to objectives on the user's scales."""

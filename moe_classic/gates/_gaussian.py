@@ -29,6 +29,8 @@ from ._base import Gate
 
 _COVARIANCES = ("full", "diag", "tied")
 _SMALLEST = 1e-300
+#: Smallest variance that is told apart from rounding, in standardised units.
+_SMALLEST_VARIANCE = 1e-10
 #: An expert with less than this share of the weight keeps its parameters for the round.
 _STARVED = 1e-8
 
@@ -63,8 +65,8 @@ class GaussianGate(Gate):
         Covariances of x: one an expert, diagonal ones, or one shared by all experts (the gate is
         then linear in x).
     reg_covar : float, default=1e-6
-        Added to the variances, in standardised units, as in
-        :class:`~sklearn.mixture.GaussianMixture`.
+        Smallest variance in any direction, in standardised units: keeps the likelihood finite
+        where columns are constant or collinear.
 
     References
     ----------
@@ -147,19 +149,27 @@ class GaussianGate(Gate):
             covariance[starved] = np.eye(p)
         if self.covariance_type == "diag":
             covariance = covariance * np.eye(p)
-        chol = self._cholesky(covariance + self.reg_covar * np.eye(p))
+        chol = self._floored(covariance)
         if self.covariance_type != "tied":
             chol[starved] = params.chol[starved]
         means[starved] = params.means[starved]
         return GaussianGateParams(mass / mass.sum(), means, chol)
 
-    def _cholesky(self, covariance: Floats) -> Floats:
-        """Factors, with eigenvalues raised where columns are collinear and reg_covar is 0."""
-        values = np.linalg.eigvalsh(covariance) if covariance.size else np.ones(1)
-        if values.min() < 1e-10:
-            covariance = covariance + (1e-10 - min(values.min(), 0.0)) * np.eye(
-                covariance.shape[-1]
-            )
+    def _floored(self, covariance: Floats) -> Floats:
+        """Factors of covariances whose eigenvalues are raised to the smallest variance.
+
+        That is the maximiser of the likelihood under the bound: without one, constant or
+        collinear columns make it infinite.
+        """
+        if not covariance.size:
+            return covariance
+        low = max(self.reg_covar, _SMALLEST_VARIANCE)
+        values, vectors = np.linalg.eigh(covariance)
+        if values.min() < low:
+            raised = vectors * np.maximum(values, low)[:, None, :]
+            covariance = raised @ vectors.transpose(0, 2, 1)
+            if self.covariance_type == "diag":
+                covariance = covariance * np.eye(covariance.shape[-1])
         return np.linalg.cholesky(covariance)
 
     def translate(
@@ -260,6 +270,9 @@ class GaussianGate(Gate):
             chol = np.exp(np.clip(rest, -700.0, 700.0))[:, :, None] * np.eye(p)
         else:
             chol = unpack_field("cholesky", rest) if p else like.chol
+        low = max(self.reg_covar, _SMALLEST_VARIANCE)
+        if p and np.linalg.svd(chol, compute_uv=False).min() ** 2 < low:
+            chol = self._floored(chol @ chol.transpose(0, 2, 1))
         return GaussianGateParams(g / g.sum(), means, chol)
 
     def reorder(self, params: GaussianGateParams, order: np.ndarray) -> GaussianGateParams:

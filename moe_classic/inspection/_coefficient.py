@@ -229,4 +229,9 @@ def _scaled(table: pd.DataFrame, scale: Any) -> pd.DataFrame:
         raise ValueError(f"CoefficientDisplay: scale has no number for the terms {missing}.")
     factor = table.term.map(lambda t: float(scale[t]))
     numbers = [c for c in ("estimate", "low", "high") if c in table]
-    return table.assign(**{c: table[c] * factor for c in numbers})
+    scaled = table.assign(**{c: table[c] * factor for c in numbers})
+    if "low" in scaled:
+        # A negative factor turns an interval round.
+        ends = np.sort(scaled[["low", "high"]].to_numpy(), axis=1)
+        scaled = scaled.assign(low=ends[:, 0], high=ends[:, 1])
+    return scaled

@@ -180,7 +180,11 @@ class EM(Solver):
             return result
         later = finisher.run(problem, result.params, max_iter=rest, tol=tol, watch=watch)
         if not later.objective >= result.objective:
-            return result
+            # The finish cannot climb from here: EM goes the rest of the way.
+            spent = later.n_iter
+            rest, enough = max(rest - spent, 1), tol * problem.summary.weight
+            later = climb(problem, result.params, rest, enough, watch, patience=rest)
+            later = replace(later, n_iter=later.n_iter + spent)
         trace = result.trace + later.trace[1:]
         return replace(later, trace=trace, n_iter=result.n_iter + later.n_iter)
 

@@ -77,6 +77,7 @@ new.assign(mean=moe.predict(new), low=low, high=high).round(1)
 fig, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
 FanDisplay.from_estimator(moe, X, y, ax=axes[0])
 FanDisplay.from_estimator(moe, X, ax=axes[1], kind="density")
+axes[1].set_ylabel("")
 plt.show()
 
 # %% [markdown]
@@ -85,8 +86,9 @@ plt.show()
 #
 # ## Which expert for this row?
 #
-# `gate_proba` answers before the acceleration is known, `responsibilities` after. Two readings
-# near 34 ms, where the gate cannot decide:
+# `gate_proba` answers before the acceleration is known, `responsibilities` after. Here are the
+# readings near 34 ms, where the gate cannot decide; once the reading is known there is less doubt.
+# The 75 g at 34.8 ms belong to the rebound, the 1.3 g at 34.4 ms to the return.
 
 # %%
 rows = X.index[X.times.between(33, 35)]

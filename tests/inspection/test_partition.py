@@ -19,14 +19,24 @@ def test_gate_has_the_horizontal_feature_first(plane, plane_moe, display):
     np.testing.assert_allclose(display.gate[-1, 0], plane_moe.gate_proba(corner)[0], rtol=1e-12)
 
 
-def test_picture_shows_the_gate_where_it_belongs(display):
-    image = display.ax_.get_images()[0]
-    colors = image.get_array()
-    # Row 0 of the picture is the lowest income, column -1 the highest age.
-    owner = display.gate[-1, 0].argmax()
-    other = display.gate[0, 0].argmax()
-    assert owner != other
-    assert np.abs(colors[0, -1] - colors[0, 0]).max() > 0.2
+def test_picture_shows_the_gate_where_it_belongs():
+    values = np.linspace(0.0, 1.0, 5)
+    right = np.repeat((values > 0.5)[:, None], 5, axis=1).astype(float)
+    display = PartitionDisplay(
+        values=(values, values),
+        gate=np.stack([1.0 - right, right], axis=2),
+        labels=["left", "right"],
+        feature_labels=("a", "b"),
+    ).plot()
+    colors = display.ax_.get_images()[0].get_array()
+    blue, vermilion = colors[0, 0], colors[0, -1]
+    assert blue[2] > blue[0]
+    assert vermilion[0] > vermilion[2]
+    np.testing.assert_allclose(colors[:, 0], np.tile(blue, (5, 1)))
+    assert [t.get_text() for t in display.ax_.texts] == ["left", "right"]
+
+
+def test_axes_name_the_features(display):
     assert display.ax_.get_xlabel() == "age  (others at their median)"
     assert display.ax_.get_ylabel() == "income"
 

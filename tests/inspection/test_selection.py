@@ -84,5 +84,5 @@ def test_tables_that_lack_something_are_refused(table, options, message):
 
 
 def test_results_without_the_number_of_experts_are_refused():
-    with pytest.raises(ValueError, match="need one param_..n_experts"):
+    with pytest.raises(ValueError, match="need one param_"):
         SelectionDisplay.from_cv_results({"mean_test_score": [1.0], "param_alpha": [1]})

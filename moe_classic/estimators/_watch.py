@@ -1,0 +1,41 @@
+"""What a long run reports while it climbs: to the log, and to scikit-learn's callbacks."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+logger = logging.getLogger("moe_classic")
+
+
+def _announce(verbose: int, message: str, *values: Any) -> None:
+    """Log ``message``; with ``verbose`` make sure that somebody hears it."""
+    if verbose and not logger.hasHandlers():
+        logger.addHandler(logging.StreamHandler())
+    if verbose and logger.getEffectiveLevel() > logging.INFO:
+        logger.setLevel(logging.INFO)
+    logger.log(logging.INFO if verbose else logging.DEBUG, message, *values)
+
+
+class Watch:
+    """Logs the passes of one long run and reports them to callbacks."""
+
+    def __init__(self, estimator: Any, name: str, run: Any) -> None:
+        self.estimator, self.name, self.run = estimator, name, run
+        if run is not None:
+            run.call_on_fit_task_begin(estimator=estimator)
+
+    def __call__(self, iteration: int, value: float) -> bool:
+        """Report an accepted step; True asks to stop."""
+        message = "%s, iteration %d: objective %.6f"
+        _announce(self.estimator.verbose, message, self.name, iteration, value)
+        if self.run is None:
+            return False
+        step = self.run.subcontext(task_name="iteration")
+        step.call_on_fit_task_begin(estimator=self.estimator)
+        return bool(step.call_on_fit_task_end(estimator=self.estimator))
+
+    def close(self) -> None:
+        """Report the end of the run."""
+        if self.run is not None:
+            self.run.call_on_fit_task_end(estimator=self.estimator)
