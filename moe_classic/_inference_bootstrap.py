@@ -89,14 +89,14 @@ class _Refits:
         """Parameters of every refit, None where it failed."""
         case = self.case
         self.designs = case.designs()
-        self.block = cut_blocks(self.designs, case.y, case.w)
+        self.blocks = cut_blocks(self.designs, case.y, case.w)
         self.R = self._responsibilities(case.params)
         return [self._matched(self._refit(rng)) for rng in streams]
 
     def _responsibilities(self, params: MoEParams) -> Floats:
         """Responsibilities at the original rows, (K, n)."""
         return np.concatenate(
-            [responsibilities(self.case.model, params, b) for b in self.block], axis=1
+            [responsibilities(self.case.model, params, b) for b in self.blocks], axis=1
         )
 
     def _refit(self, rng: np.random.Generator) -> MoEParams | None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from ._features import DesignMap
 from ._model import Model, MoEParams
 from ._typing import Floats, Ints
 
@@ -58,6 +59,29 @@ def _term(expert: Any, order_by: Any) -> float:
         f"order_by={order_by!r} is not a term of {expert.label!r}; choose 'mass' or one of "
         f"{known}, with several outputs a pair (output number from 0 to {len(outputs) - 1}, term)."
     )
+
+
+def check_order_by(
+    order_by: Any, model: Model, maps: tuple[DesignMap, ...], n_outputs: int
+) -> None:
+    """Raise before any work if :func:`order_of` could not follow ``order_by`` after the fit."""
+    if isinstance(order_by, str) and order_by == "mass":
+        return
+    if not exchangeable(model):
+        raise ValueError(
+            f"order_by={order_by!r} has no meaning where the order of the experts is given, by a "
+            "list of unlike experts or by a tree; leave it at 'mass'."
+        )
+    group = model.groups[0]
+    scales = {"scale", "chol"} & set(group.expert.nuisances)
+    known = ["intercept", *maps[group.design].names, *(["scale"] if scales else [])]
+    known += ["df"] if "df" in group.expert.nuisances else []
+    number, name = order_by if isinstance(order_by, tuple) and len(order_by) == 2 else (0, order_by)
+    if not isinstance(name, str) or name not in known or number not in range(n_outputs):
+        raise ValueError(
+            f"order_by={order_by!r} must be 'mass' or one of {known}, with several outputs a pair "
+            f"(output number from 0 to {n_outputs - 1}, term)."
+        )
 
 
 def match_experts(R: Floats, other: Floats, w: Floats) -> Ints:

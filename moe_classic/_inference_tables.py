@@ -102,12 +102,22 @@ def notes_of(terms: Terms, J: Floats, found: list[Finding], error: Floats) -> li
 # ------------------------------------------------------------------------- sentences
 
 
-def found_sentences(terms: Terms, found: list[Finding]) -> list[str]:
-    """One sentence a finding."""
+def found_sentences(terms: Terms, found: list[Finding], *, held: bool) -> list[str]:
+    """One sentence a finding; ``held``: whether fixed coordinates stay where they are."""
+    tail = ", held there for the other standard errors."
     return [
-        f"{names_of(terms, f.places)}: {f.note}"
-        + (", held there for the other standard errors." if f.fixed else ".")
+        f"{names_of(terms, f.places)}: {f.note}" + (tail if held and f.fixed else ".")
         for f in found
+    ]
+
+
+def weight_sentence(rows: float, fit: float) -> list[str]:
+    """What to say about rows that weigh something else than those of the fit, if anything."""
+    if abs(rows - fit) <= 1e-6 * fit:
+        return []
+    return [
+        f"The rows weigh {rows:g}, those of the fit weighed {fit:g}: standard errors are for as "
+        "many rows as are given. Pass the rows and weights of the fit."
     ]
 
 

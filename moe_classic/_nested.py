@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numbers
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,8 +61,8 @@ class Grown:
 def checked_template(template: Any) -> Any:
     """A template whose number of experts, starts and families can be set."""
     needed = {"n_experts", "expert", "gate", "init", "n_init", "warm_start", "max_iter"}
-    has = template.get_params(deep=False) if hasattr(template, "get_params") else {}
-    if isinstance(template, type) or not needed <= set(has):
+    instance = hasattr(template, "get_params") and not isinstance(template, type)
+    if not instance or not needed <= set(template.get_params(deep=False)):
         raise TypeError(
             f"estimator={template!r} must be a MoERegressor or MoEClassifier: an estimator with "
             "n_experts, expert and gate."
@@ -76,7 +76,10 @@ def checked_template(template: Any) -> Any:
 
 def checked_counts(n_experts: Any) -> list[int]:
     """Sorted distinct numbers of experts."""
-    values = [n_experts] if isinstance(n_experts, numbers.Integral) else list(n_experts)
+    if isinstance(n_experts, numbers.Integral):
+        values = [n_experts]
+    else:
+        values = list(n_experts) if isinstance(n_experts, Iterable) else []
     good = [
         isinstance(v, numbers.Integral) and not isinstance(v, bool) and int(v) >= 1 for v in values
     ]
@@ -102,7 +105,8 @@ def path(
         fresh = clone(template).set_params(n_experts=K)
         best = _grown(_fitted(fresh, X, y, sample_weight), "portfolio")
         if previous is not None:
-            best = max(best, grow(template, previous, X, y, sample_weight), key=_rank)
+            grown = grow(template, previous, X, y, sample_weight)
+            best = best if grown is None else max(best, grown, key=_rank)
             if previous.degenerate == 0 and _fell(best, previous):
                 best = max(best, _copied(template, previous, X, y, sample_weight), key=_rank)
         yield best
@@ -118,15 +122,19 @@ def _fell(best: Grown, previous: Grown) -> bool:
     return best.objective < previous.objective - _ROUNDING * abs(previous.objective)
 
 
-def grow(template: Any, fit: Grown, X: Any, y: Any, sample_weight: Any = None) -> Grown:
-    """The best fit with one expert more that starts from a split of one expert of ``fit``."""
+def grow(template: Any, fit: Grown, X: Any, y: Any, sample_weight: Any = None) -> Grown | None:
+    """The best fit with one expert more that starts from a split of one expert of ``fit``.
+
+    None where nothing tells rows apart: features and errors are constant.
+    """
     trials = []
     for name, R in _splits(fit.estimator, X, y, sample_weight):
         short = min(_TRIAL_PASSES, template.max_iter)
         trial = _started(template, R).set_params(max_iter=short)
         trials.append(_grown(_fitted(trial, X, y, sample_weight), name))
-    best = max(trials, key=_rank)
-    return _finished(template, best, X, y, sample_weight)
+    if not trials:
+        return None
+    return _finished(template, max(trials, key=_rank), X, y, sample_weight)
 
 
 def _copied(template: Any, fit: Grown, X: Any, y: Any, sample_weight: Any) -> Grown:

@@ -65,12 +65,15 @@ class Summary:
         Weighted moments of the target; for classes, the class shares and their variances.
     n_classes : int
         Number of classes, 0 for regression.
+    n_rows : int
+        Number of rows; decides what is affordable, never what is fitted.
     """
 
     weight: float
     y_mean: Floats
     y_var: Floats
     n_classes: int = 0
+    n_rows: int = 0
 
     @property
     def y_scale(self) -> Floats:
@@ -83,10 +86,10 @@ def summarise(y: np.ndarray, w: Floats, n_classes: int = 0) -> Summary:
     weight = float(w.sum())
     if n_classes:
         share = np.bincount(y, weights=w, minlength=n_classes) / weight
-        return Summary(weight, share, share * (1.0 - share), n_classes)
+        return Summary(weight, share, share * (1.0 - share), n_classes, len(w))
     # Two passes: the one-pass formula cancels when the mean dwarfs the spread. In slices, so that
     # no copy of a long target is made.
     slices = [slice(i, i + _SLICE) for i in range(0, len(w), _SLICE)]
     mean = np.sum([y[:, s] @ w[s] for s in slices], axis=0) / weight
     var = np.sum([(y[:, s] - mean[:, None]) ** 2 @ w[s] for s in slices], axis=0) / weight
-    return Summary(weight, mean, var)
+    return Summary(weight, mean, var, n_rows=len(w))

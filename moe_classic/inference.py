@@ -42,6 +42,7 @@ from ._inference_tables import (
     notes_of,
     singular_sentence,
     wald_table,
+    weight_sentence,
 )
 from ._inference_terms import Terms
 from ._information import available
@@ -302,7 +303,9 @@ def _from_curvature(
     weight = case.summary.weight
     theta = theta_covariance(seen, kind, fixed, weight)
     unknown = theta.undetermined(J)
-    notes, said = notes_of(terms, J, found, seen.error_size), found_sentences(terms, found)
+    notes = notes_of(terms, J, found, seen.error_size)
+    said = found_sentences(terms, found, held=True)
+    said += weight_sentence(case.w.sum(), weight)
     for i in np.flatnonzero(unknown):
         notes[i].append("not determined by the data")
     if theta.unknown.size:
@@ -335,7 +338,8 @@ def _from_draws(
             f"kind={kind!r}: {draws.failed} of {count} refits failed; the data do not carry this "
             "model. Use fewer experts or larger penalties."
         )
-    said = found_sentences(terms, [f for f in found if not f.fixed])
+    said = found_sentences(terms, found, held=False)
+    said += weight_sentence(case.w.sum(), case.summary.weight)
     if draws.failed > _FAILED * count:
         said.append(
             f"{draws.failed} of {count} refits did not converge or let an expert interpolate its "

@@ -16,7 +16,7 @@ from statsmodels.tools.numdiff import approx_hess
 
 from moe_classic import MoEClassifier, MoERegressor
 from moe_classic import _inference_curvature as curvature_module
-from moe_classic._inference_labels import match_experts
+from moe_classic._inference_labels import check_order_by, match_experts
 from moe_classic.experts import (
     EXPERTS,
     GaussianExpert,
@@ -574,6 +574,22 @@ def test_rows_that_were_not_fitted_are_noticed(pair):
     told("no maximum of the likelihood of these rows", fit, X[::2], y[::2])
 
 
+def test_weights_that_were_forgotten_are_noticed(line):
+    X, y = line
+    fit = MoERegressor(1).fit(X, y, sample_weight=np.full(len(y), 2.0))
+    # Equal weights do not move the optimum: only their sum tells.
+    told("The rows weigh 200, those of the fit weighed 400", fit, X, y)
+
+
+def test_bootstrap_says_what_is_at_a_bound(lines):
+    X, y = lines
+    expert = StudentTExpert(df_bounds=(2.0, 20.0))
+    fit = fitted(MoERegressor(1, expert=expert), X, np.tanh(y))
+    options = {"kind": "bootstrap", "n_bootstrap": 5, "random_state": 0}
+    result = told("expert 1 df: at its upper bound 20", fit, X, np.tanh(y), **options)
+    assert result.table.loc["expert", "expert 1", "df"].note == "at its upper bound 20"
+
+
 def test_a_saddle_is_noticed(rng):
     X, y = two_lines(rng)
     twins = MoERegressor(2, gate="constant", init=np.full((len(y), 2), 0.5), n_init=1)
@@ -704,7 +720,7 @@ def test_bootstrap_reads_weights_as_counts(line):
     fit = MoERegressor(1).fit(X, y, sample_weight=np.full(len(y), 4.0))
     options = {"kind": "bootstrap", "n_bootstrap": 120, "random_state": 0}
     heavy = inference(fit, X, y, sample_weight=np.full(len(y), 4.0), **options)
-    light = inference(fit, X, y, **options)
+    light = inference(MoERegressor(1).fit(X, y), X, y, **options)
     ratio = errors(light, rows=slice(3)) / errors(heavy, rows=slice(3))
     # Four times the rows halve the errors; both are known to 6 %.
     np.testing.assert_allclose(ratio, 2.0, rtol=0.3)
@@ -831,6 +847,30 @@ def test_order_is_refused_by_a_term_that_experts_do_not_have(pair):
     fit, _, _ = pair
     with pytest.raises(ValueError, match="order_by='x7' is not a term of 'expert 1'"):
         order_of(fit.experts_, "x7")
+
+
+@pytest.mark.parametrize("order_by", ["mass", "intercept", "x1", "scale", "df", (0, "x0")])
+def test_order_that_can_be_followed_is_accepted(line, order_by):
+    X, y = line
+    fit = MoERegressor(1, expert=StudentTExpert(df=5.0)).fit(X, y)
+    check_order_by(order_by, fit._model, fit._maps, 1)
+    assert order_of(fit.experts_, order_by).tolist() == [0]
+
+
+@pytest.mark.parametrize("order_by", ["weight", "df", (1, "x0"), ("x0",), None, 3])
+def test_order_that_cannot_be_followed_is_refused_before_the_fit(line, order_by):
+    X, y = line
+    fit = MoERegressor(1).fit(X, y)
+    with pytest.raises(ValueError, match="must be 'mass' or one of"):
+        check_order_by(order_by, fit._model, fit._maps, 1)
+
+
+def test_order_has_no_meaning_where_it_is_given(lines):
+    X, y = lines
+    named = [("a", GaussianExpert()), ("b", GaussianExpert())]
+    fit = MoERegressor(2, expert=named, n_init=1).fit(X, y)
+    with pytest.raises(ValueError, match="list of unlike experts or by a tree"):
+        check_order_by("x0", fit._model, fit._maps, 1)
 
 
 # ------------------------------------------------------------------------- arguments

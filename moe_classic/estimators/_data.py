@@ -79,7 +79,7 @@ def real_data(
     if common:
         factor = np.full_like(factor, np.sqrt((factor**2).mean()))
     variance = np.where(constant, 0.0, first.y_var / factor**2)
-    summary = Summary(first.weight, np.zeros(d), variance)
+    summary = replace(first, y_mean=np.zeros(d), y_var=variance)
     return TrainingData(raw.X, raw.key, raw.w, summary, shift, factor)
 
 
@@ -87,5 +87,5 @@ def class_data(raw: RawData, n_classes: int, moments: Summary | None) -> Trainin
     """Class codes; ``raw`` may be a sample of the rows that ``moments`` are of."""
     summary = summarise(raw.key[0].astype(np.intp), raw.w, n_classes)
     if moments is not None:
-        summary = replace(summary, weight=moments.weight)
+        summary = replace(summary, weight=moments.weight, n_rows=moments.n_rows)
     return TrainingData(raw.X, raw.key, raw.w, summary, np.zeros(1), np.ones(1))

@@ -103,4 +103,5 @@ def _merge(a: Summary | None, b: Summary) -> Summary:
     weight = a.weight + b.weight
     share, step = b.weight / weight, b.y_mean - a.y_mean
     var = (1.0 - share) * a.y_var + share * b.y_var + share * (1.0 - share) * step**2
-    return replace(a, weight=weight, y_mean=a.y_mean + share * step, y_var=var)
+    rows = a.n_rows + b.n_rows
+    return replace(a, weight=weight, y_mean=a.y_mean + share * step, y_var=var, n_rows=rows)

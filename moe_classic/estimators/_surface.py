@@ -262,10 +262,10 @@ class ClassSurface:
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True, whole: bool = True
     ) -> RawData:
         """Validated rows with positive weight and class codes."""
-        X, labels, w, used = self._labelled(X, y, sample_weight, reset)
+        X, labels, w, used, seen = self._labelled(X, y, sample_weight, reset)
         if not whole:
             return RawData(X, self._coded(labels), w, used)
-        self.classes_ = np.unique(y)
+        self.classes_ = np.unique(seen)
         present = np.unique(labels).size
         if present < 2 or present < self.classes_.size:
             raise ValueError(
@@ -295,17 +295,17 @@ class ClassSurface:
             )
 
         def validate(X: Any, y: Any, w: Any, first: bool) -> RawBlock:  # noqa: FBT001
-            X, labels, w, _ = self._labelled(X, y, w, first)
+            X, labels, w = self._labelled(X, y, w, first)[:3]
             return X, self._coded(labels), w
 
         return RowStream(blocks, validate)
 
     def _labelled(self, X: Any, y: Any, w: Any, first: bool) -> tuple[Any, ...]:  # noqa: FBT001
-        """Rows with positive weight, the user's labels, weights, and which rows those are."""
+        """Rows with positive weight: X, labels, weights; which rows those are, and all labels."""
         X, y, w, used = self._validate_rows(X, y, w, reset=first)
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
-        return (X, y, w, used) if used.all() else (X[used], y[used], w[used], used)
+        return (X, y, w, used, y) if used.all() else (X[used], y[used], w[used], used, y)
 
     def _training_data(self, raw: RawData, moments: Summary | None = None) -> TrainingData:
         """Rows with class codes."""

@@ -148,7 +148,7 @@ class Trainer:
         """The fitting problem on some rows."""
         source = ArraySource(X, key, w, self.maps, self.block_size, self.data.target)
         # Penalties are per unit of weight: of the rows at hand.
-        summary = replace(self.summary, weight=float(w.sum()))
+        summary = replace(self.summary, weight=float(w.sum()), n_rows=w.size)
         return Problem(self.model, Mixture(self.model), source, summary, self.engine)
 
     def long_run(self, problem: Problem, params: MoEParams, name: str) -> Result:

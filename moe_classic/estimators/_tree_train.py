@@ -21,11 +21,11 @@ from moe_classic._stats import Summary
 from moe_classic._typing import Floats, Ints
 from moe_classic.experts._base import LinearExpert
 from moe_classic.gates._tree_branching import Nested, count_leaves
-from moe_classic.solvers import Problem, Result
+from moe_classic.solvers import EM, Problem, Result
 from moe_classic.solvers._base import STOPPED
 
 from ._grow import Growth, GrowthStep, grow
-from ._train import Run, StreamTrainer, Trained, Trainer
+from ._train import SHORT_PASSES, Run, StreamTrainer, Trained, Trainer
 from ._tree_least import least_squares
 from ._tree_split import Splitter
 
@@ -127,22 +127,24 @@ class TreeStarts:
     def _moves(
         self, small: Problem, view: View, block: Block, run: Run, *, complete: bool
     ) -> Run | None:
-        """The best run after growing the branches below each level anew, None if none helps."""
+        """A run after growing anew, level by level, the branches that gain by it, or None."""
         if not surgical(self.model):
             return super()._moves(small, view, block, run, complete=complete)
         splitter = Splitter(self.model, view, block, small.summary)
-        rng, found = np.random.default_rng(0), None
-        shape = run[2].params.gate.shape
+        rng, short = np.random.default_rng(0), None
+        shape, params = run[2].params.gate.shape, run[2].params
         for level in shape.levels[-2:0:-1]:
             nodes = [j for j in range(level.start, level.stop) if shape.n_children[j]]
-            params = splitter.resplit(run[2].params, nodes, SPLITS, rng)
-            if params is None:
-                continue
-            result = replace(run[2], params=params, objective=-np.inf, trace=[], n_iter=0)
-            tried = self._follow(small, -1, ("regrown", -np.inf, result, 0), complete=complete)
-            if tried[1] > run[1] + 1e-6 * small.summary.weight and tried[3] <= run[3]:
-                run = found = tried
-        return found
+            changed = splitter.resplit(params, nodes, SPLITS, rng)
+            if changed is not None:
+                passes = min(SHORT_PASSES, self.max_iter)
+                short = EM(finish=None).run(small, changed, max_iter=passes, tol=self.tol)
+                params = short.params
+        if short is None:
+            return None
+        tried = self._follow(small, -1, ("regrown", 0.0, short, 0), complete=complete)
+        better = tried[1] > run[1] + 1e-6 * small.summary.weight and tried[3] <= run[3]
+        return tried if better else None
 
     # -------------------------------------------------------------------- growth
 

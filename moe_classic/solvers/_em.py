@@ -142,13 +142,15 @@ class EM(Solver):
             return None
         if self.finish in _FINISHES:
             return _FINISHES[self.finish]()
+        if not model.additive:
+            return None
         size = model.pack(params).size
-        small = size <= _NEWTON_LIMIT and problem.summary.weight * size**2 <= _NEWTON_WORK
+        small = size <= _NEWTON_LIMIT and problem.summary.n_rows * size**2 <= _NEWTON_WORK
         if supported(model) and small:
             return Newton()
         if all(differentiable(group.expert) for group in model.groups):
             return LBFGS()
-        return SQUAREM() if all(group.expert.additive for group in model.groups) else None
+        return SQUAREM()
 
     def run(
         self,
@@ -176,17 +178,26 @@ class EM(Solver):
         result = climb(problem, params, max_iter - before, enough, watch, patience=patience)
         result = replace(result, n_iter=result.n_iter + before)
         rest = max_iter - result.n_iter
+        promised = tol * problem.summary.weight
         if finisher is None or result.converged or rest < 1 or result.message == STOPPED:
-            return result
+            return _judged(result, promised)
         later = finisher.run(problem, result.params, max_iter=rest, tol=tol, watch=watch)
         if not later.objective >= result.objective:
             # The finish cannot climb from here: EM goes the rest of the way.
             spent = later.n_iter
-            rest, enough = max(rest - spent, 1), tol * problem.summary.weight
-            later = climb(problem, result.params, rest, enough, watch, patience=rest)
+            rest = max(rest - spent, 1)
+            later = climb(problem, result.params, rest, promised, watch, patience=rest)
             later = replace(later, n_iter=later.n_iter + spent)
         trace = result.trace + later.trace[1:]
-        return replace(later, trace=trace, n_iter=result.n_iter + later.n_iter)
+        whole = replace(later, trace=trace, n_iter=result.n_iter + later.n_iter)
+        return _judged(whole, promised)
+
+
+def _judged(result: Result, promised: float) -> Result:
+    """A run that ended for another reason has converged where less than promised is left."""
+    if result.converged or result.message == STOPPED or not result.gain_left <= promised:
+        return result
+    return replace(result, converged=True, message=ENOUGH)
 
 
 def climb(

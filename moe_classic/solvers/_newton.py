@@ -86,14 +86,14 @@ class Newton(Solver):
                 radius * np.sqrt(problem.summary.weight),
             )
             left = predicted if interior else np.inf
-            if interior and predicted <= polished(enough, value):
+            if (interior or radius >= self.radius) and predicted <= polished(enough, value):
                 converged, message = True, "the Newton decrement is below tol"
                 break
             proposal = problem.model.unpack(theta + step / scale, best, problem.summary)
             new = quadratic(problem, proposal)
             n_iter += 1
             gain = new[0] - value
-            ratio = gain / predicted if np.isfinite(gain) else -1.0
+            ratio = gain / predicted if np.isfinite(gain) and predicted > 0.0 else -1.0
             length = np.linalg.norm(step) / np.sqrt(problem.summary.weight)
             radius = 0.25 * length if ratio < 0.25 else radius
             if ratio > 0.75 and not interior:
@@ -169,4 +169,9 @@ def trust_step(g: Floats, matrix: Floats, radius: float) -> tuple[Floats, float,
         else:
             high = middle
     d = step(high)
+    if values[0] < -flat:
+        # Where the slope says nothing of the most curved way up, as between equal experts, the
+        # rest of the radius goes that way: the hard case of More & Sorensen (1983).
+        rest = np.sqrt(max(radius**2 - float(d @ d), 0.0))
+        d[0] += rest if b[0] >= 0.0 else -rest
     return vectors @ d, float(b @ d - 0.5 * (values * d) @ d), False

@@ -27,6 +27,11 @@ def check_error(solver: Solver) -> None:
 
 def check_gradient(solver: Any, model: Model, *, smooth: bool) -> None:
     """Raise if a component lacks the gradient that the solver's objective needs."""
+    if not model.gate.additive:
+        raise ValueError(
+            f"solver={solver.name!r} needs gradients; {model.gate.name!r} gates have none. Use "
+            "solver='em'."
+        )
     for group in model.groups:
         expert, error = group.expert, solver.error
         if error != "likelihood" and not has_outputs(group):

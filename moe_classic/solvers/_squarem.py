@@ -45,11 +45,12 @@ class SQUAREM(Solver):
 
     def check_model(self, model: Model) -> None:
         """Raise if a component cannot be extrapolated."""
-        for group in model.groups:
-            if not group.expert.additive:
+        parts = [("gates", model.gate), *(("experts", g.expert) for g in model.groups)]
+        for kind, part in parts:
+            if not part.additive:
                 raise ValueError(
-                    f"solver='squarem' extrapolates parameters; {group.expert.name!r} experts have "
-                    "none that could be. Use solver='em'."
+                    f"solver='squarem' extrapolates parameters; {part.name!r} {kind} have none "
+                    "that could be. Use solver='em'."
                 )
 
     def run(

@@ -27,7 +27,8 @@ X.describe().loc[["mean", "std", "min", "max"]].round(2)
 # Ten coefficients for each of several experts are many for 442 patients. Least angle regression on
 # this very table is a textbook example (Efron, Hastie, Johnstone and Tibshirani 2004); we keep the
 # first five variables that it lets in. `bmi` is the body mass index, `bp` the mean blood pressure,
-# `s3` the HDL cholesterol and `s5` (roughly) the logarithm of the triglycerides in the blood.
+# `s3` the HDL cholesterol and `s5` (roughly) the logarithm of the triglycerides in the blood. They
+# are chosen on all rows, an advantage that all models below share.
 
 # %%
 Z = (X - X.mean()) / X.std()
@@ -68,7 +69,7 @@ for name, model in models.items():
         "log score": scores["test_log_score"].mean(),
         "R2": scores["test_r2"].mean(),
     }
-pd.DataFrame(rows).T.round({"parameters": 0, "BIC": 1, "log score": 3, "R2": 3})
+pd.DataFrame(rows).T.astype({"parameters": int}).round({"BIC": 1, "log score": 3, "R2": 3})
 
 # %% [markdown]
 # BIC (lower is better, all rows) and the log score (higher is better, rows held out by tenfold
@@ -92,14 +93,15 @@ GateDisplay.from_estimator(moe, X, feature="bmi", average=True, ax=axes[1])
 plt.show()
 
 # %% [markdown]
-# Lean patients with low triglycerides tend to be flat ones, but the gate is soft: the right panel,
-# averaged over the patients' other values, shows that at no body mass index it is certain.
+# Lean patients with low triglycerides tend to be flat ones. The gate is soft: the right panel,
+# averaged over the patients' other values, shows how gradually one expert takes over from the other.
 #
 # ## Why this is worth having
 #
 # Order the patients by how much the gate trusts the regression, and cut them into thirds. In the
-# lowest third the disease progressed little, and the observations scatter little around the
-# prediction; one standard deviation for everybody would be wrong at both ends.
+# lowest third the disease progressed little, and the observations scatter less around the
+# prediction. The mixture's standard deviations follow; that of one regression, the same for
+# everybody, is too large for the first third and too small for the others.
 
 # %%
 mean, std = moe.predict(X, return_std=True)

@@ -1,5 +1,7 @@
 """What must not matter to a fit: how rows come, how they are cut, names, order and units."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from moe_classic.experts import GaussianExpert, MultinomialExpert, StudentTExper
 from moe_classic.gates import GaussianGate, SoftmaxGate
 
 N = 60
-few_examples = settings(max_examples=8, deadline=None, derandomize=True)
+few_examples = settings(max_examples=4, deadline=None, derandomize=True)
 weights = hnp.arrays(np.int64, N, elements=st.integers(0, 3)).filter(lambda w: (w > 0).sum() > 20)
 orders = st.permutations(range(N))
 shifts = st.floats(-1e3, 1e3)
@@ -59,8 +61,22 @@ DATA = {name: real_data() for name in REGRESSORS} | {name: class_data() for name
 def fresh(name, **options):
     """An unfitted model that tries a few starts."""
     model = MODELS[name]
-    options = {"n_init": 3, "random_state": 0, "max_iter": 3000} | options
+    options = {"n_init": 2, "random_state": 0, "max_iter": 3000} | options
     return type(model)(**model.get_params(deep=False) | options)
+
+
+@cache
+def fitted(name):
+    """The model fitted to the rows as they are."""
+    X, y, _ = DATA[name]
+    return fresh(name).fit(X, y)
+
+
+@cache
+def fitted_closely(name):
+    """The model from the given start, up to 1e-10 nats a row."""
+    X, y, R = DATA[name]
+    return fresh(name, init=R, n_init=1, tol=1e-10).fit(X, y)
 
 
 def answers(model, X, y):
@@ -117,21 +133,20 @@ def test_zero_weights_equal_removed_rows(name, w):
 def test_order_of_rows_does_not_matter(name, order):
     X, y, _ = DATA[name]
     order = np.array(order)
-    first, second = fresh(name).fit(X, y), fresh(name).fit(X[order], y[order])
+    first, second = fitted(name), fresh(name).fit(X[order], y[order])
     np.testing.assert_allclose(first.trace_, second.trace_, rtol=1e-10)
     assert_same(answers(first, X, y), answers(second, X, y), rtol=1e-7, atol=1e-9)
 
 
 @every_model
-@few_examples
-@given(factor=st.sampled_from([0.5, 3.0, 1e-6, 1e6]))
+@pytest.mark.parametrize("factor", [1e-6, 3.0])
 def test_common_factor_of_the_weights_does_not_matter(name, factor):
-    X, y, _ = DATA[name]
-    first = fresh(name).fit(X, y)
-    second = fresh(name).fit(X, y, sample_weight=np.full(N, factor))
-    # Penalties and tolerances are per unit of weight.
-    assert second.log_likelihood_ == pytest.approx(factor * first.log_likelihood_, rel=1e-7)
-    assert_same(answers(first, X, y), answers(second, X, y), rtol=1e-5, atol=1e-7)
+    X, y, R = DATA[name]
+    second = fresh(name, init=R, n_init=1, tol=1e-10).fit(X, y, sample_weight=np.full(N, factor))
+    # Penalties and tolerances are per unit of weight; tol is 1e-10 nats of it.
+    expected = fitted_closely(name).trace_[-1]
+    assert second.trace_[-1] / factor == pytest.approx(expected, abs=1e-5)
+    assert_same(answers(fitted_closely(name), X, y), answers(second, X, y), rtol=1e-3, atol=1e-4)
 
 
 # ------------------------------------------------------------------------- blocks and threads
@@ -139,10 +154,10 @@ def test_common_factor_of_the_weights_does_not_matter(name, factor):
 
 @every_model
 @few_examples
-@given(size=st.integers(1, N + 10))
+@given(size=st.integers(7, N + 10))
 def test_size_of_blocks_does_not_matter(name, size):
     X, y, _ = DATA[name]
-    first, second = fresh(name).fit(X, y), fresh(name, block_size=size).fit(X, y)
+    first, second = fitted(name), fresh(name, block_size=size).fit(X, y)
     # Sums in another order: rounding, and what convergence makes of it.
     assert first.log_likelihood_ == pytest.approx(second.log_likelihood_, rel=1e-9)
     assert_same(answers(first, X, y), answers(second, X, y), rtol=1e-6, atol=1e-8)
@@ -151,7 +166,7 @@ def test_size_of_blocks_does_not_matter(name, size):
 @every_model
 def test_number_of_threads_does_not_matter(name):
     X, y, _ = DATA[name]
-    first, second = (fresh(name, block_size=7, n_jobs=jobs).fit(X, y) for jobs in (None, 2))
+    first, second = fitted(name), fresh(name, block_size=11, n_jobs=2).fit(X, y)
     assert first.log_likelihood_ == pytest.approx(second.log_likelihood_, rel=1e-9)
     assert_same(answers(first, X, y), answers(second, X, y), rtol=1e-6, atol=1e-8)
 
@@ -186,9 +201,9 @@ def test_trace_never_falls_from_any_start(name, seed):
 @every_model
 def test_order_of_features_does_not_matter(name):
     X, y, R = DATA[name]
-    first = fresh(name, init=R, n_init=1, tol=1e-10).fit(X, y)
+    first = fitted_closely(name)
     second = fresh(name, init=R, n_init=1, tol=1e-10).fit(X[:, ::-1], y)
-    assert first.log_likelihood_ == pytest.approx(second.log_likelihood_, abs=1e-5)
+    assert first.trace_[-1] == pytest.approx(second.trace_[-1], abs=1e-5)
     # Converged to 1e-10 nats a row, parameters to the root of that.
     assert_same(answers(first, X, y), answers(second, X[:, ::-1], y), rtol=1e-3, atol=1e-4)
     for k in (0, 1):
@@ -202,7 +217,8 @@ def test_order_of_experts_in_the_start_does_not_matter(name):
         # Unlike experts are told apart by their names.
         return
     X, y, R = DATA[name]
-    first, second = (fresh(name, init=start, n_init=1).fit(X, y) for start in (R, R[:, ::-1]))
+    first = fitted_closely(name)
+    second = fresh(name, init=R[:, ::-1], n_init=1, tol=1e-10).fit(X, y)
     np.testing.assert_allclose(first.trace_, second.trace_, rtol=1e-9)
     assert_same(answers(first, X, y), answers(second, X, y), rtol=1e-6, atol=1e-8)
 
@@ -210,7 +226,7 @@ def test_order_of_experts_in_the_start_does_not_matter(name):
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_names_of_classes_do_not_matter(name):
     X, y, R = DATA[name]
-    first = fresh(name, init=R, n_init=1, tol=1e-10).fit(X, y)
+    first = fitted_closely(name)
     # Class 2, the reference of the coefficients, now comes first.
     renamed = np.array(["z", "y", "x"])[y]
     second = fresh(name, init=R, n_init=1, tol=1e-10).fit(X, renamed)
@@ -226,9 +242,8 @@ def test_names_of_classes_do_not_matter(name):
 @given(shift=shifts, factor=factors)
 def test_fit_follows_the_units_of_the_target(name, shift, factor):
     X, y, R = DATA[name]
-    options = {"init": R, "n_init": 1, "tol": 1e-10}
-    first = fresh(name, **options).fit(X, y)
-    second = fresh(name, **options).fit(X, shift + factor * y)
+    first = fitted_closely(name)
+    second = fresh(name, init=R, n_init=1, tol=1e-10).fit(X, shift + factor * y)
     expected = first.log_likelihood_ - N * np.log(abs(factor))
     assert second.log_likelihood_ == pytest.approx(expected, abs=1e-5)
     # Converged to 1e-10 nats a row, parameters to the root of that, in units of y.
@@ -242,13 +257,12 @@ def test_fit_follows_the_units_of_the_target(name, shift, factor):
 @few_examples
 @given(shift=shifts, factor=factors)
 def test_fit_follows_the_units_of_the_features(name, shift, factor):
-    if name == "multinomial, gaussian" and factor < 0:
-        factor = -factor
     X, y, R = DATA[name]
     moved = X * [factor, 1.0] + [shift, 0.0]
-    options = {"init": R, "n_init": 1, "tol": 1e-10}
-    first, second = fresh(name, **options).fit(X, y), fresh(name, **options).fit(moved, y)
-    assert first.log_likelihood_ == pytest.approx(second.log_likelihood_, abs=1e-5)
+    first, second = fitted_closely(name), fresh(name, init=R, n_init=1, tol=1e-10).fit(moved, y)
+    # With a Gaussian gate the joint likelihood of (x, y) is what converged to 1e-10 nats a row.
+    joint = np.log(abs(factor)) * N if first.gate_.name == "gaussian" else 0.0
+    assert second.trace_[-1] == pytest.approx(first.trace_[-1] - joint, abs=1e-5)
     # Converged to 1e-10 nats a row, parameters to the root of that.
     assert_same(answers(first, X, y), answers(second, moved, y), rtol=1e-3, atol=1e-3)
 

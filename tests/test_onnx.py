@@ -1,0 +1,156 @@
+"""Export to ONNX, checked against onnxruntime."""
+
+import sys
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from moe_classic import MoEClassifier, MoERegressor
+from moe_classic.experts import GaussianExpert
+from moe_classic.gates import GaussianGate, SoftmaxGate
+from moe_classic.gates._tree import TreeGate
+from moe_classic.onnx import to_onnx
+
+pytest.importorskip("onnx", reason="needs the extra onnx")
+runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime, in the extra test")
+
+# A rounded end of a fit will do: the graph must repeat the model, not find it.
+QUICK = {"n_init": 1, "init": "kmeans", "tol": 1e-2, "random_state": 0}
+GATES = [
+    "softmax",
+    "gaussian",
+    "constant",
+    SoftmaxGate(features=[1]),
+    GaussianGate(covariance_type="tied"),
+    TreeGate((2, 2)),
+    TreeGate([[2], 1, 1]),
+    TreeGate((4,)),
+]
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Features and a target with large offsets, in single precision to begin with."""
+    rng = np.random.default_rng(0)
+    offset = np.array([0.0, 10.0, 1000.0])
+    X = (rng.uniform(-2.0, 2.0, (150, 3)) + offset).astype(np.float32)
+    Z = X.astype(np.float64) - offset
+    y = np.where(Z[:, 0] + Z[:, 1] > 1.0, 3.0 * Z[:, 0], np.where(Z[:, 1] < -0.5, -2.0, Z[:, 2]))
+    return X, y + 0.2 * rng.standard_normal(150) + 500.0
+
+
+def run(model, X, *names):
+    session = runtime.InferenceSession(model.SerializeToString())
+    return session.run(list(names), {"X": X})
+
+
+@pytest.mark.parametrize("gate", GATES, ids=str)
+def test_regression_in_single_precision_agrees_to_1e_5(table, gate):
+    X, y = table
+    moe = MoERegressor(4, gate=gate, **QUICK).fit(X, y)
+    predicted, proba = run(to_onnx(moe), X, "variable", "gate")
+    assert predicted.dtype == np.float32
+    np.testing.assert_allclose(predicted[:, 0], moe.predict(X), rtol=1e-5)
+    np.testing.assert_allclose(proba, moe.gate_proba(X), atol=1e-5)
+
+
+@pytest.mark.parametrize("gate", GATES, ids=str)
+def test_classification_in_single_precision_agrees_to_1e_5(table, gate):
+    X, y = table
+    classes = np.where(y > 501.0, 7, np.where(y < 499.0, 3, 5))
+    moe = MoEClassifier(4, gate=gate, **QUICK).fit(X, classes)
+    label, proba, gates = run(to_onnx(moe), X, "label", "probabilities", "gate")
+    expected = moe.predict_proba(X)
+    np.testing.assert_allclose(proba, expected, atol=1e-5)
+    np.testing.assert_allclose(gates, moe.gate_proba(X), atol=1e-5)
+    ordered = np.sort(expected, axis=1)
+    sure = ordered[:, -1] - ordered[:, -2] > 1e-4
+    np.testing.assert_array_equal(label[sure], moe.predict(X)[sure])
+
+
+@pytest.mark.parametrize("expert", ["laplace", "student_t", GaussianExpert(features=[])], ids=str)
+def test_regression_in_double_precision_agrees_to_rounding(table, expert):
+    X, y = table
+    moe = MoERegressor(2, expert=expert, **QUICK).fit(X, y)
+    X = X.astype(np.float64)
+    predicted = run(to_onnx(moe, dtype=np.float64), X, "variable")[0]
+    np.testing.assert_allclose(predicted[:, 0], moe.predict(X), rtol=1e-12)
+
+
+def test_unlike_experts_with_columns_of_their_own_are_exported(table):
+    X, y = table
+    experts = [("line", GaussianExpert(features=[2, 0])), ("level", GaussianExpert(features=[]))]
+    moe = MoERegressor(2, expert=experts, **QUICK).fit(X, y)
+    predicted = run(to_onnx(moe), X, "variable")[0]
+    np.testing.assert_allclose(predicted[:, 0], moe.predict(X), rtol=1e-5)
+
+
+def test_several_outputs_are_exported(table, rng):
+    X, y = table
+    moe = MoERegressor(2, **QUICK).fit(X, np.column_stack([y, rng.standard_normal(150)]))
+    predicted = run(to_onnx(moe), X, "variable")[0]
+    # The second output is near 0: compare on its scale.
+    np.testing.assert_allclose(predicted, moe.predict(X), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "names", [["no", "yes"], [False, True], [0.0, 1.0], [-1, 4]], ids=lambda n: type(n[0]).__name__
+)
+def test_labels_come_back_as_they_were(table, names):
+    X, y = table
+    classes = np.array(names)[(y > 500.0).astype(int)]
+    moe = MoEClassifier(2, expert="logistic", **QUICK).fit(X, classes)
+    label = run(to_onnx(moe), X, "label")[0]
+    assert (label == moe.predict(X)).mean() > 0.98
+
+
+def test_search_is_exported_by_its_best_estimator(table):
+    X, y = table
+    search = GridSearchCV(MoERegressor(**QUICK), {"n_experts": [1]}, cv=2).fit(X, y)
+    predicted = run(to_onnx(search), X, "variable")[0]
+    np.testing.assert_allclose(predicted[:, 0], search.predict(X), rtol=1e-5)
+
+
+def test_model_says_who_made_it_and_any_number_of_rows_will_do(table):
+    X, y = table
+    model = to_onnx(MoERegressor(2, gate="constant", **QUICK).fit(X, y))
+    assert model.producer_name == "moe_classic"
+    assert run(model, X[:1], "variable")[0].shape == (1, 1)
+
+
+# ------------------------------------------------------------------------- refused
+
+
+def test_transformer_inside_a_component_is_refused(table):
+    moe = MoERegressor(1, expert=GaussianExpert(features=PolynomialFeatures(2))).fit(*table)
+    with pytest.raises(TypeError, match="a transformer inside a component"):
+        to_onnx(moe)
+
+
+def test_estimator_as_expert_is_refused(table):
+    moe = MoERegressor(1, expert=LinearRegression(), init="principal", n_init=1).fit(*table)
+    with pytest.raises(TypeError, match="cannot export the expert"):
+        to_onnx(moe)
+
+
+def test_pipeline_is_refused_with_advice(table):
+    pipeline = make_pipeline(StandardScaler(), MoERegressor(1)).fit(*table)
+    with pytest.raises(TypeError, match=r"onnx\.compose\.merge_models"):
+        to_onnx(pipeline)
+
+
+def test_half_precision_is_refused(table):
+    moe = MoERegressor(1).fit(*table)
+    with pytest.raises(ValueError, match=r"must be numpy\.float32 or numpy\.float64"):
+        to_onnx(moe, dtype=np.float16)
+
+
+def test_missing_package_is_named_with_its_extra(table, monkeypatch):
+    moe = MoERegressor(1).fit(*table)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"to_onnx needs the package onnx.*moe_classic\[onnx\]"):
+        to_onnx(moe)

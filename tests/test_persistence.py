@@ -1,0 +1,77 @@
+"""Fitted estimators come back from disk as they were."""
+
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import PolynomialFeatures
+
+from moe_classic import MoEClassifier, MoERegressor
+from moe_classic.experts import GaussianExpert, StudentTExpert
+from moe_classic.gates._tree import TreeGate
+
+QUICK = {"n_init": 1, "init": "kmeans", "tol": 1e-2, "random_state": 0}
+MODELS = {
+    "softmax": MoERegressor(2, **QUICK),
+    "gaussian gate": MoERegressor(2, expert="laplace", gate="gaussian", **QUICK),
+    "constant gate": MoERegressor(2, expert=StudentTExpert(), gate="constant", **QUICK),
+    "tree": MoERegressor(4, gate=TreeGate((2, 2)), **QUICK),
+    "features": MoERegressor(
+        2, expert=GaussianExpert(features=PolynomialFeatures(2, include_bias=False)), **QUICK
+    ),
+    "unlike": MoERegressor(2, expert=[("a", "gaussian"), ("b", "laplace")], **QUICK),
+    "estimator": MoERegressor(2, expert=LinearRegression(), **QUICK),
+    "classes": MoEClassifier(2, **QUICK),
+}
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.uniform(-2.0, 2.0, (60, 2)), columns=["a", "b"])
+    return X, np.where(X.a > 0.0, 3.0 * X.b, -X.a) + 0.3 * rng.standard_normal(60)
+
+
+@pytest.fixture(params=MODELS)
+def fitted(request, table):
+    X, y = table
+    model = clone(MODELS[request.param])
+    return model.fit(X, y > 0.0 if request.param == "classes" else y)
+
+
+def same(a, b, X):
+    np.testing.assert_array_equal(a.predict(X), b.predict(X))
+    np.testing.assert_array_equal(a.gate_proba(X), b.gate_proba(X))
+    pd.testing.assert_frame_equal(a.summary(), b.summary())
+    pd.testing.assert_frame_equal(a.start_report_, b.start_report_)
+    assert a.log_likelihood_ == b.log_likelihood_
+    assert list(a.feature_names_in_) == list(b.feature_names_in_)
+    assert repr(a) == repr(b)
+
+
+def test_pickle_brings_everything_back(fitted, table):
+    same(pickle.loads(pickle.dumps(fitted)), fitted, table[0])
+
+
+def test_joblib_brings_everything_back(fitted, table, tmp_path):
+    joblib.dump(fitted, tmp_path / "moe.joblib")
+    same(joblib.load(tmp_path / "moe.joblib"), fitted, table[0])
+
+
+def test_skops_brings_everything_back_trusting_this_package_alone(fitted, table):
+    sio = pytest.importorskip("skops.io", reason="needs skops, in the extra test")
+    data = sio.dumps(fitted)
+    wanted = sio.get_untrusted_types(data=data)
+    assert [name for name in wanted if not name.startswith("moe_classic.")] == []
+    same(sio.loads(data, trusted=wanted), fitted, table[0])
+
+
+def test_model_that_came_back_can_be_fitted_again(fitted, table):
+    X, y = table
+    target = y > 0.0 if hasattr(fitted, "classes_") else y
+    again = pickle.loads(pickle.dumps(fitted)).fit(X, target)
+    same(again, fitted, X)
