@@ -148,7 +148,9 @@ class EM(Solver):
         small = size <= _NEWTON_LIMIT and problem.summary.n_rows * size**2 <= _NEWTON_WORK
         if supported(model) and small:
             return Newton()
-        if all(differentiable(group.expert) for group in model.groups):
+        smooth = all(differentiable(group.expert) for group in model.groups)
+        # Covariances of x near their floor are steep: there EM's own map is the better guide.
+        if smooth and not model.gate.generative:
             return LBFGS()
         return SQUAREM()
 
