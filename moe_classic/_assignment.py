@@ -29,8 +29,8 @@ from ._start import row_hashes
 from ._stats import Summary, total
 from ._typing import Bools, Floats, Ints
 
-#: Share of the weight per expert that an emptied expert is given to begin anew with.
-_SHARE = 0.5
+#: Shares of the weight per expert that an emptied expert may be given to begin anew with.
+SHARES = (0.2, 0.5, 0.1)
 #: Updates under fixed labels when an emptied expert begins anew: Newton components need a few.
 _UPDATES = 5
 #: An expert with less than this share of the weight is empty.
@@ -123,11 +123,11 @@ def _uniform(block: Block, seed: int, draw: int) -> Floats:
 
 
 def reseed(
-    model: Model, params: MoEParams, blocks: Iterable[Block], summary: Summary
+    model: Model, params: MoEParams, blocks: Iterable[Block], summary: Summary, *, share: float
 ) -> MoEParams | None:
     """Parameters with new life for the first expert that no row belongs to, or None.
 
-    The expert gets the rows that fit worst, up to half of an equal share of the weight; the others
+    The expert gets the rows that fit worst, up to ``share`` of the weight per expert; the others
     keep theirs, and the gate begins anew, since nothing leads back from a probability of zero.
     """
     blocks = list(blocks)
@@ -139,7 +139,7 @@ def reseed(
     if not empty.any():
         return None
     worst = np.argsort(fit, kind="stable")
-    given = np.cumsum(w[worst]) <= _SHARE * w.sum() / model.n_experts
+    given = np.cumsum(w[worst]) <= share * w.sum() / model.n_experts
     given[0] = True
     label[worst[given]] = int(np.argmax(empty))
     R = _one_hot(label, model.n_experts)

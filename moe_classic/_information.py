@@ -137,7 +137,8 @@ class Local:
     ----------
     row : (n,) log-likelihood
     gate : (A, n) mean scores of the gate's variables
-    gate_missing : (A, A, n) ``sum_k h s s'`` minus the complete curvature of the gate
+    gate_missing : ``sum_k h s s'`` minus the complete curvature of the gate, times the weights:
+        (A, A, n), or summed over rows (A, A, 1) where the gate's variables multiply nothing
     s : (A, K, n) complete scores of the gate
     experts : for each group, weighted scores (K, J, n) and ``h (d2 + d d')`` (K, J, J, n)
     """
@@ -154,9 +155,14 @@ def _local(model: Model, params: MoEParams, block: Block) -> Local:
     seen = model.evaluate(params, block)
     R = seen.gate.log_prob + seen.log_prob
     row = softmax_in_place(R)
-    s, complete = model.gate.derivatives(params.gate, seen.gate, R)
+    S = R * block.w
+    s, complete = model.gate.derivatives(params.gate, seen.gate, S)
     mean = np.einsum("kn,akn->an", R, s)
-    gate_missing = np.einsum("kn,akn,bkn->abn", R, s, s, optimize=True) - complete
+    if getattr(model.gate, "plain", False):
+        products = [(s[:, k] * S[k]) @ s[:, k].T for k in range(len(S))]
+        gate_missing = (np.sum(products, axis=0) - complete)[..., None]
+    else:
+        gate_missing = np.einsum("kn,akn,bkn->abn", S, s, s, optimize=True) - complete
     experts = []
     for group, p, fwd, share in zip(
         model.groups, params.experts, seen.experts, model.shares, strict=True
@@ -200,7 +206,7 @@ class Missing:
     def take(self, local: Local, block: Block) -> None:
         """Add one slice."""
         gate, w, count = self.layout.gate, block.w, 0
-        self._add((count, 0), gate, gate, local.gate_missing * w, block)
+        self._add((count, 0), gate, gate, local.gate_missing, block)
         for group, (_, share, m, weighted, inner) in enumerate(local.experts):
             linear, plain = self.layout.experts[group]
             u = weighted * w

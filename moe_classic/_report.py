@@ -132,7 +132,7 @@ def _values_along(
     ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     ax.set_ylabel(target)
     tidy(ax)
-    legend_above(ax, columns=3)
+    legend_above(ax)
 
 
 def _classes_along(
@@ -160,7 +160,7 @@ def _classes_along(
     ax.set_yticklabels([*(f"{v:.1f}" for v in np.linspace(0, 1, 6)), *map(str, model.classes_)])
     ax.set_ylabel(f"probability; rows by {target}")
     tidy(ax)
-    legend_above(ax, columns=3)
+    legend_above(ax)
 
 
 def _gate_along(ax: Any, model: Any, X: pd.DataFrame) -> None:

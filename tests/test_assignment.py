@@ -126,7 +126,7 @@ def test_reseed_gives_an_emptied_expert_rows_again(case):
     bare = emptied(params)
     joint = joint_of(problem, bare, block)
     assert not (joint.argmax(axis=0) == 2).any()
-    new = reseed(problem.model, bare, problem.source, problem.summary)
+    new = reseed(problem.model, bare, problem.source, problem.summary, share=0.5)
     label = joint_of(problem, new, block).argmax(axis=0)
     worst = np.argsort(joint.max(axis=0))[:10]
     assert (label == 2).any()
@@ -136,4 +136,4 @@ def test_reseed_gives_an_emptied_expert_rows_again(case):
 
 def test_reseed_leaves_experts_with_rows_alone(case):
     problem, params, _ = case
-    assert reseed(problem.model, params, problem.source, problem.summary) is None
+    assert reseed(problem.model, params, problem.source, problem.summary, share=0.5) is None

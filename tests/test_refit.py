@@ -207,7 +207,10 @@ def test_foreign_classes_are_refused(line):
         (LinearRegression(fit_intercept=False), 2),
         (make_pipeline(StandardScaler(), Ridge()), 3),
         (DecisionTreeRegressor(max_leaf_nodes=4), 4),
-        (MLPRegressor(hidden_layer_sizes=3, max_iter=2000, tol=1e-2, random_state=0), 2 * 3 + 3 + 3 + 1),
+        (
+            MLPRegressor(hidden_layer_sizes=3, max_iter=2000, tol=1e-2, random_state=0),
+            2 * 3 + 3 + 3 + 1,
+        ),
     ],
 )
 def test_parameters_are_counted(line, estimator, count):

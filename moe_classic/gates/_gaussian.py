@@ -21,7 +21,7 @@ import numpy as np
 from moe_classic._blocks import Design
 from moe_classic._component import Forward, pack_field, unpack_field
 from moe_classic._linalg import unpack_symmetric
-from moe_classic._normal import normal_derivatives
+from moe_classic._normal import normal_curvature, normal_scores
 from moe_classic._stats import Stats, Summary
 from moe_classic._typing import Floats
 
@@ -206,37 +206,40 @@ class GaussianGate(Gate):
         return np.concatenate([d_pi, d_means.ravel(), self._free(d_chol).ravel()])
 
     def derivatives(
-        self, params: GaussianGateParams, fwd: Forward, R: Floats
+        self, params: GaussianGateParams, fwd: Forward, S: Floats
     ) -> tuple[Floats, Floats]:
-        """Derivatives of ``log_joint`` in all A coordinates of :meth:`pack`, row by row.
+        """Derivatives of ``log_joint`` in all A coordinates of :meth:`pack`.
 
         Returns
         -------
         first : ndarray of shape (A, K, n)
-        curvature : ndarray of shape (A, A, n)
-            ``- sum_k R_k d2 log_joint_k``.
+        curvature : ndarray of shape (A, A)
+            ``- sum_n sum_k S_k d2 log_joint_k``: no coordinate multiplies a design, so that the
+            sum over rows is all that the information needs.
         """
         K, p = params.means.shape
         chol = np.broadcast_to(params.chol, (K, p, p))
-        d1, d2 = normal_derivatives(chol, fwd.work)
-        rows, cols = np.tril_indices(p)
-        free = p + np.flatnonzero((rows == cols) | (self.covariance_type != "diag"))
-        kept = np.r_[np.arange(p), free]
-        d1, d2 = d1[:, kept], d2[:, kept[:, None], kept]
-        g = params.proportions[:-1]
-        size = self.pack(params).size
-        first, curvature = np.zeros((size, K, R.shape[1])), np.zeros((size, size, R.shape[1]))
+        kept = self._kept(p)
+        d1 = normal_scores(chol, fwd.work)[:, kept]
+        d2 = normal_curvature(chol, fwd.work, S)[:, kept[:, None], kept]
+        g, size = params.proportions[:-1], self.pack(params).size
+        first, curvature = np.zeros((size, K, S.shape[1])), np.zeros((size, size))
         first[: K - 1] = (np.eye(K - 1, K) - g[:, None])[:, :, None]
-        curvature[: K - 1, : K - 1] = (np.diag(g) - np.outer(g, g))[:, :, None] * R.sum(axis=0)
+        curvature[: K - 1, : K - 1] = (np.diag(g) - np.outer(g, g)) * S.sum()
+        free = kept.size - p
         for k in range(K):
             factor = 0 if self.covariance_type == "tied" else k
-            mine = np.r_[
-                K - 1 + k * p + np.arange(p),
-                K - 1 + K * p + factor * free.size + np.arange(free.size),
-            ]
+            start = K - 1 + K * p + factor * free
+            mine = np.r_[K - 1 + k * p : K - 1 + (k + 1) * p, start : start + free]
             first[mine, k] = d1[k]
-            curvature[mine[:, None], mine] -= R[k] * d2[k]
+            curvature[mine[:, None], mine] -= d2[k]
         return first, curvature
+
+    def _kept(self, p: int) -> np.ndarray:
+        """Coordinates of a full normal density that are parameters."""
+        rows, cols = np.tril_indices(p)
+        free = np.flatnonzero((rows == cols) | (self.covariance_type != "diag"))
+        return np.r_[np.arange(p), p + free]
 
     # -------------------------------------------------------------------- packing
 

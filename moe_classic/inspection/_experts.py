@@ -143,7 +143,7 @@ class ExpertsDisplay:
             mixture=profile.fold((gate * own).sum(axis=1)),
             labels=moe._expert_labels(),
             feature_label=profile.label(),
-            target_label=getattr(y, "name", None) or target_label,
+            target_label=target_label if place is not None else getattr(y, "name", None) or "y",
             bands=bands,
             points=points,
         )

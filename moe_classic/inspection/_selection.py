@@ -22,8 +22,8 @@ class SelectionDisplay:
     ----------
     curves : DataFrame
         One row a fitted model, with columns ``n_experts``, ``value`` and ``label`` (which line it
-        belongs to), and optionally ``std``, half the length of an error bar, and ``criterion``:
-        the best is then marked for each criterion.
+        belongs to), and optionally ``std``, half the length of an error bar, ``criterion`` (the
+        best is then marked for each), and ``sound``, False for models that cannot be the best.
     criterion : str
         Label of the vertical axis.
     greater_is_better : bool
@@ -59,12 +59,14 @@ class SelectionDisplay:
         ----------
         table : DataFrame
             One row a model, with ``n_experts`` as a column or as a level of the index, and a column
-            a criterion.
+            a criterion; ``<criterion>_std_error`` gives error bars, and models with
+            ``degenerate_experts`` are crossed out and not the best. The ``table`` of
+            :func:`moe_classic.model_selection.select` is one.
         criterion : str or sequence of str, default="bic"
             Column to draw; several are drawn as a line each, and need the same direction.
         by : str or sequence of str, default=None
-            Columns that tell families of models apart, such as ``["expert", "gate"]``; each
-            combination gets a line.
+            Columns that tell families of models apart; each combination gets a line. None takes
+            ``expert`` and ``gate``, if the table has them.
         greater_is_better : bool, default=None
             None: no for ``"aic"``, ``"bic"`` and ``"icl"``, yes for anything else.
         ax : matplotlib Axes, default=None
@@ -77,8 +79,11 @@ class SelectionDisplay:
         display : SelectionDisplay
         """
         names = [criterion] if isinstance(criterion, str) else list(criterion)
-        groups = [] if by is None else [by] if isinstance(by, str) else list(by)
         flat = table if "n_experts" in table.columns else table.reset_index()
+        if by is None:
+            groups = [c for c in ("expert", "gate") if c in flat.columns]
+        else:
+            groups = [by] if isinstance(by, str) else list(by)
         missing = [c for c in ["n_experts", *names, *groups] if c not in flat.columns]
         if missing:
             raise ValueError(
@@ -90,19 +95,7 @@ class SelectionDisplay:
                 f"SelectionDisplay: criterion={criterion!r} mixes criteria that are better low "
                 "with such that are better high; draw them apart."
             )
-        parts = []
-        for name in names:
-            label = _labels(flat[groups], _title(name) if len(names) > 1 else "")
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "n_experts": flat.n_experts,
-                        "value": flat[name].astype(float),
-                        "label": label,
-                        "criterion": name,
-                    }
-                )
-            )
+        parts = [_curves(flat, name, groups, alone=len(names) == 1) for name in names]
         better = up[names[0]] if greater_is_better is None else greater_is_better
         title = ", ".join(_title(name) for name in names)
         display = cls(
@@ -188,6 +181,17 @@ class SelectionDisplay:
                 **look,
             )
         self.best_ = self._best(known)
+        spiked = known[~known.sound] if "sound" in known else known[:0]
+        if len(spiked):
+            ax.scatter(
+                spiked.n_experts,
+                spiked.value,
+                marker="x",
+                s=90,
+                color=MIXTURE_COLOR,
+                zorder=5,
+                label="degenerate",
+            )
         rings = ax.scatter(
             self.best_.n_experts,
             self.best_.value,
@@ -209,10 +213,29 @@ class SelectionDisplay:
         return self
 
     def _best(self, known: pd.DataFrame) -> pd.DataFrame:
-        """Best row of each criterion."""
+        """Best row of each criterion, among the sound ones if there are any."""
+        if "sound" in known and known.sound.any():
+            known = known[known.sound]
         apart = known.criterion if "criterion" in known else pd.Series("", index=known.index)
         values = known.value.groupby(apart)
         return known.loc[values.idxmax() if self.greater_is_better else values.idxmin()]
+
+
+def _curves(flat: pd.DataFrame, name: str, groups: list[str], *, alone: bool) -> pd.DataFrame:
+    """Long form of one criterion."""
+    curves = pd.DataFrame(
+        {
+            "n_experts": flat.n_experts,
+            "value": flat[name].astype(float),
+            "label": _labels(flat[groups], "" if alone else _title(name)),
+            "criterion": name,
+        }
+    )
+    if f"{name}_std_error" in flat.columns:
+        curves["std"] = flat[f"{name}_std_error"].astype(float)
+    if "degenerate_experts" in flat.columns:
+        curves["sound"] = flat.degenerate_experts.to_numpy() == 0
+    return curves
 
 
 def _title(criterion: str) -> str:

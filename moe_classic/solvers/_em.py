@@ -12,7 +12,7 @@ trace never falls. Jordan & Jacobs (1994), section 6; Dempster, Laird & Rubin (1
 EM gains ground fast and then, where experts overlap, crawls at a rate set by the missing
 information. The finish hands over to Newton's method, or to L-BFGS where the information matrix
 would be large (Jamshidian & Jennrich 1997, Acceleration of the EM algorithm by using quasi-Newton
-methods).
+methods), or, where neither applies, extrapolates its own steps (SQUAREM).
 
 The E-step may also give every row to one expert: the likeliest (classification EM, Celeux &
 Govaert 1992) or one drawn from the posterior (stochastic EM, Celeux & Diebolt 1985); or it may
@@ -24,7 +24,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from moe_classic._assignment import Classified, reseed
+from moe_classic._assignment import SHARES, Classified, reseed
 from moe_classic._information import supported
 from moe_classic._model import Model, MoEParams
 
@@ -64,9 +64,10 @@ class EM(Solver):
     Parameters
     ----------
     finish : {"auto", "newton", "lbfgs", "squarem", None}, default="auto"
-        What takes over when EM has become slow, and polishes the optimum. ``"auto"`` takes Newton
-        for models of up to 600 parameters, L-BFGS above, and nothing where a component is not
-        smooth (Laplace); None never hands over. Only with soft and stochastic assignment.
+        What takes over when EM has become slow, and goes to the last digits. ``"auto"`` takes
+        Newton where its matrix is affordable (up to 600 parameters, and 2e8 rows times squared
+        parameters), else L-BFGS, and SQUAREM where a density has kinks (Laplace) or the gate
+        describes x (Gaussian); None never hands over. Only with soft and stochastic assignment.
     assignment : {"soft", "hard", "stochastic"}, default="soft"
         What the E-step does with a row. ``"soft"`` splits it by the posterior. ``"hard"`` gives it
         to its likeliest expert: classification EM climbs ``sum_n max_k (log g + log p)``, ends
@@ -235,19 +236,27 @@ def _classify(
     enough = tol * problem.summary.weight
     best = climb(problem, params, max_iter, enough, watch, patience=max_iter)
     for _ in range(problem.model.n_experts):
-        rest, new = max_iter - best.n_iter, None
-        if rest >= 1 and best.message != STOPPED:
-            new = reseed(problem.model, best.params, problem.source, problem.summary)
-        if new is None:
+        before = best.objective
+        start = best.params
+        for share in SHARES:
+            rest, new = max_iter - best.n_iter, None
+            if rest >= 1 and best.message != STOPPED:
+                new = reseed(problem.model, start, problem.source, problem.summary, share=share)
+            if new is None:
+                return best
+            best = _higher(best, climb(problem, new, rest, enough, watch, patience=rest))
+        if not best.objective > before:
             break
-        other = climb(problem, new, rest, enough, watch, patience=rest)
-        passes = best.n_iter + other.n_iter
-        if not other.objective > best.objective:
-            best = replace(best, n_iter=passes)
-            break
-        trace = best.trace + [v for v in other.trace if v > best.objective]
-        best = replace(other, trace=trace, n_iter=passes)
     return best
+
+
+def _higher(best: Result, other: Result) -> Result:
+    """The higher of two results, with the passes of both and a trace that never falls."""
+    passes = best.n_iter + other.n_iter
+    if not other.objective > best.objective:
+        return replace(best, n_iter=passes)
+    trace = best.trace + [value for value in other.trace if value > best.objective]
+    return replace(other, trace=trace, n_iter=passes)
 
 
 def _rate(trace: list[float]) -> float:

@@ -1,6 +1,7 @@
 """What the experts say along one feature."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -46,13 +47,14 @@ def test_points_have_the_marker_of_the_most_responsible_expert(crash, crash_moe)
 def test_classes_are_drawn_as_probabilities_of_one(plane, plane_classifier):
     moe, classes = plane_classifier
     display = ExpertsDisplay.from_estimator(
-        moe, plane[0], classes, feature="age", target="low", n_points=4
+        moe, plane[0], pd.Series(classes, name="size"), feature="age", target="low", n_points=4
     )
     row = plane[0].median().to_frame().T.assign(age=plane[0].age.min())
     np.testing.assert_allclose(display.predictions[0], moe.expert_predictions(row)[0, :, 1])
     assert display.mixture[0] == pytest.approx(moe.predict_proba(row)[0, 1])
     assert set(display.points[1]) == {0.0, 1.0}
     assert display.bands is None
+    assert display.ax_.get_ylabel() == "probability of low"
 
 
 def test_one_of_several_outputs_is_drawn(rng):

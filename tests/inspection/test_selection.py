@@ -9,6 +9,7 @@ from moe_classic import MoERegressor
 from moe_classic.experts import StudentTExpert
 from moe_classic.inspection import SelectionDisplay
 from moe_classic.metrics import log_score_scorer
+from moe_classic.model_selection import select
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def drawn(display):
 
 
 def test_each_family_is_a_line_and_the_least_is_best(table):
-    display = SelectionDisplay.from_table(table, by="expert")
+    display = SelectionDisplay.from_table(table)
     assert drawn(display) == {"gaussian": [10.0, 5.0, 7.0], "laplace": [11.0, 4.0]}
     best = display.best_.iloc[0]
     assert (best.n_experts, best.label) == (2, "laplace")
@@ -38,7 +39,7 @@ def test_each_family_is_a_line_and_the_least_is_best(table):
 
 
 def test_scores_are_best_when_they_are_high(table):
-    display = SelectionDisplay.from_table(table, criterion="log_score", by=["expert"])
+    display = SelectionDisplay.from_table(table, criterion="log_score", by="expert")
     assert display.best_.iloc[0].value == -0.5
     assert "higher is better" in display.ax_.get_ylabel()
 
@@ -54,7 +55,30 @@ def test_several_criteria_have_a_line_and_a_ring_each(table):
 
 def test_number_of_experts_may_stand_in_the_index(table):
     display = SelectionDisplay.from_table(table[:3].set_index("n_experts"))
-    assert drawn(display) == {"": [10.0, 5.0, 7.0]} or len(drawn(display)) == 1
+    assert list(drawn(display).values()) == [[10.0, 5.0, 7.0]]
+
+
+def test_degenerate_models_are_crossed_out_and_not_the_best(table):
+    display = SelectionDisplay.from_table(table.assign(degenerate_experts=[0, 0, 0, 0, 1, 0]))
+    assert display.best_.iloc[0].label == "gaussian"
+    crosses = [c for c in display.ax_.collections if c.get_label() == "degenerate"]
+    assert crosses[0].get_offsets().tolist() == [[2.0, 4.0]]
+
+
+def test_selection_over_families_is_drawn_with_its_choice(crash):
+    chosen = select(
+        *crash,
+        estimator=MoERegressor(n_init=2, random_state=0),
+        n_experts=[1, 2],
+        experts=["gaussian", "laplace"],
+        criterion="log_score",
+        cv=2,
+    )
+    display = SelectionDisplay.from_table(chosen.table, criterion="log_score")
+    assert set(drawn(display)) == {"gaussian", "laplace"}
+    best = chosen.table.loc[chosen.best_index_]
+    assert display.best_.iloc[0].n_experts == best.n_experts
+    assert display.best_.iloc[0]["std"] == best.log_score_std_error
 
 
 def test_grid_search_is_drawn_with_standard_errors(crash):

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 from scipy import integrate, stats
+from sklearn.linear_model import LinearRegression
 
 from moe_classic import MoEClassifier, MoERegressor
 from moe_classic.datasets import load_tone
+from moe_classic.experts import EstimatorExpert
 from moe_classic.metrics import (
     crps_mixture,
     crps_samples,
@@ -49,6 +51,21 @@ def test_crps_of_a_fit_is_that_of_its_components(tone):
         [e.scale_ for e in experts],
         family="student_t",
         df=[e.df_ for e in experts],
+    )
+    np.testing.assert_allclose(crps_samples(moe, X, y), expected, rtol=1e-10)
+
+
+def test_crps_of_estimators_as_experts_uses_the_family_of_their_noise(tone):
+    X, y = tone
+    expert = EstimatorExpert(LinearRegression(), noise="laplace")
+    moe = MoERegressor(2, expert=expert, init="kmeans", n_init=1, tol=1e-2, random_state=0)
+    moe.fit(X, y)
+    expected = crps_mixture(
+        y,
+        moe.gate_proba(X),
+        moe.expert_predictions(X),
+        [e.scale_ for e in moe.experts_],
+        family="laplace",
     )
     np.testing.assert_allclose(crps_samples(moe, X, y), expected, rtol=1e-10)
 

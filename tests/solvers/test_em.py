@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -65,10 +66,16 @@ def test_result_is_not_converged_when_passes_run_out():
 # ------------------------------------------------------------------------- the finish
 
 
+@cache
+def crawl():
+    """A problem on which EM crawls, a start, and where patient EM ends."""
+    problem, start = drawn(n=400, apart=0.7, seed=1)
+    return problem, start, EM(finish=None).run(problem, start, max_iter=5000, tol=1e-10)
+
+
 @pytest.mark.parametrize("finish", ["auto", "newton", "lbfgs", "squarem"])
 def test_finish_ends_at_the_same_height_as_patient_em_in_fewer_passes(finish):
-    problem, start = drawn(n=200, apart=0.7, seed=1)
-    plain = EM(finish=None).run(problem, start, max_iter=5000, tol=1e-10)
+    problem, start, plain = crawl()
     finished = EM(finish=finish).run(problem, start, max_iter=5000, tol=1e-6)
     assert finished.objective == pytest.approx(plain.objective, abs=1e-6)
     assert finished.n_iter < 0.5 * plain.n_iter
@@ -86,7 +93,7 @@ def test_finish_counts_all_passes_within_the_cap():
     ("expert", "gate", "kind"),
     [
         ("gaussian", "softmax", Newton),
-        ("gaussian", "gaussian", LBFGS),
+        ("gaussian", "gaussian", SQUAREM),
         ("laplace", "softmax", SQUAREM),
     ],
 )
@@ -154,8 +161,9 @@ def test_classification_likelihood_stays_below_the_likelihood():
     assert EM(assignment="hard").climbs == "classification likelihood"
 
 
-def test_classification_em_gives_an_emptied_expert_rows_again():
-    problem, start = drawn("gaussian", "constant", n=200, apart=4.0, n_experts=3, seed=1)
+@pytest.mark.parametrize("seed", [0, 3, 6])
+def test_classification_em_gives_an_emptied_expert_rows_again(seed):
+    problem, start = drawn("gaussian", "constant", n=200, apart=4.0, n_experts=3, seed=seed)
     g = start.gate.proportions * [1.0, 1.0, 0.0]
     bare = MoEParams(replace(start.gate, proportions=g / g.sum()), start.experts)
     assert np.unique(labels(problem, bare)).size == 2
@@ -174,9 +182,9 @@ def labels(problem, params):
 
 
 def test_stochastic_em_can_leave_a_poor_hill():
-    problem, _ = drawn("gaussian", "constant", n=150, apart=3.0, n_experts=3, seed=3)
+    problem, _ = drawn("gaussian", "softmax", n=150, apart=3.0, n_experts=3, seed=3)
     gains = []
-    for seed in range(6):
+    for seed in range(4):
         start = scattered(problem, seed)
         plain = EM().run(problem, start, max_iter=300, tol=1e-6)
         drawn_first = EM(assignment="stochastic").run(problem, start, max_iter=300, tol=1e-6)
