@@ -2,7 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from . import datasets, experts, gates
+from . import datasets, experts, gates, inspection, metrics, onnx
 from .estimators import (
     HardMoEClassifier,
     HardMoERegressor,
@@ -28,4 +28,7 @@ __all__ = [
     "datasets",
     "experts",
     "gates",
+    "inspection",
+    "metrics",
+    "onnx",
 ]

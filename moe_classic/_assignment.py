@@ -116,7 +116,7 @@ def _uniform(block: Block, seed: int, draw: int) -> Floats:
     columns = [row for design in {id(d): d for d in block.designs}.values() for row in design.Z]
     columns += list(np.atleast_2d(block.y))
     columns += [np.full(block.w.size, float(seed)), np.full(block.w.size, float(draw))]
-    return (row_hashes(columns) >> np.uint64(11)) * 2.0**-53
+    return np.asarray(row_hashes(columns) >> np.uint64(11), dtype=np.float64) * 2.0**-53
 
 
 # ------------------------------------------------------------------------- emptied experts

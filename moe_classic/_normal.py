@@ -37,7 +37,7 @@ def normal_scores(chol: Floats, white: Floats) -> Floats:
 
 
 def normal_curvature(chol: Floats, white: Floats, S: Floats) -> Floats:
-    """Sums ``sum_n S_kn d2 log N(x_n | m_k, L_k L_k')``, (K, J, J); arguments as above, S (K, n)."""
+    """Sums ``sum_n S_kn d2 log N(x_n | m_k, C_k)``, (K, J, J); arguments as above, S (K, n)."""
     p = white.shape[1]
     mass, U = S.sum(axis=1), np.einsum("kpn,kn->kp", white, S)
     M = (white * S[:, None]) @ white.transpose(0, 2, 1)
@@ -61,10 +61,11 @@ def normal_curvature(chol: Floats, white: Floats, S: Floats) -> Floats:
 
 def _inverse(chol: Floats) -> Floats:
     """Inverses of the factors, (K, p, p)."""
-    return np.linalg.solve(chol, np.broadcast_to(np.eye(chol.shape[-1]), chol.shape))
+    identity = np.broadcast_to(np.eye(chol.shape[-1]), chol.shape)
+    return np.asarray(np.linalg.solve(chol, identity), dtype=np.float64)
 
 
 def _units(chol: Floats) -> Floats:
-    """``d L_ab`` per unit of its coordinate: L_aa on the diagonal, 1 below it; (K, p (p + 1) / 2)."""
+    """``d L_ab`` per unit of its coordinate: L_aa on the diagonal, 1 below; (K, p (p + 1) / 2)."""
     rows, cols = np.tril_indices(chol.shape[-1])
     return np.where(rows == cols, chol[:, rows, cols], 1.0)

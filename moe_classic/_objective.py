@@ -1,10 +1,14 @@
-"""Objectives: from a block to the statistics of a step."""
+"""Objectives: from a block to the statistics of a step.
+
+An objective is a sum over rows. Called with parameters and a block it gives the statistics of one
+update of every component, which is what EM needs; ``value`` gives the sum alone, ``gradient`` the
+sum and its gradient in unconstrained coordinates, which is what gradient solvers need.
+"""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -22,19 +26,6 @@ class ValueStats(Stats):
     """Objective without penalties."""
 
     objective: float
-
-
-class Objective(Protocol):
-    """What solvers climb: sums over the rows of a block."""
-
-    def __call__(self, params: MoEParams, block: Block) -> MoEStats:
-        """Objective and the statistics of one update of every component, for EM."""
-
-    def value(self, params: MoEParams, block: Block) -> ValueStats:
-        """Objective alone."""
-
-    def gradient(self, params: MoEParams, block: Block) -> GradientStats:
-        """Objective and its gradient in unconstrained coordinates, for gradient solvers."""
 
 
 @dataclass(frozen=True)

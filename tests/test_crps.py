@@ -57,7 +57,7 @@ def test_score_of_two_components_is_the_defining_integral(a, b, scales, apart):
     noise = noises(a, b, scales)
     weights, location = np.array([[0.3], [0.7]]), np.array([[0.5], [0.5 + apart]])
     found = mixture_crps(np.array([1.2]), weights, location, noise)[0]
-    # Above the error of the reference; the issue asks for 1e-6.
+    # Above the error of the reference integral.
     assert found == pytest.approx(integrated(1.2, [0.3, 0.7], location[:, 0], noise), rel=1e-7)
 
 

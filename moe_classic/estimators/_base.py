@@ -343,7 +343,9 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         self.n_iter_ = result.n_iter
         self.converged_ = result.converged
         report = trained.report
-        self.start_report_ = report.assign(objective=report.objective + offset * report.weight)
+        report = report.assign(objective=report.objective + offset * report.weight)
+        # Plain lists: skops and others store them without knowing pandas.
+        self._start_report = report.reset_index().to_dict(orient="list")
         self._warn(trained)
         report_fits(model, self._params, self._expert_labels())
 

@@ -11,6 +11,8 @@ import pandas as pd
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from moe_classic._blocks import Block, Design
+from moe_classic._cards import html_repr
+from moe_classic._explain import explain
 from moe_classic._linalg import log_sum_exp, softmax_in_place
 from moe_classic._typing import Floats, Ints
 
@@ -168,6 +170,33 @@ class CommonSurface:
         w = _check_sample_weight(sample_weight, R, dtype=np.float64)
         logs = np.log(np.where(R > 0.0, R, 1.0))
         return self.bic(X, y, sample_weight) - 2.0 * float(w @ (R * logs).sum(axis=1))
+
+    @property
+    def start_report_(self) -> pd.DataFrame:
+        """Strategy, objective and convergence of every start, best first."""
+        check_is_fitted(self, "_start_report")
+        return pd.DataFrame(self._start_report).set_index("start")
+
+    def explain(self, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:
+        """For each row its experts, their weights, and the linear equation that applies.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        min_weight : float in [0, 1), default=0.0
+            Experts with less weight are left out.
+
+        Returns
+        -------
+        table : DataFrame
+            Indexed by row and expert, the last of each row being ``blend``: weight, prediction,
+            intercept, a column ``coef <feature>`` a feature, and the equation as text.
+        """
+        return explain(self, X, min_weight=min_weight)
+
+    def _html_repr(self) -> str:
+        """scikit-learn's diagram, and a card an expert once fitted."""
+        return html_repr(self)
 
     def summary(self) -> pd.DataFrame:
         """Fitted parameters on the original scale: one row a term, one column an expert.

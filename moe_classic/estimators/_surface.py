@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
 from moe_classic._blocks import Block
+from moe_classic._crps import predictive_crps
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
 from moe_classic.experts import GaussianExpert
@@ -205,6 +206,25 @@ class RealSurface:
         parts = [Predictive(self._model, self._params, b).cdf(b.y) for b in self._blocks(X, target)]
         return self._shaped(np.concatenate(parts, axis=1))
 
+    def crps(self, X: Any, y: Any) -> Floats:
+        """Continuous ranked probability score of each row, in the units of y; lower is better.
+
+        Gneiting & Raftery (2007), Strictly proper scoring rules, prediction, and estimation.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+
+        Returns
+        -------
+        crps : ndarray of the shape of y
+        """
+        X, target = self._pairs(X, y)
+        blocks = self._blocks(X, target)
+        parts = [predictive_crps(Predictive(self._model, self._params, b), b.y) for b in blocks]
+        return self._shaped(np.concatenate(parts, axis=1))
+
     def predict_mode(self, X: Any) -> Floats:
         """Highest point of the conditional density.
 
@@ -326,8 +346,8 @@ class ClassSurface:
         strangers = self.classes_[codes] != y
         if strangers.any():
             raise ValueError(
-                f"y has the class {y[strangers].tolist()[0]!r}, which was not seen in fit; known are "
-                f"{self.classes_[:10].tolist()}."
+                f"y has the class {y[strangers].tolist()[0]!r}, which was not seen in fit; known "
+                f"are {self.classes_[:10].tolist()}."
             )
         return codes
 

@@ -44,8 +44,10 @@ class GradientAscent(Solver):
     validation_fraction: float | None
     error: str
 
-    #: Whether the rule divides by the curvature.
-    scaled: bool = False
+    @property
+    def scaled(self) -> bool:
+        """Whether the gradient is divided by the curvature."""
+        return False
 
     @abstractmethod
     def rule(self) -> Rule:

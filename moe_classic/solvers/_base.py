@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator
 from moe_classic._blocks import Source
 from moe_classic._engine import SerialEngine, ThreadedEngine
 from moe_classic._model import Model, MoEParams, MoEStats
-from moe_classic._objective import Objective
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
 
@@ -38,8 +37,9 @@ class Problem:
     Attributes
     ----------
     model : Model
-    objective : Objective
-        What is climbed, block by block.
+    objective : objective
+        What is climbed, block by block: called for statistics, asked for ``value`` and
+        ``gradient``. Not every objective has all three.
     source : Source
         The rows.
     summary : Summary
@@ -51,7 +51,7 @@ class Problem:
     """
 
     model: Model
-    objective: Objective
+    objective: Any
     source: Source
     summary: Summary
     engine: SerialEngine | ThreadedEngine = field(default_factory=SerialEngine)

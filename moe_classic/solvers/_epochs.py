@@ -78,8 +78,8 @@ class Epochs:
                 epoch += 1
                 score = self._judge()
                 self._weigh(score)
-        if not self.over and len(self.trace) == 1 and score < self.high - _COLLAPSE:
-            self._fail(score)
+            if not self.over and len(self.trace) == 1 and self._collapsed(score):
+                self._fail(score)
         value = self.trace[-1] if self.trace else -np.inf
         return Result(
             self.best,
@@ -125,7 +125,7 @@ class Epochs:
             self._compare()
         if self.over or self.waited < self.solver.patience:
             return
-        if score < self.high - _COLLAPSE:
+        if self._collapsed(score):
             self._fail(score)
         elif self.test is not None:
             self._end("the held-out rows gained nothing more")
@@ -133,6 +133,15 @@ class Epochs:
             self._end("no epoch gained anything more")
         else:
             self._cut(self.solver.decay)
+
+    def _collapsed(self, score: float) -> bool:
+        """Whether the rows that are trained on speak of running away, not of overfitting."""
+        if not score < self.high - _COLLAPSE:
+            return False
+        if self.test is None:
+            return True
+        fall = self.train.value(self.best) - self.train.value(self.params)
+        return not fall <= _COLLAPSE * self.train.summary.weight
 
     def _accept(self, score: float) -> None:
         """Take the current parameters for the best."""

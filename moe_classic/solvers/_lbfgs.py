@@ -145,10 +145,11 @@ class _Climb:
         size = curvature + np.diag(problem.model.penalty_hessian(params, problem.summary))
         self.scale = np.sqrt(np.maximum(size, 1e-6 * problem.summary.weight))
         self.start = problem.model.pack(params) * self.scale
-        self.best, self.trace, self.left = params, [], np.inf
+        self.best, self.left = params, np.inf
+        self.trace: list[float] = []
         self.passes, self.converged = 1, False
         self.message = CAPPED
-        self.last: tuple[Floats, float] | None = None
+        self.last = (np.full_like(self.start, np.nan), -np.inf)
 
     def value(self, x: Floats) -> tuple[float, Floats]:
         """Negative penalised objective and gradient at scaled coordinates."""
@@ -168,7 +169,7 @@ class _Climb:
 
     def accept(self, x: Floats) -> None:
         """Record an accepted step; scipy calls this after each iteration."""
-        if self.last is None or not np.array_equal(self.last[0], x):
+        if not np.array_equal(self.last[0], x):
             self.value(x)
         value = self.last[1]
         if value >= self.trace[-1]:

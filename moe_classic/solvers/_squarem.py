@@ -45,13 +45,13 @@ class SQUAREM(Solver):
 
     def check_model(self, model: Model) -> None:
         """Raise if a component cannot be extrapolated."""
-        parts = [("gates", model.gate), *(("experts", g.expert) for g in model.groups)]
-        for kind, part in parts:
-            if not part.additive:
-                raise ValueError(
-                    f"solver='squarem' extrapolates parameters; {part.name!r} {kind} have none "
-                    "that could be. Use solver='em'."
-                )
+        foreign = [f"{model.gate.name!r} gates"] if not model.gate.additive else []
+        foreign += [f"{g.expert.name!r} experts" for g in model.groups if not g.expert.additive]
+        if foreign:
+            raise ValueError(
+                f"solver='squarem' extrapolates parameters; {foreign[0]} have none that could be. "
+                "Use solver='em'."
+            )
 
     def run(
         self,
@@ -100,9 +100,9 @@ def _extrapolate(
     t0, t1, t2 = model.pack(start.params), model.pack(point.params), model.pack(second)
     r = t1 - t0
     v = t2 - t1 - r
-    tiny = np.finfo(float).tiny
-    length = float(np.linalg.norm(r) / max(np.linalg.norm(v), tiny))
-    slowest = float(r @ r / max(abs(r @ v), tiny))
+    tiny = float(np.finfo(float).tiny)
+    length = float(np.linalg.norm(r)) / max(float(np.linalg.norm(v)), tiny)
+    slowest = float(r @ r) / max(abs(float(r @ v)), tiny)
     a = min(length, longest)
     proposal = second
     if a > 1.0:

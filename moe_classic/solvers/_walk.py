@@ -42,7 +42,8 @@ class Walk:
         self, problem: Problem, params: MoEParams, max_iter: int, watch: Watcher | None
     ) -> None:
         self.problem, self.max_iter, self.watch = problem, max_iter, watch
-        self.passes, self.trace = 0, []
+        self.passes = 0
+        self.trace: list[float] = []
         self.converged, self.message = False, CAPPED
         self.left = np.inf
         self.best = self.look(params)

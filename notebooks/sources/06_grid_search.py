@@ -7,7 +7,7 @@
 # score (mean log density) and the CRPS (an absolute error, for distributions).
 #
 # To know the right answer we draw the data ourselves: three experts, heavy-tailed noise (Student-t
-# with 3 degrees of freedom), a softmax gate. The search sees 600 rows, 2000 more are set aside.
+# with 3 degrees of freedom), a softmax gate. The search sees 1000 rows, 2000 more are set aside.
 
 # %%
 import matplotlib.pyplot as plt
@@ -21,9 +21,9 @@ from moe_classic.inspection import CalibrationDisplay, ExpertsDisplay, Selection
 from moe_classic.metrics import get_scorer
 
 X, y, truth = make_moe(
-    2600, n_experts=3, expert=StudentTExpert(df=3), random_state=2, return_params=True
+    3000, n_experts=3, expert=StudentTExpert(df=3), random_state=2, return_params=True
 )
-X_train, y_train, X_test, y_test = X[:600], y[:600], X[600:], y[600:]
+X_train, y_train, X_test, y_test = X[:1000], y[:1000], X[1000:], y[1000:]
 truth.summary().round(2)
 
 # %% [markdown]
@@ -49,7 +49,7 @@ search = GridSearchCV(
 search.best_params_
 
 # %% [markdown]
-# It found all three.
+# It found the family, the gate and the number.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
@@ -71,13 +71,14 @@ three = table[table.experts == 3].sort_values("log score", ascending=False)
 three.reset_index(drop=True).round(4)
 
 # %% [markdown]
-# Among the models with three experts $R^2$ and the CRPS hardly differ, because the means are the
-# same; the log score separates the Gaussian noise from the others. The two gates are nearly equal:
-# with one feature they can draw nearly the same boundaries.
+# Among the models with three experts $R^2$ differs in the third digit only, because the means are
+# nearly the same; in the picture it is highest for four. The log score puts the Gaussian families far
+# below the others. Between the two gates there is next to no difference: with one feature they draw
+# nearly the same boundaries.
 #
 # ## The winner
 #
-# Fitted to all 600 rows (`refit`). Its degrees of freedom were estimated; the truth is 3. The
+# Fitted to all 1000 rows (`refit`). Its degrees of freedom were estimated; the truth is 3. The
 # order of experts, and which is the gate's reference, are arbitrary.
 
 # %%
@@ -91,31 +92,30 @@ plt.show()
 # %% [markdown]
 # ## On rows nobody has seen
 #
-# The search's score is a little too kind to the winner. On the 2000 rows set aside we compare the
-# best of each family with the truth itself: nothing can beat its log score in the long run.
+# The score of the best of 24 is a little too kind to it, so we look at the 2000 rows set aside: three
+# experts of each family, and the truth itself, whose log score nothing can beat in the long run.
 
 # %%
-best = table.loc[table.groupby("expert")["log score"].idxmax()].set_index("expert")
 finalists = {
-    family: MoERegressor(row.experts, expert=family, gate=row.gate, random_state=0)
-    for family, row in best.iterrows()
+    family: MoERegressor(3, expert=family, random_state=0).fit(X_train, y_train)
+    for family in grid["expert"]
 }
 scoring = get_scorer(["log_score", "neg_crps", "interval_coverage", "r2"])
-rows = {}
-for family, model in finalists.items():
-    model.fit(X_train, y_train)
-    rows[family] = {name: scorer(model, X_test, y_test) for name, scorer in scoring.items()}
-rows["truth"] = {"log_score": truth.log_density[600:].mean()}
+rows = {
+    family: {name: scorer(model, X_test, y_test) for name, scorer in scoring.items()}
+    for family, model in finalists.items()
+}
+rows["truth"] = {"log_score": truth.log_density[1000:].mean()}
 pd.DataFrame(rows).T.round(3)
 
 # %% [markdown]
-# The t experts are closest to the truth. All three cover about 90 % of the rows with their 90 %
-# intervals, so coverage alone would not have told them apart. The histogram of $P(Y \le y | x)$ does:
-# it is flat for the right model. Gaussian noise of the right width is too wide in the middle and too
-# thin in the tails.
+# The t experts come closest to the truth. `interval_coverage` is the share of rows inside the 90 %
+# intervals; all three are near 0.9, so it would not have told them apart. The histogram of
+# $P(Y \le y | x)$ shows more. It is flat for the right model, up to the grey band. With t experts no
+# bar leaves the band; with Gaussian ones too many rows lie in the lower tail and too few beside it.
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(11, 4), sharey=True, layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 for ax, family in zip(axes, ["gaussian", "student_t"], strict=True):
     CalibrationDisplay.from_estimator(finalists[family], X_test, y_test, ax=ax)
     ax.set_xlabel(f"probability integral transform: {family} experts")

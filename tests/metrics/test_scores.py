@@ -57,7 +57,7 @@ def test_crps_of_a_fit_is_that_of_its_components(tone):
 
 def test_crps_of_estimators_as_experts_uses_the_family_of_their_noise(tone):
     X, y = tone
-    expert = EstimatorExpert(LinearRegression(), noise="laplace")
+    expert = EstimatorExpert(LinearRegression(), density="laplace")
     moe = MoERegressor(2, expert=expert, init="kmeans", n_init=1, tol=1e-2, random_state=0)
     moe.fit(X, y)
     expected = crps_mixture(
