@@ -33,7 +33,7 @@ SETTINGS = {
     "overlapping": {"separation": 0.6, "sharpness": 2.0},
     "heavily overlapping": {"separation": 0.4, "sharpness": 1.0},
 }
-SIZES = ((2, 2), (3, 5), (4, 10))
+SIZES = ((2, 2), (2, 10), (3, 5))
 CLOSE = 1e-6
 
 

@@ -2,7 +2,17 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from . import datasets, experts, gates, inspection, metrics, onnx
+from . import (
+    datasets,
+    experts,
+    gates,
+    inference,
+    inspection,
+    metrics,
+    model_selection,
+    onnx,
+    solvers,
+)
 from .estimators import (
     HardMoEClassifier,
     HardMoERegressor,
@@ -28,7 +38,10 @@ __all__ = [
     "datasets",
     "experts",
     "gates",
+    "inference",
     "inspection",
     "metrics",
+    "model_selection",
     "onnx",
+    "solvers",
 ]

@@ -89,7 +89,9 @@ class Block:
 class FeatureMap(Protocol):
     """Turns raw rows (n, p) into a design matrix (q, n)."""
 
-    width: int
+    @property
+    def width(self) -> int:
+        """Rows q of the design."""
 
     def __call__(self, X: np.ndarray) -> Floats:
         """Design matrix of the rows of ``X``."""

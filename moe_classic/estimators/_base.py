@@ -12,9 +12,11 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
+from threadpoolctl import threadpool_limits
 
 from moe_classic._engine import make_engine
 from moe_classic._features import Rows, slices_of
+from moe_classic._inference_labels import check_order_by, order_of
 from moe_classic._model import MoEParams, same_shapes
 from moe_classic._start import MOST_ROWS, STRATEGIES
 from moe_classic._stats import Summary
@@ -46,6 +48,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
     """Fit template and shared surface; subclasses say what a target is."""
 
     _target: str
+    order_by: Any = "mass"
     _trainer: type[Trainer] = Trainer
     _stream_trainer: type[StreamTrainer] = StreamTrainer
 
@@ -104,7 +107,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
         plan = self._plan(resolved, data, slices_of(data.X, data.w), raw)
         trainer = self._trainer(**self._trainer_options(plan, data, resolved, root))
-        self._publish(trainer, self._train(trainer, raw))
+        self._publish(trainer, self._run(trainer, raw))
         root.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
@@ -148,7 +151,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         plan = self._plan(resolved, data, stream.rows, raw)
         options = self._trainer_options(plan, data, resolved, root)
         trainer = self._stream_trainer(**options, stream=stream, drawn=drawn)
-        self._publish(trainer, self._train(trainer, raw))
+        self._publish(trainer, self._run(trainer, raw))
         root.call_on_fit_task_end(estimator=self)
         return self
 
@@ -166,6 +169,8 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
             classes=getattr(self, "classes_", None),
             n_jobs=self.n_jobs,
         )
+        outputs = data.shift.size if self._target == "real" else data.summary.n_classes - 1
+        check_order_by(self.order_by, plan.model, plan.maps, outputs)
         previous = self._previous(plan, data.summary) if self.warm_start else None
         return plan if previous is None else replace(plan, maps=previous._maps)
 
@@ -258,6 +263,11 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
             raise ValueError("sample_weight is zero for every row; give at least one row weight.")
         return X, y, w, used
 
+    def _run(self, trainer: Trainer, raw: RawData) -> Trained:
+        """Train with BLAS at one thread: blocks are small, ``n_jobs`` threads go over them."""
+        with threadpool_limits(1, "blas"):
+            return self._train(trainer, raw)
+
     def _train(self, trainer: Trainer, raw: RawData) -> Trained:
         """Run the starts that the arguments ask for."""
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
@@ -334,7 +344,9 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         self._offset = offset
         self._order = None
         if len(model.groups) == 1 and model.gate.exchangeable:
-            self._order = np.argsort(-mass, kind="stable")
+            standard = self._rescaled(result.params, data.shift, data.factor)
+            views = view_experts(model, standard, self._maps, mass / mass.sum())
+            self._order = order_of(views, self.order_by)
         self._show(result.params, mass)
         self._online_state = trained.census.state(result.params, data.summary.weight)
         target_offset = -data.summary.weight * float(np.log(data.factor).sum())

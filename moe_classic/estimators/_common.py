@@ -15,6 +15,7 @@ from moe_classic._cards import html_repr
 from moe_classic._explain import explain
 from moe_classic._linalg import log_sum_exp, softmax_in_place
 from moe_classic._typing import Floats, Ints
+from moe_classic.inference import Inference, inference
 
 from ._views import expert_labels, summary_table
 
@@ -176,6 +177,47 @@ class CommonSurface:
         """Strategy, objective and convergence of every start, best first."""
         check_is_fitted(self, "_start_report")
         return pd.DataFrame(self._start_report).set_index("start")
+
+    def inference(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        kind: str = "observed",
+        sample_weight: Any = None,
+        clusters: Any = None,
+        level: float = 0.95,
+        n_bootstrap: int | None = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+    ) -> Inference:
+        """Standard errors, tests and intervals; see :func:`moe_classic.inference.inference`.
+
+        Parameters
+        ----------
+        X, y : array-like
+            The rows that the model was fitted to.
+        kind : {"observed", "opg", "sandwich", "bootstrap", "parametric_bootstrap"}
+        sample_weight, clusters, level, n_bootstrap, n_jobs, random_state
+            As for :func:`moe_classic.inference.inference`.
+
+        Returns
+        -------
+        result : Inference
+            With the tables ``experts`` and ``gate``.
+        """
+        return inference(
+            self,
+            X,
+            y,
+            kind=kind,
+            sample_weight=sample_weight,
+            clusters=clusters,
+            level=level,
+            n_bootstrap=n_bootstrap,
+            n_jobs=n_jobs,
+            random_state=random_state,
+        )
 
     def explain(self, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:
         """For each row its experts, their weights, and the linear equation that applies.

@@ -56,6 +56,9 @@ class MoERegressor(RealSurface, RegressorMixin, BaseMoE):
         Seed of the starts.
     verbose : int, default=0
         1 logs every pass of the long runs to the logger ``moe_classic``.
+    order_by : str, default="mass"
+        Order in which like experts are published: ``"mass"`` puts the one that explains most
+        weight first; the name of a term (``"intercept"``, ``"scale"``, a feature) sorts by it.
 
     Attributes
     ----------
@@ -118,6 +121,7 @@ class MoERegressor(RealSurface, RegressorMixin, BaseMoE):
         warm_start: bool = False,
         random_state: Any = None,
         verbose: int = 0,
+        order_by: str = "mass",
     ) -> None:
         self.n_experts = n_experts
         self.expert = expert
@@ -133,6 +137,7 @@ class MoERegressor(RealSurface, RegressorMixin, BaseMoE):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.order_by = order_by
 
 
 class MoEClassifier(ClassSurface, ClassifierMixin, BaseMoE):
@@ -153,7 +158,7 @@ class MoEClassifier(ClassSurface, ClassifierMixin, BaseMoE):
         ``"softmax"``, ``"gaussian"`` or ``"constant"``, or an instance from
         :mod:`moe_classic.gates`.
     solver, init, n_init, max_iter, tol, standardize, block_size, n_jobs, warm_start, random_state,
-    verbose
+    verbose, order_by
         As for :class:`MoERegressor`.
 
     Attributes
@@ -199,6 +204,7 @@ class MoEClassifier(ClassSurface, ClassifierMixin, BaseMoE):
         warm_start: bool = False,
         random_state: Any = None,
         verbose: int = 0,
+        order_by: str = "mass",
     ) -> None:
         self.n_experts = n_experts
         self.expert = expert
@@ -214,3 +220,4 @@ class MoEClassifier(ClassSurface, ClassifierMixin, BaseMoE):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.order_by = order_by

@@ -64,6 +64,9 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
         Largest number of rounds. They end when no row changes hands.
     gate_iter : int, default=100
         Largest number of L-BFGS steps of the gate in a round; the next round goes on from there.
+    gate_rows : int or None, default=None
+        Most rows, drawn at random, that the gate learns from; None takes all, as in the paper.
+        Every expert is evaluated on each of them.
     tol : float, default=1e-6
         The gate's training ends when a step lowers the loss by less than this share.
     assignment : {"greedy", "balanced"}, default="greedy"
@@ -169,8 +172,8 @@ class HardMoEClassifier(ClassifierMixin, HardMoE):
     expert : None, estimator, list of estimators, or list of (name, estimator), default=None
         What is fitted on a share: a classifier with ``decision_function`` or ``predict_proba``.
         None: a support vector machine with a radial kernel, features standardised.
-    gate, hidden_units, gate_features, alpha, max_iter, gate_iter, tol, assignment, capacity,
-    validation_fraction, n_jobs, random_state
+    gate, hidden_units, gate_features, alpha, max_iter, gate_iter, gate_rows, tol, assignment,
+    capacity, validation_fraction, n_jobs, random_state
         As for :class:`HardMoERegressor`. The first shares, and the rows held out, have all classes
         in proportion.
 

@@ -44,6 +44,7 @@ class HardMoE(BlendSurface):
         alpha: float = 1e-5,
         max_iter: int = 5,
         gate_iter: int = 100,
+        gate_rows: int | None = None,
         tol: float = 1e-6,
         assignment: str = "greedy",
         capacity: Any = None,
@@ -59,6 +60,7 @@ class HardMoE(BlendSurface):
         self.alpha = alpha
         self.max_iter = max_iter
         self.gate_iter = gate_iter
+        self.gate_rows = gate_rows
         self.tol = tol
         self.assignment = assignment
         self.capacity = capacity
@@ -131,6 +133,7 @@ class HardMoE(BlendSurface):
             target=target,
             learn=learn,
             held=held,
+            gate_rows=learn.size if self.gate_rows is None else self.gate_rows,
             design=options.design(rows.X, rows.y, rows.w, names, type(self).__name__),
             options=options,
             squash=self._squash,
@@ -149,6 +152,8 @@ class HardMoE(BlendSurface):
         """Arguments that make sense by themselves, and the description of every expert."""
         check_integer("n_experts", self.n_experts, 1, "the number of experts")
         check_integer("max_iter", self.max_iter, 1, "the largest number of rounds")
+        if self.gate_rows is not None:
+            check_integer("gate_rows", self.gate_rows, 1, "rows the gate learns from, or None")
         if self.assignment not in _ASSIGNMENTS:
             raise ValueError(
                 f"assignment={self.assignment!r} is not known; choose one of {_ASSIGNMENTS}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
@@ -67,6 +68,8 @@ class HardLoop:
         What the blend should say.
     learn, held : ndarrays of int
         Rows to learn from, and rows held out.
+    gate_rows : int
+        Most rows to learn from that the gate sees.
     design : DesignMap of the gate
     options : GateOptions
     squash : bool
@@ -85,6 +88,7 @@ class HardLoop:
     target: Floats
     learn: Ints
     held: Ints
+    gate_rows: int
     design: DesignMap
     options: GateOptions
     squash: bool
@@ -120,19 +124,28 @@ class HardLoop:
     def _round(self, share: Ints, last: HardState | None, number: int) -> HardState:
         """Experts of the shares, the gate over all rows to learn from, and their loss."""
         experts, errors, notices = self._fit_experts(share, last)
-        X, w = self.rows.X, self.rows.w
-        outputs = np.stack([self.owner._output_of(e, X) for e in experts])
-        Z = self.design(X)
-        data = [
-            BlendData(Z[:, r], outputs[:, :, r], self.target[:, r], w[r], self.squash)
-            for r in (self.learn, self.held)
-        ]
+        data = [self._gate_data(experts, r) for r in (self.taught, self.held)]
         start = None if last is None else last.gate.theta
         gate, _ = train_gate(self.options, self.design, data[0], self.rng, start)
         learned, held = (
             error_of(d, gate.net.weights(gate.theta, d.Z)) if d.w.size else np.nan for d in data
         )
         return HardState(experts, gate, share, (learned, held), number, errors, notices)
+
+    @cached_property
+    def taught(self) -> Ints:
+        """Rows that the gate learns from: all, or some at random."""
+        if self.gate_rows >= self.learn.size:
+            return self.learn
+        return self.rng.choice(self.learn, self.gate_rows, replace=False)
+
+    def _gate_data(self, experts: list[Any], r: Ints) -> BlendData:
+        """What the gate is trained or judged on at the rows ``r``."""
+        X = self.rows.X[r]
+        outputs = [self.owner._output_of(e, X) for e in experts] if r.size else []
+        stacked = np.stack(outputs) if r.size else np.empty((len(experts), len(self.target), 0))
+        target, w = self.target[:, r], self.rows.w[r]
+        return BlendData(self.design(X), stacked, target, w, self.squash)
 
     def _fit_experts(
         self, share: Ints, last: HardState | None

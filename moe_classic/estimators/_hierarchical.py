@@ -8,10 +8,11 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 
 from ._base import BaseMoE
 from ._surface import ClassSurface, RealSurface
+from ._tree_recursive import RecursiveMixin
 from ._tree_surface import TreeSurface
 
 
-class HierarchicalMoERegressor(TreeSurface, RealSurface, RegressorMixin, BaseMoE):
+class HierarchicalMoERegressor(RecursiveMixin, TreeSurface, RealSurface, RegressorMixin, BaseMoE):
     """Hierarchical mixture of experts for real targets: a soft decision tree of regressions.
 
     ::

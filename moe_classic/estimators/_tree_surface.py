@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import asdict
 from typing import Any
 
@@ -70,7 +71,7 @@ class TreeSurface:
                 f"{owner}: branching={self.branching!r} is not known; give the number of children "
                 "on each level, such as (2, 2), nested lists, or 'grow'."
             )
-        if np.ndim(self.branching) == 0 and not isinstance(self.branching, (list, tuple)):
+        if isinstance(self.branching, numbers.Real):
             count = check_integer("branching", self.branching, 2, "children of every node")
             if self.depth is None:
                 raise ValueError(

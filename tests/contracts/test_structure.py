@@ -36,6 +36,7 @@ ORDER = [
     {"_model"},
     {"_objective"},
     {"solvers"},
+    {"inference"},
     {"estimators"},
     {"inspection", "metrics", "model_selection"},
     {"__init__"},
