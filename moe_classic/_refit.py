@@ -19,6 +19,7 @@ Five rules hold wherever the package fits an estimator of the user's:
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -215,12 +216,15 @@ def run_jobs(jobs: list[Job], n_jobs: int | None) -> tuple[list[Outcome], Notice
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        if len(jobs) < 2 or n_jobs in (None, 1):
-            outcomes = [job.attempt() for job in jobs]
-        else:
-            pool = Parallel(n_jobs=n_jobs, prefer="threads")
-            outcomes = pool(delayed(job.attempt)() for job in jobs)
+        outcomes = side_by_side(Job.attempt, jobs, n_jobs)
     return outcomes, tuple(dict.fromkeys((c.category, str(c.message)) for c in caught))
+
+
+def side_by_side(function: Callable[[Any], Any], items: list[Any], n_jobs: int | None) -> list[Any]:
+    """``function`` of every item, in threads where there is more than one job."""
+    if len(items) < 2 or n_jobs in (None, 1):
+        return [function(item) for item in items]
+    return Parallel(n_jobs=n_jobs, prefer="threads")(delayed(function)(item) for item in items)
 
 
 def show(notices: Notices, *, stacklevel: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from moe_classic._features import DesignMap
-from moe_classic._refit import FIT_ERRORS, Job, Notices, run_jobs
+from moe_classic._refit import FIT_ERRORS, Job, Notices, run_jobs, side_by_side
 from moe_classic._typing import Floats, Ints
 
 from ._blend import BlendData, error_of
@@ -142,8 +142,10 @@ class HardLoop:
     def _gate_data(self, experts: list[Any], r: Ints) -> BlendData:
         """What the gate is trained or judged on at the rows ``r``."""
         X = self.rows.X[r]
-        outputs = [self.owner._output_of(e, X) for e in experts] if r.size else []
-        stacked = np.stack(outputs) if r.size else np.empty((len(experts), len(self.target), 0))
+        stacked = np.empty((len(experts), len(self.target), 0))
+        if r.size:
+            outputs = side_by_side(lambda e: self.owner._output_of(e, X), experts, self.n_jobs)
+            stacked = np.stack(outputs)
         target, w = self.target[:, r], self.rows.w[r]
         return BlendData(self.design(X), stacked, target, w, self.squash)
 

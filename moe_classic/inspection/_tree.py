@@ -129,8 +129,8 @@ class TreeDisplay:
         self.figure_ = ax.figure
         self.positions_ = _positions(self.tree, depth)
         for node in self.tree.walk():
-            for c, child in enumerate(node.children):
-                self._draw_branch(node, child, c, fontsize)
+            for child in node.children:
+                self._draw_branch(node, child)
         for node in self.tree.walk():
             self._draw_node(node, fontsize)
         ax.set_xlim(-0.15, depth + _TEXT_INCHES / _LEVEL_INCHES)
@@ -138,7 +138,7 @@ class TreeDisplay:
         ax.set_axis_off()
         return self
 
-    def _draw_branch(self, node: Any, child: Any, c: int, fontsize: float) -> None:
+    def _draw_branch(self, node: Any, child: Any) -> None:
         """The line from a node to one of its children, as wide as the child's share."""
         (x0, y0), (x1, y1) = self.positions_[node.number], self.positions_[child.number]
         middle = x0 + 0.75 * (min(x0 + 1.0, x1) - x0)
@@ -151,16 +151,6 @@ class TreeDisplay:
             solid_joinstyle="round",
             zorder=1,
         )
-        if len(node.children) > 2:
-            self.ax_.annotate(
-                self.conditions[node.number][c],
-                (middle, y1),
-                fontsize=fontsize,
-                va="center",
-                ha="center",
-                bbox=_PAPER,
-                zorder=3,
-            )
 
     def _draw_node(self, node: Any, fontsize: float) -> None:
         """The name, share and form of a node, or the equations of a leaf."""
@@ -175,7 +165,10 @@ class TreeDisplay:
             )
             return
         forms = self.conditions[node.number]
-        text = f"{title}\n{forms[0]} > 0 ?" if len(node.children) == 2 else title
+        if len(node.children) == 2:
+            text = f"{title}\n{forms[0]} > 0 ?"
+        else:
+            text = "\n".join([title, *(f"{c}: {form}" for c, form in enumerate(forms, 1))])
         self.ax_.annotate(
             text,
             (x, y),
@@ -189,7 +182,6 @@ class TreeDisplay:
 
 
 _BOX = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": DATA_COLOR}
-_PAPER = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
 
 
 def _positions(tree: Any, depth: int) -> dict[int, tuple[float, float]]:
@@ -224,7 +216,10 @@ def _short_form(
     """A linear form cut to its largest terms."""
     size = [abs(a) * spread.get(name, 1.0) for a, name in zip(slopes, names, strict=True)]
     kept = sorted(np.argsort(size)[::-1][:most])
-    text = f"{intercept:.{decimals}f}"
+    if intercept == 0.0 and not any(size):
+        return "0"
+    sign = "\N{MINUS SIGN}" if intercept < 0.0 else ""
+    text = f"{sign}{abs(intercept):.{decimals}f}"
     for j in kept:
         if size[j] > 0.0:
             sign = "\N{MINUS SIGN}" if slopes[j] < 0.0 else "+"
