@@ -40,10 +40,12 @@ html_theme_options = {
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
     "navbar_end": ["theme-switcher"],
-    "pygments_light_style": "default",
+    
 }
 html_sidebars = {"install": [], "mathematics": [], "zoo": []}
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["gallery.css"]
 
 # ------------------------------------------------------------------------- docstrings
 

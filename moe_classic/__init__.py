@@ -16,6 +16,8 @@ from . import (
 from .estimators import (
     HardMoEClassifier,
     HardMoERegressor,
+    HierarchicalMoEClassifier,
+    HierarchicalMoERegressor,
     MetaPiClassifier,
     MetaPiRegressor,
     MoEClassifier,
@@ -30,6 +32,8 @@ except PackageNotFoundError:  # a plain checkout that was never installed
 __all__ = [
     "HardMoEClassifier",
     "HardMoERegressor",
+    "HierarchicalMoEClassifier",
+    "HierarchicalMoERegressor",
     "MetaPiClassifier",
     "MetaPiRegressor",
     "MoEClassifier",

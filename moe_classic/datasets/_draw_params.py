@@ -13,7 +13,8 @@ from moe_classic._stats import Summary
 from moe_classic._typing import Floats
 from moe_classic.estimators._resolve import Plan
 from moe_classic.experts._base import LinearExpert
-from moe_classic.gates import ConstantGate, GaussianGate
+from moe_classic.gates import ConstantGate, GaussianGate, TreeGate
+from moe_classic.gates._tree import TreeParams
 
 #: Variance of a feature that is uniform on (-1, 1).
 _VARIANCE = 1.0 / 3.0
@@ -50,9 +51,27 @@ def draw_gate(
         return replace(start, proportions=shares, means=centres, chol=chol)
     # log g_k = log share_k - pull |x - c_k|^2 / 2 + const, which is linear in x.
     pull = 2.0 * sharpness / gap
+    if isinstance(gate, TreeGate):
+        return replace(start, coef=_tree_coef(start, centres, shares, pull))
     intercept = np.log(shares) - 0.5 * pull * (centres**2).sum(axis=1)
     coef = np.column_stack([pull * centres, intercept])
     return replace(start, coef=(coef - coef[-1])[:-1])
+
+
+def _tree_coef(start: TreeParams, centres: Floats, shares: Floats, pull: float) -> Floats:
+    """Coefficients (K - 1, q): at a node, the nearest of the mean centres below leads."""
+    # Neighbours along the first feature become siblings, so that branches are regions too.
+    centres, coef = centres[np.argsort(centres[:, :1].sum(axis=1))], np.array(start.coef)
+    below = start.shape.leaf_ranges()
+    for j in start.shape.inner:
+        spans = [slice(below[c].start, below[c].stop) for c in start.shape.children_of(j)]
+        mass = np.array([shares[span].sum() for span in spans])
+        middle = np.array([shares[span] @ centres[span] for span in spans]) / mass[:, None]
+        intercept = np.log(mass) - 0.5 * pull * (middle**2).sum(axis=1)
+        full = np.column_stack([pull * middle, intercept])
+        first = int(start.shape.first_row[j])
+        coef[first : first + len(spans) - 1] = full[:-1] - full[-1]
+    return coef
 
 
 def _centres(points: Floats, n_experts: int, rng: np.random.Generator) -> tuple[Floats, float]:

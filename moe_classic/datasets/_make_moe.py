@@ -25,7 +25,7 @@ from moe_classic.estimators._outside import components
 from moe_classic.estimators._resolve import Plan, bind, by_name, resolve_experts, resolve_gate
 from moe_classic.experts import EXPERTS, Expert
 from moe_classic.experts._base import LinearExpert
-from moe_classic.gates import ConstantGate, Gate, GaussianGate, SoftmaxGate
+from moe_classic.gates import ConstantGate, Gate, GaussianGate, SoftmaxGate, TreeGate
 from moe_classic.predictive import choose
 
 from ._draw_params import draw_experts, draw_gate
@@ -203,9 +203,10 @@ def _target_of(expert: Any) -> str:
 def _known_gate(gate: Any) -> Gate:
     """A gate whose parameters can be drawn."""
     gate = resolve_gate(gate)
-    if not isinstance(gate, (ConstantGate, GaussianGate, SoftmaxGate)):
+    if not isinstance(gate, (ConstantGate, GaussianGate, SoftmaxGate, TreeGate)):
         raise TypeError(
-            f"gate={gate!r}: make_moe draws parameters of softmax, gaussian and constant gates."
+            f"gate={gate!r}: make_moe draws parameters of softmax, tree, gaussian and constant "
+            "gates."
         )
     return gate
 

@@ -5,9 +5,9 @@
     split leaf l    if   gain_l > price_l,   gain_l = sum_n w h_l (log p_new - log p_l)
     merge branch j  if   loss_j < price_j
 
-A leaf's trial split is fitted by local EM to the rows that reach it; it starts from splits that
-leave the likelihood as it is and so can only raise it, and the whole tree gains at least the local
-gain (Jensen). The price is that of the Bayesian information criterion, or zero where gains are measured on rows held out. When no leaf pays by that bound, the most promising
+A leaf's trial split is fitted by local EM to the rows that reach it, and the whole tree gains at
+least the local gain (Jensen). The price is that of the Bayesian information criterion, or zero
+where gains are measured on rows held out. When no leaf pays by that bound, the most promising
 splits are tried on the whole tree. Waterhouse & Robinson (1996), Constructive algorithms for
 hierarchical mixtures of experts, NIPS 8; Fritsch, Finke & Waibel (1997), Adaptively growing
 hierarchical mixtures of experts, NIPS 9; price: Schwarz (1978), equation 1.

@@ -27,7 +27,7 @@ from moe_classic._workspace import empty
 from ._base import Gate
 from ._constant import ConstantGate
 from ._softmax import _MAX_STEP, _SAFE, SoftmaxGate, SoftmaxParams
-from ._tree_branching import count_leaves, parse_branching
+from ._tree_branching import balanced, count_leaves, parse_branching
 from ._tree_nodes import (
     Family,
     TreeShape,
@@ -56,12 +56,13 @@ class TreeGate(Gate):
 
     Parameters
     ----------
-    branching : sequence of int, or nested sequences, default=(2, 2)
-        Integers alone: the number of children on each level of a balanced tree, so that
-        ``(2, 2, 2)`` has eight leaves. With sequences among them, the items are the children of
-        the root: a sequence is the branching of that child, an integer m > 1 a node over m
-        leaves, 1 a leaf; ``[[2, 2], 1]`` has a subtree of four leaves beside a single one. The
-        number 1 is a lone leaf, what is left of a tree that did not grow.
+    branching : None, sequence of int, or nested sequences, default=None
+        None: a binary tree over any number of experts, as balanced as can be. Integers alone: the
+        number of children on each level of a balanced tree, so that ``(2, 2, 2)`` has eight
+        leaves. With sequences among them, the items are the children of the root: a sequence is
+        the branching of that child, an integer m > 1 a node over m leaves, 1 a leaf;
+        ``[[2, 2], 1]`` has a subtree of four leaves beside a single one. The number 1 is a lone
+        leaf, what is left of a tree that did not grow.
     node : str or gate, default="softmax"
         The gate at every node: ``"softmax"``, ``"constant"``, or an instance of
         :class:`SoftmaxGate` with ``features`` and ``alpha`` of its own. Generative gates are
@@ -84,7 +85,7 @@ class TreeGate(Gate):
     name: ClassVar[str] = "tree"
     exchangeable: ClassVar[bool] = False
 
-    def __init__(self, branching: Any = (2, 2), *, node: Any = "softmax") -> None:
+    def __init__(self, branching: Any = None, *, node: Any = "softmax") -> None:
         self.branching = branching
         self.node = node
 
@@ -92,12 +93,13 @@ class TreeGate(Gate):
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
-        parse_branching(self.branching, "TreeGate")
+        if self.branching is not None:
+            parse_branching(self.branching, "TreeGate")
         self.node_gate.check()
 
     def check_count(self, n_experts: int) -> None:
         """Raise unless there are as many experts as leaves."""
-        if n_experts != self.n_leaves:
+        if self.branching is not None and n_experts != self.n_leaves:
             raise ValueError(
                 f"TreeGate: branching={self.branching!r} has {self.n_leaves} leaves but there are "
                 f"n_experts={n_experts} experts; make the two agree."
@@ -105,7 +107,7 @@ class TreeGate(Gate):
 
     @property
     def n_leaves(self) -> int:
-        """Number of leaves K."""
+        """Number of leaves K that the branching fixes; there is no such attribute without one."""
         return count_leaves(self.nested)
 
     @property
@@ -145,6 +147,8 @@ class TreeGate(Gate):
     @property
     def nested(self) -> Any:
         """The tree as nested tuples."""
+        if self.branching is None:
+            raise AttributeError("a TreeGate without branching has as many leaves as experts")
         return parse_branching(self.branching, "TreeGate")
 
     @property
@@ -155,7 +159,7 @@ class TreeGate(Gate):
     def start(self, n_experts: int, width: int, summary: Summary) -> TreeParams:
         """All children of a node equally likely everywhere."""
         self.check_count(n_experts)
-        shape = tree_shape(self.nested)
+        shape = tree_shape(balanced(n_experts) if self.branching is None else self.nested)
         return TreeParams(np.zeros((n_experts - 1, width)), shape)
 
     # -------------------------------------------------------------------- evaluation

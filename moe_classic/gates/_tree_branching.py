@@ -115,6 +115,14 @@ def count_leaves(nested: Nested) -> int:
     return 1 if nested == 1 else sum(count_leaves(child) for child in nested)
 
 
+def balanced(leaves: int) -> Nested:
+    """A binary tree with this many leaves whose sides differ by one leaf at most, everywhere."""
+    if leaves == 1:
+        return 1
+    right = leaves // 2
+    return balanced(leaves - right), balanced(right)
+
+
 def write_branching(nested: Nested) -> Any:
     """What a user would write for nested tuples; inverse of :func:`parse_branching`.
 

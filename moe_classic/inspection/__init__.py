@@ -9,6 +9,7 @@ from ._gate import GateDisplay
 from ._partition import PartitionDisplay
 from ._responsibility import ResponsibilityDisplay
 from ._selection import SelectionDisplay
+from ._tree import TreeDisplay
 
 __all__ = [
     "CalibrationDisplay",
@@ -20,4 +21,5 @@ __all__ = [
     "PartitionDisplay",
     "ResponsibilityDisplay",
     "SelectionDisplay",
+    "TreeDisplay",
 ]
