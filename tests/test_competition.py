@@ -148,6 +148,15 @@ def test_solver_says_what_it_climbs():
 
 
 @pytest.mark.parametrize("solver", [LBFGS, Adam, SGD])
+def test_solver_refuses_an_error_under_a_gate_that_describes_x(solver):
+    problem, start = drawn("gaussian", "gaussian", n=20)
+    with pytest.raises(
+        ValueError, match=r"error='competitive' says nothing of x.*'gaussian' gates"
+    ):
+        solver(error="competitive").run(problem, start, max_iter=5, tol=1e-6)
+
+
+@pytest.mark.parametrize("solver", [LBFGS, Adam, SGD])
 def test_solver_refuses_an_unknown_error(solver):
     problem, start = drawn(n=20)
     with pytest.raises(ValueError, match=r"error='squared' must be one of .*'cooperative'"):

@@ -276,6 +276,8 @@ class TreeGate(Gate):
 
     def penalty(self, params: TreeParams, summary: Summary) -> float:
         """``alpha / 2`` times the squared slopes centred over siblings, per unit of weight."""
+        if params.shape.is_flat:
+            return self._flat.penalty(SoftmaxParams(params.coef), summary)
         if self.alpha == 0.0:
             return 0.0
         squares = 0.0
@@ -286,6 +288,8 @@ class TreeGate(Gate):
 
     def penalty_gradient(self, params: TreeParams, summary: Summary) -> Floats:
         """Gradient of the penalty, (n_theta,)."""
+        if params.shape.is_flat:
+            return self._flat.penalty_gradient(SoftmaxParams(params.coef), summary)
         out = np.zeros(params.coef.shape)
         for family in params.shape.families:
             slopes = _slopes(params, family)

@@ -32,6 +32,12 @@ def check_gradient(solver: Any, model: Model, *, smooth: bool) -> None:
             f"solver={solver.name!r} needs gradients; {model.gate.name!r} gates have none. Use "
             "solver='em'."
         )
+    if solver.error != "likelihood" and model.gate.generative:
+        raise ValueError(
+            f"{type(solver).__name__}: error={solver.error!r} says nothing of x, which "
+            f"{model.gate.name!r} gates describe as well. Use gate='softmax', or "
+            "error='likelihood'."
+        )
     for group in model.groups:
         expert, error = group.expert, solver.error
         if error != "likelihood" and not has_outputs(group):
