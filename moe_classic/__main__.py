@@ -8,6 +8,7 @@ tone data serve as an example.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -292,13 +293,17 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0, or 2 where an input cannot be used."""
+    """Run the command; 0, 2 where an input cannot be used, 1 where nobody reads the output."""
     args = parser().parse_args(argv)
     try:
         run(args)
     except UsageError as error:
         sys.stderr.write(f"moe_classic: {error}\n")
         return 2
+    except BrokenPipeError:
+        # Whoever read the output has seen enough, as "head" does: end without a word.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 

@@ -70,6 +70,16 @@ def test_command_runs_as_a_module_and_exits_with_status_two_on_a_missing_file():
     assert done.stderr == "moe_classic: cannot read no such file.csv: No such file or directory.\n"
 
 
+def test_command_ends_in_silence_when_its_output_is_not_read(tmp_path):
+    quick = ["--experts", "gaussian", "--n-experts", "1", "--output", str(tmp_path)]
+    command = [sys.executable, "-m", "moe_classic", *quick]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        error = process.stderr.read()
+    assert process.returncode == 1
+    assert error == b""
+
+
 def test_command_ranks_by_the_cross_validated_log_score(tmp_path, capsys):
     assert run(tmp_path, "--experts", "gaussian", "laplace", *QUICK) == 0
     ranking = pd.read_csv(tmp_path / "out" / "ranking.csv", index_col="rank")

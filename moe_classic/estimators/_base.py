@@ -21,7 +21,7 @@ from moe_classic._model import MoEParams, same_shapes
 from moe_classic._start import MOST_ROWS, STRATEGIES
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
-from moe_classic.solvers import SOLVERS, Solver
+from moe_classic.solvers import SOLVERS, DivergenceError, Solver
 
 from ._common import CommonSurface
 from ._data import RawData, TrainingData
@@ -42,6 +42,12 @@ from ._stream import RawBlock, RowStream, first_pass
 from ._train import StreamTrainer, Trained, Trainer
 from ._views import view_experts, view_gate
 from ._watch import Watch
+
+
+def _raise_failure(trained: Trained) -> None:
+    """Raise if the climb broke off; the estimator is fitted with the last good parameters."""
+    if trained.result.failure:
+        raise DivergenceError(trained.result.failure)
 
 
 class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, metaclass=ABCMeta):
@@ -89,6 +95,9 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         ------
         ValueError, TypeError
             If an argument or the data cannot be used; the message says what to do.
+        DivergenceError
+            If a learning rate made the climb run away. The estimator is then fitted with the last
+            good parameters, and ``warm_start`` goes on from them.
 
         Warns
         -----
@@ -107,8 +116,10 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
         plan = self._plan(resolved, data, slices_of(data.X, data.w), raw)
         trainer = self._trainer(**self._trainer_options(plan, data, resolved, root))
-        self._publish(trainer, self._run(trainer, raw))
+        trained = self._run(trainer, raw)
+        self._publish(trainer, trained)
         root.call_on_fit_task_end(estimator=self, X=X, y=y)
+        _raise_failure(trained)
         return self
 
     @with_callbacks
@@ -151,8 +162,10 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         plan = self._plan(resolved, data, stream.rows, raw)
         options = self._trainer_options(plan, data, resolved, root)
         trainer = self._stream_trainer(**options, stream=stream, drawn=drawn)
-        self._publish(trainer, self._run(trainer, raw))
+        trained = self._run(trainer, raw)
+        self._publish(trainer, trained)
         root.call_on_fit_task_end(estimator=self)
+        _raise_failure(trained)
         return self
 
     def _plan(self, resolved: Any, data: TrainingData, rows: Rows, raw: RawData) -> Plan:
@@ -169,6 +182,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
             classes=getattr(self, "classes_", None),
             n_jobs=self.n_jobs,
         )
+        resolved[2].check_model(plan.model)
         outputs = data.shift.size if self._target == "real" else data.summary.n_classes - 1
         check_order_by(self.order_by, plan.model, plan.maps, outputs)
         previous = self._previous(plan, data.summary) if self.warm_start else None
@@ -215,7 +229,9 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         groups = resolve_experts(self.expert, self.n_experts, self._target)
         self._validate_names([label for label, _, _ in groups if label is not None])
         gate = resolve_gate(self.gate, self.n_experts)
-        return groups, gate, by_name("solver", self.solver, SOLVERS, Solver)
+        solver = by_name("solver", self.solver, SOLVERS, Solver)
+        solver.check()
+        return groups, gate, solver
 
     def _check_init(self) -> None:
         """Raise unless ``init`` is a known strategy or responsibilities."""
@@ -270,7 +286,8 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
 
     def _train(self, trainer: Trainer, raw: RawData) -> Trained:
         """Run the starts that the arguments ask for."""
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        trainer.seed = check_random_state(self.random_state).randint(2**31 - 1)
+        rng = np.random.default_rng(trainer.seed)
         if self.warm_start and hasattr(self, "_params"):
             shift, factor = trainer.data.shift, trainer.data.factor
             return trainer.from_params(self._rescaled(self._params, -shift / factor, 1.0 / factor))
@@ -377,11 +394,12 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
     def _warn(self, trained: Trained) -> None:
         """One warning for each thing that the user should know about the fit."""
         result = trained.result
-        if not result.converged and "callback" not in result.message:
+        if not (result.converged or result.failure or "callback" in result.message):
+            known = np.isfinite(result.gain_left)
+            left = f"about {result.gain_left:.3g}" if known else "an unknown number of"
             warnings.warn(
-                f"The fit stopped after max_iter={self.max_iter} passes with about "
-                f"{result.gain_left:.3g} nats of log-likelihood still to gain. Raise max_iter or "
-                "tol.",
+                f"The fit stopped after max_iter={self.max_iter} passes with {left} nats of "
+                "log-likelihood still to gain. Raise max_iter or tol.",
                 ConvergenceWarning,
                 stacklevel=6,
             )

@@ -31,7 +31,10 @@ class MoERegressor(RealSurface, RegressorMixin, BaseMoE):
         ``"softmax"``, ``"gaussian"`` or ``"constant"``, or an instance from
         :mod:`moe_classic.gates`.
     solver : str or solver, default="em"
-        How the likelihood is climbed.
+        How the likelihood is climbed: ``"em"``, ``"newton"``, ``"lbfgs"``, ``"squarem"``,
+        ``"adam"`` or ``"sgd"``, or an instance from :mod:`moe_classic.solvers`. Changes time, not
+        the answer, except where an instance asks for another objective: hard assignment, or the
+        error functions of Jacobs et al. (1991).
     init : str or array-like of shape (n_samples, n_experts), default="auto"
         ``"auto"`` tries a portfolio of starts; a strategy's name (``"principal"``, ``"kmeans"``,
         ``"elemental"``, ``"residual"``, ``"segments"``, ``"local"``) tries that one ``n_init``

@@ -38,7 +38,7 @@ class HierarchicalMoERegressor(RecursiveMixin, TreeSurface, RealSurface, Regress
     expert : str, expert, or list of (name, expert), default="gaussian"
         As for :class:`MoERegressor`; a list names one expert a leaf, from left to right.
     solver : str or solver, default="em"
-        How the likelihood is climbed.
+        How the likelihood is climbed; see :class:`MoERegressor`.
     init : str or array-like of shape (n_samples, n_leaves), default="auto"
         How a node divides its rows at a start: ``"auto"`` tries several partitions; the names are
         those of :class:`MoERegressor`; an array gives the responsibilities of a single start.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -131,6 +131,7 @@ class Trainer:
     tol: float
     block_size: int | None
     watchers: Watchers
+    seed: int = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
         self.data, self.maps = expand(self.data, self.plan)
@@ -149,7 +150,7 @@ class Trainer:
         source = ArraySource(X, key, w, self.maps, self.block_size, self.data.target)
         # Penalties are per unit of weight: of the rows at hand.
         summary = replace(self.summary, weight=float(w.sum()), n_rows=w.size)
-        return Problem(self.model, Mixture(self.model), source, summary, self.engine)
+        return Problem(self.model, Mixture(self.model), source, summary, self.engine, self.seed)
 
     def long_run(self, problem: Problem, params: MoEParams, name: str) -> Result:
         """The user's solver from ``params``."""
@@ -161,8 +162,15 @@ class Trainer:
             watch.close()
         return result
 
+    @property
+    def likelihood(self) -> bool:
+        """Whether the solver climbs the log-likelihood, as short runs do."""
+        return self.solver.climbs == "likelihood"
+
     def offset(self) -> float:
-        """What a unit of weight adds to objectives on the user's scales."""
+        """What a unit of weight adds to objectives on the user's scales; errors keep theirs."""
+        if not (self.likelihood or self.solver.climbs == "classification likelihood"):
+            return 0.0
         value = float(np.log(self.data.factor).sum())
         if self.model.gate.generative:
             inverse = self.maps[self.model.gate_design].inverse
@@ -214,6 +222,9 @@ class Trainer:
             init, n_init = "principal", 1
         view, block = self._view(sample), sample.block(self.maps, self.data.target)
         runs = self._short_runs(small, view, block, self.names(init, n_init), rng)
+        if not self.likelihood:
+            posed = self.solver.pose(small)
+            runs = [(name, posed.value(r.params), r, bad) for name, _, r, bad in runs]
         order = sorted(range(len(runs)), key=lambda i: (runs[i][3] > 0, -runs[i][1]))
         # Two experts have few rival optima; long runs on few rows cost little.
         few = sample.complete and sample.w.size <= _FEW_ROWS
@@ -223,7 +234,8 @@ class Trainer:
             runs[i] = self._follow(small, i, runs[i], complete=sample.complete)
         best = min(finalists, key=lambda i: (runs[i][3] > 0, -runs[i][1]))
         heights = [runs[i][1] for i in finalists]
-        if init == "auto" and max(heights) - min(heights) > 1e-6 * small.summary.weight:
+        rivals = max(heights) - min(heights) > 1e-6 * small.summary.weight
+        if self.likelihood and init == "auto" and rivals:
             moved = self._moves(small, view, block, runs[best], complete=sample.complete)
             if moved is not None:
                 best = len(runs)
@@ -243,13 +255,13 @@ class Trainer:
         On a sample of the rows it only has to find the right hill: a rough tolerance will do.
         """
         name, _, short, _ = run
-        if complete:
+        if complete or not self.likelihood:
             label = f"start {i + 1}: {name}" if i >= 0 else name
             long = self.long_run(small, short.params, label)
         else:
             tol = max(self.tol, _ROUGH_TOL)
             long = EM().run(small, short.params, max_iter=min(self.max_iter, 60), tol=tol)
-        if long.objective >= short.objective:
+        if self.likelihood and long.objective >= short.objective:
             trace = short.trace + long.trace[1:]
             long = replace(long, trace=trace, n_iter=short.n_iter + long.n_iter)
         return name, long.objective, long, self._degenerate(long.params)
@@ -336,7 +348,8 @@ class StreamTrainer(Trainer):
     def all_rows(self) -> Problem:
         """The fitting problem on all rows."""
         source = StreamSource(self.stream, self.maps, self.data.target)
-        return Problem(self.model, Mixture(self.model), source, self.summary, self.engine)
+        mixture = Mixture(self.model)
+        return Problem(self.model, mixture, source, self.summary, self.engine, self.seed)
 
     def sample(self, size: int) -> Sample:
         """At most ``size`` distinct rows of those drawn in the first pass."""

@@ -294,7 +294,8 @@ class TreeGate(Gate):
         for family in params.shape.families:
             slopes = _slopes(params, family)
             centred = slopes - slopes.sum(axis=1, keepdims=True) / family.size
-            out[family.rows, :-1] = centred.reshape(-1, slopes.shape[2])
+            m, a, width = slopes.shape
+            out[family.rows, :-1] = centred.reshape(m * a, width)
         return self.alpha * summary.weight * out.ravel()
 
     def penalty_hessian(self, params: TreeParams, summary: Summary) -> Floats:

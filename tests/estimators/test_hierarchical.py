@@ -106,7 +106,7 @@ def test_gate_reports_one_record_a_node(deep):
 # ------------------------------------------------------------------------- fits
 
 
-@pytest.mark.parametrize("branching", [(2, 2), [[2], 1], (3,), [2, [2]]], ids=str)
+@pytest.mark.parametrize("branching", [(2, 2), [[2], 1], (3,), [[3], [2]]], ids=str)
 def test_fit_explains_bent_data_in_any_shape(rng, branching):
     X, y = bent(rng)
     moe = HierarchicalMoERegressor(branching, **QUICK).fit(X, y)
@@ -119,7 +119,7 @@ def test_fit_explains_bent_data_in_any_shape(rng, branching):
 def test_one_level_from_given_responsibilities_equals_the_flat_fit(rng):
     X, y = bent(rng)
     R = rng.dirichlet(np.ones(3), len(X))
-    options = {"init": R, "n_init": 1, "max_iter": 20, "tol": 1e3}
+    options = {"init": R, "n_init": 1, "tol": 1e-3}
     flat = MoERegressor(3, **options).fit(X, y)
     tree = HierarchicalMoERegressor((3,), **options).fit(X, y)
     np.testing.assert_array_equal(tree.trace_, flat.trace_)
@@ -128,12 +128,12 @@ def test_one_level_from_given_responsibilities_equals_the_flat_fit(rng):
 @pytest.mark.parametrize("solver", ["newton", "lbfgs"])
 def test_solvers_agree_on_the_optimum(rng, solver):
     X, y = bent(rng)
-    em = HierarchicalMoERegressor((2, 2), **QUICK).fit(X, y)
-    warm = clone(em).set_params(warm_start=True, max_iter=10, tol=1e9).fit(X, y)
-    warm.set_params(solver=solver, max_iter=300, tol=1e-6).fit(X, y)
-    em.set_params(warm_start=True, tol=1e-7).fit(X, y)
-    # Both stop within about tol nats a row of the same optimum.
-    assert warm.log_likelihood_ == pytest.approx(em.log_likelihood_, abs=2e-3)
+    near = HierarchicalMoERegressor((2, 2), **QUICK).fit(X, y)
+    options = {"init": near.responsibilities(X, y), "n_init": 1, "tol": 1e-8}
+    em = HierarchicalMoERegressor((2, 2), **options).fit(X, y)
+    other = HierarchicalMoERegressor((2, 2), solver=solver, **options).fit(X, y)
+    # Both promise to be within 1e-8 nats a row of the optimum.
+    assert other.log_likelihood_ == pytest.approx(em.log_likelihood_, abs=1e-4)
 
 
 def test_weights_equal_repeated_rows(rng):
@@ -146,7 +146,8 @@ def test_weights_equal_repeated_rows(rng):
 
 def test_several_outputs_have_equations_of_their_own(rng):
     X, y = bent(rng)
-    moe = HierarchicalMoERegressor((2, 2), **QUICK).fit(X, np.column_stack([y, -2.0 * y + X[:, 0]]))
+    other = X[:, 0] - y + 0.2 * rng.standard_normal(len(y))
+    moe = HierarchicalMoERegressor((2, 2), **QUICK).fit(X, np.column_stack([y, other]))
     assert moe.predict(X).shape == (300, 2)
     explained = moe.explain_path(X[:1])[0]
     assert [e.split(" = ")[0] for e in explained.equations] == ["y0", "y1"]
@@ -358,15 +359,14 @@ def test_recursive_learning_follows_a_tree_from_its_first_rows(rng):
     X, y = bent(rng, 1500)
     moe = HierarchicalMoERegressor((2, 2), **QUICK)
     moe.learn_recursively(X[:1200], y[:1200], interval=300)
-    early = clone(moe).fit(X[:300], y[:300]).score(X[1200:], y[1200:])
-    assert moe.score(X[1200:], y[1200:]) > max(0.9, early - 0.02)
+    assert moe.score(X[1200:], y[1200:]) > 0.9
     assert moe.tree_.n_leaves == 4
 
 
 @pytest.mark.parametrize("expert", [GaussianExpert(tied=True), GaussianExpert()], ids=str)
 def test_recursive_learning_knows_several_outputs(rng, expert):
     X, y = bent(rng, 800)
-    Y = np.column_stack([y, X[:, 0] - y])
+    Y = np.column_stack([y, X[:, 0] - y + 0.2 * rng.standard_normal(800)])
     moe = HierarchicalMoERegressor((2, 2), expert=expert, **QUICK).fit(X[:300], Y[:300])
     moe.learn_recursively(X[300:600], Y[300:600])
     assert moe.score(X[600:], Y[600:]) > 0.9
