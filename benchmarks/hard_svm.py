@@ -68,31 +68,29 @@ def best_kernel(kernels, validation):
     return min(kernels, key=loss)
 
 
-def _fit_and_send(pipe, kernel, X, y, X_test):
-    """Fit one SVM in a process of its own, which can be stopped."""
-    svm, wall, cpu = timed(lambda: SVC(C=kernel[0], gamma=kernel[1]).fit(X, y))
-    pipe.send((wall, cpu, svm.predict(X_test), int(svm.n_support_.sum())))
+def _fit_and_send(pipe, kernel, train, test):
+    """Fit one SVM in a process of its own, which can be stopped; send its row of the table."""
+    svm, wall, cpu = timed(lambda: SVC(C=kernel[0], gamma=kernel[1]).fit(*train))
+    name = f"one SVM, C={kernel[0]:g} gamma={kernel[1]:g}, {svm.n_support_.sum()} vectors"
+    pipe.send(wall)
+    pipe.send(row(name, svm, train, test, wall, cpu))
 
 
 def one_svm(kernel, train, test, limit):
     """Row of the single SVM; without an error if it was stopped."""
     mine, theirs = multiprocessing.Pipe()
     process = multiprocessing.Process(
-        target=_fit_and_send, args=(theirs, kernel, *train, test[0]), daemon=True
+        target=_fit_and_send, args=(theirs, kernel, train, test), daemon=True
     )
     process.start()
-    name = f"one SVM, C={kernel[0]:g} gamma={kernel[1]:g}"
     if not mine.poll(limit):
         process.terminate()
-        return {"system": f"{name}, stopped", "fit s": limit, "cpu s": limit}
-    wall, cpu, guess, support = mine.recv()
+        name = f"one SVM, C={kernel[0]:g} gamma={kernel[1]:g}, stopped"
+        return {"system": name, "fit s": limit, "cpu s": limit}
+    mine.recv()
+    result = mine.recv()
     process.join()
-    return {
-        "system": f"{name}, {support} vectors",
-        "test error %": error(test[1], guess),
-        "fit s": wall,
-        "cpu s": cpu,
-    }
+    return result
 
 
 def one_perceptron(train, validation, test):

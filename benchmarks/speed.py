@@ -172,7 +172,8 @@ if (requireNamespace("flexmix", quietly = TRUE)) { suppressMessages(library(flex
   cat("flexmix", (timed(function() run(4)) - timed(function() run(1))) / 3, "\\n") }
 if (requireNamespace("mixtools", quietly = TRUE)) { suppressMessages(library(mixtools))
   X <- as.matrix(d[setdiff(names(d), "y")])
-  run <- function(it) capture.output(suppressWarnings(regmixEM(d$y, X, k = K, maxit = it, epsilon = 0)))
+  run <- function(it) capture.output(suppressWarnings(
+    regmixEM(d$y, X, k = K, maxit = it, epsilon = 0)))
   cat("mixtools", (timed(function() run(6)) - timed(function() run(2))) / 4, "\\n") }
 """
 

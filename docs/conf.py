@@ -40,7 +40,6 @@ html_theme_options = {
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
     "navbar_end": ["theme-switcher"],
-    
 }
 html_sidebars = {"install": [], "mathematics": [], "zoo": []}
 html_show_sourcelink = False
@@ -57,7 +56,12 @@ numpydoc_xref_param_type = False
 
 
 def from_elsewhere(
-    app: Any, what: str, name: str, obj: Any, skip: bool, options: Any  # noqa: FBT001
+    app: Any,
+    what: str,
+    name: str,
+    obj: Any,
+    skip: bool,
+    options: Any,
 ) -> bool | None:
     """Leave out what a class inherits from other packages; they document it."""
     module = getattr(obj, "__module__", None) or getattr(

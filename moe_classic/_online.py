@@ -4,12 +4,12 @@
 
     s <- (1 - gamma_t) s + gamma_t s(batch; theta),   theta <- update(theta, s)
 
-Cappe & Moulines (2009), On-line expectation-maximization algorithm for latent data models, equation
-10. Statistics here are in residual form, relative to the parameters at which they were taken; when
-the parameters move they are *translated* to the new ones, which is exact for least squares. With one
-linear Gaussian expert and no forgetting the recursion is therefore recursive least squares to the
-last digit; with experts weighted by their posteriors it is the weighted form of Jordan & Jacobs
-(1994), section 4.
+Cappe & Moulines (2009), On-line expectation-maximization algorithm for latent data models,
+equation 10. Statistics here are in residual form, relative to the parameters at which they were
+taken; when the parameters move they are *translated* to the new ones, which is exact for least
+squares. With one linear Gaussian expert and no forgetting the recursion is therefore recursive
+least squares to the last digit; with experts weighted by their posteriors it is the weighted form
+of Jordan & Jacobs (1994), section 4.
 """
 
 from __future__ import annotations

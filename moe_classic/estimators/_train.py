@@ -155,9 +155,7 @@ class Trainer:
     def long_run(self, problem: Problem, params: MoEParams, name: str) -> Result:
         """The user's solver from ``params``."""
         watch = self.watchers(name)
-        result = self.solver.run(
-            problem, params, max_iter=self.max_iter, tol=self.tol, watch=watch
-        )
+        result = self.solver.run(problem, params, max_iter=self.max_iter, tol=self.tol, watch=watch)
         if watch is not None:
             watch.close()
         return result

@@ -131,6 +131,9 @@ from moe_classic import MoEClassifier
 corners = pd.DataFrame({"a": [0, 0, 1, 1] * 10, "b": [0, 1, 0, 1] * 10})
 differ = corners.a != corners.b
 pd.Series(
-    {K: MoEClassifier(K, random_state=0).fit(corners, differ).score(corners, differ) for K in (1, 2)},
+    {
+        K: MoEClassifier(K, random_state=0).fit(corners, differ).score(corners, differ)
+        for K in (1, 2)
+    },
     name="accuracy",
 ).rename_axis("experts")

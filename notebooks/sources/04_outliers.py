@@ -26,7 +26,9 @@ def fit(family, X, y):
 def draw(data, ylim=(0.9, 4.3)):
     fig, axes = plt.subplots(1, 3, figsize=(12, 4.2), sharey=True, layout="constrained")
     for ax, (family, title) in zip(axes, FAMILIES.items(), strict=True):
-        ExpertsDisplay.from_estimator(fit(family, *data), *data, coverage=None, ax=ax, mixture=False)
+        ExpertsDisplay.from_estimator(
+            fit(family, *data), *data, coverage=None, ax=ax, mixture=False
+        )
         ax.set(xlabel=f"stretchratio: {title} experts", ylim=ylim)
     plt.show()
 
@@ -44,6 +46,7 @@ draw((X, y))
 #
 # The test that is usual in the literature: ten points at `stretchratio` = 0, `tuned` = 4 (Chamroukhi
 # 2016). They lie far out to the left, where a line has a long lever.
+
 
 # %%
 def with_far_points(count):

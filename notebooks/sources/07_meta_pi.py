@@ -78,9 +78,7 @@ served = MetaPiClassifier(five, random_state=0).fit(X, y, sources=speaker)
 last = speaker_test == 5
 pd.Series(
     {
-        "best single expert of another": max(
-            (said[s] == y_test)[last].mean() for s in range(5)
-        ),
+        "best single expert of another": max((said[s] == y_test)[last].mean() for s in range(5)),
         "blend of the five others": served.score(X_test[last], y_test[last]),
         "own expert": (said[5] == y_test)[last].mean(),
     },
@@ -100,7 +98,9 @@ fig, ax = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
 table = served.source_table_
 image = ax.imshow(table, cmap="Blues", vmin=0, vmax=1)
 for (i, j), value in np.ndenumerate(table.to_numpy()):
-    ax.text(j, i, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.5 else "black")
+    ax.text(
+        j, i, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.5 else "black"
+    )
 ax.set_xticks(range(5), table.columns)
 ax.set_yticks(range(6), [f"speaker {s}" for s in table.index])
 ax.set_title("mean weight of each expert", fontsize="medium")

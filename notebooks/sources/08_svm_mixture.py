@@ -44,6 +44,7 @@ X_test, y_test = islands(6000, seed=1)
 # uniform mixture is six of them on random sixths of the rows, averaged. The gated mixture has six as
 # well.
 
+
 # %%
 def svm():
     return make_pipeline(StandardScaler(), SVC())
@@ -70,6 +71,7 @@ pd.Series(errors, name="test error (%)").round(1)
 # width for all islands, and the default is too wide for the small ones. The default is too wide for
 # the experts as well. But they need not get every border right: they only need to be right where the
 # gate asks them.
+
 
 # %%
 def regions(ax, machine, title):

@@ -107,6 +107,7 @@ plt.show()
 # three kinds agree on the size of the errors; the bootstrap's intervals are the widest and lopsided.
 # Are the slopes different? `delta` takes any function of the parameters.
 
+
 # %%
 def slope_difference(p):
     return p["expert", "expert 2", "eruptions"] - p["expert", "expert 1", "eruptions"]
@@ -126,6 +127,7 @@ pd.concat({kind: result.delta(slope_difference) for kind, result in found.items(
 # for that reason. What the gate is there for, the length at which one expert takes over, is known
 # well:
 
+
 # %%
 def switch(p):
     return -p["gate", "expert 1", "intercept"] / p["gate", "expert 1", "eruptions"]
@@ -134,9 +136,14 @@ def switch(p):
 pd.concat(
     {
         "slope of the gate": pd.concat(
-            {kind: result.gate.loc[("gate", "expert 1", "eruptions")] for kind, result in found.items()},
+            {
+                kind: result.gate.loc[("gate", "expert 1", "eruptions")]
+                for kind, result in found.items()
+            },
             axis=1,
-        ).T[["estimate", "std_error", "low", "high"]].astype(float),
+        )
+        .T[["estimate", "std_error", "low", "high"]]
+        .astype(float),
         "switch (minutes)": pd.concat(
             {kind: result.delta(switch).iloc[0] for kind, result in found.items()}, axis=1
         ).T[["estimate", "std_error", "low", "high"]],

@@ -1,6 +1,5 @@
 """HardMoERegressor and HardMoEClassifier: shares, capacities, rounds, bad input."""
 
-import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
