@@ -12,8 +12,7 @@ from sklearn.model_selection import KFold
 
 from moe_classic import MoEClassifier, MoERegressor
 from moe_classic.__main__ import main
-from moe_classic.datasets import load_faithful, load_tone
-from moe_classic.datasets._make_moe import make_moe
+from moe_classic.datasets import load_faithful, load_tone, make_moe
 
 #: What keeps a run short where the comparison itself is not tested.
 QUICK = ["--folds", "2", "--n-init", "2", "--n-experts", "2"]

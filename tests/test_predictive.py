@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.integrate import trapezoid
 
 from moe_classic import MoERegressor
-from moe_classic.datasets._make_moe import make_moe
+from moe_classic.datasets import make_moe
 from moe_classic.experts import GaussianExpert, LaplaceExpert, StudentTExpert
 from moe_classic.gates import SoftmaxGate
 

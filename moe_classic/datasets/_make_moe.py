@@ -7,7 +7,7 @@ however many rows are asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -333,7 +333,7 @@ def _truth(plan: Plan, params: MoEParams, X: Floats, y: np.ndarray, z: Ints) -> 
     shares = np.bincount(z, minlength=model.n_experts) / len(z)
     return MoETruth(
         views.view_experts(model, params, plan.maps, shares),
-        views.view_gate(model, params, plan.maps[model.gate_design]),
+        cast(views.FittedGate, views.view_gate(model, params, plan.maps[model.gate_design])),
         z,
         np.exp(model.log_gate(params, block)).T,
         model.log_likelihood(params, block),

@@ -121,8 +121,9 @@ class Layers:
         else:
             W, b = layers[0]
             last.coef_ = W.T.reshape(np.shape(last.coef_)).copy()
-            shape = np.shape(last.intercept_)
-            last.intercept_ = b.reshape(shape).copy() if shape else float(b[0])
+            # scikit-learn keeps one intercept, or none for several outputs, as a plain number.
+            plain = np.ndim(last.intercept_) == 0 and b.size == 1
+            last.intercept_ = float(b[0]) if plain else b.copy()
         return copy
 
 

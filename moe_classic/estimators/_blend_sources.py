@@ -95,7 +95,7 @@ def members(experts: Any, labels: np.ndarray) -> list[Member]:
     """
     if not isinstance(experts, (list, tuple)):
         if isinstance(experts, FrozenEstimator):
-            return [Member(type(experts.estimator).__name__.lower(), experts, None)]
+            return [Member(name, e, None) for name, e in labelled([experts])]
         return [Member(str(label), experts, s) for s, label in enumerate(labels)]
     pairs = labelled(experts)
     names, texts = [name for name, _ in pairs], [str(label) for label in labels]
@@ -118,7 +118,7 @@ def check_rows_of(who: list[Member], labels: np.ndarray, codes: Ints, y: np.ndar
     for member in who:
         if member.prefit or member.source is None:
             continue
-        rows, label = np.flatnonzero(codes == member.source), labels[member.source]
+        rows, label = np.flatnonzero(codes == member.source), labels.tolist()[member.source]
         if rows.size < _FEWEST:
             raise ValueError(
                 f"source {label!r} has {rows.size} row{'' if rows.size == 1 else 's'} of positive "
@@ -126,6 +126,6 @@ def check_rows_of(who: list[Member], labels: np.ndarray, codes: Ints, y: np.ndar
             )
         if y is not None and np.unique(y[rows]).size == 1:
             raise ValueError(
-                f"source {label!r} has the one class {y[rows[0]]!r}; a classifier cannot learn "
-                "from it alone. Merge it with another, or pass a prefit expert for it."
+                f"source {label!r} has the one class {y.tolist()[rows[0]]!r}; a classifier cannot "
+                "learn from it alone. Merge it with another, or pass a prefit expert for it."
             )

@@ -16,6 +16,7 @@ hierarchical mixtures of experts, NIPS 9; price: Schwarz (1978), equation 1.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from moe_classic._model import Model, MoEParams
 from moe_classic._objective import Mixture
 from moe_classic._start import View
 from moe_classic._stats import Summary
-from moe_classic._typing import Floats
+from moe_classic._typing import Bools, Floats
 from moe_classic.solvers import EM, Problem
 
 from ._tree_branch import Branch, adopt, assemble, take_apart, tree_model
@@ -35,6 +36,8 @@ from ._tree_split import Splitter
 _PASSES, _BOLD_PASSES = 6, 15
 #: Part of the leaves that may be split in one round: later splits profit from earlier ones.
 _SHARE = 0.5
+#: Leaves with less than this many times the least weight must not interpolate their rows.
+_SPIKE = 5.0
 #: Rounds of growing and pruning in turn.
 _SEASONS = 3
 
@@ -206,18 +209,39 @@ class _Grower:
             most = min(room, max(1, int(np.ceil(_SHARE * stage.model.n_experts))))
             proposals = self._splits(stage)
             paying = [p for p in proposals if p.net > 0.0][:most]
-            new = (
-                self._with(stage, paying, _PASSES) if paying else self._bold(stage, proposals, most)
-            )
+            new = self._with(stage, paying, _PASSES) or self._bold(stage, proposals, most)
             if new is None:
                 break
             stage = self._note("split", new)
         return stage
 
-    def _with(self, stage: Stage, proposals: list[Proposal], passes: int) -> Stage:
-        """The tree with some proposals carried out."""
+    def _with(self, stage: Stage, proposals: list[Proposal], passes: int) -> Stage | None:
+        """The tree with the proposals carried out that leave it sound, None if there are none."""
         tree = take_apart(stage.params, self.splitter.shared)
-        return self._stage(tree.replaced({p.node: p.branch for p in proposals}), passes)
+        while proposals:
+            grown = tree.replaced({p.node: p.branch for p in proposals})
+            new, leaves = self._stage(grown, passes), grown.leaves
+            bad = {id(leaves[k]) for k in np.flatnonzero(self._unsound(new))}
+            if not bad:
+                return new
+            guilty = [p for p in proposals if bad & {id(leaf) for leaf in p.branch.leaves}]
+            proposals = [p for p in proposals if p not in guilty] if guilty else proposals[:-1]
+        return None
+
+    def _unsound(self, stage: Stage) -> Bools:
+        """Leaves that explain too few rows, and spikes: those that interpolate not many, (K,)."""
+        splitter, expert = self.splitter, self.splitter.model.groups[0].expert
+        posterior = replace(splitter, model=stage.model).posteriors(stage.params)
+        weight = posterior[stage.params.gate.shape.leaves] @ splitter.block.w
+        spikes = expert.degenerate(stage.params.experts[0], splitter.summary)
+        return (weight < self._needed) | (spikes & (weight < _SPIKE * self._needed))
+
+    @cached_property
+    def _needed(self) -> float:
+        """Least weight of a leaf: twice the parameters that it brings."""
+        one = self.splitter.single(np.ones(self.splitter.block.w.size)).expert
+        expert = self.splitter.model.groups[0].expert
+        return 2.0 * (expert.n_parameters(one) + self.splitter.gate_width)
 
     def _bold(self, stage: Stage, proposals: list[Proposal], most: int) -> Stage | None:
         """The best splits that do not pay by the local bound, if they pay on the whole tree."""
@@ -227,7 +251,7 @@ class _Grower:
         standard = self._score(self._stage(tree, _BOLD_PASSES))
         for count in sorted({min(most, len(proposals)), 1}, reverse=True):
             tried = self._with(stage, proposals[:count], _BOLD_PASSES)
-            if self._score(tried) > standard:
+            if tried is not None and self._score(tried) > standard:
                 return tried
         return None
 
@@ -245,7 +269,7 @@ class _Grower:
                     continue
                 split = self.splitter.split(posterior[node], 2, self.names, self._stream())
                 branch = adopt(split.branch, branches[node].expert, shared)
-                if not self._sound(branch, branches[node], split.posterior):
+                if (split.posterior @ self.splitter.block.w).min() < self._needed:
                     continue
                 net = self._net(branches[node], branch, posterior[node], judged, node)
                 proposals.append(Proposal(node, branch, net))
@@ -276,16 +300,6 @@ class _Grower:
         each = expert.n_parameters(one) - common
         return (len(branch.leaves) - 1) * (self.splitter.gate_width + each)
 
-    def _sound(self, branch: Branch, old: Branch, posterior: Floats) -> bool:
-        """Whether new leaves have enough rows, and no scale at its floor that was not before."""
-        expert, summary = self.splitter.model.groups[0].expert, self.splitter.summary
-        needed = expert.n_parameters(old.expert) + 1
-        if (posterior @ self.splitter.block.w).min() < needed:
-            return False
-        before = bool(expert.degenerate(old.expert, summary).any())
-        spikes = any(expert.degenerate(leaf.expert, summary).any() for leaf in branch.leaves)
-        return before or not spikes
-
     def _stream(self) -> np.random.Generator:
         """A generator of its own for each trial."""
         return self.rng.spawn(1)[0]
@@ -298,7 +312,8 @@ class _Grower:
             paying = [p for p in self._merges(stage) if p.net > 0.0]
             if not paying:
                 break
-            pruned = self._with(stage, paying, _PASSES)
+            tree = take_apart(stage.params, self.splitter.shared)
+            pruned = self._stage(tree.replaced({p.node: p.branch for p in paying}), _PASSES)
             if self._score(pruned) <= self._score(stage):
                 break
             stage = self._note("prune", pruned)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
 from moe_classic._features import DesignMap
 from moe_classic._model import Model
@@ -47,22 +48,19 @@ def labelled(items: Any) -> list[tuple[str, Any]]:
     it stands more than once, as in :func:`~sklearn.pipeline.make_pipeline`.
     """
     pairs = [item if _is_pair(item) else (None, item) for item in items]
-    plain = [_kind(item) for name, item in pairs if name is None]
-    many, used, out = Counter(plain), Counter[str](), []
+    many, used, out = Counter(_class_name(item) for name, item in pairs if not name), Counter(), []
     for name, item in pairs:
         if name is None:
-            name = _kind(item)
+            name = _class_name(item)
             used[name] += 1
             name = f"{name}-{used[name]}" if many[name] > 1 else name
         out.append((name, item))
     return out
 
 
-def _kind(item: Any) -> str:
-    """What an item without a name is called."""
-    if isinstance(item, str):
-        return item
-    return getattr(item, "name", type(item).__name__.lower())
+def _class_name(item: Any) -> str:
+    """Class of an item, or of what is frozen in it, in lower case."""
+    return type(item.estimator if isinstance(item, FrozenEstimator) else item).__name__.lower()
 
 
 def _is_pair(item: Any) -> bool:

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from moe_classic.datasets import _draw_params
-from moe_classic.datasets._make_moe import make_moe
+from moe_classic.datasets import _draw_params, make_moe
 
 
 def test_centres_lie_apart_and_their_gap_is_the_smallest_squared_distance(rng):

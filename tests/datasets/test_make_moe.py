@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import PolynomialFeatures
 
 from moe_classic import MoEClassifier, MoERegressor
-from moe_classic.datasets._make_moe import make_moe
+from moe_classic.datasets import make_moe
 from moe_classic.experts import EXPERTS, GaussianExpert, MultinomialExpert, StudentTExpert
 from moe_classic.gates import GATES, ConstantGate, GaussianGate, SoftmaxGate
 

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from moe_classic import MoEClassifier, MoERegressor
-from moe_classic.datasets._make_moe import make_moe
+from moe_classic.datasets import make_moe
 from moe_classic.experts import GaussianExpert, LogisticExpert, MultinomialExpert
 from moe_classic.gates import GaussianGate
 

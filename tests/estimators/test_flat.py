@@ -13,8 +13,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer, StandardScaler
 
 from moe_classic import MoEClassifier, MoERegressor
-from moe_classic.datasets import load_tone
-from moe_classic.datasets._make_moe import make_moe
+from moe_classic.datasets import load_tone, make_moe
 from moe_classic.experts import (
     GaussianExpert,
     LaplaceExpert,

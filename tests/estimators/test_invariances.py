@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from moe_classic import MoEClassifier, MoERegressor
-from moe_classic.datasets._make_moe import make_moe
+from moe_classic.datasets import make_moe
 from moe_classic.experts import GaussianExpert, MultinomialExpert, StudentTExpert
 from moe_classic.gates import GaussianGate, SoftmaxGate
 

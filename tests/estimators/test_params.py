@@ -15,7 +15,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.utils import get_tags
 
 from moe_classic import MoEClassifier, MoERegressor
-from moe_classic.datasets._make_moe import make_moe
+from moe_classic.datasets import make_moe
 from moe_classic.experts import EXPERTS, GaussianExpert, LaplaceExpert, StudentTExpert
 from moe_classic.gates import GATES, GaussianGate, SoftmaxGate
 

@@ -10,8 +10,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 
 from moe_classic import MoEClassifier, MoERegressor
-from moe_classic.datasets import load_faithful, load_tone
-from moe_classic.datasets._make_moe import make_moe
+from moe_classic.datasets import load_faithful, load_tone, make_moe
 from moe_classic.experts import (
     GaussianExpert,
     LaplaceExpert,

@@ -1,0 +1,261 @@
+"""The four-joint robot arm side by side: ``python benchmarks/robot_arm.py [--quick] [--output D]``.
+
+Prints the table of Jordan & Jacobs (1994) with ours on our own arm, and scikit-learn's peers on the
+same rows; the depth study; seconds an epoch against rows and leaves; and grown trees on Friedman's
+first function. Relative error is the mean squared error on the test rows over that of predicting
+the training mean: the average of the four accelerations, and of their sum. Writes robot_arm.csv.
+"""
+
+import argparse
+import os
+import time
+import warnings
+from pathlib import Path
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+import pandas as pd
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import make_friedman1
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LinearRegression
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+from moe_classic import HierarchicalMoERegressor, MoERegressor
+from moe_classic.datasets import make_robot_arm
+from moe_classic.experts import GaussianExpert
+from moe_classic.solvers import EM
+
+#: EM to the end: epochs are then passes over the rows, as in the paper.
+PLAIN = EM(finish=None)
+#: Passes of a short run before the best starts go on; they are part of the epochs reported.
+SHORT = 15
+ROWS: list[dict] = []
+
+
+def relative_error(predicted, actual, train):
+    """(average over the outputs, of their sum)."""
+    error = ((predicted - actual) ** 2).mean(axis=0)
+    spread = ((actual - train.mean(axis=0)) ** 2).mean(axis=0)
+    return float((error / spread).mean()), float(error.sum() / spread.sum())
+
+
+def report(what, *, error=None, epochs="", seconds=None, paper="", paper_epochs="", note=""):
+    """Print one line of the table and keep it."""
+    row = {
+        "what": what,
+        "relative error": "" if error is None else f"{error[0]:.3f}",
+        "of the sum": "" if error is None else f"{error[1]:.3f}",
+        "epochs": epochs,
+        "seconds": "" if seconds is None else f"{seconds:.1f}",
+        "paper": paper,
+        "paper's epochs": paper_epochs,
+        "note": note,
+    }
+    ROWS.append(row)
+    print(
+        f"{what:42s} {row['relative error']:>8s} {row['of the sum']:>8s} {epochs!s:>7s} "
+        f"{row['seconds']:>8s} {paper:>7s} {paper_epochs:>7s}  {note}",
+        flush=True,
+    )
+
+
+def timed(fit):
+    """Result of ``fit`` and its seconds."""
+    start = time.perf_counter()
+    result = fit()
+    return result, time.perf_counter() - start
+
+
+# ------------------------------------------------------------------------- the table
+
+
+def peers(data, seed):
+    """Linear regression, a network, trees and boosting."""
+    X, X_test, y, y_test = data
+    network = MLPRegressor(hidden_layer_sizes=(60,), max_iter=400, random_state=seed)
+    models = {
+        "linear": (LinearRegression(), ".31", "1"),
+        "MLPRegressor, 60 hidden": (network, ".09", "5500"),
+        "DecisionTreeRegressor": (
+            DecisionTreeRegressor(min_samples_leaf=5, random_state=seed),
+            ".17",
+            "",
+        ),
+        "HistGradientBoosting": (
+            MultiOutputRegressor(HistGradientBoostingRegressor(random_state=seed)),
+            "",
+            "",
+        ),
+    }
+    for label, (model, paper, paper_epochs) in models.items():
+        pipe = make_pipeline(StandardScaler(), model)
+        whole = TransformedTargetRegressor(pipe, transformer=StandardScaler())
+        _, seconds = timed(lambda whole=whole: whole.fit(X, y))
+        epochs = whole.regressor_[-1].n_iter_ if "MLP" in label else ""
+        error = relative_error(whole.predict(X_test), y_test, y)
+        report(label, error=error, epochs=epochs, seconds=seconds, paper=paper,
+               paper_epochs=paper_epochs)  # fmt: skip
+    report("linear CART, MARS (not run)", paper=".13", note="CART with linear leaves; MARS .16")
+
+
+def hierarchical(branching, data, seed, *, label, expert, first, last, **paper):
+    """A tree after ``first`` epochs and at the end; epochs are those of the winning start."""
+    X, X_test, y, y_test = data
+    moe = HierarchicalMoERegressor(
+        branching, expert=expert, solver=PLAIN, max_iter=first - SHORT, random_state=seed
+    )
+    _, seconds = timed(lambda: moe.fit(X, y))
+    error = relative_error(moe.predict(X_test), y_test, y)
+    report(label, error=error, epochs=first, seconds=seconds, note="best of 10 starts", **paper)
+    if last > first:
+        moe.set_params(warm_start=True, max_iter=last - first)
+        _, more = timed(lambda: moe.fit(X, y))
+        error = relative_error(moe.predict(X_test), y_test, y)
+        epochs = first + moe.n_iter_
+        report(f"{label}, to the end", error=error, epochs=epochs, seconds=seconds + more)
+
+
+def other_algorithms(data, seed, expert):
+    """The paper's second algorithm by itself, and its on-line version."""
+    X, X_test, y, y_test = data
+    moe = HierarchicalMoERegressor(
+        (2,) * 4, expert=expert, least_squares_iter=39, init="kmeans", n_init=1, max_iter=1,
+        solver=PLAIN, random_state=seed,
+    )  # fmt: skip
+    _, seconds = timed(lambda: moe.fit(X, y))
+    error = relative_error(moe.predict(X_test), y_test, y)
+    report("HME, least squares (Algorithm 2)", error=error, epochs=39, seconds=seconds,
+           paper=".12", paper_epochs="39", note="one start")  # fmt: skip
+    moe = HierarchicalMoERegressor(
+        (2,) * 4, expert=expert, max_iter=20, n_init=4, solver=PLAIN, random_state=seed
+    )
+    total = 0.0
+    for epoch in (1, 2):
+        _, seconds = timed(lambda: moe.learn_recursively(X, y))
+        total += seconds
+        error = relative_error(moe.predict(X_test), y_test, y)
+        note = "first rows fitted as a block" if epoch == 1 else ""
+        report("HME, recursive least squares", error=error, epochs=epoch, seconds=total,
+               paper=".12", paper_epochs="2", note=note)  # fmt: skip
+
+
+def grown(data, seed, max_leaves):
+    """A tree that finds its own shape."""
+    X, X_test, y, y_test = data
+    moe = HierarchicalMoERegressor(
+        "grow", max_leaves=max_leaves, n_init=2, max_iter=60, solver=PLAIN, random_state=seed
+    )
+    _, seconds = timed(lambda: moe.fit(X, y))
+    error = relative_error(moe.predict(X_test), y_test, y)
+    leaves, depth = moe.tree_.n_leaves, max(leaf.depth for leaf in moe.tree_.leaves())
+    report("HME, grown", error=error, epochs=moe.n_iter_, seconds=seconds,
+           note=f"{leaves} experts, depth {depth}")  # fmt: skip
+
+
+# ------------------------------------------------------------------------- depth and cost
+
+
+def depth_study(data, seed, expert, passes):
+    """One flat gate with 32 experts against trees with as many."""
+    X, X_test, y, y_test = data
+    options = {"expert": expert, "n_init": 4, "max_iter": passes, "solver": PLAIN}
+    shapes = {"1 level, 32": None, "4-4-2": (4, 4, 2), "2-4-4": (2, 4, 4), "5 levels": (2,) * 5}
+    for label, shape in shapes.items():
+        moe = (
+            MoERegressor(32, random_state=seed, **options)
+            if shape is None
+            else HierarchicalMoERegressor(shape, random_state=seed, **options)
+        )
+        _, seconds = timed(lambda moe=moe: moe.fit(X, y))
+        error = relative_error(moe.predict(X_test), y_test, y)
+        report(f"32 experts, {label}", error=error, epochs=SHORT + passes, seconds=seconds)
+
+
+def cost(data):
+    """Seconds an epoch against leaves and rows."""
+    X, _, y, _ = data
+
+    def epoch(rows, depth):
+        moe = HierarchicalMoERegressor(
+            2, depth=depth, init="principal", n_init=1, max_iter=1, solver=PLAIN
+        ).fit(X[:rows], y[:rows])
+        moe.set_params(warm_start=True, tol=0.0)
+        times = []
+        for passes in (2, 12):
+            moe.set_params(max_iter=passes)
+            times.append(timed(lambda: moe.fit(X[:rows], y[:rows]))[1])
+        return (times[1] - times[0]) / 10.0
+
+    for depth in (2, 3, 4, 5, 6):
+        seconds = epoch(len(X), depth)
+        note = f"{1e6 * seconds / len(X) / 2**depth:.2f} microseconds a row and leaf"
+        report(f"seconds an epoch, {2**depth} leaves", note=f"{seconds:.4f} s, {note}")
+    for rows in (len(X) // 4, len(X) // 2):
+        seconds = epoch(rows, 4)
+        note = f"{1e6 * seconds / rows / 16:.2f} microseconds a row and leaf"
+        report(f"seconds an epoch, 16 leaves, {rows} rows", note=f"{seconds:.4f} s, {note}")
+
+
+# ------------------------------------------------------------------------- Friedman's function
+
+
+def friedman(rows, seed):
+    """Grown trees on make_friedman1: first half train, second half test."""
+    X, y = make_friedman1(rows, noise=1.0, random_state=seed)
+    half = rows // 2
+    quadratic = GaussianExpert(features=PolynomialFeatures(2, include_bias=False))
+    options = {"n_init": 4, "max_iter": 60, "solver": PLAIN, "random_state": seed}
+    for label, settings in {
+        "linear": {},
+        "linear, one noise": {"expert": GaussianExpert(tied=True)},
+        "linear, one noise, held out": {
+            "expert": GaussianExpert(tied=True),
+            "criterion": "held_out",
+        },
+        "quadratic": {"expert": quadratic},
+    }.items():
+        moe = HierarchicalMoERegressor("grow", **settings, **options)
+        _, seconds = timed(lambda moe=moe: moe.fit(X[:half], y[:half]))
+        nll = -moe.score_samples(X[half:], y[half:]).mean()
+        r2 = moe.score(X[half:], y[half:])
+        note = f"NLL {nll:.3f}, R2 {r2:.3f}, {moe.tree_.n_leaves} experts"
+        report(f"friedman1, grown, {label}", seconds=seconds, note=note)
+
+
+def main():
+    """Run everything, print the table, write it."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="a fifth of the rows")
+    parser.add_argument("--output", type=Path, default=Path())
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    scale = 5 if arguments.quick else 1
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    data = make_robot_arm(15000 // scale, 5000 // scale, random_state=arguments.seed)
+    tied = GaussianExpert(tied=True)
+    head = ("relative", "of sum", "epochs", "seconds", "paper", "epochs")
+    print(f"{'':42s} {head[0]:>8s} {head[1]:>8s} {head[2]:>7s} {head[3]:>8s} {head[4]:>7s} "
+          f"{head[5]:>7s}")  # fmt: skip
+    peers(data, arguments.seed)
+    paper = {"paper": ".10", "paper_epochs": "35"}
+    hierarchical((2,) * 4, data, arguments.seed, label="HME, EM, own covariances",
+                 expert=GaussianExpert(), first=36, last=150, **paper)  # fmt: skip
+    hierarchical((2,) * 4, data, arguments.seed, label="HME, EM, one covariance",
+                 expert=tied, first=36, last=150, **paper)  # fmt: skip
+    other_algorithms(data, arguments.seed, tied)
+    grown(data, arguments.seed, 32)
+    depth_study(data, arguments.seed, tied, 45)
+    cost(data)
+    friedman(20000 // scale, arguments.seed)
+    pd.DataFrame(ROWS).to_csv(arguments.output / "robot_arm.csv", index=False)
+
+
+if __name__ == "__main__":
+    main()
