@@ -59,7 +59,9 @@ def labelled(items: Any) -> list[tuple[str, Any]]:
 
 
 def _class_name(item: Any) -> str:
-    """Class of an item, or of what is frozen in it, in lower case."""
+    """A registered name itself; else the class of an item, or of what is frozen in it."""
+    if isinstance(item, str):
+        return item
     return type(item.estimator if isinstance(item, FrozenEstimator) else item).__name__.lower()
 
 
