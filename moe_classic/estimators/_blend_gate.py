@@ -49,11 +49,16 @@ class FittedBlendGate:
         return self.theta
 
     @property
-    def _parts(self) -> tuple[Floats, Floats]:
-        """Hidden (H, q) and output coefficients of a net."""
+    def trained(self) -> BlendNet:
+        """The net, or an error if the gate is constant."""
         if self.net is None:
             raise AttributeError("a constant gate has no coefficients; see weights_")
-        return self.net.split(self.theta)
+        return self.net
+
+    @property
+    def _parts(self) -> tuple[Floats, Floats]:
+        """Hidden (H, q) and output coefficients of a net."""
+        return self.trained.split(self.theta)
 
     @property
     def coef_(self) -> Floats:

@@ -45,7 +45,7 @@ class JointBlend:
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
         """E and its gradient."""
         own, *rest = self.split(theta)
-        net, data = self.gate.net, self.data
+        net, data = self.gate.trained, self.data
         ridge = self.alpha * net.slopes()
         seen = [layer.forward(t) for layer, t in zip(self.layers, rest, strict=True)]
         outputs = np.stack([out for out, _ in seen])

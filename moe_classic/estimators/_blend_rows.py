@@ -44,6 +44,6 @@ def distinct_rows(X: Floats, y: np.ndarray, w: Floats, codes: Ints) -> BlendRows
     _, first, member = np.unique(keys, return_index=True, return_inverse=True)
     place = np.full(w.size, -1, dtype=np.intp)
     place[used] = member
-    weight = np.bincount(member, weights=w[used])
+    weight = np.bincount(member, weights=w[used]).astype(np.float64)
     chosen = used[first]
     return BlendRows(X[chosen], y[chosen], weight, codes[chosen], place)

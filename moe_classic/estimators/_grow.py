@@ -26,7 +26,7 @@ from moe_classic._model import Model, MoEParams
 from moe_classic._objective import Mixture
 from moe_classic._start import View
 from moe_classic._stats import Summary
-from moe_classic._typing import Bools, Floats
+from moe_classic._typing import Bools, Floats, Ints
 from moe_classic.solvers import EM, Problem
 
 from ._tree_branch import Branch, adopt, assemble, take_apart, tree_model
@@ -142,7 +142,7 @@ def grow(
     return Grown(stage.model, stage.params, grower.history)
 
 
-def _splitter(model: Model, view: View, block: Block, summary: Summary, rows: Floats) -> Splitter:
+def _splitter(model: Model, view: View, block: Block, summary: Summary, rows: Ints) -> Splitter:
     """A splitter on some of the rows."""
     part = Block(
         tuple(Design(d.Z[:, rows]) for d in block.designs), block.y[..., rows], block.w[rows]

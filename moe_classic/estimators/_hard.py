@@ -50,9 +50,9 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
     expert : None, estimator, list of estimators, or list of (name, estimator), default=None
         What is fitted on a share. None: a support vector machine with a radial kernel, features and
         target standardised. A list gives one for each expert.
-    gate : {"softmax", "sigmoid", "linear"}, default="softmax"
-        How the outputs of the gate become weights: by exponentials that sum to one, by logistic
-        functions that sum to one, or not at all, as in the paper.
+    gate : {"linear", "softmax", "sigmoid"}, default="linear"
+        How the outputs of the gate become weights: not at all, as in the paper, so that a weight
+        may be negative; by exponentials, or by logistic functions, divided by their sum.
     hidden_units : int, default=20
         Units of the gate's hidden layer of tanh; with 0 its outputs are linear in x.
     gate_features : None, list of column names or indices, or transformer, default=None
@@ -231,7 +231,7 @@ class HardMoEClassifier(ClassifierMixin, HardMoE):
         if self.classes_.size < 2:
             raise ValueError(
                 f"y needs at least two classes among rows with weight; it has one class, "
-                f"{self.classes_[0]!r}."
+                f"{self.classes_.tolist()[0]!r}."
             )
         return signs_of(codes, self.classes_.size), codes
 

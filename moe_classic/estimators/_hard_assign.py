@@ -41,11 +41,12 @@ def room(capacity: Any, n_rows: int, n_experts: int) -> int:
             f"capacity={capacity!r} must be None, an integer (rows) or a float (multiple of "
             "n_rows / n_experts)."
         )
-    rows = int(capacity) if isinstance(capacity, (int, np.integer)) else capacity * even
+    rows = capacity if isinstance(capacity, (int, np.integer)) else capacity * even
     if not rows * n_experts >= n_rows:
         raise ValueError(
-            f"capacity={capacity!r} leaves room for {int(rows * n_experts)} rows in {n_experts} "
-            f"experts, and there are {n_rows}; use at least {int(np.ceil(even))} (or 1.0)."
+            f"capacity={capacity!r} leaves room for {max(rows, 0) * n_experts:.0f} rows in "
+            f"{n_experts} experts, and there are {n_rows}; use at least {int(np.ceil(even))} (or "
+            "1.0)."
         )
     return int(min(np.ceil(rows), n_rows))
 
@@ -130,7 +131,9 @@ def balanced_assignment(weights: Floats, capacity: int) -> Ints:
 
 def _prices(weights: Floats, capacity: int) -> Floats:
     """Prices of the experts' room, (K,), from the dual problem with the maximum softened."""
-    soft = _SOFTNESS * max(float(weights.std()), np.finfo(float).tiny)
+    soft = _SOFTNESS * float(weights.std())
+    if soft == 0.0:
+        return np.zeros(len(weights))
 
     def dual(price: Floats) -> tuple[float, Floats]:
         a = (weights - price[:, None]) / soft

@@ -23,7 +23,7 @@ from ._hard_fit import HardLoop, HardState
 from ._outside import labelled
 from ._resolve import check_integer, check_real
 
-_GATES = ("softmax", "sigmoid", "linear")
+_GATES = ("linear", "softmax", "sigmoid")
 _ASSIGNMENTS = ("greedy", "balanced")
 
 
@@ -38,7 +38,7 @@ class HardMoE(BlendSurface):
         n_experts: int = 2,
         *,
         expert: Any = None,
-        gate: str = "softmax",
+        gate: str = "linear",
         hidden_units: int = 20,
         gate_features: Any = None,
         alpha: float = 1e-5,

@@ -102,7 +102,8 @@ class HardLoop:
 
     def run(self, share: Ints, max_iter: int) -> HardState:
         """Go on from a partition ``share`` of the rows to learn from; the best round wins."""
-        best = last = None
+        best: Any = None
+        last: Any = None
         for number in range(1, max_iter + 1):
             begun = perf_counter()
             last = self._round(share, last, number)
@@ -128,7 +129,7 @@ class HardLoop:
         start = None if last is None else last.gate.theta
         gate, _ = train_gate(self.options, self.design, data[0], self.rng, start)
         learned, held = (
-            error_of(d, gate.net.weights(gate.theta, d.Z)) if d.w.size else np.nan for d in data
+            error_of(d, gate.trained.weights(gate.theta, d.Z)) if d.w.size else np.nan for d in data
         )
         return HardState(experts, gate, share, (learned, held), number, errors, notices)
 
@@ -187,7 +188,7 @@ class HardLoop:
 
     def _deal(self, gate: FittedBlendGate) -> Ints:
         """Rows to the experts that the gate prefers, none above its capacity."""
-        weights = gate.net.weights(gate.theta, self.design(self.rows.X[self.learn]))
+        weights = gate.trained.weights(gate.theta, self.design(self.rows.X[self.learn]))
         if self.exact:
             return balanced_assignment(weights, self.capacity)
         order = self.rng.permutation(self.learn.size)

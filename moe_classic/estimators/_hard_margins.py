@@ -29,7 +29,7 @@ def margins_of(fitted: Any, X: np.ndarray, classes: np.ndarray) -> Floats:
         out = np.zeros((classes.size, len(X)))
         out[places] = np.asarray(fitted.predict_proba(fed(fitted, X))).T
         return _half_log_odds(out)
-    out = np.full((classes.size, len(X)), min(_NEVER, float(decision.min(initial=0.0))))
+    out = np.tile(np.minimum(decision.min(axis=0), _NEVER), (classes.size, 1))
     out[places] = decision
     return out
 

@@ -8,11 +8,11 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 
 from ._base import BaseMoE
 from ._surface import ClassSurface, RealSurface
-from ._tree_recursive import RecursiveMixin
+from ._tree_recursive import RecursiveSurface
 from ._tree_surface import TreeSurface
 
 
-class HierarchicalMoERegressor(RecursiveMixin, TreeSurface, RealSurface, RegressorMixin, BaseMoE):
+class HierarchicalMoERegressor(RecursiveSurface, RealSurface, RegressorMixin, BaseMoE):
     """Hierarchical mixture of experts for real targets: a soft decision tree of regressions.
 
     ::
@@ -117,7 +117,7 @@ class HierarchicalMoERegressor(RecursiveMixin, TreeSurface, RealSurface, Regress
     >>> tree.tree_.n_leaves
     4
     >>> round(tree.score(x[:, None], y), 2)
-    0.98
+    0.99
     """
 
     _target = "real"

@@ -216,7 +216,7 @@ class MetaPiClassifier(ClassBlend, ClassifierMixin, MetaPi):
         if self.classes_.size < 2:
             raise ValueError(
                 f"y needs at least two classes among rows with weight; it has one class, "
-                f"{self.classes_[0]!r}."
+                f"{self.classes_.tolist()[0]!r}."
             )
         return y, self._onehot(y)
 

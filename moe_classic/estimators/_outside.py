@@ -48,7 +48,11 @@ def labelled(items: Any) -> list[tuple[str, Any]]:
     it stands more than once, as in :func:`~sklearn.pipeline.make_pipeline`.
     """
     pairs = [item if _is_pair(item) else (None, item) for item in items]
-    many, used, out = Counter(_class_name(item) for name, item in pairs if not name), Counter(), []
+    many, used, out = (
+        Counter(_class_name(item) for name, item in pairs if not name),
+        Counter[str](),
+        [],
+    )
     for name, item in pairs:
         if name is None:
             name = _class_name(item)
@@ -172,8 +176,7 @@ class FittedEstimator:
                 for name, value in zip(self.feature_names_, slope, strict=True):
                     table[output, name] = float(value)
         for name in ("scale_", "df_"):
-            values = np.atleast_1d(self.extras[name]) if name in self.extras else []
-            for output, value in zip(outputs, values, strict=False):
+            for output, value in zip(outputs, np.ravel(self.extras.get(name, [])), strict=False):
                 table[output, name[:-1]] = float(value)
         return table
 

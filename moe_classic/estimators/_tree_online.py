@@ -16,7 +16,7 @@ for one expert without forgetting ordinary least squares. The noise follows the 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -73,7 +73,8 @@ class RecursiveTree:
     """
 
     def __init__(self, model: Model, state: OnlineState, floor: Floats, *, tied: bool) -> None:
-        params, experts = state.params, state.stats.experts[0]
+        params: MoEParams = state.params
+        experts: Any = state.stats.experts[0]
         self.model, self.like, self.floor, self.tied = model, params, floor, tied
         self.shape: TreeShape = params.gate.shape
         self.U = params.experts[0].coef.copy()
@@ -93,8 +94,8 @@ class RecursiveTree:
             ranges = self.shape.leaf_ranges()
             return np.array([gram[r.start : r.stop].sum(axis=0) for r in self._below(ranges)])
         # Other features: the diagonal of the curvature is the Gram but for a factor of 1/4 or less.
-        q = state.params.gate.coef.shape[1]
-        mass = np.asarray(state.stats.experts[0].mass) * state.weight
+        q, experts = state.params.gate.coef.shape[1], cast(Any, state.stats.experts[0])
+        mass = np.asarray(experts.mass) * state.weight
         ranges = self.shape.leaf_ranges()
         return np.array([mass[r.start : r.stop].sum() * np.eye(q) for r in self._below(ranges)])
 

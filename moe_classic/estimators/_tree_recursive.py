@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,12 +14,13 @@ from moe_classic._typing import Floats
 from ._data import RawData
 from ._resolve import check_integer, check_real
 from ._tree_online import Forgetting, RecursiveTree
+from ._tree_surface import TreeSurface
 
 #: Rows a coefficient in the block that is fitted before recursions begin.
 _FIRST_ROWS = 10
 
 
-class RecursiveMixin:
+class RecursiveSurface(TreeSurface):
     """Weighted recursive least squares for trees of linear Gaussian experts."""
 
     _recursion: tuple[OnlineState, RecursiveTree] | None = None
@@ -105,7 +106,8 @@ class RecursiveMixin:
 
     def _recur(self, raw: RawData, forgetting: Forgetting) -> Any:
         """Take validated rows into account one by one."""
-        tree = self._recursive_tree()
+        before = cast(OnlineState, self._online_state)
+        tree = self._recursive_tree(before)
         target, group = self._target_of(raw), self._model.groups[0]
         blocks = list(ArraySource(raw.X, target, raw.w, self._maps, self.block_size))
         for block in blocks:
@@ -113,7 +115,7 @@ class RecursiveMixin:
             tree.learn(Zg, Ze, block.y, block.w, forgetting)
         params = tree.params()
         seen = observe(self._model, params, blocks)
-        state = replace(seen, weight=self._online_state.weight + seen.weight)
+        state = replace(seen, weight=before.weight + seen.weight)
         self._online_state, self._recursion = state, (state, tree)
         self._show(params, tree.mass)
         self.log_likelihood_ = state.weight * (state.stats.objective + self._offset)
@@ -122,9 +124,8 @@ class RecursiveMixin:
         self.converged_ = False
         return self
 
-    def _recursive_tree(self) -> RecursiveTree:
+    def _recursive_tree(self, state: OnlineState) -> RecursiveTree:
         """The recursions of the last call, or new ones where something else was learned since."""
-        state = self._online_state
         if self._recursion is not None and self._recursion[0] is state:
             return self._recursion[1]
         expert = self._model.groups[0].expert

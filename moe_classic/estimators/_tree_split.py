@@ -27,7 +27,7 @@ from moe_classic._stats import Summary
 from moe_classic._typing import Floats, Ints
 from moe_classic.gates import SoftmaxGate
 from moe_classic.gates._tree_branching import Nested
-from moe_classic.solvers import EM, Problem
+from moe_classic.solvers import EM, Problem, Result
 
 from ._tree_branch import (
     Branch,
@@ -143,14 +143,14 @@ class Splitter:
         problem = self.problem(model, h)
         part = self.part(rows, h)
         view = View(self.view.X[rows], self.view.T[rows], part.w, count)
-        best = None
+        best: Result | None = None
         for name, child in zip(names, rng.spawn(len(names)), strict=True):
             R = soften(STRATEGIES[name](view, child), count)
             start = params_from_responsibilities(model, part, R, self.summary)
             run = EM(finish=None).run(problem, start, max_iter=LOCAL_PASSES, tol=1e-6)
             if best is None or run.objective > best.objective:
                 best = run
-        return self._as_split(best.params, model, h)
+        return self._copies(h, count) if best is None else self._as_split(best.params, model, h)
 
     def flat_model(self, count: int) -> Model:
         """The gate of one node over ``count`` leaves."""

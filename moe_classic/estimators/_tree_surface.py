@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,14 @@ from moe_classic.experts._base import LinearExpert
 from moe_classic.gates._tree import TreeGate
 from moe_classic.gates._tree_branching import Nested, count_leaves, parse_branching, write_branching
 
+from ._base import BaseMoE
 from ._data import RawData
 from ._grow import Growth
 from ._resolve import check_integer, check_real
 from ._train import Trained, Trainer
 from ._tree_train import TreeSettings, TreeStreamTrainer, TreeTrainer
 from ._tree_view import (
+    FittedTreeGate,
     PathExplanation,
     TreeNode,
     expert_equations,
@@ -36,11 +38,18 @@ _GROWTH_DEFAULTS = {"max_leaves": 32, "criterion": "bic", "validation_fraction":
 _CRITERIA = ("bic", "held_out")
 
 
-class TreeSurface:
+class TreeSurface(BaseMoE):
     """The tree of a hierarchical mixture of experts: how it is asked for and how it is shown."""
 
-    _trainer = TreeTrainer
-    _stream_trainer = TreeStreamTrainer
+    _trainer: type[TreeTrainer] = TreeTrainer
+    _stream_trainer: type[TreeStreamTrainer] = TreeStreamTrainer
+    branching: Any
+    depth: int | None
+    node: Any
+    least_squares_iter: int
+    max_leaves: int
+    criterion: str
+    validation_fraction: float
     tree_: TreeNode
 
     # -------------------------------------------------------------------- arguments
@@ -157,11 +166,12 @@ class TreeSurface:
         growth = None
         if self._grows():
             growth = Growth(self.max_leaves, self.depth, self.criterion, self.validation_fraction)
-        trainer.settings = TreeSettings(self.least_squares_iter, growth)
+        tree_trainer = cast(TreeTrainer, trainer)
+        tree_trainer.settings = TreeSettings(self.least_squares_iter, growth)
         trained = super()._train(trainer, raw)
         self.__dict__.pop("growth_", None)
-        if trainer.history is not None:
-            history = pd.DataFrame([asdict(step) for step in trainer.history])
+        if tree_trainer.history is not None:
+            history = pd.DataFrame([asdict(step) for step in tree_trainer.history])
             self.growth_ = history.reindex(
                 columns=["action", "leaves", "depth", "log_likelihood", "score"]
             )
@@ -170,7 +180,7 @@ class TreeSurface:
     def _show(self, params: MoEParams, mass: Floats) -> None:
         """Publish the tree beside gate and experts."""
         super()._show(params, mass)
-        self.tree_ = view_tree(self._params.gate, self.gate_, self.experts_)
+        self.tree_ = view_tree(self._params.gate, cast(FittedTreeGate, self.gate_), self.experts_)
         self.branching_ = write_branching(self._params.gate.shape.nested)
 
     # -------------------------------------------------------------------- nodes

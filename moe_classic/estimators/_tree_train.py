@@ -64,15 +64,15 @@ def surgical(model: Model) -> bool:
     return len(model.groups) == 1 and isinstance(model.groups[0].expert, LinearExpert)
 
 
-class TreeStarts:
-    """What a trainer of trees does otherwise than a trainer of flat mixtures."""
+class TreeTrainer(Trainer):
+    """A trainer of trees: recursive starts, regrown branches, growth."""
 
     settings = TreeSettings()
     history: list[GrowthStep] | None = None
 
     # -------------------------------------------------------------------- starts
 
-    def names(self: Trainer, init: str, n_init: int) -> list[str]:
+    def names(self, init: str, n_init: int) -> list[str]:
         """Names of the strategies of ``n_init`` starts."""
         return [_AUTO[i % len(_AUTO)] if init == "auto" else init for i in range(n_init)]
 
@@ -171,11 +171,7 @@ class TreeStarts:
         return self._single(problem, result, "grown")
 
 
-class TreeTrainer(TreeStarts, Trainer):
-    """A trainer of trees."""
-
-
-class TreeStreamTrainer(TreeStarts, StreamTrainer):
+class TreeStreamTrainer(TreeTrainer, StreamTrainer):
     """A trainer of trees whose rows are read block by block."""
 
 

@@ -271,11 +271,11 @@ def export_graphviz(tree: TreeNode, outputs: list[str], *, decimals: int) -> str
     """The tree as source text of Graphviz' ``dot``."""
     lines = ["digraph tree {", '    node [shape=box, fontname="sans-serif"];']
     for node in tree.nodes():
-        text = [f"{node.label} ({node.weight_:.1%})"]
+        parts = [f"{node.label} ({node.weight_:.1%})"]
         if node.is_leaf:
-            text += expert_equations(node.expert, outputs, decimals=decimals)
+            parts += expert_equations(node.expert, outputs, decimals=decimals)
         style = ", style=rounded" if node.is_leaf else ""
-        label = "\\n".join(_escaped(line) for line in text)
+        label = "\\n".join(_escaped(line) for line in parts)
         lines.append(f'    {node.number} [label="{label}"{style}];')
     for node in tree.nodes():
         if node.is_leaf:

@@ -38,8 +38,8 @@ class EstimatorParams:
     estimators: tuple[Any, ...]
     base: Floats
     failures: tuple[str | None, ...]
-    scale: Floats | None = None
-    df: Floats | None = None
+    scale: Any = None
+    df: Any = None
     notices: Notices = ()
 
     @property
@@ -55,7 +55,7 @@ class Rows:
     Z: Floats
     y: np.ndarray
     S: Floats
-    seen: Floats
+    seen: Any
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class RowStats(Stats):
 
     parts: tuple[Rows, ...]
 
-    def __add__(self, other: RowStats) -> RowStats:  # type: ignore[override]
+    def __add__(self, other: RowStats) -> RowStats:
         return RowStats(self.parts + other.parts)
 
     def scaled(self, factor: float) -> RowStats:

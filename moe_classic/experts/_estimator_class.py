@@ -42,9 +42,10 @@ class FittedClassifiers(BoundEstimator):
     ) -> BoundEstimator:
         """Expert that knows the labels of the classes too; see the base class."""
         expert = super().adapted(names, width, classes, n_jobs)
-        expert.classes = classes
+        if classes is not None:
+            expert.classes = classes
         if isinstance(self.estimator, FrozenEstimator):
-            class_places("EstimatorExpert", self.estimator, classes)
+            class_places("EstimatorExpert", self.estimator, expert.classes)
         return expert
 
     def start(self, n_experts: int, width: int, summary: Summary) -> EstimatorParams:

@@ -38,8 +38,8 @@ class _Known:
 class _Noise:
     """Parameters of the noise alone, as its family reads them."""
 
-    scale: Floats | None
-    df: Floats | None
+    scale: Any
+    df: Any
     coef: None = None
 
 

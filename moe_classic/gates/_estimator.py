@@ -76,7 +76,7 @@ class GateRowStats(Stats):
 
     parts: tuple[GateRows, ...]
 
-    def __add__(self, other: GateRowStats) -> GateRowStats:  # type: ignore[override]
+    def __add__(self, other: GateRowStats) -> GateRowStats:
         return GateRowStats(self.parts + other.parts)
 
     def scaled(self, factor: float) -> GateRowStats:

@@ -93,7 +93,8 @@ class TreeDisplay:
                 raise ValueError(f"{cls.__name__}: {name}={value!r} must be an integer >= {low}.")
         moe = fitted_moe(estimator, needs="tree_", caller=cls.__name__)
         spread = _feature_spreads(moe)
-        conditions, equations = {}, {}
+        conditions: dict[int, Sequence[str]] = {}
+        equations: dict[int, Sequence[str]] = {}
         for node in moe.tree_.nodes():
             if node.is_leaf:
                 equations[node.number] = _equations(

@@ -149,10 +149,11 @@ def test_one_unpenalised_logistic_expert_is_maximum_likelihood():
 
 @pytest.mark.parametrize(("K", "d"), [(2, 1), (3, 1), (2, 2)])
 def test_gaussian_gate_with_gaussian_experts_is_a_gaussian_mixture(K, d):
-    if d == 1:
+    if (K, d) == (2, 1):
         X, y = load_faithful(return_X_y=True)
     else:
-        X, y = make_moe(200, gate="gaussian", n_features=2, n_outputs=2, random_state=0)
+        options = {"n_experts": K, "n_features": 2, "n_outputs": d, "random_state": 0}
+        X, y = make_moe(200, gate="gaussian", **options)
     joint = np.column_stack([X, y])
     labels = (np.argsort(np.argsort(X[:, 0])) * K // len(X)).astype(int)
     R = 0.8 * np.eye(K)[labels] + 0.2 / K

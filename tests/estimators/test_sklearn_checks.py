@@ -3,7 +3,12 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from moe_classic import MoEClassifier, MoERegressor
+from moe_classic import (
+    HierarchicalMoEClassifier,
+    HierarchicalMoERegressor,
+    MoEClassifier,
+    MoERegressor,
+)
 from moe_classic.experts import GaussianExpert, StudentTExpert
 from moe_classic.gates import GaussianGate, SoftmaxGate
 
@@ -21,6 +26,11 @@ ESTIMATORS = [
     MoEClassifier(),
     MoEClassifier(3, expert="multinomial", gate="gaussian", n_init=2),
     MoEClassifier(2, gate=SoftmaxGate(features=[0]), n_init=2),
+    MoERegressor(3, gate="tree", n_init=2),
+    HierarchicalMoERegressor([[2], 1], n_init=1, least_squares_iter=1),
+    HierarchicalMoERegressor("grow", n_init=2),
+    HierarchicalMoEClassifier((2,), n_init=1),
+    HierarchicalMoEClassifier("grow", n_init=2),
 ]
 
 
