@@ -19,6 +19,7 @@ from moe_classic._typing import Floats
 from moe_classic.experts import GaussianExpert
 from moe_classic.predictive import Predictive, choose
 
+from ._blend_topk import TopExperts, check_top_k
 from ._data import RawData, TrainingData, class_data, real_data
 from ._outside import components, describes_outputs, keeps_target, learns_by_batches
 from ._resolve import check_integer
@@ -35,6 +36,14 @@ def _fraction(name: str, value: Any) -> float:
     if not isinstance(value, numbers.Real) or not 0.0 < value < 1.0:
         raise ValueError(f"{name}={value!r} must lie strictly between 0 and 1.")
     return float(value)
+
+
+def _consulted(estimator: Any, X: Any, top_k: Any) -> list[TopExperts]:
+    """Mixtures of the ``top_k`` likeliest experts of each row, a block at a time."""
+    X = estimator._check_rows(X)
+    count = check_top_k(top_k, estimator._model.n_experts)
+    model, params = estimator._model, estimator._params
+    return [TopExperts(model, params, b, count) for b in estimator._blocks(X)]
 
 
 class RealSurface:
@@ -130,7 +139,13 @@ class RealSurface:
 
     # -------------------------------------------------------------------- predictions
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:  # noqa: FBT001, FBT002
+    def predict(
+        self,
+        X: Any,
+        return_std: bool = False,  # noqa: FBT001, FBT002
+        *,
+        top_k: int | None = None,
+    ) -> Any:
         """Conditional mean.
 
         Where an expert has none (Student-t with ``df <= 1``), its location takes the place.
@@ -140,6 +155,10 @@ class RealSurface:
         X : array-like of shape (n_samples, n_features)
         return_std : bool, default=False
             Whether to return the standard deviation too; infinite where it does not exist.
+        top_k : int or None, default=None
+            How many experts a row consults, those that the gate ranks highest, their
+            probabilities scaled to sum to one; None consults all. An expert is evaluated on the
+            rows that consult it and on no others, which pays where experts are expensive.
 
         Returns
         -------
@@ -147,7 +166,7 @@ class RealSurface:
         std : ndarray of the same shape
             Only with ``return_std=True``.
         """
-        mixtures = self._predictives(X)
+        mixtures = self._predictives(X) if top_k is None else _consulted(self, X, top_k)
         mean = self._shaped(np.concatenate([m.mean() for m in mixtures], axis=1))
         if not return_std:
             return mean
@@ -411,38 +430,47 @@ class ClassSurface:
 
     # -------------------------------------------------------------------- predictions
 
-    def predict_proba(self, X: Any) -> Floats:
+    def predict_proba(self, X: Any, *, top_k: int | None = None) -> Floats:
         """Class probabilities, the experts' blended by the gate.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+        top_k : int or None, default=None
+            How many experts a row consults; see :meth:`predict`.
 
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes)
         """
-        parts = [np.einsum("kn,kcn->nc", gate, P) for gate, P in self._mixtures(X)]
+        if top_k is None:
+            parts = [np.einsum("kn,kcn->nc", gate, P) for gate, P in self._mixtures(X)]
+        else:
+            parts = [m.proba().T for m in _consulted(self, X, top_k)]
         proba = np.concatenate(parts)
         return proba / proba.sum(axis=1, keepdims=True)
 
-    def predict_log_proba(self, X: Any) -> Floats:
+    def predict_log_proba(self, X: Any, *, top_k: int | None = None) -> Floats:
         """Logarithms of :meth:`predict_proba`."""
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            return np.log(self.predict_proba(X, top_k=top_k))
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, *, top_k: int | None = None) -> np.ndarray:
         """Most probable class.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+        top_k : int or None, default=None
+            How many experts a row consults, those that the gate ranks highest, their
+            probabilities scaled to sum to one; None consults all. An expert is evaluated on the
+            rows that consult it and on no others, which pays where experts are expensive.
 
         Returns
         -------
         y : ndarray of shape (n_samples,)
         """
-        best = self.predict_proba(X).argmax(axis=1)
+        best = self.predict_proba(X, top_k=top_k).argmax(axis=1)
         return self.classes_[best]
 
     def expert_predictions(self, X: Any) -> Floats:

@@ -1,4 +1,4 @@
-"""The blended gate: gradients, exact constant weights, layers, sparse sums, rows."""
+"""The blended gate: gradients, exact constant weights, layers, rows."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,6 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from moe_classic import MoEClassifier, MoERegressor
 from moe_classic._refit import outputs_of, proba_of
 from moe_classic.estimators._blend import (
     OUTPUTS,
@@ -25,7 +24,6 @@ from moe_classic.estimators._blend_gate import FittedBlendGate, GateOptions, tra
 from moe_classic.estimators._blend_joint import JointBlend
 from moe_classic.estimators._blend_layers import layers_of
 from moe_classic.estimators._blend_rows import distinct_rows
-from moe_classic.estimators._blend_topk import model_blend, routed_blend, top_k_weights
 
 #: Step of central differences, and how far they may be off for sums of order one.
 STEP, SLOPE = 1e-6, 1e-7
@@ -273,62 +271,6 @@ def test_joint_gradient_matches_differences(classes, rng):
     joint = JointBlend(gate, layers, data, 1e-2)
     theta = joint.start() + 0.3 * rng.standard_normal(joint.start().size)
     np.testing.assert_allclose(joint(theta)[1], slopes(joint, theta), atol=SLOPE)
-
-
-# ------------------------------------------------------------------------- sparse sums
-
-
-def test_top_k_keeps_the_largest_weights_and_divides_by_their_sum():
-    kept, consulted = top_k_weights(np.array([[0.5, 0.1], [0.2, 0.6], [0.3, 0.3]]), 2)
-    np.testing.assert_array_equal(consulted, [[True, False], [False, True], [True, True]])
-    np.testing.assert_allclose(kept, [[0.625, 0.0], [0.0, 2 / 3], [0.375, 1 / 3]])
-
-
-def test_top_k_takes_the_first_of_equal_weights():
-    _, consulted = top_k_weights(np.full((3, 1), 1 / 3), 1)
-    assert consulted[:, 0].tolist() == [True, False, False]
-
-
-def test_routed_blend_evaluates_each_expert_on_its_rows_only(rng):
-    weights = rng.dirichlet(np.ones(5), 40).T
-    kept, consulted = top_k_weights(weights, 2)
-    outputs, asked = rng.standard_normal((5, 3, 40)), []
-
-    def evaluate(k, rows):
-        asked.append(rows.size)
-        return outputs[k][:, rows]
-
-    blend = routed_blend(kept, consulted, evaluate, 3)
-    np.testing.assert_allclose(blend, blended(outputs, kept), rtol=1e-12)
-    assert sum(asked) == 2 * 40
-
-
-@pytest.mark.parametrize(
-    "model",
-    [
-        MoERegressor(3, n_init=2, random_state=0),
-        MoERegressor(2, expert=[("a", "gaussian"), ("b", "student_t")], n_init=1),
-        MoEClassifier(2, n_init=1, random_state=0),
-    ],
-    ids=["alike", "unlike", "classes"],
-)
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_model_blend_of_all_experts_is_the_prediction(classes, model):
-    X, y = classes
-    moe = model.fit(X, y)
-    block = next(iter(moe._blocks(X)))
-    blend = model_blend(moe._model, moe._params, block, moe.n_experts)
-    whole = moe.predict_proba(X).T if hasattr(moe, "classes_") else moe.predict(X)[None]
-    np.testing.assert_allclose(blend, whole, rtol=1e-10)
-
-
-def test_model_blend_of_one_expert_is_that_expert(rng):
-    X = rng.standard_normal((90, 2))
-    y = np.abs(X[:, 0]) + 0.3 * rng.standard_normal(90)
-    moe = MoERegressor(3, expert="gaussian", n_init=2, random_state=0).fit(X, y)
-    blend = model_blend(moe._model, moe._params, next(iter(moe._blocks(X))), 1)
-    own = moe.expert_predictions(X)[np.arange(len(X)), moe.predict_expert(X)]
-    np.testing.assert_allclose(blend[0], own, rtol=1e-10)
 
 
 # ------------------------------------------------------------------------- rows
