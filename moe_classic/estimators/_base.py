@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, validate_data
 from threadpoolctl import threadpool_limits
 
 from moe_classic._engine import make_engine
 from moe_classic._features import Rows, slices_of
-from moe_classic._inference_labels import check_order_by, order_of
+from moe_classic._inference_labels import check_order_by
 from moe_classic._model import MoEParams, same_shapes
 from moe_classic._start import MOST_ROWS, STRATEGIES
 from moe_classic._stats import Summary
-from moe_classic._typing import Floats
 from moe_classic.solvers import SOLVERS, DivergenceError, Solver
 
 from ._common import CommonSurface
 from ._data import RawData, TrainingData
-from ._failures import report_fits
 from ._nested import NestedExperts
 from ._outside import refuse_blocks
 from ._partial import OnlineMixin
@@ -40,7 +35,6 @@ from ._resolve import (
 )
 from ._stream import RawBlock, RowStream, first_pass
 from ._train import StreamTrainer, Trained, Trainer
-from ._views import view_experts, view_gate
 from ._watch import Watch
 
 
@@ -53,8 +47,6 @@ def _raise_failure(trained: Trained) -> None:
 class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, metaclass=ABCMeta):
     """Fit template and shared surface; subclasses say what a target is."""
 
-    _target: str
-    order_by: Any = "mass"
     _trainer: type[Trainer] = Trainer
     _stream_trainer: type[StreamTrainer] = StreamTrainer
 
@@ -266,19 +258,6 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         names = getattr(self, "feature_names_in_", None)
         return None if names is None else [str(v) for v in names]
 
-    def _validate_rows(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> tuple[Any, ...]:
-        """X, y, weights and which rows count; ``options`` go to scikit-learn's validation."""
-        options.setdefault("ensure_min_samples", 2 if options.get("reset", True) else 1)
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], **options)
-        if sample_weight is None:
-            # Views of one number: a long data set costs no memory beyond itself.
-            return X, y, np.broadcast_to(1.0, len(X)), np.broadcast_to(np.True_, len(X))
-        w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        used = w > 0.0
-        if not used.any():
-            raise ValueError("sample_weight is zero for every row; give at least one row weight.")
-        return X, y, w, used
-
     def _run(self, trainer: Trainer, raw: RawData) -> Trained:
         """Train with BLAS at one thread: blocks are small, ``n_jobs`` threads go over them."""
         with threadpool_limits(1, "blas"):
@@ -328,14 +307,6 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         """Parameters for the standardised target."""
         return self._rescaled(self._params, -self._shift / self._factor, 1.0 / self._factor)
 
-    def _rescaled(self, params: MoEParams, shift: Floats, factor: Floats) -> MoEParams:
-        """Parameters for ``shift + factor * y``."""
-        experts = tuple(
-            g.expert.rescale(p, shift, factor) if g.expert.equivariant else p
-            for g, p in zip(self._model.groups, params.experts, strict=True)
-        )
-        return replace(params, experts=experts)
-
     def _watchers(self, root: Any) -> Any:
         """A watcher for each long run: logs, and reports to callbacks."""
         callbacks = bool(getattr(self, "_skl_callbacks", None))
@@ -347,68 +318,3 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
             return Watch(self, name, run)
 
         return watcher
-
-    # -------------------------------------------------------------------- what a fit leaves
-
-    def _publish(self, trainer: Trainer, trained: Trained) -> None:
-        """Set the fitted attributes, on the original scales, experts ordered by mass."""
-        data, result, model = trainer.data, trained.result, trainer.model
-        mass, offset = trained.census.mass, trainer.offset()
-        self._model, self._maps = model, trainer.plan.maps
-        self._shift, self._factor = data.shift, data.factor
-        self._width_in = self.n_features_in_
-        self._summary = data.summary
-        self._offset = offset
-        self._order = None
-        if len(model.groups) == 1 and model.gate.exchangeable:
-            standard = self._rescaled(result.params, data.shift, data.factor)
-            views = view_experts(model, standard, self._maps, mass / mass.sum())
-            self._order = order_of(views, self.order_by)
-        self._show(result.params, mass)
-        self._online_state = trained.census.state(result.params, data.summary.weight)
-        target_offset = -data.summary.weight * float(np.log(data.factor).sum())
-        self.log_likelihood_ = trained.census.log_likelihood + target_offset
-        self.trace_ = np.array(result.trace) + offset * data.summary.weight
-        self.n_iter_ = result.n_iter
-        self.converged_ = result.converged
-        report = trained.report
-        report = report.assign(objective=report.objective + offset * report.weight)
-        # Plain lists: skops and others store them without knowing pandas.
-        self._start_report = report.reset_index().to_dict(orient="list")
-        self._warn(trained)
-        report_fits(model, self._params, self._expert_labels())
-
-    def _show(self, params: MoEParams, mass: Floats) -> None:
-        """Publish parameters on the original scales, experts in their public order."""
-        model, order = self._model, self._order
-        if order is not None:
-            expert = model.groups[0].expert.reorder(params.experts[0], order)
-            params = MoEParams(model.gate.reorder(params.gate, order), (expert,))
-            mass = mass[order]
-        self._params = self._rescaled(params, self._shift, self._factor)
-        self._shares = mass / mass.sum()
-        self.n_parameters_ = model.n_parameters(params)
-        self.gate_ = view_gate(model, self._params, self._maps[model.gate_design])
-        self.experts_ = view_experts(model, self._params, self._maps, self._shares)
-
-    def _warn(self, trained: Trained) -> None:
-        """One warning for each thing that the user should know about the fit."""
-        result = trained.result
-        if not (result.converged or result.failure or "callback" in result.message):
-            known = np.isfinite(result.gain_left)
-            left = f"about {result.gain_left:.3g}" if known else "an unknown number of"
-            warnings.warn(
-                f"The fit stopped after max_iter={self.max_iter} passes with {left} nats of "
-                "log-likelihood still to gain. Raise max_iter or tol.",
-                ConvergenceWarning,
-                stacklevel=6,
-            )
-        spikes = int(trained.report.degenerate_experts[trained.report.finalist].min())
-        if spikes:
-            warnings.warn(
-                f"{spikes} of {self._model.n_experts} experts have the smallest scale allowed: "
-                "each passes almost exactly through the rows that it explains. Use fewer experts, "
-                "or raise min_scale of the expert if this is not what the data mean.",
-                ConvergenceWarning,
-                stacklevel=6,
-            )

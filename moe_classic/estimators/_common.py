@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from moe_classic._blocks import Block, Design
@@ -17,20 +18,40 @@ from moe_classic._linalg import log_sum_exp, softmax_in_place
 from moe_classic._typing import Floats, Ints
 from moe_classic.inference import Inference, inference
 
-from ._views import expert_labels, summary_table
+from ._blend_topk import TopExperts, check_top_k
+from ._published import Published
+from ._views import summary_table
 
 #: Rows predicted at a time: bounds the memory of (K, n) arrays.
 _ROWS = 1 << 14
 
 
-class CommonSurface:
+def generator(random_state: Any) -> np.random.Generator:
+    """A generator from scikit-learn's ``random_state``."""
+    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+
+
+class CommonSurface(Published):
     """Answers that need a fitted gate and experts, but no kind of target."""
 
     @abstractmethod
     def _target_columns(self, y: Any) -> np.ndarray:
         """A target to score as the model wants it, (d, n) or codes (n,)."""
 
-    # -------------------------------------------------------------------- blocks of new rows
+    # -------------------------------------------------------------------- rows
+
+    def _validate_rows(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> tuple[Any, ...]:
+        """X, y, weights and which rows count; ``options`` go to scikit-learn's validation."""
+        options.setdefault("ensure_min_samples", 2 if options.get("reset", True) else 1)
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], **options)
+        if sample_weight is None:
+            # Views of one number: a long data set costs no memory beyond itself.
+            return X, y, np.broadcast_to(1.0, len(X)), np.broadcast_to(np.True_, len(X))
+        w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        used = w > 0.0
+        if not used.any():
+            raise ValueError("sample_weight is zero for every row; give at least one row weight.")
+        return X, y, w, used
 
     def _check_rows(self, X: Any) -> Floats:
         """Validated features of new rows."""
@@ -56,6 +77,12 @@ class CommonSurface:
         if target.shape[-1] != len(X):
             raise ValueError(f"X has {len(X)} rows and y has {target.shape[-1]}; give one y a row.")
         return X, target
+
+    def _consulted(self, X: Any, top_k: Any) -> list[TopExperts]:
+        """Mixtures of the ``top_k`` likeliest experts of each row, a block at a time."""
+        X = self._check_rows(X)
+        count = check_top_k(top_k, self._model.n_experts)
+        return [TopExperts(self._model, self._params, b, count) for b in self._blocks(X)]
 
     # -------------------------------------------------------------------- gate and experts
 
@@ -255,7 +282,3 @@ class CommonSurface:
     @abstractmethod
     def _output_names(self) -> list[str]:
         """Names of the linear predictors of an expert."""
-
-    def _expert_labels(self) -> list[str]:
-        """Names of the experts in tables and legends."""
-        return expert_labels(self._model)

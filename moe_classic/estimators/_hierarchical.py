@@ -7,7 +7,8 @@ from typing import Any
 from sklearn.base import ClassifierMixin, RegressorMixin
 
 from ._base import BaseMoE
-from ._surface import ClassSurface, RealSurface
+from ._class_surface import ClassSurface
+from ._real_surface import RealSurface
 from ._tree_recursive import RecursiveSurface
 from ._tree_surface import TreeSurface
 

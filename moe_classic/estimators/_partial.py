@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -10,26 +10,25 @@ from moe_classic._blocks import ArraySource
 from moe_classic._online import OnlineState, check_online, step
 
 from ._data import RawData
+from ._published import Published
 
 
-class OnlineMixin:
+class OnlineMixin(Published):
     """On-line EM (Cappe & Moulines 2009) for estimators built on ``BaseMoE``."""
-
-    _online_state: OnlineState | None = None
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
         """Fit the first batch, or take one more into account."""
-        first = self._online_state is None
-        raw = self._validated(X, y, sample_weight, reset=first, whole=False)
-        return self._fit_rows(raw, X, y) if first else self._learn(raw)
-
-    def _learn(self, raw: RawData) -> Any:
-        """Take one more batch of validated rows into account."""
         state = self._online_state
+        first = state is None
+        raw = self._validated(X, y, sample_weight, reset=first, whole=False)
+        return self._fit_rows(raw, X, y) if state is None else self._learn(raw, state)
+
+    def _learn(self, raw: RawData, before: OnlineState) -> Any:
+        """Take one more batch of validated rows into account."""
         check_online(self._model)
         target = self._target_of(raw)
         source = ArraySource(raw.X, target, raw.w, self._maps, self.block_size)
-        state = step(self._model, state, list(source), self._summary)
+        state = step(self._model, before, list(source), self._summary)
         self._online_state = state
         self._show(state.params, self._mass_of(state))
         objective = state.weight * (state.stats.objective + self._offset)
@@ -47,4 +46,4 @@ class OnlineMixin:
 
     def _mass_of(self, state: OnlineState) -> np.ndarray:
         """Running masses of the experts, (K,)."""
-        return np.concatenate([s.mass for s in state.stats.experts])
+        return np.concatenate([cast(Any, s).mass for s in state.stats.experts])

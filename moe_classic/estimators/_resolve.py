@@ -21,7 +21,7 @@ from ._outside import adapted, labelled, wrapped_expert, wrapped_gate
 
 def check_integer(name: str, value: Any, low: int, what: str) -> int:
     """``value`` as an int, or an error that says what is allowed."""
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= low:
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= low:
         return int(value)
     kind = TypeError if not isinstance(value, numbers.Real) else ValueError
     raise kind(f"{name}={value!r} must be an integer >= {low}: {what}.")
@@ -29,7 +29,7 @@ def check_integer(name: str, value: Any, low: int, what: str) -> int:
 
 def check_real(name: str, value: Any, low: float, what: str) -> float:
     """``value`` as a float, or an error that says what is allowed."""
-    if isinstance(value, numbers.Real) and low <= value < np.inf:
+    if isinstance(value, numbers.Real) and low <= float(value) < np.inf:
         return float(value)
     kind = TypeError if not isinstance(value, numbers.Real) else ValueError
     raise kind(f"{name}={value!r} must be a finite number >= {low}: {what}.")
@@ -57,6 +57,7 @@ def resolve_experts(
     value: Any, n_experts: int, target: str
 ) -> list[tuple[str | None, Expert, int]]:
     """Groups (label, expert, count) from the ``expert`` argument; each fits the target."""
+    groups: list[tuple[str | None, Expert, int]]
     if isinstance(value, (list, tuple)):
         groups = [
             (label, by_name("expert", wrapped_expert(item), EXPERTS, Expert), 1)

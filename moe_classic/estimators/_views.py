@@ -13,7 +13,7 @@ from moe_classic._model import Group, Model, MoEParams
 from moe_classic._typing import Floats
 from moe_classic.gates._tree import TreeParams
 
-from ._outside import view_estimator
+from ._outside import FittedEstimator, view_estimator
 from ._tree_view import FittedTreeGate, view_tree_gate
 
 #: Parameters besides the coefficients that a view shows, by the field of the parameter record.
@@ -71,8 +71,7 @@ class FittedExpert:
             for name, value in zip(self.feature_names_, slope, strict=True):
                 table[output, name] = float(value)
         for name in ("scale_", "df_"):
-            values = np.atleast_1d(self.extras[name]) if name in self.extras else []
-            for output, value in zip(outputs, values, strict=False):
+            for output, value in zip(outputs, np.ravel(self.extras.get(name, [])), strict=False):
                 table[output, name[:-1]] = float(value)
         return table
 
@@ -119,9 +118,13 @@ class FittedGate:
         return table
 
 
+AnyExpert = FittedExpert | FittedEstimator
+AnyGate = FittedGate | FittedTreeGate
+
+
 def expert_labels(model: Model) -> list[str]:
     """Names of all experts: the user's, or ``expert 1`` and so on."""
-    labels = []
+    labels: list[str] = []
     for group in model.groups:
         for _ in range(group.count):
             labels.append(group.label or f"expert {len(labels) + 1}")
@@ -130,9 +133,10 @@ def expert_labels(model: Model) -> list[str]:
 
 def view_experts(
     model: Model, params: MoEParams, maps: tuple[DesignMap, ...], shares: Floats
-) -> list[FittedExpert]:
+) -> list[AnyExpert]:
     """Views of all experts, in order."""
-    labels, views = expert_labels(model), []
+    labels = expert_labels(model)
+    views: list[AnyExpert] = []
     for group, p in zip(model.groups, params.experts, strict=True):
         for k in range(group.count):
             i = len(views)
@@ -142,7 +146,7 @@ def view_experts(
 
 def _view_expert(
     group: Group, p: Any, k: int, design: DesignMap, label: str, share: float
-) -> FittedExpert:
+) -> AnyExpert:
     """View of expert ``k`` of a group."""
     if not hasattr(p, "coef"):
         return view_estimator(p, k, design.names, label, share)
@@ -164,7 +168,7 @@ def _view_expert(
     )
 
 
-def view_gate(model: Model, params: MoEParams, design: DesignMap) -> FittedGate | FittedTreeGate:
+def view_gate(model: Model, params: MoEParams, design: DesignMap) -> AnyGate:
     """View of the gate."""
     p = params.gate
     if isinstance(p, TreeParams):
@@ -195,9 +199,7 @@ def _view_moments(p: Any, design: DesignMap) -> dict[str, Floats]:
     }
 
 
-def summary_table(
-    experts: list[FittedExpert], gate: FittedGate | FittedTreeGate, outputs: list[str]
-) -> pd.DataFrame:
+def summary_table(experts: list[AnyExpert], gate: AnyGate, outputs: list[str]) -> pd.DataFrame:
     """Parameters as a table: one row a term, one column an expert."""
     columns = {}
     for k, expert in enumerate(experts):
