@@ -81,7 +81,10 @@ class MoERegressor(RealSurface, RegressorMixin, BaseMoE):
     n_parameters_ : int
         Number of free parameters.
     start_report_ : DataFrame
-        Strategy, objective and convergence of every start, best first.
+        What became of every start, best first: ``strategy``, ``objective``, ``optimum`` (number of
+        the optimum at which it ended, 1 for the best, 0 where it was not followed to its end),
+        ``passes``, ``finalist`` (whether it was followed), ``converged``, ``degenerate_experts``,
+        and the ``weight`` of the rows on which it was tried. Up to 1,000 rows all are followed.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If X had names.

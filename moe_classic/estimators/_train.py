@@ -31,17 +31,20 @@ from moe_classic._start import (
 from moe_classic._stats import Stats, Summary, total
 from moe_classic._typing import Floats
 from moe_classic.solvers import EM, Problem, Result, Solver
+from moe_classic.solvers._adam import GradientAscent
 
 from ._data import TrainingData
+from ._finalists import Run, follow, report
 from ._outside import unit_columns
 from ._resolve import Plan
 from ._stream import RowStream, StreamSource
 
-#: Passes of a short run, and how many starts go on from it.
+#: Passes of a short run, and rows up to which every start is followed to the end.
 SHORT_PASSES = 15
-FINALISTS = 3
-MORE_FINALISTS = 5
 _FEW_ROWS = 1000
+
+#: Differences between heights, in nats per unit of weight, that no tolerance resolves.
+_ROUNDING = 1e-8
 
 #: Tolerance of long runs on a sample of the rows, in nats per unit of weight.
 _ROUGH_TOL = 1e-4
@@ -51,8 +54,6 @@ _ROUGH_TOL = 1e-4
 _MOVE_ROUNDS = 3
 _HOPELESS = 0.01
 
-#: Strategy, objective, result and number of degenerate experts of a start.
-Run = tuple[str, float, Result, int]
 #: Hands out a watcher for each long run: (name of the run) -> watcher or None.
 Watchers = Callable[[str], Any]
 
@@ -198,9 +199,9 @@ class Trainer:
 
     def _single(self, problem: Problem, result: Result, name: str) -> Trained:
         runs = [(name, result.objective, result, self._degenerate(result.params))]
-        report = _report(runs, [0], problem.summary.weight)
+        table = report(runs, [0], problem.summary.weight, 0.0)
         seen = census(self.model, result.params, problem.source, self.engine)
-        return Trained(result, report, seen)
+        return Trained(result, table, seen)
 
     def _degenerate(self, params: MoEParams) -> int:
         """How many experts sit at a bound that only keeps the likelihood finite."""
@@ -223,42 +224,48 @@ class Trainer:
         if not self.likelihood:
             posed = self.solver.pose(small)
             runs = [(name, posed.value(r.params), r, bad) for name, _, r, bad in runs]
-        order = sorted(range(len(runs)), key=lambda i: (runs[i][3] > 0, -runs[i][1]))
-        # Two experts have few rival optima; long runs on few rows cost little.
-        few = sample.complete and sample.w.size <= _FEW_ROWS
-        count = MORE_FINALISTS if few and self.model.n_experts > 2 else FINALISTS
-        finalists = _distinct(runs, order, count, 1e-7 * small.summary.weight)
-        for i in finalists:
-            runs[i] = self._follow(small, i, runs[i], complete=sample.complete)
-        best = min(finalists, key=lambda i: (runs[i][3] > 0, -runs[i][1]))
+        weight, complete = small.summary.weight, sample.complete
+        same = max(self._long_tol(complete=complete), _ROUNDING) * weight
+        # Long runs on few rows cost little, but for epochs of small steps.
+        few = complete and sample.w.size <= _FEW_ROWS
+        finalists = follow(
+            runs,
+            lambda i, run: self._follow(small, i, run, complete=complete),
+            same=same,
+            every=few and not isinstance(self.solver, GradientAscent),
+        )
+        best = finalists[0]
         heights = [runs[i][1] for i in finalists]
-        rivals = max(heights) - min(heights) > 1e-6 * small.summary.weight
-        if self.likelihood and init == "auto" and rivals:
-            moved = self._moves(small, view, block, runs[best], complete=sample.complete)
+        if self.likelihood and init == "auto" and max(heights) - min(heights) > 1e-6 * weight:
+            moved = self._moves(small, view, block, runs[best], complete=complete)
             if moved is not None:
                 best = len(runs)
                 runs.append(moved)
                 finalists.append(best)
-        report = _report(runs, finalists, small.summary.weight)
+        table = report(runs, finalists, weight, same)
         problem, result = small, runs[best][2]
-        if not sample.complete:
+        if not complete:
             problem = self.all_rows()
             result = self.long_run(problem, result.params, "all rows")
         seen = census(self.model, result.params, problem.source, self.engine)
-        return Trained(result, report, seen)
+        return Trained(result, table, seen)
+
+    def _long_tol(self, *, complete: bool) -> float:
+        """What long runs leave to gain, in nats per unit of weight.
+
+        On a sample of the rows they only have to find the right hill: a rough tolerance will do.
+        """
+        return self.tol if complete or not self.likelihood else max(self.tol, _ROUGH_TOL)
 
     def _follow(self, small: Problem, i: int, run: Run, *, complete: bool) -> Run:
-        """A long run that goes on from a short one.
-
-        On a sample of the rows it only has to find the right hill: a rough tolerance will do.
-        """
+        """A long run that goes on from a short one."""
         name, _, short, _ = run
         if complete or not self.likelihood:
             label = f"start {i + 1}: {name}" if i >= 0 else name
             long = self.long_run(small, short.params, label)
         else:
-            tol = max(self.tol, _ROUGH_TOL)
-            long = EM().run(small, short.params, max_iter=min(self.max_iter, 60), tol=tol)
+            passes, tol = min(self.max_iter, 60), self._long_tol(complete=complete)
+            long = EM().run(small, short.params, max_iter=passes, tol=tol)
         if self.likelihood and long.objective >= short.objective:
             trace = short.trace + long.trace[1:]
             long = replace(long, trace=trace, n_iter=short.n_iter + long.n_iter)
@@ -353,31 +360,3 @@ class StreamTrainer(Trainer):
         """At most ``size`` distinct rows of those drawn in the first pass."""
         few = merge_sample(None, self.drawn.X, self.drawn.y, self.drawn.w, size)
         return replace(few, complete=few.complete and self.drawn.complete)
-
-
-def _distinct(runs: list[Run], order: list[int], count: int, apart: float) -> list[int]:
-    """The first ``count`` runs of ``order`` that did not end at the same height."""
-    chosen: list[int] = []
-    for i in order:
-        if all(abs(runs[i][1] - runs[j][1]) > apart for j in chosen):
-            chosen.append(i)
-        if len(chosen) == count:
-            break
-    return chosen
-
-
-def _report(runs: list[Run], finalists: list[int], weight: float) -> pd.DataFrame:
-    """One row a start, best first; ``weight`` is that of the rows they were tried on."""
-    frame = pd.DataFrame(
-        {
-            "strategy": [name for name, *_ in runs],
-            "objective": [value for _, value, *_ in runs],
-            "passes": [result.n_iter for *_, result, _ in runs],
-            "finalist": [i in finalists for i in range(len(runs))],
-            "converged": [result.converged for *_, result, _ in runs],
-            "degenerate_experts": [bad for *_, bad in runs],
-            "weight": weight,
-        },
-        index=pd.RangeIndex(1, len(runs) + 1, name="start"),
-    )
-    return frame.sort_values("objective", ascending=False, kind="stable")

@@ -24,8 +24,9 @@ from moe_classic.gates._tree_branching import Nested, count_leaves
 from moe_classic.solvers import EM, Problem, Result
 from moe_classic.solvers._base import STOPPED
 
+from ._finalists import Run
 from ._grow import Growth, GrowthStep, grow
-from ._train import SHORT_PASSES, Run, StreamTrainer, Trained, Trainer
+from ._train import SHORT_PASSES, StreamTrainer, Trained, Trainer
 from ._tree_least import least_squares
 from ._tree_split import Splitter
 

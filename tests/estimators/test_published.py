@@ -229,10 +229,12 @@ def test_tone_data_have_the_published_likelihoods_or_better(tone, expert, K, val
 def test_start_report_shows_rival_optima_of_the_tone_data(tone):
     wide = StudentTExpert(df_bounds=(0.3, 200.0))
     model = MoERegressor(2, expert=wide, n_init=20, random_state=0).fit(*tone)
-    ends = model.start_report_.objective
-    assert (ends > 229.891).sum() >= 2
-    # what the same experts reach when they may not lock on, and a little more
-    assert ((ends > 217.0) & (ends < 229.0)).any()
+    starts = model.start_report_
+    assert starts.finalist.all()
+    assert starts.objective[starts.optimum == 1].to_numpy() == pytest.approx(229.8914, abs=1e-3)
+    assert (starts.optimum == 1).sum() >= 2
+    # what the same experts reach when they may not lock on is higher
+    assert (starts.objective[starts.optimum > 1] < 217.0).any()
     # The best one is an expert that locks on to the rows on the line y = x.
     locked = min(model.experts_, key=lambda e: e.scale_)
     assert locked.coef_[0] == pytest.approx(1.0, abs=2e-3)
