@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ class Forward:
 
 def check_alpha(owner: str, alpha: float) -> None:
     """Raise unless ``alpha`` is a finite number that is not negative."""
-    if not (np.isscalar(alpha) and np.isreal(alpha) and 0.0 <= alpha < np.inf):
+    if not (isinstance(alpha, Real) and 0.0 <= float(alpha) < np.inf):
         raise ValueError(
             f"{owner}: alpha={alpha!r} must be a finite number >= 0, the L2 penalty on slopes "
             "per unit of sample weight, in standardised units."

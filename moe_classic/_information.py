@@ -178,7 +178,8 @@ def _local(model: Model, params: MoEParams, block: Block) -> Local:
 def _expand(layout: Variables, local: Local, block: Block) -> Floats:
     """Gradient of the log-likelihood of every row, without its weight, (D, n)."""
     n = block.w.size
-    linear, plain = [], []
+    linear: list[Floats] = []
+    plain: list[Floats] = []
     (plain if layout.gate.design is None else linear).append(local.gate)
     for _, _, m, weighted, _ in local.experts:
         linear.append(weighted[:, :m].reshape(-1, n))
@@ -248,11 +249,10 @@ def _product(a: Span, b: Span, omega: Floats, block: Block) -> Floats:
     """Sums over rows for one pair of spans, Grams packed."""
     V, U, n = omega.shape
     flat = omega.reshape(V * U, n)
-    if a.design is None and b.design is None:
-        return flat.sum(axis=1)
-    if a.design is None or b.design is None:
-        number = b.design if a.design is None else a.design
-        return block.designs[number].scores(flat)
+    if a.design is None:
+        return flat.sum(axis=1) if b.design is None else block.designs[b.design].scores(flat)
+    if b.design is None:
+        return block.designs[a.design].scores(flat)
     if a.design == b.design:
         return block.designs[a.design].grams(flat)
     Za, Zb = block.designs[a.design].Z, block.designs[b.design].Z

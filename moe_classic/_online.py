@@ -20,6 +20,8 @@ from ._blocks import Block
 from ._model import Model, MoEParams, MoEStats
 from ._objective import Mixture
 from ._stats import Summary, total
+from .experts import Expert
+from .gates import Gate
 
 #: Exponent of the step sizes t^-a where experts are latent; 1 (a plain average) where not.
 _EXPONENT = 0.6
@@ -46,7 +48,8 @@ class OnlineState:
 
 def check_online(model: Model) -> None:
     """Raise if a component cannot learn from running sums."""
-    for component in (model.gate, *(g.expert for g in model.groups)):
+    components: list[Gate | Expert] = [model.gate, *(g.expert for g in model.groups)]
+    for component in components:
         if not hasattr(component, "translate"):
             raise ValueError(
                 f"partial_fit needs statistics that can be carried along; {component.name!r} "

@@ -92,7 +92,7 @@ def merge_sample(held: Sample | None, X: np.ndarray, y: np.ndarray, w: Floats, s
         w = np.concatenate([held.w, w])
     keys = row_hashes([*X.T, *y])
     distinct, first, member = np.unique(keys, return_index=True, return_inverse=True)
-    weight = np.bincount(member, weights=w)
+    weight = np.bincount(member, weights=w).astype(np.float64, copy=False)
     complete = distinct.size <= size and (held is None or held.complete)
     chosen = first[:size]
     return Sample(X[chosen], y[:, chosen], weight[:size], complete)

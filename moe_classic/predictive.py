@@ -217,7 +217,7 @@ class Predictive:
             weighted = r[share][:, :, None, None] * P
             A += weighted.sum(axis=0)
             b += (weighted @ self.location[share].transpose(0, 2, 1)[..., None]).sum(axis=0)
-        return np.linalg.solve(A, b)[:, :, 0].T
+        return np.asarray(np.linalg.solve(A, b)[:, :, 0].T, dtype=np.float64)
 
     # -------------------------------------------------------------------- sampling
 

@@ -55,7 +55,7 @@ class MoETruth:
         score that no model beats in the long run.
     """
 
-    experts_: list[views.FittedExpert]
+    experts_: list[views.AnyExpert]
     gate_: views.FittedGate
     z: Ints
     gate_proba: Floats

@@ -155,9 +155,7 @@ class LinearExpert(Expert):
     # -------------------------------------------------------------------- derivatives
 
     @abstractmethod
-    def derivatives(
-        self, params: LinearParams, fwd: Forward, y: np.ndarray
-    ) -> tuple[Floats, Floats]:
+    def derivatives(self, params: Any, fwd: Forward, y: np.ndarray) -> tuple[Floats, Floats]:
         """First and second derivatives of log p in its local variables.
 
         The J local variables of an expert are its M linear predictors, then its nuisance
@@ -200,7 +198,7 @@ class LinearExpert(Expert):
 
     # -------------------------------------------------------------------- packing
 
-    def free_nuisances(self, params: LinearParams) -> list[str]:
+    def free_nuisances(self, params: Any) -> list[str]:
         """Names of the nuisance fields that are estimated."""
         return list(self.nuisances)
 
@@ -228,7 +226,7 @@ class LinearExpert(Expert):
             changes[name] = unpack_field(self.nuisances[name], block, self.bounds(name))
         return self.clip(replace(like, **changes), summary)
 
-    def clip(self, params: LinearParams, summary: Summary) -> LinearParams:
+    def clip(self, params: Any, summary: Summary) -> Any:
         """Parameters moved inside their bounds."""
         return params
 

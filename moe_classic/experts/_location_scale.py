@@ -92,11 +92,11 @@ class LocationScaleExpert(LinearExpert):
         low = (params.scale <= self.floor(summary) * (1.0 + 1e-9)).any(axis=1)
         return np.broadcast_to(low, params.n_experts)
 
-    def clip(self, params: ScaleParams, summary: Summary) -> ScaleParams:
+    def clip(self, params: Any, summary: Summary) -> Any:
         """Scales moved up to their floor."""
         return replace(params, scale=np.maximum(params.scale, self.floor(summary)))
 
-    def rescale(self, params: ScaleParams, shift: Floats, factor: Floats) -> ScaleParams:
+    def rescale(self, params: Any, shift: Floats, factor: Floats) -> Any:
         """Parameters for ``shift + factor * y`` instead of y; shift and factor (d,)."""
         coef = params.coef * factor[:, None]
         coef[..., -1] += shift
@@ -148,9 +148,7 @@ class LocationScaleExpert(LinearExpert):
         rss = np.maximum(stats.rss + drop, 0.0)
         return replace(stats, score=stats.score - moved, rss=rss)
 
-    def keep_starved(
-        self, old: ScaleParams, new: ScaleParams, mass: Floats, summary: Summary
-    ) -> ScaleParams:
+    def keep_starved(self, old: Any, new: Any, mass: Floats, summary: Summary) -> Any:
         """``new``, but ``old`` for experts with next to no weight."""
         starved = mass <= STARVED * summary.weight
         if not starved.any():
@@ -193,20 +191,20 @@ class LocationScaleExpert(LinearExpert):
         return eta + params.scale[:, :, None] * self.standard_sample(params, eta.shape, rng)
 
     @abstractmethod
-    def standard_variance(self, params: ScaleParams) -> Floats:
+    def standard_variance(self, params: Any) -> Floats:
         """Variance of the noise with scale 1, (K, 1)."""
 
     @abstractmethod
-    def standard_cdf(self, params: ScaleParams, z: Floats) -> Floats:
+    def standard_cdf(self, params: Any, z: Floats) -> Floats:
         """Distribution function of the noise with scale 1."""
 
     @abstractmethod
-    def standard_quantile(self, params: ScaleParams, q: Floats) -> Floats:
+    def standard_quantile(self, params: Any, q: Floats) -> Floats:
         """Quantile function of the noise with scale 1, broadcasting to (K, d, n)."""
 
     @abstractmethod
     def standard_sample(
-        self, params: ScaleParams, shape: tuple[int, ...], rng: np.random.Generator
+        self, params: Any, shape: tuple[int, ...], rng: np.random.Generator
     ) -> Floats:
         """Noise with scale 1."""
 

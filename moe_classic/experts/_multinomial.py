@@ -111,7 +111,8 @@ class MultinomialExpert(LinearExpert):
 
     def penalty_hessian(self, params: LinearParams, summary: Summary) -> Floats:
         """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
-        return np.kron(np.eye(params.n_experts), self._penalty_block(params, summary))
+        blocks = np.kron(np.eye(params.n_experts), self._penalty_block(params, summary))
+        return np.asarray(blocks, dtype=np.float64)
 
     # -------------------------------------------------------------------- log density
 

@@ -170,7 +170,7 @@ class GaussianGate(Gate):
             covariance = raised @ vectors.transpose(0, 2, 1)
             if self.covariance_type == "diag":
                 covariance = covariance * np.eye(covariance.shape[-1])
-        return np.linalg.cholesky(covariance)
+        return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
 
     def translate(
         self, stats: MomentStats, old: GaussianGateParams, new: GaussianGateParams
