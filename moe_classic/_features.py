@@ -33,7 +33,8 @@ class DesignMap:
     names_in : list of str, or None
         Column names under which the transformer was fitted.
     centre, inverse : ndarray of shape (q - 1,)
-        A design row is ``(x - centre) * inverse``; constant columns have inverse 0.
+        A design row is ``(x - centre) * inverse``; constant columns have inverse 0, the others
+        one over their spread, or 1 where they are only centred.
     names : tuple of str
         Names of the design's features, without the constant.
     """
@@ -114,6 +115,7 @@ def fit_design(
     fit_on: tuple[np.ndarray, np.ndarray],
     names_in: list[str] | None,
     standardize: bool,
+    raw: bool = False,
     owner: str,
 ) -> DesignMap:
     """Fit what turns raw rows (n, p) into the design of one component.
@@ -125,7 +127,9 @@ def fit_design(
         Each call passes once over (rows, weights), which fix centre and scale.
     fit_on : features and target on which a transformer is fitted
     names_in : column names of X, or None if it has none
-    standardize : whether to centre and scale by the weighted moments
+    standardize : whether to scale to unit variance; every design is centred, which changes no
+        penalty and keeps the digits of features with a large offset
+    raw : leave features as they are, for estimators that are to see them so
     owner : name of the component, for messages
     """
     width = fit_on[0].shape[1]
@@ -144,15 +148,17 @@ def fit_design(
             f"{owner}: features={features!r} must be None, a list of column names or indices, or "
             "a transformer with fit and transform."
         )
-    raw = raw_features(fit_on[0][:1], columns, transformer, names_in)
-    if len(out_names) != raw.shape[1]:
-        out_names = [f"f{j}" for j in range(raw.shape[1])]
-    centre, inverse = np.zeros(raw.shape[1]), np.ones(raw.shape[1])
-    if raw.shape[1] and (standardize or transformer is not None):
+    count = raw_features(fit_on[0][:1], columns, transformer, names_in).shape[1]
+    if len(out_names) != count:
+        out_names = [f"f{j}" for j in range(count)]
+    centre, inverse = np.zeros(count), np.ones(count)
+    if count and (transformer is not None or not raw):
         moments = _moments(rows, lambda X: raw_features(X, columns, transformer, names_in))
         if not all(np.isfinite(m).all() for m in moments):
             raise ValueError(f"{owner}: features={features!r} gave NaN or infinite values.")
-        centre, inverse = moments if standardize else (centre, inverse)
+        if not raw:
+            centre, inverse = moments
+            inverse = inverse if standardize else (inverse > 0.0).astype(np.float64)
     return DesignMap(columns, transformer, names_in, centre, inverse, tuple(out_names))
 
 

@@ -16,7 +16,7 @@ def table(rng):
     return rng.standard_normal((60, 3)) * [1.0, 1e3, 1e-3] + [0.0, 5e3, 2.0], rng.uniform(size=60)
 
 
-def fit(features, X, w=None, *, names=None, standardize=True):
+def fit(features, X, w=None, *, names=None, standardize=True, raw=False):
     w = np.ones(len(X)) if w is None else w
     return fit_design(
         features,
@@ -24,6 +24,7 @@ def fit(features, X, w=None, *, names=None, standardize=True):
         fit_on=(X, np.zeros(len(X))),
         names_in=names,
         standardize=standardize,
+        raw=raw,
         owner="SoftmaxGate",
     )
 
@@ -80,9 +81,17 @@ def test_constant_columns_vanish_from_the_design(table):
     np.testing.assert_array_equal(design(X)[1], np.zeros(60))
 
 
-def test_unstandardised_design_is_the_features_themselves(table):
+def test_raw_design_is_the_features_themselves(table):
     X, w = table
-    np.testing.assert_array_equal(fit(None, X, w, standardize=False)(X)[:-1], X.T)
+    np.testing.assert_array_equal(fit(None, X, w, raw=True)(X)[:-1], X.T)
+
+
+def test_unstandardised_design_is_centred_and_keeps_the_scale(table):
+    X, w = table
+    X[:, 1] = 7.0
+    Z = fit(None, X, w, standardize=False)(X)[:-1]
+    centred = X - w @ X / w.sum()
+    np.testing.assert_allclose(Z, np.where([[True], [False], [True]], centred.T, 0.0), atol=1e-9)
 
 
 def test_coefficients_go_back_to_the_scale_of_the_features(table, rng):
@@ -114,7 +123,7 @@ def test_coefficients_go_back_to_the_scale_of_the_features(table, rng):
 )
 def test_columns_are_chosen_by_name_index_or_mask(table, features, columns):
     X, _ = table
-    design = fit(features, X, names=["a", "b", "c"], standardize=False)
+    design = fit(features, X, names=["a", "b", "c"], raw=True)
     assert design.width == len(columns) + 1
     assert design.names == tuple("abc"[j] for j in columns)
     np.testing.assert_array_equal(design(X)[:-1], X[:, columns].T)
@@ -154,7 +163,7 @@ def test_what_is_neither_a_list_nor_a_transformer_is_refused(table, features):
 def test_transformer_is_cloned_and_fitted_inside(table):
     X, w = table
     transformer = PolynomialFeatures(2, include_bias=False)
-    design = fit(transformer, X, w, standardize=False)
+    design = fit(transformer, X, w, raw=True)
     assert not hasattr(transformer, "n_output_features_")
     expected = PolynomialFeatures(2, include_bias=False).fit_transform(X)
     np.testing.assert_allclose(design(X)[:-1], expected.T)
@@ -171,14 +180,14 @@ def test_transformed_features_are_standardised(table):
 def test_transformer_may_name_columns(table):
     X, _ = table
     transformer = ColumnTransformer([("two", "passthrough", ["c", "a"])])
-    design = fit(transformer, X, names=["a", "b", "c"], standardize=False)
+    design = fit(transformer, X, names=["a", "b", "c"], raw=True)
     np.testing.assert_array_equal(design(X)[:-1], X[:, [2, 0]].T)
     assert design.names == ("two__c", "two__a")
 
 
 def test_sparse_output_becomes_dense(rng):
     X = rng.integers(0, 3, (30, 1)).astype(float)
-    design = fit(OneHotEncoder(), X, standardize=False)
+    design = fit(OneHotEncoder(), X, raw=True)
     np.testing.assert_array_equal(design(X)[:-1].T, np.eye(3)[X[:, 0].astype(int)])
 
 

@@ -138,7 +138,8 @@ def bind(
                 rows,
                 fit_on=(raw.X, raw.key.T.squeeze()),
                 names_in=names_in,
-                standardize=standardize and not raw_rows,
+                standardize=standardize,
+                raw=raw_rows,
                 owner=type(component).__name__,
             )
         )

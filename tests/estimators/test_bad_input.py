@@ -365,6 +365,21 @@ def test_fit_does_not_depend_on_the_units_of_the_features(real, start, expert, g
 
 
 @every_real
+@every_gate
+def test_unstandardised_fit_does_not_depend_on_the_offset_of_the_features(
+    real, start, expert, gate
+):
+    X, y = real
+    plain, other = (
+        regressor(expert=expert, gate=gate, init=start, standardize=False).fit(data, y)
+        for data in (X, X + 1e8)
+    )
+    # as above
+    assert other.log_likelihood_ == pytest.approx(plain.log_likelihood_, abs=2e-2)
+    np.testing.assert_allclose(other.predict(X + 1e8), plain.predict(X), atol=2e-2)
+
+
+@every_real
 @pytest.mark.parametrize(("shift", "factor"), [(1e8, 1.0), (0.0, 1e-8), (0.0, 1e100)])
 def test_fit_follows_the_units_of_the_target(real, start, expert, shift, factor):
     X, y = real
