@@ -73,6 +73,11 @@ def check_order_by(
             "list of unlike experts or by a tree; leave it at 'mass'."
         )
     group = model.groups[0]
+    if not hasattr(group.expert, "nuisances"):
+        raise ValueError(
+            f"order_by={order_by!r} has no meaning for {group.expert.name!r} experts, whose terms "
+            "are their own affair; leave it at 'mass'."
+        )
     scales = {"scale", "chol"} & set(group.expert.nuisances)
     known = ["intercept", *maps[group.design].names, *(["scale"] if scales else [])]
     known += ["df"] if "df" in group.expert.nuisances else []

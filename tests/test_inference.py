@@ -865,6 +865,12 @@ def test_order_that_cannot_be_followed_is_refused_before_the_fit(line, order_by)
         check_order_by(order_by, fit._model, fit._maps, 1)
 
 
+def test_order_by_a_term_has_no_meaning_for_estimators(line):
+    moe = MoERegressor(2, expert=LinearRegression(), order_by="intercept")
+    with pytest.raises(ValueError, match="order_by='intercept' has no meaning for 'estimator'"):
+        moe.fit(*line)
+
+
 def test_order_has_no_meaning_where_it_is_given(lines):
     X, y = lines
     named = [("a", GaussianExpert()), ("b", GaussianExpert())]

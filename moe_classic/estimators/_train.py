@@ -267,7 +267,8 @@ class Trainer:
             passes, tol = min(self.max_iter, 60), self._long_tol(complete=complete)
             long = EM().run(small, short.params, max_iter=passes, tol=tol)
         if self.likelihood and long.objective >= short.objective:
-            trace = short.trace + long.trace[1:]
+            # Annealing begins anew, below what the short run reached.
+            trace = short.trace + [v for v in long.trace[1:] if v >= short.objective]
             long = replace(long, trace=trace, n_iter=short.n_iter + long.n_iter)
         return name, long.objective, long, self._degenerate(long.params)
 

@@ -80,6 +80,13 @@ def test_hard_assignment_reports_the_classification_likelihood(data):
     assert (np.diff(moe.start_report_.objective.dropna()) <= 1e-9).all()
 
 
+@pytest.mark.parametrize("solver", [EM(annealing=0.5), EM(assignment="stochastic")], ids=repr)
+def test_trace_never_falls_where_a_solver_begins_anew(data, solver):
+    moe = MoERegressor(2, solver=solver, random_state=0).fit(*data)
+    assert (np.diff(moe.trace_) >= 0.0).all()
+    assert moe.trace_[-1] == pytest.approx(moe.log_likelihood_, abs=1e-3)
+
+
 def test_error_function_gives_a_density_all_the_same(data):
     X, y = data
     solver = LBFGS(error="cooperative")
