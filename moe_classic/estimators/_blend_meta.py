@@ -31,16 +31,18 @@ from ._blend_sources import (
 )
 from ._blend_surface import BlendSurface, names_of
 from ._failures import warn_failure
+from ._nested import NestedExperts
 
 _GATES = ("softmax", "sigmoid", "constant")
 #: Rows on which a fitted expert is tried.
 _TRIAL = 5
 
 
-class MetaPi(BlendSurface):
+class MetaPi(NestedExperts, BlendSurface):
     """What both Meta-Pi estimators share."""
 
     _target: str
+    _listed = "experts"
 
     def __init__(
         self,
@@ -127,7 +129,7 @@ class MetaPi(BlendSurface):
 
     def _checked(self) -> GateOptions:
         """Arguments that make sense by themselves."""
-        check_experts(self.experts, self._target)
+        self._validate_names(check_experts("experts", self.experts, self._target))
         if not isinstance(self.joint, (bool, np.bool_)):
             raise TypeError(f"joint={self.joint!r} must be True or False.")
         options = GateOptions.of(self, _GATES)
@@ -180,13 +182,18 @@ class MetaPi(BlendSurface):
         self.expert_names_ = [member.name for member in who]
 
     def _trouble(self, member: Member, fitted: Any, X: Floats) -> str | None:
-        """Why a fitted expert cannot predict, or None; wrong classes are an error."""
+        """Why a fitted expert cannot predict, or None; what was fitted on another y is an error."""
+        owner = f"experts ({member.name})"
         if self._target == "class" and member.prefit:
-            class_places(f"experts ({member.name})", fitted, self.classes_)
+            class_places(owner, fitted, self.classes_)
         try:
-            self._output_of(fitted, X)
+            width = len(self._output_of(fitted, X))
         except FIT_ERRORS as error:
             return f"{type(error).__name__}: {error}"
+        if width != self._width:
+            raise ValueError(
+                f"{owner}: {fitted!r} predicts {width} outputs and y has {self._width}."
+            )
         return None
 
     def _fit_gate(

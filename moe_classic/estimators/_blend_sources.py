@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils.validation import column_or_1d
 
 from moe_classic._refit import check_prefit, check_proba, is_estimator, target_of
 from moe_classic._typing import Ints
@@ -43,7 +42,13 @@ def source_codes(sources: Any, n: int) -> tuple[np.ndarray, Ints]:
     """Labels of the sources in order, and the number of every row's source, (n,)."""
     if sources is None:
         return np.array(["all rows"]), np.zeros(n, dtype=np.intp)
-    values = column_or_1d(np.asarray(sources))
+    values = np.asarray(sources)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise ValueError(
+            f"sources has shape {values.shape}; give one label a row, an array of shape ({n},)."
+        )
     if values.size != n:
         raise ValueError(
             f"sources has {values.size} entries and X has {n} rows; give one source a row."
@@ -52,21 +57,38 @@ def source_codes(sources: Any, n: int) -> tuple[np.ndarray, Ints]:
         raise ValueError(
             "sources must not be missing; give rows without a source a label of their own."
         )
-    labels, codes = np.unique(values, return_inverse=True)
+    try:
+        labels, codes = np.unique(values, return_inverse=True)
+    except TypeError:
+        kinds = sorted({type(v).__name__ for v in values.tolist()})
+        raise TypeError(
+            f"sources mixes labels of the types {kinds}, which cannot be put in order; use one "
+            "type, such as str."
+        ) from None
     return labels, codes
 
 
-def check_experts(experts: Any, target: str, *, probabilities: bool = True) -> None:
-    """Raise unless ``experts`` are estimators for the target ("real" or "class")."""
+def check_experts(
+    argument: str, experts: Any, target: str, *, probabilities: bool = True
+) -> list[str]:
+    """Names of listed experts; raises unless they are estimators for the target.
+
+    Parameters
+    ----------
+    argument : name of the argument, for messages
+    experts : estimator, list of estimators, or list of (name, estimator)
+    target : {"real", "class"}
+    probabilities : whether classifiers need ``predict_proba``
+    """
     listed = isinstance(experts, (list, tuple))
     if listed and not experts:
-        raise ValueError("experts is an empty list; give one estimator, or one for every source.")
-    pairs = labelled(experts) if listed else [("experts", experts)]
+        raise ValueError(f"{argument} is an empty list; give at least one estimator.")
+    pairs = labelled(experts) if listed else [(argument, experts)]
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
-        raise ValueError(f"experts: names must differ, got {names}.")
+        raise ValueError(f"{argument}: names must differ, got {names}.")
     for name, estimator in pairs:
-        owner = f"experts ({name})" if listed else "experts"
+        owner = f"{argument} ({name})" if listed else argument
         kind = target_of(owner, estimator)
         if kind != target:
             noun = {"real": "regressors", "class": "classifiers"}[target]
@@ -78,6 +100,7 @@ def check_experts(experts: Any, target: str, *, probabilities: bool = True) -> N
         if kind == "class" and probabilities:
             check_proba(owner, estimator)
         check_prefit(owner, estimator)
+    return names if listed else []
 
 
 def all_experts(experts: Any) -> list[Any]:

@@ -36,7 +36,7 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
 
     ::
 
-        f(x) = sum_k w_k(x) s_k(x)
+        f(x) = m + sum_k w_k(x) (s_k(x) - m),   m the mean of y
 
     Every expert learns from its own share of the rows, so that K experts of cost n^2 cost n^2 / K
     together, and less in parallel. A gate learns from all rows which expert to trust where; then
@@ -132,6 +132,7 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
     _squash = False
     _flat_target = True
     _n_outputs = 1
+    _mean: float
 
     def _default_expert(self) -> Any:
         """A support vector machine with a radial kernel, target standardised."""
@@ -145,13 +146,53 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
         """Options of scikit-learn's validation."""
         return {"y_numeric": True}
 
-    def _taught(self, y: Any) -> tuple[Floats, Ints]:
-        """The target, (1, m), and one stratum."""
-        return np.asarray(y, dtype=np.float64)[None], np.zeros(len(y), dtype=np.intp)
+    def _taught(self, y: Any, w: Floats) -> tuple[Floats, Ints]:
+        """The target around its mean, (1, m), and one stratum."""
+        y = np.asarray(y, dtype=np.float64)
+        self._mean = float(np.average(y, weights=w))
+        return y[None] - self._mean, np.zeros(len(y), dtype=np.intp)
 
     def _stand_in(self) -> DummyRegressor:
         """The mean."""
         return DummyRegressor()
+
+    def _output_of(self, fitted: Any, X: np.ndarray) -> Floats:
+        """Predictions of an expert around the mean of y, (1, n).
+
+        The weights of a linear gate need not sum to one: around zero, they would have to where y
+        is far from it.
+        """
+        return super()._output_of(fitted, X) - self._mean
+
+    def predict(self, X: Any, *, top_k: int | None = None) -> Floats:
+        """Blend of the experts' predictions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        top_k : int or None, default=None
+            How many experts a row consults, those of highest weight, their weights scaled to sum
+            to one unless the gate is linear; None consults all. An expert is evaluated on the rows
+            that consult it and on no others.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        return super().predict(X, top_k=top_k) + self._mean
+
+    def expert_predictions(self, X: Any) -> Floats:
+        """What each expert predicts by itself.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, n_experts)
+        """
+        return super().expert_predictions(X) + self._mean
 
 
 class HardMoEClassifier(ClassifierMixin, HardMoE):
@@ -224,7 +265,7 @@ class HardMoEClassifier(ClassifierMixin, HardMoE):
                     "decision_function_shape='ovr'."
                 )
 
-    def _taught(self, y: Any) -> tuple[Floats, Ints]:
+    def _taught(self, y: Any, w: Floats) -> tuple[Floats, Ints]:
         """1 and -1, (1 or C, m), and the classes as strata."""
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -283,6 +324,11 @@ class HardMoEClassifier(ClassifierMixin, HardMoE):
         proba : ndarray of shape (n_samples, n_classes)
         """
         return proba_from(self._blend(X, top_k))
+
+    def predict_log_proba(self, X: Any, *, top_k: int | None = None) -> Floats:
+        """Logarithms of :meth:`predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X, top_k=top_k))
 
     def predict(self, X: Any, *, top_k: int | None = None) -> np.ndarray:
         """Class of the largest blended margin.

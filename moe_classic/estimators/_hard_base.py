@@ -20,6 +20,7 @@ from ._blend_surface import BlendSurface, names_of
 from ._failures import warn_failure
 from ._hard_assign import deal, room
 from ._hard_fit import HardLoop, HardState
+from ._nested import NestedExperts
 from ._outside import labelled
 from ._resolve import check_integer, check_real
 
@@ -27,7 +28,7 @@ _GATES = ("linear", "softmax", "sigmoid")
 _ASSIGNMENTS = ("greedy", "balanced")
 
 
-class HardMoE(BlendSurface):
+class HardMoE(NestedExperts, BlendSurface):
     """Arguments and fit of both hard mixtures."""
 
     _target: str
@@ -77,7 +78,7 @@ class HardMoE(BlendSurface):
         """Raise unless the experts describe the target."""
 
     @abstractmethod
-    def _taught(self, y: Any) -> tuple[Floats, Ints]:
+    def _taught(self, y: Any, w: Floats) -> tuple[Floats, Ints]:
         """What the blend should say (d, m), and the strata (m,) that shares have in common."""
 
     @abstractmethod
@@ -121,7 +122,7 @@ class HardMoE(BlendSurface):
         )
         w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         rows = distinct_rows(X, y, w, np.zeros(len(X), dtype=np.intp))
-        target, strata = self._taught(rows.y)
+        target, strata = self._taught(rows.y, rows.w)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         rng = np.random.default_rng(seed)
         learn, held = self._hold_out(strata, rng)
@@ -165,7 +166,8 @@ class HardMoE(BlendSurface):
                 "of the rows that chooses among rounds; 0 holds none out."
             )
         expert = self._default_expert() if self.expert is None else self.expert
-        check_experts(expert, self._target, probabilities=False)
+        names = check_experts("expert", expert, self._target, probabilities=False)
+        self._validate_names(names)
         self._check_kind(expert)
         if any(isinstance(e, FrozenEstimator) for e in all_experts(expert)):
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn.utils.metaestimators import _BaseComposition
 
@@ -10,7 +10,8 @@ from sklearn.utils.metaestimators import _BaseComposition
 class NestedExperts(_BaseComposition):
     """``get_params`` and ``set_params`` that know experts of a list by their own names."""
 
-    expert: Any
+    #: Argument that may be a list of (name, expert) pairs.
+    _listed: ClassVar[str] = "expert"
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002
         """Arguments by name, with ``deep`` also those of gate, solver and experts.
@@ -18,14 +19,14 @@ class NestedExperts(_BaseComposition):
         A single expert is reached as ``expert__df``, one of a list by its own name: ``line``
         replaces it, ``line__alpha`` changes it.
         """
-        if self._by_name(self.expert):
-            return self._get_params("expert", deep=deep)
+        if self._by_name(getattr(self, self._listed)):
+            return self._get_params(self._listed, deep=deep)
         return super().get_params(deep=deep)
 
     def set_params(self, **params: Any) -> Any:
         """Set arguments by the names that :meth:`get_params` knows."""
-        if self._by_name(params.get("expert", self.expert)):
-            self._set_params("expert", **params)
+        if self._by_name(params.get(self._listed, getattr(self, self._listed))):
+            self._set_params(self._listed, **params)
             return self
         return super().set_params(**params)
 

@@ -63,10 +63,12 @@ def labelled(items: Any) -> list[tuple[str, Any]]:
 
 
 def _class_name(item: Any) -> str:
-    """A registered name itself; else the class of an item, or of what is frozen in it."""
+    """A registered name itself; else the class of an item, or of the estimator in it."""
     if isinstance(item, str):
         return item
-    return type(item.estimator if isinstance(item, FrozenEstimator) else item).__name__.lower()
+    while isinstance(item, (EstimatorExpert, FrozenEstimator)):
+        item = item.estimator
+    return type(item).__name__.lower()
 
 
 def _is_pair(item: Any) -> bool:

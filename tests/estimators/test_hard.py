@@ -16,7 +16,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from moe_classic import HardMoEClassifier, HardMoERegressor
@@ -101,9 +101,25 @@ def test_one_expert_under_a_linear_gate_is_scaled(tent):
     moe = HardMoERegressor(
         1, expert=Ridge(), gate="linear", hidden_units=0, gate_features=[], validation_fraction=0
     ).fit(X, y)
-    s = Ridge().fit(X, y).predict(X)
-    # The plain expert times the least-squares scalar, up to the gate's tolerance.
-    np.testing.assert_allclose(moe.predict(X), s * (s @ y) / (s @ s), rtol=1e-3)
+    s = Ridge().fit(X, y).predict(X) - y.mean()
+    # The plain expert times the least-squares scalar around the mean, up to the gate's tolerance.
+    wanted = y.mean() + s * (s @ (y - y.mean())) / (s @ s)
+    np.testing.assert_allclose(moe.predict(X), wanted, rtol=1e-3)
+
+
+def test_fit_does_not_depend_on_where_y_is(tent):
+    X, y = tent
+    # With one expert and no rows held out nothing is left to chance.
+    model = HardMoERegressor(
+        1, expert=LinearRegression(), hidden_units=0, validation_fraction=0, tol=1e-12
+    )
+    one, other = clone(model).fit(X, y), clone(model).fit(X, 1e6 + y)
+    # Twelve digits of a million and L-BFGS's own end.
+    np.testing.assert_allclose(other.predict(X) - 1e6, one.predict(X), atol=1e-4)
+    np.testing.assert_allclose(other.expert_predictions(X) - 1e6, one.expert_predictions(X))
+    many = [HardMoERegressor(4, random_state=0).fit(X, c + y).score(X, c + y) for c in (0.0, 1e6)]
+    # Other shares, because rows are dealt by their content, but as good a fit.
+    assert min(many) > 0.9
 
 
 # ------------------------------------------------------------------------- shares
@@ -304,6 +320,7 @@ def test_answers_agree_with_each_other(board, n_classes, top_k):
     assert value.shape == ((400,) if n_classes == 2 else (400, n_classes))
     np.testing.assert_allclose(P.sum(axis=1), 1.0)
     np.testing.assert_array_equal(P.argmax(axis=1), label)
+    np.testing.assert_allclose(np.exp(moe.predict_log_proba(X, top_k=top_k)), P, rtol=1e-12)
     own = moe.expert_predictions(X)
     if top_k == 1:
         np.testing.assert_allclose(value, own[np.arange(400), moe.predict_expert(X)])
@@ -362,9 +379,20 @@ def test_fitted_mixture_survives_a_pickle(board):
 
 def test_grid_reaches_into_the_expert(tent):
     X, y = tent
-    moe = HardMoERegressor(2, expert=Ridge(), random_state=0, max_iter=2)
-    search = GridSearchCV(moe, {"expert__alpha": [1e-3, 1e5], "n_experts": [2]}, cv=2)
-    assert search.fit(X, y).best_params_["expert__alpha"] == 1e-3
+    moe = HardMoERegressor(2, expert=DecisionTreeRegressor(), random_state=0, max_iter=2)
+    search = GridSearchCV(moe, {"expert__max_depth": [1, 5], "n_experts": [2]}, cv=2).fit(X, y)
+    depth = search.best_params_["expert__max_depth"]
+    assert [e.get_depth() for e in search.best_estimator_.experts_] == [depth, depth]
+    assert np.ptp(search.cv_results_["mean_test_score"]) > 0.0
+
+
+def test_grid_reaches_into_a_list_of_experts_by_name(tent):
+    X, y = tent
+    moe = HardMoERegressor(2, expert=[("line", Ridge()), ("near", KNeighborsRegressor())])
+    moe.set_params(random_state=0, max_iter=2)
+    search = GridSearchCV(moe, {"near__n_neighbors": [5, 50]}, cv=2).fit(X, y)
+    assert search.best_params_ == {"near__n_neighbors": 5}
+    assert "line__alpha" in moe.get_params()
 
 
 # ------------------------------------------------------------------------- bad input
@@ -419,6 +447,9 @@ def test_experts_that_all_fail_are_an_error(tent):
         (HardMoERegressor(0), ValueError, "n_experts=0"),
         (HardMoERegressor(2, expert=StandardScaler()), TypeError, "needs fit, predict"),
         (HardMoERegressor(2, expert=GaussianNB()), TypeError, "must be one of the regressors"),
+        (HardMoERegressor(2, expert=GaussianNB()), TypeError, r"^expert: GaussianNB\(\)"),
+        (HardMoERegressor(2, expert=[("a", Ridge()), ("tol", Ridge())]), ValueError, "conflict"),
+        (HardMoERegressor(2, expert=[]), ValueError, "expert is an empty list"),
         (HardMoERegressor(2, expert=[Ridge()]), ValueError, "lists 1 experts but n_experts=2"),
         (HardMoERegressor(2, gate="constant"), ValueError, "gate='constant' is not known"),
         (HardMoERegressor(2, assignment="random"), ValueError, "assignment='random'"),

@@ -178,6 +178,15 @@ def test_grid_reaches_into_the_expert(bent):
     assert search.fit(X, y).best_params_ == {"experts__alpha": 1e-3}
 
 
+def test_grid_reaches_into_a_list_of_experts_by_name(bent):
+    X, y, _ = bent
+    model = MetaPiRegressor([("ridge", Ridge()), ("tree", DecisionTreeRegressor(max_depth=1))])
+    search = GridSearchCV(model, {"tree__max_depth": [1, 4], "ridge__alpha": [1.0]}, cv=2)
+    assert search.fit(X, y).best_params_ == {"tree__max_depth": 4, "ridge__alpha": 1.0}
+    model.set_params(tree=LinearRegression())
+    assert isinstance(model.fit(X, y).experts_[1], LinearRegression)
+
+
 def test_weights_are_repeated_rows(bent):
     X, y, side = bent
     w = np.arange(len(X)) % 3
@@ -324,12 +333,27 @@ def test_fit_does_not_depend_on_threads(bent, n_jobs):
         (["a"] * 3, "sources has 3 entries and X has 120 rows"),
         ([np.nan, *[1.0] * 119], "sources must not be missing"),
         (["odd", *["even"] * 119], "source 'odd' has 1 row of positive weight"),
+        (np.zeros((120, 2)), r"sources has shape \(120, 2\)"),
     ],
 )
 def test_sources_that_make_no_sense_are_refused(bent, sources, match):
     X, y, _ = bent
     with pytest.raises(ValueError, match=match):
         MetaPiRegressor(LinearRegression()).fit(X, y, sources=sources)
+
+
+def test_sources_of_unlike_types_are_refused(bent):
+    X, y, _ = bent
+    mixed = np.array([1] * 60 + ["a"] * 60, dtype=object)
+    with pytest.raises(TypeError, match=r"labels of the types \['int', 'str'\]"):
+        MetaPiRegressor(LinearRegression()).fit(X, y, sources=mixed)
+
+
+def test_sources_may_be_one_column(bent):
+    X, y, side = bent
+    model = MetaPiRegressor(LinearRegression())
+    one, other = (clone(model).fit(X, y, sources=s) for s in (side, side[:, None]))
+    np.testing.assert_array_equal(one.predict(X), other.predict(X))
 
 
 def test_source_with_one_class_is_refused(speakers):
@@ -360,6 +384,7 @@ def test_number_of_experts_must_be_that_of_the_sources(bent):
         (MetaPiRegressor(Ridge), TypeError, r"Ridge\(\) with parentheses"),
         (MetaPiRegressor([]), ValueError, "empty list"),
         (MetaPiRegressor([("a", Ridge()), ("a", Ridge())]), ValueError, "names must differ"),
+        (MetaPiRegressor([("gate", Ridge()), ("a", Ridge())]), ValueError, "names conflict"),
         (MetaPiRegressor(KNeighborsClassifier()), TypeError, "must be one of the regressors"),
         (MetaPiRegressor(FrozenEstimator(Ridge())), ValueError, "is not fitted"),
         (MetaPiRegressor(Ridge(), gate="linear"), ValueError, "gate='linear' is not known"),
@@ -377,6 +402,13 @@ def test_argument_that_makes_no_sense_is_refused(bent, model, error, match):
     X, y, side = bent
     with pytest.raises(error, match=match):
         model.fit(X, y, sources=side)
+
+
+def test_prefit_expert_of_other_outputs_is_refused(bent):
+    X, y, _ = bent
+    two = FrozenEstimator(Ridge().fit(X, np.column_stack([y, y])))
+    with pytest.raises(ValueError, match=r"experts \(ridge\): .* predicts 2 outputs and y has 1"):
+        MetaPiRegressor([two]).fit(X, y)
 
 
 def test_frozen_experts_cannot_be_trained_jointly(bent):
