@@ -285,6 +285,12 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
 
     def _previous(self, plan: Plan, summary: Summary) -> BaseMoE | None:
         """The last fit, where a warm start can go on from it."""
+        if not plan.model.additive:
+            raise ValueError(
+                "warm_start=True cannot go on from scikit-learn estimators, which are refitted "
+                "from scratch. Set warm_start=False; init=moe.responsibilities(X, y) starts from "
+                "the shares of an earlier fit."
+            )
         if not hasattr(self, "_params"):
             return None
         if self._model.n_experts != self.n_experts or self._width_in != self.n_features_in_:

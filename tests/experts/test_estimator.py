@@ -447,6 +447,17 @@ def test_solver_with_gradients_is_refused(lines):
         MoERegressor(2, expert=Ridge(), solver="lbfgs", **QUICK).fit(X, y)
 
 
+def test_warm_start_is_refused_and_responsibilities_take_its_place(lines):
+    X, y, _ = lines
+    moe = MoERegressor(2, expert=LinearRegression(), n_init=1, tol=1e-12, random_state=0)
+    with pytest.raises(ValueError, match=r"cannot go on from scikit-learn estimators.*init="):
+        clone(moe).set_params(warm_start=True).fit(X, y)
+    moe.fit(X, y)
+    height = moe.log_likelihood_
+    moe.set_params(init=moe.responsibilities(X, y)).fit(X, y)
+    assert moe.log_likelihood_ >= height - 1e-6
+
+
 def test_blocks_and_batches_are_refused(lines):
     X, y, _ = lines
     moe = MoERegressor(2, expert=Ridge(), **QUICK)
