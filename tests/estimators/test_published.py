@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from scipy.optimize import linprog
-from sklearn.datasets import load_iris, make_classification
+from sklearn.datasets import load_digits, load_iris, make_classification
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
@@ -142,6 +142,26 @@ def test_one_unpenalised_logistic_expert_is_maximum_likelihood():
     np.testing.assert_allclose(model.predict_proba(X), plain.predict_proba(X), rtol=0, atol=1e-8)
     # the reference class is the last: coefficients are those of class 0
     np.testing.assert_allclose(-model.experts_[0].coef_, plain.coef_[0], rtol=1e-7)
+
+
+def test_one_unpenalised_multinomial_expert_is_maximum_likelihood():
+    # classes that overlap: apart, the maximum would lie at infinity
+    options = {"n_informative": 3, "n_redundant": 0, "n_classes": 3, "flip_y": 0.3}
+    X, y = make_classification(200, 4, **options, random_state=0)
+    model = MoEClassifier(1, expert=MultinomialExpert(alpha=0.0), tol=1e-14).fit(X, y)
+    options = {"solver": "newton-cholesky", "tol": 1e-12, "max_iter": 1000}
+    plain = LogisticRegression(C=np.inf, **options).fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X), plain.predict_proba(X), rtol=0, atol=1e-8)
+
+
+def test_one_multinomial_expert_of_many_classes_and_features_is_multinomial_regression():
+    X, y = load_digits(return_X_y=True)
+    X = X[:900] / 16.0
+    options = {"expert": MultinomialExpert(alpha=1e-3), "standardize": False, "tol": 1e-14}
+    model = MoEClassifier(1, **options).fit(X, y[:900])
+    options = {"solver": "newton-cholesky", "tol": 1e-12, "max_iter": 1000}
+    plain = LogisticRegression(C=1.0 / 0.9, **options).fit(X, y[:900])
+    np.testing.assert_allclose(model.predict_proba(X), plain.predict_proba(X), rtol=0, atol=1e-8)
 
 
 # ------------------------------------------------------------------------- Gaussian mixtures
