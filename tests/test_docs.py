@@ -1,0 +1,170 @@
+"""The documentation names everything public, and its code runs."""
+
+import importlib
+import re
+import warnings
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+
+import moe_classic
+from moe_classic.datasets import load_motorcycle, make_speakers, make_vowels
+from moe_classic.experts import EXPERTS
+from moe_classic.gates import GATES
+from moe_classic.inference import Inference
+from moe_classic.model_selection import LikelihoodRatioTest, Selection
+from moe_classic.solvers import SOLVERS
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGES = ["index", "install", "user_guide", "zoo", "mathematics"]
+PACKAGES = [
+    "moe_classic",
+    *(f"moe_classic.{name}" for name in moe_classic.__all__ if name.islower() and "__" not in name),
+    "moe_classic.predictive",
+]
+FENCE = re.compile(r"^```python\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
+ROW = re.compile(r"^\| ([^|]+) \| ([^|]*\d{4}[^|]*) \| `([^`]+)` \|$", flags=re.MULTILINE)
+
+
+def page(name: str) -> str:
+    """Text of a page."""
+    return (DOCS / f"{name}.md").read_text("utf-8")
+
+
+def zoo() -> list[tuple[str, str, str, str]]:
+    """Section, system, source and line of the rows of the zoo."""
+    parts = re.split(r"^## (.*)$", page("zoo"), flags=re.MULTILINE)[1:]
+    sections = zip(parts[::2], parts[1::2], strict=True)
+    return [(section, *row) for section, text in sections for row in ROW.findall(text)]
+
+
+ZOO = zoo()
+
+
+# ------------------------------------------------------------------------- the reference
+
+
+def listed() -> set[str]:
+    """Full names in the reference."""
+    found, module = set(), ""
+    for line in (DOCS / "api.rst").read_text("utf-8").splitlines():
+        if line.startswith(".. currentmodule::"):
+            module = line.split()[-1]
+        elif re.fullmatch(r"   \w+", line):
+            found.add(f"{module}.{line.strip()}")
+    return found
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_reference_lists_every_public_name(package):
+    module = importlib.import_module(package)
+    names = {name for name in module.__all__ if name != "__version__"}
+    packages = {name for name in names if f"{package}.{name}" in PACKAGES}
+    assert {f"{package}.{name}" for name in names - packages} <= listed()
+
+
+def test_reference_lists_nothing_else():
+    for name in listed():
+        package, _, last = name.rpartition(".")
+        assert last in importlib.import_module(package).__all__, name
+
+
+@pytest.mark.parametrize("registry", [EXPERTS, GATES, SOLVERS], ids=["expert", "gate", "solver"])
+def test_guide_helps_to_choose_every_component(registry):
+    text = page("user_guide")
+    for name, component in registry.items():
+        assert f'"{name}"' in text or component.__name__ in text, name
+
+
+# ------------------------------------------------------------------------- the zoo
+
+
+def test_zoo_gives_the_reference_of_every_source():
+    references = page("zoo").partition("## References")[2]
+    given = set(
+        re.findall(r"^- ([\w'é]+(?: \w+)?), .*?\((\d{4})\)", references, flags=re.MULTILINE)
+    )
+    cited = set()
+    for _, _, source, _ in ZOO:
+        for part in source.split("; "):
+            author, year = re.match(r"([\w'é]+(?: Veaux)?).*?(\d{4})", part).groups()
+            cited.add((author, year))
+    assert cited == given
+
+
+def test_zoo_shows_what_the_notebook_fits():
+    source = (DOCS.parent / "notebooks/sources/10_zoo.py").read_text("utf-8")
+    fitted = set(re.findall(r'^(?:zoo|classifiers|blends)\["([^"]+)"', source, flags=re.MULTILINE))
+    assert len(fitted) >= 20
+    assert fitted <= {system for _, system, _, _ in ZOO}
+
+
+@cache
+def data(section: str) -> dict[str, object]:
+    """Names that the lines of a section may use, and what ``fit`` gets."""
+    if section == "Classification":
+        vowels = make_vowels(random_state=0)
+        some = np.isin(vowels.target_names[vowels.target], ["iy", "aa", "uw"])
+        X = pd.DataFrame(vowels.data[some], columns=vowels.feature_names)
+        return {"X": X, "y": vowels.target[some]}
+    if section == "Several sources":
+        X, y, sources = make_speakers(600, random_state=0)
+        return {"X": X, "y": y, "sources": sources}
+    X, y = load_motorcycle(return_X_y=True, as_frame=True)
+    return {"X": X, "y": y}
+
+
+def names_of_the_zoo() -> dict[str, object]:
+    """What the imports at the head of the page bring."""
+    names: dict[str, object] = {}
+    exec(FENCE.search(page("zoo"))[1], names)
+    return names
+
+
+@pytest.mark.parametrize(("section", "line"), [(row[0], row[3]) for row in ZOO])
+@pytest.mark.filterwarnings("ignore:.*converge:sklearn.exceptions.ConvergenceWarning")
+def test_every_line_of_the_zoo_works(section, line):
+    given = data(section)
+    found = eval(line, names_of_the_zoo() | given)
+    if section == "How many experts, and how sure":
+        assert isinstance(found, (Selection, LikelihoodRatioTest, Inference, float))
+        return
+    with warnings.catch_warnings():
+        # The page is about what the lines say; they are run with few starts and few passes.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        quick = {"random_state": 0, "n_init": 2, "max_iter": 60}
+        quick = {name: value for name, value in quick.items() if name in found.get_params()}
+        if not re.search(r"partial_fit|recursively", line):
+            found.set_params(**quick).fit(**given)
+    check_is_fitted(found)
+    assert np.all(np.isfinite(found.score(given["X"], given["y"])))
+    assert found.predict(given["X"]).shape == np.shape(given["y"])
+
+
+# ------------------------------------------------------------------------- code on other pages
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_code_on_a_page_is_python(name):
+    for block in FENCE.findall(page(name)):
+        compile(block, name, "exec")
+
+
+def test_code_on_the_front_page_runs():
+    names: dict[str, object] = {}
+    for block in FENCE.findall(page("index")):
+        exec(block, names)
+    assert names["moe"].gate_proba(names["X"]).shape == (133, 4)
+
+
+def test_code_of_the_guide_runs():
+    names = names_of_the_zoo() | data("Regression")
+    exec("from sklearn.model_selection import GridSearchCV", names)
+    names["moe"] = moe_classic.MoERegressor(2, n_init=2, random_state=0).fit(names["X"], names["y"])
+    for block in FENCE.findall(page("user_guide")):
+        exec(block, names)
