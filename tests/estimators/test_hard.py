@@ -40,6 +40,14 @@ from moe_classic.estimators._hard_margins import margins_of, proba_from, signs_o
         HardMoEClassifier(
             2, expert=DecisionTreeClassifier(max_depth=2), validation_fraction=0, max_iter=2
         ),
+        HardMoERegressor(
+            2,
+            expert=[("line", Ridge()), ("near", KNeighborsRegressor(2))],
+            gate="sigmoid",
+            gate_features=[0],
+            gate_rows=20,
+            max_iter=2,
+        ),
     ]
 )
 def test_estimator_passes_scikit_learns_check(estimator, check):

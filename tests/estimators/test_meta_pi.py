@@ -54,6 +54,12 @@ def bent(rng):
         ),
         MetaPiClassifier(CLASSIFIERS),
         MetaPiClassifier(LogisticRegression(), gate="sigmoid"),
+        MetaPiClassifier(
+            [("logit", LogisticRegression()), ("tree", DecisionTreeClassifier(max_depth=2))],
+            hidden_units=2,
+            gate_features=[0],
+            max_iter=30,
+        ),
     ]
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -21,7 +21,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from moe_classic import MoEClassifier, MoERegressor
+from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
 from moe_classic._stats import Summary
 from moe_classic.experts import EstimatorExpert, GaussianExpert, StudentTExpert
 
@@ -331,7 +331,18 @@ def test_criteria_are_nan_where_parameters_cannot_be_counted(lines):
 @parametrize_with_checks(
     [
         MoERegressor(2, expert=LinearRegression(), n_init=1, max_iter=6),
+        MoERegressor(
+            2,
+            expert=[
+                ("tree", DecisionTreeRegressor(max_depth=2)),
+                ("line", EstimatorExpert(Ridge(), density="student_t", features=[0])),
+            ],
+            gate=DecisionTreeClassifier(max_depth=2),
+            n_init=1,
+            max_iter=3,
+        ),
         MoEClassifier(2, expert=DecisionTreeClassifier(max_depth=2), n_init=1, max_iter=3),
+        HierarchicalMoERegressor((2,), expert=LinearRegression(), n_init=1, max_iter=3),
     ]
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

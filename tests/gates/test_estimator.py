@@ -5,16 +5,22 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from moe_classic import MoERegressor
+from moe_classic import MoEClassifier, MoERegressor
 from moe_classic._blocks import Design
 from moe_classic._stats import Summary
 from moe_classic.gates import EstimatorGate
 from moe_classic.gates._estimator import GateRows, GateRowStats
 
+CHECKED = [
+    MoERegressor(2, gate=KNeighborsClassifier(3), n_init=1, max_iter=3),
+    MoEClassifier(2, gate=EstimatorGate(LogisticRegression(), features=[0]), n_init=1, max_iter=3),
+]
 SUMMARY = Summary(1.0, np.zeros(1), np.ones(1))
 QUICK = {"n_init": 1, "max_iter": 200, "tol": 1e-3, "random_state": 0}
 
@@ -129,6 +135,23 @@ def test_em_climbs_under_any_classifier(steps, classifier, expert):
     # Half of the variance: neighbours and small forests see the noisy column too.
     assert moe.score(X, y) > 0.5
     assert type(moe.gate_.estimator_) is type(classifier)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks(CHECKED)
+def test_mixture_under_a_classifier_passes_scikit_learns_check(estimator, check):
+    check(estimator)
+
+
+def test_grid_reaches_into_the_classifier(steps):
+    X, y, _ = steps
+    for gate, name in (
+        (EstimatorGate(DecisionTreeClassifier()), "gate__estimator__max_depth"),
+        (DecisionTreeClassifier(), "gate__max_depth"),
+    ):
+        search = GridSearchCV(MoERegressor(2, gate=gate, **QUICK), {name: [1, 2]}, cv=2)
+        depth = search.fit(X, y).best_params_[name]
+        assert search.best_estimator_.gate_.estimator_.get_depth() <= depth
 
 
 def test_gate_sees_the_columns_that_features_name(steps):
