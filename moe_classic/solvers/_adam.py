@@ -15,34 +15,27 @@ with momentum are how Jacobs, Jordan, Nowlan & Hinton (1991) and Jordan & Jacobs
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 
-from moe_classic._model import Model, MoEParams
+from moe_classic._model import MoEParams
 from moe_classic._typing import Floats
 
-from ._base import Problem, Result, Solver, Watcher, check_choice, check_count, check_range
-from ._epochs import Epochs
-from ._posed import check_error, check_gradient, posed, with_noise
+from ._base import Limits, Problem, Result, check_choice, check_count, check_range
+from ._epochs import Epochs, Rule
+from ._posed import Posed
 
 
-class Rule(Protocol):
-    """Turns gradients into steps; remembers what came before."""
-
-    def __call__(self, gradient: Floats, curvature: Floats) -> Floats:
-        """Step (D,) for a learning rate of 1."""
-
-
-class GradientAscent(Solver):
+class GradientAscent(Posed):
     """What SGD and Adam share: batches, learning rate, early stopping."""
 
+    smooth: ClassVar[bool] = False
     learning_rate: float
     batch_size: int | None
     decay: float | None
     patience: int
     validation_fraction: float | None
-    error: str
 
     @property
     def scaled(self) -> bool:
@@ -53,17 +46,9 @@ class GradientAscent(Solver):
     def rule(self) -> Rule:
         """A fresh rule without memory."""
 
-    @property
-    def climbs(self) -> str:
-        """The log-likelihood, or minus an error function."""
-        return self.error
-
-    def pose(self, problem: Problem) -> Problem:
-        """The problem with the objective that is climbed."""
-        return posed(problem, self.error)
-
     def check(self) -> None:
         """Raise if an argument is out of range or has no meaning beside the others."""
+        super().check()
         check_range(self, "learning_rate", "the length of a step in units of the gradient")
         if self.batch_size is not None:
             check_count(self, "batch_size", "rows a step, or None for all rows")
@@ -74,26 +59,10 @@ class GradientAscent(Solver):
             check_range(
                 self, "validation_fraction", "the share of rows held out, or None", high=1.0
             )
-        check_error(self)
 
-    def check_model(self, model: Model) -> None:
-        """Raise if a component has no gradient, or no output to compare."""
-        check_gradient(self, model, smooth=False)
-
-    def run(
-        self,
-        problem: Problem,
-        params: MoEParams,
-        *,
-        max_iter: int,
-        tol: float,
-        watch: Watcher | None = None,
-    ) -> Result:
-        """Climb for at most ``max_iter`` epochs; ``tol`` is in nats per unit of weight."""
-        self.check()
-        self.check_model(problem.model)
-        epochs = Epochs(self, self.pose(problem), params, tol, watch)
-        return with_noise(problem, epochs.run(max_iter), self.error)
+    def ascend(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
+        """Epochs of steps from ``params``."""
+        return Epochs(self, problem, params, limits).run(limits.max_iter)
 
 
 class SGD(GradientAscent):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -113,6 +113,28 @@ class Result:
     failure: str = ""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How long a climb may take.
+
+    Attributes
+    ----------
+    max_iter : int
+        Most passes over the data.
+    enough : float
+        What may be left to gain, in nats.
+    watch : Watcher or None
+    """
+
+    max_iter: int
+    enough: float
+    watch: Watcher | None = None
+
+    def after(self, passes: int) -> Limits:
+        """What is left of them."""
+        return replace(self, max_iter=self.max_iter - passes)
+
+
 class Solver(BaseEstimator, ABC):
     """Base of all solvers: descriptions of how to climb, with hyper-parameters only.
 
@@ -138,7 +160,6 @@ class Solver(BaseEstimator, ABC):
         """The problem with the objective that this solver climbs."""
         return problem
 
-    @abstractmethod
     def run(
         self,
         problem: Problem,
@@ -149,6 +170,19 @@ class Solver(BaseEstimator, ABC):
         watch: Watcher | None = None,
     ) -> Result:
         """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
+        self.check()
+        self.check_model(problem.model)
+        return self.climb(problem, params, Limits(max_iter, tol * problem.summary.weight, watch))
+
+    @abstractmethod
+    def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
+        """Climb from ``params``, arguments and model being checked."""
+
+
+def after(first: Result, then: Result) -> Result:
+    """One result of a run and another that went on from its end."""
+    trace = first.trace + then.trace[1:]
+    return replace(then, trace=trace, n_iter=first.n_iter + then.n_iter)
 
 
 # ------------------------------------------------------------------------- arguments
@@ -173,6 +207,13 @@ def check_range(
     raise (ValueError if number else TypeError)(
         f"{type(solver).__name__}: {name}={value!r} must be a finite number {limits}: {what}."
     )
+
+
+def check_switch(solver: Solver, name: str) -> None:
+    """Raise unless an argument is True or False."""
+    value = getattr(solver, name)
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{type(solver).__name__}: {name}={value!r} must be True or False.")
 
 
 def check_count(solver: Solver, name: str, what: str) -> None:

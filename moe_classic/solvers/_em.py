@@ -12,7 +12,8 @@ trace never falls. Jordan & Jacobs (1994), section 6; Dempster, Laird & Rubin (1
 EM gains ground fast and then, where experts overlap, crawls at a rate set by the missing
 information. The finish hands over to Newton's method, or to L-BFGS where the information matrix
 would be large (Jamshidian & Jennrich 1997, Acceleration of the EM algorithm by using quasi-Newton
-methods), or, where neither applies, extrapolates its own steps (SQUAREM).
+methods), or, where neither applies, extrapolates its own steps (SQUAREM). Newton and L-BFGS take
+over only where the log-likelihood is concave, so that they end on the hill where EM would.
 
 The E-step may also give every row to one expert: the likeliest (classification EM, Celeux &
 Govaert 1992) or one drawn from the posterior (stochastic EM, Celeux & Diebolt 1985); or it may
@@ -25,37 +26,33 @@ from dataclasses import replace
 from typing import ClassVar
 
 from moe_classic._assignment import SHARES, Classified, reseed
-from moe_classic._information import supported
 from moe_classic._model import Model, MoEParams
 
 from ._base import (
     ENOUGH,
     STOPPED,
+    Limits,
     Problem,
     Result,
     Solver,
-    Watcher,
+    after,
     check_choice,
     check_range,
-    gain_left,
     polished,
 )
 from ._lbfgs import LBFGS, differentiable
 from ._newton import Newton
+from ._quadratic import affordable, warmed_up
 from ._squarem import SQUAREM
 from ._stages import anneal, wander
-from ._walk import Walk
+from ._walk import Walk, walk_up
 
 #: Passes after which EM may hand over, and the rate of convergence above which it does: below, EM
 #: itself gets to the last digits in fewer passes than the finish would take.
 _PATIENCE = 12
 _SLOW = 0.6
-#: Most parameters for which the information matrix is formed, and most rows times squared
-#: parameters: a pass with the matrix costs a quarter of the number of parameters in passes with
-#: the gradient, and Newton saves about a factor of ten in passes.
-_NEWTON_LIMIT = 600
-_NEWTON_WORK = 2e8
-_FINISHES: dict[str, type[Solver]] = {"newton": Newton, "lbfgs": LBFGS, "squarem": SQUAREM}
+Finish = Newton | LBFGS | SQUAREM
+_FINISHES: dict[str, type[Finish]] = {"newton": Newton, "lbfgs": LBFGS, "squarem": SQUAREM}
 
 
 class EM(Solver):
@@ -136,7 +133,7 @@ class EM(Solver):
         if self.finish in _FINISHES:
             _FINISHES[self.finish]().check_model(model)
 
-    def finisher(self, problem: Problem, params: MoEParams) -> Solver | None:
+    def finisher(self, problem: Problem, params: MoEParams) -> Finish | None:
         """The solver that takes over, or None."""
         model = problem.model
         if self.finish is None or self.assignment == "hard" or model.n_experts == 1:
@@ -145,9 +142,7 @@ class EM(Solver):
             return _FINISHES[self.finish]()
         if not model.additive:
             return None
-        size = model.pack(params).size
-        small = size <= _NEWTON_LIMIT and problem.summary.n_rows * size**2 <= _NEWTON_WORK
-        if supported(model) and small:
+        if affordable(problem, params):
             return Newton()
         smooth = all(differentiable(group.expert) for group in model.groups)
         # Covariances of x near their floor are steep: there EM's own map is the better guide.
@@ -155,45 +150,48 @@ class EM(Solver):
             return LBFGS()
         return SQUAREM()
 
-    def run(
-        self,
-        problem: Problem,
-        params: MoEParams,
-        *,
-        max_iter: int,
-        tol: float,
-        watch: Watcher | None = None,
-    ) -> Result:
-        """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
-        self.check()
-        self.check_model(problem.model)
+    def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
+        """EM after its stages, and the finish once EM is slow and the way up is clear."""
         if self.assignment == "hard":
-            return _classify(self.pose(problem), params, max_iter, tol, watch)
+            return _classify(self.pose(problem), params, limits)
         before = 0
         if self.assignment == "stochastic":
-            params, before = wander(problem, params, max_iter // 2)
+            params, before = wander(problem, params, limits.max_iter // 2)
         elif self.annealing is not None:
-            params, before = anneal(problem, params, self.annealing, max_iter // 2)
+            params, before = anneal(problem, params, self.annealing, limits.max_iter // 2)
+        rest = limits.after(before)
         finisher = self.finisher(problem, params)
-        enough, patience = tol * problem.summary.weight, max_iter
-        if finisher is not None:
-            enough, patience = polished(enough, problem.summary.weight), _PATIENCE
-        result = climb(problem, params, max_iter - before, enough, watch, patience=patience)
-        result = replace(result, n_iter=result.n_iter + before)
-        rest = max_iter - result.n_iter
-        promised = tol * problem.summary.weight
-        if finisher is None or result.converged or rest < 1 or result.message == STOPPED:
-            return _judged(result, promised)
-        later = finisher.run(problem, result.params, max_iter=rest, tol=tol, watch=watch)
-        if not later.objective >= result.objective:
-            # The finish cannot climb from here: EM goes the rest of the way.
-            spent = later.n_iter
-            rest = max(rest - spent, 1)
-            later = climb(problem, result.params, rest, promised, watch, patience=rest)
-            later = replace(later, n_iter=later.n_iter + spent)
-        trace = result.trace + later.trace[1:]
-        whole = replace(later, trace=trace, n_iter=result.n_iter + later.n_iter)
-        return _judged(whole, promised)
+        if finisher is None:
+            result = walk_up(problem, params, rest)
+        else:
+            result = _finished(problem, params, rest, finisher)
+        return _judged(replace(result, n_iter=result.n_iter + before), limits.enough)
+
+
+def _finished(problem: Problem, params: MoEParams, limits: Limits, finisher: Finish) -> Result:
+    """EM until it is slow, then the finish, begun where the log-likelihood is concave."""
+
+    def leave(walk: Walk) -> bool:
+        return walk.passes >= _PATIENCE and _rate(walk.trace) > _SLOW
+
+    polish = replace(limits, enough=polished(limits.enough, problem.summary.weight))
+    result = walk_up(problem, params, polish, leave)
+    rest = limits.after(result.n_iter)
+    if result.converged or rest.max_iter < 1 or result.message == STOPPED:
+        return result
+    if isinstance(finisher, SQUAREM):
+        later = finisher.climb(problem, result.params, rest)
+    elif affordable(problem, result.params):
+        later = warmed_up(problem, result.params, rest, finisher.ascend)
+    else:
+        later = finisher.ascend(problem, result.params, rest)
+    if not later.objective >= result.objective:
+        # The finish cannot climb from here: EM goes the rest of the way.
+        spent = later.n_iter
+        rest = replace(rest, max_iter=max(rest.max_iter - spent, 1))
+        later = walk_up(problem, result.params, rest)
+        later = replace(later, n_iter=later.n_iter + spent)
+    return after(result, later)
 
 
 def _judged(result: Result, promised: float) -> Result:
@@ -203,48 +201,19 @@ def _judged(result: Result, promised: float) -> Result:
     return replace(result, converged=True, message=ENOUGH)
 
 
-def climb(
-    problem: Problem,
-    params: MoEParams,
-    max_iter: int,
-    enough: float,
-    watch: Watcher | None,
-    *,
-    patience: int,
-) -> Result:
-    """EM proper, until ``enough`` nats or less are left to gain, or it is slow after patience."""
-    walk = Walk(problem, params, max_iter, watch)
-    while not walk.over:
-        point = walk.step(walk.best)
-        if point is None:
-            break
-        walk.accept(point)
-        walk.left = gain_left(walk.trace)
-        if walk.over:
-            break
-        if walk.left <= enough:
-            walk.end(ENOUGH)
-        elif walk.passes >= patience and _rate(walk.trace) > _SLOW:
-            break
-    return walk.result()
-
-
-def _classify(
-    problem: Problem, params: MoEParams, max_iter: int, tol: float, watch: Watcher | None
-) -> Result:
+def _classify(problem: Problem, params: MoEParams, limits: Limits) -> Result:
     """Classification EM; experts that end up empty begin anew as long as that is higher."""
-    enough = tol * problem.summary.weight
-    best = climb(problem, params, max_iter, enough, watch, patience=max_iter)
+    best = walk_up(problem, params, limits)
     for _ in range(problem.model.n_experts):
         before = best.objective
         start = best.params
         for share in SHARES:
-            rest, new = max_iter - best.n_iter, None
-            if rest >= 1 and best.message != STOPPED:
+            rest, new = limits.after(best.n_iter), None
+            if rest.max_iter >= 1 and best.message != STOPPED:
                 new = reseed(problem.model, start, problem.source, problem.summary, share=share)
             if new is None:
                 return best
-            best = _higher(best, climb(problem, new, rest, enough, watch, patience=rest))
+            best = _higher(best, walk_up(problem, new, rest))
         if not best.objective > before:
             break
     return best

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -15,11 +15,8 @@ from moe_classic._model import Model, MoEParams
 from moe_classic._stats import Stats
 from moe_classic._typing import Floats
 
-from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Problem, Result, Watcher, gain_left
+from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result, gain_left
 from ._batches import batches, held_out, weight_of
-
-if TYPE_CHECKING:
-    from ._adam import GradientAscent
 
 #: Cuts of the learning rate in a row that gained nothing, after which batches have done their work.
 _CUTS = 3
@@ -33,21 +30,43 @@ _COLLAPSE = 1.0
 _FLAT = 1e-3
 
 
+class Rule(Protocol):
+    """Turns gradients into steps; remembers what came before."""
+
+    def __call__(self, gradient: Floats, curvature: Floats) -> Floats:
+        """Step (D,) for a learning rate of 1."""
+
+
+class Pace(Protocol):
+    """What a climb by epochs must know of its solver."""
+
+    learning_rate: float
+    batch_size: int | None
+    decay: float | None
+    patience: int
+    validation_fraction: float | None
+
+    @property
+    def climbs(self) -> str:
+        """What the objective is."""
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the gradient is divided by the curvature."""
+
+    def rule(self) -> Rule:
+        """A fresh rule without memory."""
+
+
 class Epochs:
     """One climb by epochs.
 
     The score that decides is the objective per unit of weight, on held-out rows if there are any.
     """
 
-    def __init__(
-        self,
-        solver: GradientAscent,
-        problem: Problem,
-        params: MoEParams,
-        tol: float,
-        watch: Watcher | None,
-    ) -> None:
-        self.solver, self.problem, self.tol, self.watch = solver, problem, tol, watch
+    def __init__(self, solver: Pace, problem: Problem, params: MoEParams, limits: Limits) -> None:
+        self.solver, self.problem, self.watch = solver, problem, limits.watch
+        self.tol = limits.enough / problem.summary.weight
         self.train, self.test = problem, None
         if solver.validation_fraction is not None:
             parts = held_out(problem.source, solver.validation_fraction, problem.seed)

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from moe_classic._gradient import diagonal
-from moe_classic._model import Model, MoEParams
+from moe_classic._model import MoEParams
 from moe_classic._typing import Floats
 from moe_classic.experts import Expert
 
@@ -25,15 +25,16 @@ from ._base import (
     ENOUGH,
     STOPPED,
     STUCK,
+    Limits,
     Problem,
     Result,
-    Solver,
-    Watcher,
     check_count,
+    check_switch,
     gain_left,
     polished,
 )
-from ._posed import check_error, check_gradient, posed, with_noise
+from ._posed import Posed
+from ._quadratic import affordable, warmed_up
 
 #: Relative difference of coordinates that is rounding.
 _ROUNDING = 1e-9
@@ -48,7 +49,7 @@ def differentiable(expert: Expert) -> bool:
     return expert.smooth and hasattr(expert, "derivatives")
 
 
-class LBFGS(Solver):
+class LBFGS(Posed):
     """L-BFGS ascent of the log-likelihood in unconstrained, scaled coordinates.
 
     Parameters
@@ -57,6 +58,10 @@ class LBFGS(Solver):
         Pairs of steps and gradient changes that are remembered.
     error : {"likelihood", "cooperative", "competitive", "unit_likelihood"}, default="likelihood"
         What is climbed; see :class:`SGD`.
+    warm_up : bool, default=True
+        Whether to begin with steps of EM, as in :class:`Newton`. Only under
+        ``error="likelihood"``, and where the information matrix is affordable (up to 600
+        parameters, and 2e8 rows times squared parameters).
 
     References
     ----------
@@ -65,43 +70,32 @@ class LBFGS(Solver):
     """
 
     name: ClassVar[str] = "lbfgs"
+    smooth: ClassVar[bool] = True
 
-    def __init__(self, *, memory: int = 20, error: str = "likelihood") -> None:
+    def __init__(
+        self, *, memory: int = 20, error: str = "likelihood", warm_up: bool = True
+    ) -> None:
         self.memory = memory
         self.error = error
-
-    @property
-    def climbs(self) -> str:
-        """The log-likelihood, or minus an error function."""
-        return self.error
-
-    def pose(self, problem: Problem) -> Problem:
-        """The problem with the objective that is climbed."""
-        return posed(problem, self.error)
+        self.warm_up = warm_up
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
+        super().check()
         check_count(self, "memory", "pairs of steps and gradient changes")
-        check_error(self)
+        check_switch(self, "warm_up")
 
-    def check_model(self, model: Model) -> None:
-        """Raise if a component has no gradient, or one with jumps."""
-        check_gradient(self, model, smooth=True)
+    def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
+        """L-BFGS, after steps of EM where the log-likelihood is not concave yet."""
+        if self.warm_up and self.error == "likelihood" and affordable(problem, params):
+            return warmed_up(problem, params, limits, self.ascend)
+        return super().climb(problem, params, limits)
 
-    def run(
-        self,
-        problem: Problem,
-        params: MoEParams,
-        *,
-        max_iter: int,
-        tol: float,
-        watch: Watcher | None = None,
+    def ascend(
+        self, problem: Problem, params: MoEParams, limits: Limits, *, seen: object = None
     ) -> Result:
-        """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
-        self.check()
-        self.check_model(problem.model)
-        enough = tol * problem.summary.weight
-        climb = _Climb(self.pose(problem), params, max_iter, enough, watch)
+        """Steps of scipy's L-BFGS-B from ``params``; it has no use for the matrix ``seen``."""
+        climb = _Climb(problem, params, limits)
         try:
             found = minimize(
                 climb.value,
@@ -111,34 +105,26 @@ class LBFGS(Solver):
                 callback=climb.accept,
                 options={
                     "maxcor": self.memory,
-                    "maxfun": max(max_iter - 1, 1),
-                    "maxiter": max_iter,
+                    "maxfun": max(limits.max_iter - 1, 1),
+                    "maxiter": limits.max_iter,
                     "ftol": 1e-15,
                     "gtol": 0.0,
                     "maxls": 40,
                 },
             )
             # scipy reports success when rounding ends the line search: nothing is left to gain.
-            climb.converged = climb.passes < max_iter and found.status != 1
+            climb.converged = climb.passes < limits.max_iter and found.status != 1
             climb.message = STUCK if climb.converged else climb.message
         except _Stop:
             pass
-        return with_noise(problem, climb.result(), self.error)
+        return climb.result()
 
 
 class _Climb:
     """Bookkeeping around scipy's loop: scaling, trace, stopping."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        params: MoEParams,
-        max_iter: int,
-        enough: float,
-        watch: Watcher | None,
-    ) -> None:
-        self.problem, self.like, self.watch = problem, params, watch
-        self.enough, self.max_iter = enough, max_iter
+    def __init__(self, problem: Problem, params: MoEParams, limits: Limits) -> None:
+        self.problem, self.like, self.limits = problem, params, limits
         curvature = problem.engine.map_reduce(
             lambda b: diagonal(problem.model, params, b), problem.source
         ).curvature
@@ -175,16 +161,16 @@ class _Climb:
         if value >= self.trace[-1]:
             self.best = self.problem.model.unpack(x / self.scale, self.like, self.problem.summary)
         self.trace.append(max(value, self.trace[-1]))
-        self.left = gain_left(self.trace)
-        if self.watch is not None and self.watch(len(self.trace), value):
+        self.left, watch = gain_left(self.trace), self.limits.watch
+        if watch is not None and watch(len(self.trace), value):
             self.message = STOPPED
             raise _Stop
         # Steps of a quasi-Newton method are uneven: look at several before trusting the gain.
-        little = polished(self.enough, value)
+        little = polished(self.limits.enough, value)
         if len(self.trace) > 6 and self.trace[-1] - self.trace[-6] <= little:
             self.converged, self.message = True, ENOUGH
             raise _Stop
-        if self.passes >= self.max_iter:
+        if self.passes >= self.limits.max_iter:
             raise _Stop
 
     def result(self) -> Result:

@@ -15,14 +15,23 @@ from typing import ClassVar
 
 import numpy as np
 
-from moe_classic._information import information, supported
+from moe_classic._information import supported
 from moe_classic._model import Model, MoEParams
-from moe_classic._typing import Bools, Floats
+from moe_classic._typing import Floats
 
-from ._base import CAPPED, STOPPED, STUCK, Problem, Result, Solver, Watcher, check_range, polished
-
-#: Step by which bounds are felt for.
-_NUDGE = 1e-6
+from ._base import (
+    CAPPED,
+    STOPPED,
+    STUCK,
+    Limits,
+    Problem,
+    Result,
+    Solver,
+    check_range,
+    check_switch,
+    polished,
+)
+from ._quadratic import Quadratic, held, quadratic, warmed_up
 
 
 class Newton(Solver):
@@ -32,6 +41,10 @@ class Newton(Solver):
     ----------
     radius : float, default=1.0
         First radius of the trust region, in units of the scaled parameters.
+    warm_up : bool, default=True
+        Whether to begin with steps of EM, 200 at most, until the log-likelihood is concave around
+        them. Before that, as on the way past a saddle, long steps often lead to another hill than
+        EM climbs, higher or lower; after it they seldom do.
 
     References
     ----------
@@ -42,12 +55,14 @@ class Newton(Solver):
 
     name: ClassVar[str] = "newton"
 
-    def __init__(self, *, radius: float = 1.0) -> None:
+    def __init__(self, *, radius: float = 1.0, warm_up: bool = True) -> None:
         self.radius = radius
+        self.warm_up = warm_up
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
         check_range(self, "radius", "the first radius of the trust region")
+        check_switch(self, "warm_up")
 
     def check_model(self, model: Model) -> None:
         """Raise if a component has no second derivatives."""
@@ -58,77 +73,61 @@ class Newton(Solver):
                 "have them. Use solver='em'."
             )
 
-    def run(
+    def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
+        """Newton's steps, after steps of EM where the log-likelihood is not concave yet."""
+        if not self.warm_up:
+            return self.ascend(problem, params, limits)
+        return warmed_up(problem, params, limits, self.ascend)
+
+    def ascend(
         self,
         problem: Problem,
         params: MoEParams,
+        limits: Limits,
         *,
-        max_iter: int,
-        tol: float,
-        watch: Watcher | None = None,
+        seen: Quadratic | None = None,
     ) -> Result:
-        """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
-        self.check()
-        self.check_model(problem.model)
-        enough = tol * problem.summary.weight
-        theta, best = problem.model.pack(params), params
-        value, gradient, matrix = quadratic(problem, params)
-        trace, radius, left = [value], self.radius, np.inf
-        converged, message, n_iter = False, CAPPED, 1
-        while n_iter < max_iter:
+        """Newton's steps from ``params``, around which the objective may have been seen."""
+        model, summary = problem.model, problem.summary
+        theta, best, n_iter = model.pack(params), params, 0
+        if seen is None:
+            seen, n_iter = quadratic(problem, params), 1
+        trace, radius, left = [seen.value], self.radius, np.inf
+        converged, message = False, CAPPED
+        while n_iter < limits.max_iter:
             # Scaling fixed by the curvature makes the region the same for every parametrisation.
-            scale = np.sqrt(np.maximum(np.abs(np.diag(matrix)), 1e-8 * problem.summary.weight))
-            free = ~held(problem, theta, gradient, best)
+            scale = seen.scale(summary.weight)
+            free = ~held(problem, theta, seen.gradient, best)
             step = np.zeros_like(theta)
             step[free], predicted, interior = trust_step(
-                (gradient / scale)[free],
-                (matrix / np.outer(scale, scale))[np.ix_(free, free)],
-                radius * np.sqrt(problem.summary.weight),
+                (seen.gradient / scale)[free],
+                (seen.matrix / np.outer(scale, scale))[np.ix_(free, free)],
+                radius * np.sqrt(summary.weight),
             )
             left = predicted if interior else np.inf
-            if (interior or radius >= self.radius) and predicted <= polished(enough, value):
+            enough = polished(limits.enough, seen.value)
+            if (interior or radius >= self.radius) and predicted <= enough:
                 converged, message = True, "the Newton decrement is below tol"
                 break
-            proposal = problem.model.unpack(theta + step / scale, best, problem.summary)
+            proposal = model.unpack(theta + step / scale, best, summary)
             new = quadratic(problem, proposal)
             n_iter += 1
-            gain = new[0] - value
+            gain = new.value - seen.value
             ratio = gain / predicted if np.isfinite(gain) and predicted > 0.0 else -1.0
-            length = np.linalg.norm(step) / np.sqrt(problem.summary.weight)
+            length = np.linalg.norm(step) / np.sqrt(summary.weight)
             radius = 0.25 * length if ratio < 0.25 else radius
             if ratio > 0.75 and not interior:
                 radius = 2.0 * radius
             if ratio > 1e-4:
-                best, theta = proposal, problem.model.pack(proposal)
-                value, gradient, matrix = new
-                trace.append(max(value, trace[-1]))
-                if watch is not None and watch(len(trace), value):
+                best, theta, seen = proposal, model.pack(proposal), new
+                trace.append(max(seen.value, trace[-1]))
+                if limits.watch is not None and limits.watch(len(trace), seen.value):
                     message = STOPPED
                     break
-            elif predicted <= 1e-12 * max(1.0, abs(value)) or radius < 1e-12:
+            elif predicted <= 1e-12 * max(1.0, abs(seen.value)) or radius < 1e-12:
                 converged, message, left = True, STUCK, 0.0
                 break
         return Result(best, trace[-1], trace, n_iter, converged, left, message)
-
-
-def quadratic(problem: Problem, params: MoEParams) -> tuple[float, Floats, Floats]:
-    """Penalised objective, its gradient (D,) and the negative Hessian (D, D)."""
-    model, summary = problem.model, problem.summary
-    with np.errstate(over="ignore", invalid="ignore"):
-        stats = problem.engine.map_reduce(lambda b: information(model, params, b), problem.source)
-    value = stats.objective - model.penalty(params, summary)
-    gradient = stats.gradient - model.penalty_gradient(params, summary)
-    return value, gradient, stats.information + model.penalty_hessian(params, summary)
-
-
-def held(problem: Problem, theta: Floats, gradient: Floats, like: MoEParams) -> Bools:
-    """Which coordinates sit at a bound, such as the floor of a scale, with the gradient outwards.
-
-    Steps cannot move them, so the quadratic must not promise anything from them; (D,).
-    """
-    outwards = theta + _NUDGE * np.sign(gradient)
-    back = problem.model.pack(problem.model.unpack(outwards, like, problem.summary))
-    return np.abs(back - outwards) > 0.5 * _NUDGE
 
 
 def trust_step(g: Floats, matrix: Floats, radius: float) -> tuple[Floats, float, bool]:

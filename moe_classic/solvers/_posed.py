@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from scipy.optimize import minimize
@@ -13,19 +14,53 @@ from moe_classic._model import Model, MoEParams
 from moe_classic._objective import Mixture
 from moe_classic._typing import Floats, Ints
 
-from ._base import Problem, Result, Solver, check_choice
+from ._base import Limits, Problem, Result, Solver, check_choice
 
 #: Most passes that fit the noise, and the coordinates' slope per unit of weight that ends them.
 _PASSES = 100
 _LEVEL = 1e-9
 
 
-def check_error(solver: Solver) -> None:
-    """Raise unless the ``error`` of a solver is known."""
-    check_choice(solver, "error", ("likelihood", *ERRORS))
+class Posed(Solver):
+    """A gradient solver, which climbs the log-likelihood or comes down an error function.
+
+    Class facts
+    -----------
+    smooth : whether it needs gradients without jumps.
+    """
+
+    smooth: ClassVar[bool]
+    error: str
+
+    @property
+    def climbs(self) -> str:
+        """The log-likelihood, or minus an error function."""
+        return self.error
+
+    def pose(self, problem: Problem) -> Problem:
+        """The problem with the objective that is climbed."""
+        if self.error == "likelihood":
+            return problem
+        return replace(problem, objective=ERRORS[self.error](problem.model))
+
+    def check(self) -> None:
+        """Raise unless the error function is known."""
+        check_choice(self, "error", ("likelihood", *ERRORS))
+
+    def check_model(self, model: Model) -> None:
+        """Raise if a component has no gradient, or no output to compare."""
+        check_gradient(self, model)
+
+    def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
+        """Climb what is posed, then fit the noise that an error function says nothing of."""
+        return with_noise(problem, self.ascend(self.pose(problem), params, limits), self.error)
+
+    @abstractmethod
+    def ascend(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
+        """Climb the objective of ``problem``."""
 
 
-def check_gradient(solver: Any, model: Model, *, smooth: bool) -> None:
+def check_gradient(solver: Posed, model: Model) -> None:
     """Raise if a component lacks the gradient that the solver's objective needs."""
     if not model.gate.additive:
         raise ValueError(
@@ -46,19 +81,13 @@ def check_gradient(solver: Any, model: Model, *, smooth: bool) -> None:
                 f"the target; {expert.name!r} experts have none that are linear in their "
                 "coefficients. Use error='likelihood'."
             )
-        differentiable = hasattr(expert, "derivatives") and (expert.smooth or not smooth)
+        differentiable = hasattr(expert, "derivatives") and (expert.smooth or not solver.smooth)
         if error == "likelihood" and not differentiable:
             raise ValueError(
-                f"solver={solver.name!r} needs {'a smooth log density' if smooth else 'gradients'}"
-                f"; {expert.name!r} experts have none. Use solver='em'."
+                f"solver={solver.name!r} needs "
+                f"{'a smooth log density' if solver.smooth else 'gradients'}; {expert.name!r} "
+                "experts have none. Use solver='em'."
             )
-
-
-def posed(problem: Problem, error: str) -> Problem:
-    """The problem with an error function for its objective, or as it is."""
-    if error == "likelihood":
-        return problem
-    return replace(problem, objective=ERRORS[error](problem.model))
 
 
 def with_noise(problem: Problem, result: Result, error: str) -> Result:

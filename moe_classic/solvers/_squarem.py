@@ -15,13 +15,14 @@ convergence of any EM algorithm, Scandinavian Journal of Statistics 35, scheme S
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 
 from moe_classic._model import Model, MoEParams
 
-from ._base import ENOUGH, Problem, Result, Solver, Watcher, polished
+from ._base import ENOUGH, Limits, Problem, Result, Solver, polished
 from ._walk import Point, Walk
 
 #: Factor by which the longest extrapolation grows when it was of use and shrinks when it was not.
@@ -53,42 +54,48 @@ class SQUAREM(Solver):
                 "Use solver='em'."
             )
 
-    def run(
-        self,
-        problem: Problem,
-        params: MoEParams,
-        *,
-        max_iter: int,
-        tol: float,
-        watch: Watcher | None = None,
-    ) -> Result:
-        """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
-        self.check_model(problem.model)
-        enough, longest, quiet = tol * problem.summary.weight, _GROWTH, 0
-        lengths: deque[float] = deque(maxlen=_MEMORY)
-        walk = Walk(problem, params, max_iter, watch)
-        while not walk.over:
-            start = walk.best
-            point = walk.step(start)
-            if point is None:
-                break
-            walk.accept(point)
-            proposal, length, slowest = _extrapolate(problem, start, point, longest)
-            lengths.append(slowest)
-            walk.left = _left(point.value - start.value, max(lengths))
-            quiet = quiet + 1 if walk.left <= polished(enough, point.value) else 0
-            if quiet >= _QUIET_CYCLES:
-                walk.end(ENOUGH)
-            if walk.over or walk.passes >= max_iter:
-                break
-            ahead = walk.look(proposal)
-            used = min(length, longest)
-            if walk.climbs(ahead, point):
-                longest = longest * _GROWTH if used == longest else longest
-                walk.accept(ahead)
-            else:
-                longest = max(used / _GROWTH, 1.0)
-        return walk.result()
+    def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
+        """EM with extrapolation."""
+        return extrapolated(problem, params, limits)
+
+
+def extrapolated(
+    problem: Problem,
+    params: MoEParams,
+    limits: Limits,
+    leave: Callable[[Walk], bool] | None = None,
+) -> Result:
+    """EM with extrapolation, until several cycles in a row find next to nothing to gain.
+
+    ``leave`` is asked before every cycle whether there are faster ways.
+    """
+    longest, quiet = _GROWTH, 0
+    lengths: deque[float] = deque(maxlen=_MEMORY)
+    walk = Walk(problem, params, limits)
+    while not walk.over:
+        if leave is not None and leave(walk):
+            break
+        start = walk.best
+        point = walk.step(start)
+        if point is None:
+            break
+        walk.accept(point)
+        proposal, length, slowest = _extrapolate(problem, start, point, longest)
+        lengths.append(slowest)
+        walk.left = _left(point.value - start.value, max(lengths))
+        quiet = quiet + 1 if walk.left <= polished(limits.enough, point.value) else 0
+        if quiet >= _QUIET_CYCLES:
+            walk.end(ENOUGH)
+        if walk.over or walk.passes >= limits.max_iter:
+            break
+        ahead = walk.look(proposal)
+        used = min(length, longest)
+        if walk.climbs(ahead, point):
+            longest = longest * _GROWTH if used == longest else longest
+            walk.accept(ahead)
+        else:
+            longest = max(used / _GROWTH, 1.0)
+    return walk.result()
 
 
 def _extrapolate(

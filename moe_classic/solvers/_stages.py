@@ -9,7 +9,7 @@ import numpy as np
 from moe_classic._assignment import Sampled, Tempered
 from moe_classic._model import MoEParams
 
-from ._base import Problem, gain_left
+from ._base import Limits, Problem, gain_left
 from ._walk import Walk
 
 #: Factor by which the inverse temperature grows, and the largest number of passes at each.
@@ -28,7 +28,7 @@ def anneal(
     passes = 0
     while beta < 1.0 and passes < max_iter:
         tempered = replace(problem, objective=Tempered(problem.model, beta))
-        walk = Walk(tempered, params, min(_PASSES, max_iter - passes), None)
+        walk = Walk(tempered, params, Limits(min(_PASSES, max_iter - passes), 0.0))
         while not walk.over:
             point = walk.step(walk.best)
             if point is None:

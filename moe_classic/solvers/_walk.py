@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from moe_classic._model import MoEParams, MoEStats
 
-from ._base import CAPPED, STOPPED, STUCK, Problem, Result, Watcher
+from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result, gain_left
 
 #: Halvings in a row after which a step counts as impossible.
 _MAX_HALVINGS = 30
@@ -38,10 +39,8 @@ class Walk:
     message : str
     """
 
-    def __init__(
-        self, problem: Problem, params: MoEParams, max_iter: int, watch: Watcher | None
-    ) -> None:
-        self.problem, self.max_iter, self.watch = problem, max_iter, watch
+    def __init__(self, problem: Problem, params: MoEParams, limits: Limits) -> None:
+        self.problem, self.max_iter, self.watch = problem, limits.max_iter, limits.watch
         self.passes = 0
         self.trace: list[float] = []
         self.converged, self.message = False, CAPPED
@@ -101,3 +100,27 @@ class Walk:
             left,
             self.message,
         )
+
+
+def walk_up(
+    problem: Problem,
+    params: MoEParams,
+    limits: Limits,
+    leave: Callable[[Walk], bool] | None = None,
+) -> Result:
+    """EM proper, until little enough is left to gain, or ``leave`` says that there are faster ways.
+
+    ``leave`` is asked before every step.
+    """
+    walk = Walk(problem, params, limits)
+    while not walk.over:
+        if leave is not None and leave(walk):
+            break
+        point = walk.step(walk.best)
+        if point is None:
+            break
+        walk.accept(point)
+        walk.left = gain_left(walk.trace)
+        if not walk.over and walk.left <= limits.enough:
+            walk.end(ENOUGH)
+    return walk.result()

@@ -8,6 +8,7 @@ import pytest
 
 from moe_classic._gradient import diagonal
 from moe_classic.solvers import EM, SGD, Adam
+from moe_classic.solvers._base import Limits
 from moe_classic.solvers._epochs import Epochs, squared_scores
 
 from .problems import beside, drawn, problem_on
@@ -15,7 +16,7 @@ from .problems import beside, drawn, problem_on
 
 def step_of(solver, problem, start):
     """How far theta moves in one full-batch step, and the slope per unit of weight there."""
-    epochs = Epochs(solver, problem, start, 1e-9, None)
+    epochs = Epochs(solver, problem, start, Limits(10, 1e-9))
     epochs._judge()
     before, slope = problem.model.pack(start), problem.slope(start)[1] / problem.summary.weight
     epochs._advance(1)

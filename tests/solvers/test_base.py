@@ -109,6 +109,8 @@ def test_watcher_can_stop_a_climb(solver):
         (EM(annealing=1.5), ValueError, r"annealing=1.5 must be .* in \(0, 1\)"),
         (EM(annealing="slow"), TypeError, r"annealing='slow' must be"),
         (Newton(radius=0.0), ValueError, r"radius=0.0 must be a finite number > 0"),
+        (Newton(warm_up=1), TypeError, r"Newton: warm_up=1 must be True or False"),
+        (LBFGS(warm_up="em"), TypeError, r"LBFGS: warm_up='em' must be True or False"),
         (LBFGS(memory=0), ValueError, r"memory=0 must be an integer >= 1"),
         (LBFGS(memory=2.5), TypeError, r"memory=2.5 must be an integer"),
         (SGD(learning_rate=-1.0), ValueError, r"SGD: learning_rate=-1.0 must be"),

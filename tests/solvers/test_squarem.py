@@ -5,6 +5,7 @@ import pytest
 
 from moe_classic.experts import EXPERTS
 from moe_classic.solvers import EM, SQUAREM
+from moe_classic.solvers._base import Limits
 from moe_classic.solvers._squarem import _extrapolate, _left
 from moe_classic.solvers._walk import Walk
 
@@ -12,7 +13,7 @@ from .problems import beside, drawn
 
 
 def two_steps(problem, start):
-    walk = Walk(problem, start, 10, None)
+    walk = Walk(problem, start, Limits(10, 0.0))
     first = walk.best
     return first, walk.step(first)
 
