@@ -147,19 +147,28 @@ def table_for(args: argparse.Namespace) -> Table:
 # ------------------------------------------------------------------------- comparing
 
 
-def candidates(table: Table, args: argparse.Namespace) -> Iterator[Candidate]:
-    """All models, one after the other."""
-    estimator, kind, defaults = _TASKS[table.task]
-    families = list(dict.fromkeys(args.experts or defaults))
-    for family in families:
+def families(table: Table, args: argparse.Namespace) -> list[str]:
+    """Expert families to compare."""
+    return list(dict.fromkeys(args.experts or _TASKS[table.task][2]))
+
+
+def check_families(table: Table, args: argparse.Namespace) -> None:
+    """Raise if a family does not describe the target."""
+    kind = _TASKS[table.task][1]
+    for family in families(table, args):
         if EXPERTS[family].target != kind:
             right = sorted(f for f, expert in EXPERTS.items() if expert.target == kind)
             raise UsageError(
                 f"{family} experts do not describe the {table.task} target {table.target!r}; "
                 f"choose --experts of: {', '.join(right)}."
             )
+
+
+def candidates(table: Table, args: argparse.Namespace) -> Iterator[Candidate]:
+    """All models, one after the other."""
+    estimator = _TASKS[table.task][0]
     for K in sorted(set(args.n_experts)):
-        for family in families:
+        for family in families(table, args):
             options = {"gate": args.gate, "n_init": args.n_init, "random_state": args.seed}
             yield tried(estimator(K, expert=family, **options), table, args)
 
@@ -264,19 +273,33 @@ def save(table: Table, frame: pd.DataFrame, best: Candidate, folder: Path) -> di
         best.model, table.X, table.y, target=table.target, labels=table.labels, title=title
     )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         figure.savefig(files["picture"], dpi=150)
         joblib.dump(best.model, files["model"])
         frame.to_csv(files["ranking"])
         best.model.summary().to_csv(files["coefficients"])
     except OSError as error:
-        raise UsageError(f"cannot write to --output {folder}: {error.strerror or error}.") from None
+        raise _not_written(folder, error) from None
     return files
+
+
+def _not_written(folder: Path, error: OSError) -> UsageError:
+    """The error of a folder that takes no files."""
+    return UsageError(f"cannot write to --output {folder}: {error.strerror or error}.")
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder before the work whose results it is for."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_written(folder, error) from None
 
 
 def run(args: argparse.Namespace) -> None:
     """Everything that the command does."""
     table = table_for(args)
+    check_families(table, args)
+    prepare(args.output)
     n, p = table.X.shape
     seen = ", ".join(table.X.columns[:6]) + (", ..." if p > 6 else "")
     say(f"{table.name}: {n} rows, {table.task} of {table.target} on {seen}.")

@@ -315,6 +315,12 @@ def test_command_says_in_one_line_that_it_cannot_write(tmp_path, capsys):
     assert re.fullmatch("moe_classic: cannot write to --output .*: File exists\\.\n", error)
 
 
+def test_command_looks_for_its_folder_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "out").write_text("a file, not a folder")
+    monkeypatch.setattr("moe_classic.__main__.tried", lambda *a: pytest.fail("a fit was made"))
+    assert run(tmp_path, *QUICK) == 2
+
+
 def test_command_passes_on_why_a_model_cannot_be_fitted(tmp_path, classes_csv, capsys):
     assert run(tmp_path, classes_csv, "--target", "kind", "--experts", "logistic", *QUICK) == 2
     error = capsys.readouterr().err
