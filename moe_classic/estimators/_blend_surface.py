@@ -13,6 +13,7 @@ from moe_classic._refit import outputs_of, proba_of
 from moe_classic._typing import Floats, Ints
 
 from ._blend_topk import check_top_k, routed_blend, top_k_weights
+from ._transform import GateFeatures
 
 
 def names_of(estimator: Any) -> list[str] | None:
@@ -21,7 +22,7 @@ def names_of(estimator: Any) -> list[str] | None:
     return None if names is None else [str(v) for v in names]
 
 
-class BlendSurface(BaseEstimator, metaclass=ABCMeta):
+class BlendSurface(GateFeatures, BaseEstimator, metaclass=ABCMeta):
     """Gate and experts side by side; a subclass says what an expert's output is."""
 
     experts_: list[Any]
@@ -35,6 +36,11 @@ class BlendSurface(BaseEstimator, metaclass=ABCMeta):
     @abstractmethod
     def _width(self) -> int:
         """Number of rows d of an expert's output."""
+
+    def _expert_labels(self) -> list[str]:
+        """Names of the experts in tables and legends."""
+        numbered = [f"expert {k + 1}" for k in range(len(self.experts_))]
+        return list(getattr(self, "expert_names_", numbered))
 
     def _check_rows(self, X: Any) -> Floats:
         """Validated features of new rows."""

@@ -20,6 +20,7 @@ from moe_classic.inference import Inference, inference
 
 from ._blend_topk import TopExperts, check_top_k
 from ._published import Published
+from ._transform import GateFeatures
 from ._views import summary_table
 
 #: Rows predicted at a time: bounds the memory of (K, n) arrays.
@@ -31,7 +32,7 @@ def generator(random_state: Any) -> np.random.Generator:
     return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
 
 
-class CommonSurface(Published):
+class CommonSurface(GateFeatures, Published):
     """Answers that need a fitted gate and experts, but no kind of target."""
 
     @abstractmethod

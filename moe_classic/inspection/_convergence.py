@@ -60,7 +60,7 @@ class ConvergenceDisplay:
         -------
         display : ConvergenceDisplay
         """
-        moe = fitted_moe(estimator, needs="trace_", caller=cls.__name__)
+        moe = fitted_moe(estimator, needs="start_report_", caller=cls.__name__)
         display = cls(
             trace=np.asarray(moe.trace_), starts=moe.start_report_, converged=moe.converged_
         )

@@ -123,7 +123,7 @@ class ExpertsDisplay:
         display : ExpertsDisplay
         """
         name = cls.__name__
-        moe = fitted_moe(estimator, needs="expert_predictions", caller=name)
+        moe = fitted_moe(estimator, needs="responsibilities", caller=name)
         place, target_label = _target(moe, target)
         profile = make_profile(
             X, (feature,), caller=name, n_points=n_points, average=average, subsample=subsample

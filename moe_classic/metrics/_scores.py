@@ -134,9 +134,10 @@ def crps_samples(estimator: Any, X: Any, y: Any) -> Floats:
         If the estimator does not predict distributions of real targets.
     """
     moe = fitted_moe(estimator, needs="predict_cdf", caller="crps_samples")
-    X, target = moe._pairs(inner_rows(estimator, X), y)
+    rows = inner_rows(estimator, X)
+    target = moe._pairs(rows, y)[1]
     parts, start = [], 0
-    for mixture in moe._predictives(X):
+    for mixture in moe._predictives(rows):
         stop = start + mixture.weights.shape[1]
         parts.append(predictive_crps(mixture, target[:, start:stop]))
         start = stop
