@@ -35,7 +35,7 @@ def em_problem(X, y, K, *, expert="gaussian", gate="softmax", n_jobs=1, block_si
     target = ((y - y.mean()) / y.std())[None]
     summary = summarise(target, w)
     model = Model(GATES[gate](), (Group(EXPERTS[expert](), K, 0),))
-    source = ArraySource(X, target, w, (design,), block_size)
+    source = ArraySource(X, target, w, (design,), block_size, n_experts=K)
     problem = Problem(model, Mixture(model), source, summary, make_engine(n_jobs))
     start = model.start([p + 1], summary)
     theta = model.pack(start)

@@ -13,27 +13,36 @@ from typing import Protocol
 
 import numpy as np
 
-from ._linalg import pack_symmetric, packed_products
+from ._linalg import pack_symmetric, ring_of, ring_products, unring
 from ._typing import Floats
-from ._workspace import empty
+from ._workspace import empty, frame
 
 #: Widest design for which the products z_i z_j are laid out and multiplied in one BLAS call.
 _PACK_LIMIT = 32
-#: Bytes of products that one block may fill; measured best near the size of a level-2 cache.
-_BLOCK_BYTES = 2 << 20
+#: Rows whose products are formed at a time, to be multiplied while they are in cache; a power of
+#: two would map all of them to the same cache lines.
+_PRODUCT_ROWS = 1000
+#: Bytes that the arrays of one block may fill: part of a level-3 cache for every thread.
+_BLOCK_BYTES = 7_000_000
+#: Experts that a block is made for where their number is not known.
+_USUAL_EXPERTS = 8
 #: Designs below this many bytes in all are kept from pass to pass; so are their products.
 _KEEP_BYTES = 128 << 20
-_KEEP_PRODUCT_BYTES = 32 << 20
+_KEEP_PRODUCT_BYTES = 1 << 20
 
 
 class Design:
-    """Features of one block: ``Z`` of shape (q, n), last row 1."""
+    """Features of one block: ``Z`` of shape (q, n), last row 1.
 
-    __slots__ = ("Z", "_products", "keep")
+    A design that is kept from pass to pass keeps what its Grams are made from.
+    """
 
-    def __init__(self, Z: Floats, *, keep: bool = False) -> None:
+    __slots__ = ("Z", "_products", "_ring", "keep", "keep_products")
+
+    def __init__(self, Z: Floats, *, keep: bool = False, keep_products: bool = False) -> None:
         self.Z = Z
-        self.keep = keep
+        self.keep, self.keep_products = keep, keep_products
+        self._ring: Floats | None = None
         self._products: Floats | None = None
 
     @property
@@ -54,19 +63,35 @@ class Design:
 
     def grams(self, weights: Floats) -> Floats:
         """Weighted Grams ``Z diag(weights_m) Z'``, packed: (M, n) gives (M, q (q + 1) / 2)."""
-        if self.width <= _PACK_LIMIT or len(weights) > self.width:
-            return weights @ self._all_products().T
-        return np.stack([pack_symmetric((self.Z * row) @ self.Z.T) for row in weights])
-
-    def _all_products(self) -> Floats:
-        """Products z_i z_j of the rows of ``Z``; kept, or temporary."""
-        if self._products is not None:
-            return self._products
-        if self.keep:
-            self._products = packed_products(self.Z)
-            return self._products
         q, n = self.Z.shape
-        return packed_products(self.Z, empty((q * (q + 1) // 2, n)))
+        if q > _PACK_LIMIT and len(weights) <= q:
+            return np.stack([pack_symmetric((self.Z * row) @ self.Z.T) for row in weights])
+        pairs = q * (q + 1) // 2
+        if self.keep_products:
+            if self._products is None:
+                self._products = ring_products(self.Z, self._on_ring(), np.empty((pairs, n)))
+            return unring(weights @ self._products.T, q)
+        starts = range(0, n, _PRODUCT_ROWS)
+        parts = np.empty((len(starts), len(weights), pairs))
+        with frame():
+            ring, products = self._on_ring(), empty((pairs, min(n, _PRODUCT_ROWS)))
+            for start, part in zip(starts, parts, strict=True):
+                rows = slice(start, min(start + _PRODUCT_ROWS, n))
+                room = products[:, : rows.stop - start]
+                some = ring_products(self.Z[:, rows], ring[:, :, rows], room)
+                np.matmul(weights[:, rows], some.T, out=part)
+        return unring(np.add.reduce(parts), q)
+
+    def _on_ring(self) -> Floats:
+        """``Z`` on a ring; a kept design lives in it."""
+        if self._ring is not None:
+            return self._ring
+        q, n = self.Z.shape
+        if not self.keep:
+            return ring_of(self.Z, empty((q + q // 2, n)))
+        self._ring = ring_of(self.Z, np.empty((q + q // 2, n)))
+        self.Z = self._ring[0]
+        return self._ring
 
 
 @dataclass(frozen=True)
@@ -104,10 +129,13 @@ class Source(Protocol):
         """Blocks in a fixed order."""
 
 
-def default_block_size(widths: list[int]) -> int:
-    """Rows a block so that the packed products of one block stay in cache."""
-    q = min(max(widths), _PACK_LIMIT)
-    return int(np.clip(_BLOCK_BYTES // (8 * q * (q + 1) // 2), 512, 8192))
+def default_block_size(widths: list[int], n_experts: int = _USUAL_EXPERTS) -> int:
+    """Rows a block: enough that calls cost little, few enough that its arrays stay in cache.
+
+    A pass has about twelve arrays of a number an expert in use, besides the designs.
+    """
+    row = 8 * (sum(widths) + 12 * n_experts)
+    return int(np.clip(_BLOCK_BYTES // row, 512, 16_000))
 
 
 class ArraySource:
@@ -123,6 +151,8 @@ class ArraySource:
         Rows a block; None chooses from the cache size.
     target : callable or None
         Turns a slice of ``y`` into what the model works with; None leaves it as it is.
+    n_experts : int
+        Experts of the model, which the size of a block depends on.
     """
 
     def __init__(
@@ -133,15 +163,15 @@ class ArraySource:
         maps: tuple[FeatureMap, ...],
         block_size: int | None = None,
         target: Callable[[np.ndarray], np.ndarray] | None = None,
+        n_experts: int = _USUAL_EXPERTS,
     ) -> None:
         self.X, self.y, self.w, self.maps, self.target = X, y, w, maps, target
         widths = [m.width for m in maps]
-        self.block_size = block_size or default_block_size(widths)
+        self.block_size = block_size or default_block_size(widths, n_experts)
         products = sum(q * (q + 1) // 2 for q in widths) * 8 * len(w)
         self._keep_products = products <= _KEEP_PRODUCT_BYTES
-        self._kept: dict[int, Block] | None = {}
-        if sum(widths) * 8 * len(w) > _KEEP_BYTES:
-            self._kept = None
+        doubled = sum(q + q // 2 for q in widths) * 8 * len(w)
+        self._kept: dict[int, Block] | None = {} if doubled <= _KEEP_BYTES else None
 
     def __len__(self) -> int:
         return -(-len(self.w) // self.block_size)
@@ -151,7 +181,8 @@ class ArraySource:
             return self._kept[i]
         rows = slice(i * self.block_size, (i + 1) * self.block_size)
         X = self.X[rows]
-        designs = tuple(Design(m(X), keep=self._keep_products) for m in self.maps)
+        kept = {"keep": self._kept is not None, "keep_products": self._keep_products}
+        designs = tuple(Design(m(X), **kept) for m in self.maps)
         y = self.y[..., rows] if self.target is None else self.target(self.y[..., rows])
         block = Block(designs, y, self.w[rows])
         if self._kept is not None:

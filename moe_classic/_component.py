@@ -23,11 +23,14 @@ class Forward:
         Linear predictors, if any: (K, M, n).
     work : Any
         Intermediates that the component's own statistics reuse.
+    mass : ndarray of shape (n,), or None
+        What the columns of S sum to, where whoever made S knows it.
     """
 
     log_prob: Floats
     eta: Floats | None = None
     work: Any = None
+    mass: Floats | None = None
 
 
 def check_alpha(owner: str, alpha: float) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
 import numpy as np
 from joblib import effective_n_jobs
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from ._blocks import ArraySource, Block, Source
 from ._stats import Stats, total
@@ -40,25 +40,30 @@ class ThreadedEngine:
 
     def __init__(self, n_threads: int) -> None:
         self.n_threads = n_threads
+        # Looking for the libraries takes longer than a pass over a few thousand rows.
+        self._libraries = ThreadpoolController()
+        # The same threads in every pass: each has work arrays of its own that are warm. One more
+        # than may compute at a time, as one or another always waits for the interpreter.
+        self._pool = ThreadPoolExecutor(n_threads + 1)
 
     def map_reduce(self, f: Callable[[Block], T], source: Source) -> T:
         """Sum of ``f(block)`` over the blocks of ``source``."""
         f = _in_context(f)
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(self.n_threads) as pool:
+        with self._libraries.limit(limits=1, user_api="blas"):
             if isinstance(source, ArraySource):
-                return self._shares(f, source, pool)
-            return total(self._ahead(f, source, pool))
+                return self._shares(f, source)
+            return total(self._ahead(f, source))
 
-    def _shares(self, f: Callable[[Block], T], source: ArraySource, pool: Executor) -> T:
+    def _shares(self, f: Callable[[Block], T], source: ArraySource) -> T:
         """Each thread sums a contiguous share."""
-        shares = np.array_split(np.arange(len(source)), min(self.n_threads, len(source)))
-        return total(pool.map(lambda share: total(f(source[i]) for i in share), shares))
+        shares = np.array_split(np.arange(len(source)), min(self.n_threads + 1, len(source)))
+        return total(self._pool.map(lambda share: total(f(source[i]) for i in share), shares))
 
-    def _ahead(self, f: Callable[[Block], T], source: Source, pool: Executor) -> Iterator[T]:
+    def _ahead(self, f: Callable[[Block], T], source: Source) -> Iterator[T]:
         """Results in block order, at most two blocks a thread in flight."""
         flying: deque[Future[T]] = deque()
         for block in source:
-            flying.append(pool.submit(f, block))
+            flying.append(self._pool.submit(f, block))
             if len(flying) >= 2 * self.n_threads:
                 yield flying.popleft().result()
         while flying:

@@ -7,13 +7,17 @@ contiguous rows.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from ._typing import Floats, Ints
+from ._workspace import empty, frame
 
 #: Squared relative pivot below which a Gram matrix counts as singular.
 _SINGULAR = 1e-11
+#: Sums of exponentials between these lost nothing to underflow or overflow.
+_TINY, _HUGE = 1e-280, 1e280
 
 
 @cache
@@ -42,16 +46,53 @@ def pack_symmetric(full: Floats) -> Floats:
     return full[..., rows, cols]
 
 
-def packed_products(Z: Floats, out: Floats | None = None) -> Floats:
-    """Products z_i z_j, i <= j, of the rows of ``Z`` (q, n), as (q (q + 1) / 2, n)."""
+@cache
+def _ring(q: int) -> Ints:
+    """For each entry of a packed upper triangle, its place among :func:`ring_products`."""
+    steps, first = np.divmod(np.arange(q * (q + 1) // 2), q)
+    place = np.empty(first.size, dtype=np.intp)
+    place[_square(q)[first, (first + steps) % q]] = np.arange(first.size)
+    return place
+
+
+def unring(rings: Floats, q: int) -> Floats:
+    """Packed upper triangles (..., q (q + 1) / 2) from values in the order of the products."""
+    return rings[..., _ring(q)]
+
+
+def ring_of(Z: Floats, out: Floats, copy: Any = np.positive) -> Floats:
+    """The rows of ``Z`` (q, n) on a ring: entry [s, i] of (q // 2 + 1, q, n) is row i + s.
+
+    The result is a view of ``out`` (q + q // 2, n), which is filled with the rows, and the first
+    of them again; ``copy`` may be another function of each number.
+    """
     q, n = Z.shape
-    if out is None:
-        out = np.empty((q * (q + 1) // 2, n))
-    start = 0
-    for i in range(q):
-        stop = start + q - i
-        np.multiply(Z[i], Z[i:], out=out[start:stop])
-        start = stop
+    copy(Z, out=out[:q])
+    copy(Z[: q // 2], out=out[q:])
+    row, item = out.strides
+    return np.ndarray((q // 2 + 1, q, n), buffer=out, strides=(row, row, item))
+
+
+def ring_products(first: Floats, ring: Floats, out: Floats) -> Floats:
+    """Products of every pair of rows, into ``out`` (q (q + 1) / 2, n).
+
+    With the rows on a ring, row i times its s-th successor, for s = 0 to q / 2, meets every pair
+    once: one call for what a triangle needs q calls for. The first q products are those of a row
+    with itself.
+
+    Parameters
+    ----------
+    first : ndarray of shape (q, n)
+        One factor.
+    ring : ndarray of shape (q // 2 + 1, q, n)
+        The other factor, from :func:`ring_of`.
+    """
+    q, n = first.shape
+    half = q // 2
+    whole = half + q % 2
+    np.multiply(first, ring[:whole], out=out[: whole * q].reshape(whole, q, n))
+    if whole == half:
+        np.multiply(first[:half], ring[half, :half], out=out[half * q :])
     return out
 
 
@@ -63,14 +104,33 @@ def log_sum_exp(a: Floats) -> Floats:
         return safe + np.log(np.exp(a - safe).sum(axis=0))
 
 
-def softmax_in_place(a: Floats) -> Floats:
-    """Turn ``a`` (K, n) into its softmax over K, in place; return the (n,) log normaliser."""
-    top = a.max(axis=0)
-    a -= top
-    np.exp(a, out=a)
-    mass = a.sum(axis=0)
-    a *= 1.0 / mass
-    return top + np.log(mass)
+def _in_range(mass: Floats) -> bool:
+    """Whether sums of exponentials lost nothing to underflow or overflow."""
+    return bool(mass.size and mass.min() > _TINY and mass.max() < _HUGE)
+
+
+def softmax_in_place(a: Floats, weights: Floats | None = None) -> Floats:
+    """Turn ``a`` (K, n) into its softmax over K, times ``weights`` (n,); return the log normaliser.
+
+    The normaliser (n,) is temporary inside a workspace. Columns are shifted by their maximum only
+    where the block needs it.
+    """
+    mass = empty(a.shape[1:])
+    with frame():
+        e = empty(a.shape)
+        with np.errstate(over="ignore"):
+            np.add.reduce(np.exp(a, out=e), axis=0, out=mass)
+        top = None
+        if not _in_range(mass):
+            top = a.max(axis=0)
+            a -= top
+            np.add.reduce(np.exp(a, out=e), axis=0, out=mass)
+        factor = np.divide(1.0 if weights is None else weights, mass, out=empty(mass.shape))
+        np.multiply(e, factor, out=a)
+    np.log(mass, out=mass)
+    if top is not None:
+        mass += top
+    return mass
 
 
 def _solve_by_eigenvalues(A: Floats, b: Floats) -> Floats:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._linalg import solve_psd, unpack_symmetric
+from ._linalg import ring_of, ring_products, solve_psd, unpack_symmetric, unring
 from ._stats import Stats
 from ._typing import Floats
-from ._workspace import empty
+from ._workspace import empty, frame
 
 #: Largest Newton system worth its Gram matrices; beyond, the bound of Bohning (1992) serves.
 #: An expert has K such systems, a gate one.
@@ -25,30 +25,38 @@ GATE_LIMIT = 1200
 
 @dataclass(frozen=True)
 class LogitStats(Stats):
-    """Packed Grams, scores of all classes (..., C, q), and mass."""
+    """Packed Grams, and scores of all classes (..., C, q)."""
 
     gram: Floats
     score: Floats
+
+
+@dataclass(frozen=True)
+class ClassStats(LogitStats):
+    """The same for a group of experts, with the mass of each (K,)."""
+
     mass: Floats
 
 
 def curvature_rows(P: Floats, mass: Floats) -> Floats:
-    """Rows ``mass P_a (1[a = b] - P_b)`` for a <= b < C, (C (C - 1) / 2, n); ``P`` is (C, n)."""
-    m = len(P) - 1
-    out = empty((m * (m + 1) // 2, P.shape[1]))
-    start = 0
-    for a in range(m):
-        weighted = mass * P[a]
-        stop = start + m - a
-        np.multiply(P[a:m], -weighted, out=out[start:stop])
-        out[start] += weighted
-        start = stop
+    """Rows ``mass P_a (1[a = b] - P_b)`` for pairs a, b < C, (C (C - 1) / 2, n); ``P`` is (C, n).
+
+    The pairs are in the order of :func:`~moe_classic._linalg.ring_products`.
+    """
+    m, n = len(P) - 1, P.shape[1]
+    out = empty((m * (m + 1) // 2, n))
+    with frame():
+        weighted = np.multiply(P[:m], mass, out=empty((m, n)))
+        negative = ring_of(P[:m], empty((m + m // 2, n)), np.negative)
+        ring_products(weighted, negative, out)
+        out[:m] += weighted
     return out
 
 
 def assemble(gram: Floats, m: int, q: int) -> Floats:
-    """Full (m q, m q) matrix from packed pairs of packed Grams (m (m + 1) / 2, q (q + 1) / 2)."""
-    blocks = unpack_symmetric(unpack_symmetric(gram.T, m).transpose(1, 2, 0), q)
+    """Full (m q, m q) matrix from pairs (m (m + 1) / 2) of packed Grams (q (q + 1) / 2)."""
+    pairs = unpack_symmetric(unring(gram.T, m), m)
+    blocks = unpack_symmetric(pairs.transpose(1, 2, 0), q)
     return blocks.transpose(0, 2, 1, 3).reshape(m * q, m * q)
 
 

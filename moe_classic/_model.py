@@ -13,7 +13,7 @@ from ._component import Forward
 from ._linalg import log_sum_exp
 from ._stats import Stats, Summary
 from ._typing import Floats
-from ._workspace import empty
+from ._workspace import empty, frame
 from .experts import Expert
 from .gates import Gate
 
@@ -213,16 +213,13 @@ def _grams(block: Block, asked: list[tuple[int, Floats]]) -> list[Floats]:
     """Packed Grams for each request, one product for all requests on a design."""
     result: list[Floats] = [rows for _, rows in asked]
     for number in {design for design, _ in asked}:
-        mine = [i for i, (design, rows) in enumerate(asked) if design == number]
+        mine = [i for i, (design, _) in enumerate(asked) if design == number]
         rows = [asked[i][1] for i in mine]
-        weights = rows[0]
-        if len(rows) > 1:
-            weights = empty((sum(map(len, rows)), block.w.size))
-            np.concatenate(rows, out=weights)
-        q = block.designs[number].width
-        grams = block.designs[number].grams(weights) if len(weights) else weights[:, :0]
-        if not len(weights):
-            grams = np.empty((0, q * (q + 1) // 2))
+        with frame():
+            weights = rows[0]
+            if len(rows) > 1:
+                weights = np.concatenate(rows, out=empty((sum(map(len, rows)), block.w.size)))
+            grams = block.designs[number].grams(weights)
         stop = 0
         for i, part in zip(mine, rows, strict=True):
             start, stop = stop, stop + len(part)

@@ -18,7 +18,7 @@ from ._linalg import log_sum_exp, softmax_in_place
 from ._model import Model, MoEParams, MoEStats
 from ._stats import Stats
 from ._typing import Floats
-from ._workspace import empty, workspace
+from ._workspace import workspace
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,13 @@ class Mixture:
     def __call__(self, params: MoEParams, block: Block) -> MoEStats:
         """Statistics of one block at ``params``."""
         # Statistics of bounded size hold no rows: what they were made from may be reused.
-        with workspace() if self.model.additive else nullcontext():
+        reuse = self.model.additive
+        with workspace() if reuse else nullcontext():
             seen = self.model.evaluate(params, block)
             prior, density = seen.gate.log_prob, seen.log_prob
-            S = np.add(prior, density, out=empty(prior.shape))
-            row = softmax_in_place(S)
-            S *= block.w
+            S = np.add(prior, density, out=density if reuse else None)
+            row = softmax_in_place(S, block.w)
+            seen.gate.mass = block.w
             return self.model.statistics(params, seen, block, S, float(row @ block.w))
 
     def value(self, params: MoEParams, block: Block) -> ValueStats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +15,12 @@ T = TypeVar("T", bound="Stats")
 
 #: Rows at a time when moments are taken.
 _SLICE = 1 << 16
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """Names of the fields of a record."""
+    return tuple(f.name for f in fields(kind))
 
 
 def _add(a: Any, b: Any) -> Any:
@@ -28,8 +35,8 @@ class Stats:
     """Base of every statistics record: fields add, whatever they hold."""
 
     def __add__(self: T, other: T) -> T:
-        names = [f.name for f in fields(self)]
-        return type(self)(*(_add(getattr(self, n), getattr(other, n)) for n in names))
+        names = _names(type(self))
+        return type(self)(*[_add(getattr(self, n), getattr(other, n)) for n in names])
 
     def scaled(self: T, factor: float) -> T:
         """Every field times ``factor``: what on-line learning forgets and averages with."""
@@ -39,7 +46,7 @@ class Stats:
                 return tuple(scale(u) for u in a)
             return a.scaled(factor) if isinstance(a, Stats) else a * factor
 
-        return type(self)(*(scale(getattr(self, f.name)) for f in fields(self)))
+        return type(self)(*[scale(getattr(self, n)) for n in _names(type(self))])
 
 
 def total(parts: Iterable[T]) -> T:

@@ -58,9 +58,10 @@ def test_scores_are_products_with_the_transposed_design(rng, shape):
 
 # Narrow designs lay out their products; wide ones multiply a Gram at a time, unless many are asked.
 @pytest.mark.parametrize(("q", "M"), [(1, 2), (4, 3), (40, 2), (40, 50)])
-@pytest.mark.parametrize("keep", [False, True])
-def test_grams_are_weighted_products_of_the_design(rng, q, M, keep):
-    design = Design(rng.standard_normal((q, 30)), keep=keep)
+@pytest.mark.parametrize("keep", [(False, False), (True, False), (True, True)])
+def test_grams_are_weighted_products_of_the_design(rng, monkeypatch, q, M, keep):
+    monkeypatch.setattr(_blocks, "_PRODUCT_ROWS", 13)
+    design = Design(rng.standard_normal((q, 30)), keep=keep[0], keep_products=keep[1])
     weights = rng.standard_normal((M, 30))
     direct = np.einsum("mn,in,jn->mij", weights, design.Z, design.Z)
     for _ in range(2):
@@ -142,11 +143,11 @@ def test_mapped_files_are_read_but_not_copied_or_changed(table, tmp_path):
 
 
 @pytest.mark.parametrize("widths", [[1], [3], [3, 20], [31], [500]])
-def test_default_blocks_fit_into_a_cache(widths):
-    size = default_block_size(widths)
-    assert 512 <= size <= 8192
-    q = min(max(widths), _blocks._PACK_LIMIT)
-    # Blocks are as large as their products allow, unless they would become tiny.
-    bytes_a_row = 8 * q * (q + 1) // 2
-    assert size * bytes_a_row <= _blocks._BLOCK_BYTES or size == 512
-    assert (size + 1) * bytes_a_row > _blocks._BLOCK_BYTES or size == 8192
+@pytest.mark.parametrize("n_experts", [1, 8, 200])
+def test_default_blocks_fit_into_a_cache(widths, n_experts):
+    size = default_block_size(widths, n_experts)
+    assert 512 <= size <= 16_000
+    # Blocks are as large as their arrays allow, unless they would become tiny.
+    row = 8 * (sum(widths) + 12 * n_experts)
+    assert size * row <= _blocks._BLOCK_BYTES or size == 512
+    assert (size + 1) * row > _blocks._BLOCK_BYTES or size == 16_000

@@ -7,10 +7,12 @@ from scipy.special import logsumexp, softmax
 from moe_classic._linalg import (
     log_sum_exp,
     pack_symmetric,
-    packed_products,
+    ring_of,
+    ring_products,
     softmax_in_place,
     solve_psd,
     unpack_symmetric,
+    unring,
 )
 
 
@@ -23,14 +25,26 @@ def test_packing_of_symmetric_matrices_is_undone(rng, q):
     np.testing.assert_array_equal(unpack_symmetric(packed, q), full)
 
 
-@pytest.mark.parametrize("given", [False, True])
-def test_packed_products_are_the_upper_triangle_of_outer_products(rng, given):
-    Z = rng.standard_normal((4, 7))
-    out = np.empty((10, 7)) if given else None
-    products = packed_products(Z, out)
+@pytest.mark.parametrize("q", [1, 2, 3, 6, 7])
+def test_ring_products_are_all_pairs_of_rows(rng, q):
+    Z, F = rng.standard_normal((2, q, 9))
+    ring = ring_of(Z, np.empty((q + q // 2, 9)))
+    np.testing.assert_array_equal(ring[0], Z)
+    room = np.empty((q * (q + 1) // 2, 9))
+    rings = ring_products(Z, ring, room)
     outer = np.einsum("in,jn->nij", Z, Z)
-    np.testing.assert_array_equal(products.T, pack_symmetric(outer))
-    assert out is None or products is out
+    np.testing.assert_array_equal(unring(rings.T, q), pack_symmetric(outer))
+    np.testing.assert_array_equal(ring_products(F, ring, room)[:q], F * Z)
+
+
+@pytest.mark.parametrize("q", [2, 5])
+def test_ring_products_take_part_of_longer_rows(rng, q):
+    ring = ring_of(rng.standard_normal((q, 20)), np.empty((q + q // 2, 20)))
+    room = np.zeros((q * (q + 1) // 2, 15))
+    some = ring_products(ring[0, :, 3:10], ring[:, :, 3:10], room[:, :7])
+    whole = ring_products(ring[0], ring, np.empty((len(room), 20)))
+    np.testing.assert_array_equal(some, whole[:, 3:10])
+    assert not room[:, 7:].any()
 
 
 def test_log_sum_exp_is_scipys(rng):
@@ -52,6 +66,14 @@ def test_softmax_in_place_leaves_probabilities_and_returns_the_normaliser(rng):
     normaliser = softmax_in_place(b)
     np.testing.assert_allclose(b, softmax(a, axis=0), rtol=1e-12, atol=1e-300)
     np.testing.assert_allclose(normaliser, logsumexp(a, axis=0), rtol=1e-14)
+
+
+@pytest.mark.parametrize("size", [1.0, 600.0])
+def test_softmax_in_place_takes_weights(rng, size):
+    a, w = size * rng.standard_normal((4, 9)), rng.uniform(size=9)
+    b = a.copy()
+    softmax_in_place(b, w)
+    np.testing.assert_allclose(b, w * softmax(a, axis=0), rtol=1e-12, atol=1e-300)
 
 
 def spd(rng, K, q):

@@ -5,6 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from moe_classic._blocks import Design
+from moe_classic._linalg import unpack_symmetric, unring
 from moe_classic._logit import (
     assemble,
     bohning_step,
@@ -119,12 +120,10 @@ def test_moved_score_is_the_curvature_times_the_step(problem, rng, bound):
     np.testing.assert_allclose(moved.sum(axis=0), 0.0, atol=1e-9)
 
 
-def test_curvature_rows_follow_the_order_of_packed_pairs(rng):
-    P, mass = rng.dirichlet(np.ones(3), 5).T, rng.uniform(size=5)
-    rows = curvature_rows(P, mass)
-    expected = [
-        mass * P[0] * (1.0 - P[0]),
-        -mass * P[0] * P[1],
-        mass * P[1] * (1.0 - P[1]),
-    ]
+@pytest.mark.parametrize("classes", [2, 3, 4, 5])
+def test_curvature_rows_are_the_covariances_of_classes(rng, classes):
+    P, mass = rng.dirichlet(np.ones(classes), 5).T, rng.uniform(size=5)
+    m = classes - 1
+    rows = unpack_symmetric(unring(curvature_rows(P, mass).T, m), m)
+    expected = [w * (np.diag(p) - np.outer(p, p)) for p, w in zip(P[:m].T, mass, strict=True)]
     np.testing.assert_allclose(rows, expected, rtol=1e-13)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from moe_classic import _workspace
-from moe_classic._workspace import empty, workspace
+from moe_classic._workspace import empty, frame, workspace
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def test_larger_needs_than_before_are_met():
         a[...], b[...] = 1.0, 2.0
         assert (a == 1.0).all()
     with workspace():
-        assert np.shares_memory(empty((1008,)), _workspace._arena.buffer)
+        assert np.shares_memory(empty((1008,)), _workspace._arena.state.buffer)
 
 
 def test_workspace_ends_when_the_work_fails():
@@ -88,3 +88,23 @@ def test_threads_have_memory_of_their_own():
         thread.join()
     assert len(arrays) == 2
     assert not np.shares_memory(*arrays)
+
+
+def test_memory_of_a_frame_is_next_in_line():
+    for _ in range(2):  # before and after the buffer has its size
+        with workspace():
+            first = empty((10,))
+            with frame():
+                inner = empty((20,))
+                with frame():
+                    innermost = empty((5,))
+            later = empty((20,))
+    assert np.shares_memory(inner, later)
+    assert not np.shares_memory(first, inner)
+    assert not np.shares_memory(inner, innermost)
+
+
+def test_frame_outside_a_workspace_changes_nothing():
+    with frame():
+        a = empty((4,))
+    assert a.flags.owndata

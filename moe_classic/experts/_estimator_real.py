@@ -30,8 +30,8 @@ class _Known:
         self.eta = eta
 
     def linear(self, coef: Any) -> Floats:
-        """The predictions, whatever the coefficients."""
-        return self.eta
+        """The predictions, whatever the coefficients; a copy, for the caller to work in."""
+        return self.eta.copy()
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from moe_classic._blocks import Design
 from moe_classic._component import Forward
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
-from moe_classic._workspace import empty
+from moe_classic._workspace import empty, frame
 
 from ._base import LinearExpert
 from ._gaussian_full import FullGaussian
@@ -121,13 +121,14 @@ class GaussianExpert(LocationScaleExpert):
 
     def forward(self, params: GaussianParams, design: Design, y: Floats) -> Forward:
         """Log density and what the statistics reuse."""
-        eta, e = residuals(params, design, y)
+        e = residuals(params, design, y)
         d = e.shape[1]
-        z = np.multiply(e, np.sqrt(0.5) / params.scale[:, :, None], out=empty(e.shape))
-        squares = np.square(z, out=z)[:, 0] if d == 1 else np.square(z, out=z).sum(axis=1)
+        squares = np.multiply(e, e, out=empty(e.shape))
+        squares *= -0.5 / params.scale[:, :, None] ** 2
+        log_prob = squares[:, 0] if d == 1 else squares.sum(axis=1)
         log_scale = np.log(params.scale).sum(axis=1) * (d / params.scale.shape[1])
-        np.subtract(-(log_scale[:, None] + 0.5 * d * LOG_2PI), squares, out=squares)
-        return Forward(squares, eta, e)
+        log_prob -= log_scale[:, None] + 0.5 * d * LOG_2PI
+        return Forward(log_prob, None, e)
 
     # -------------------------------------------------------------------- curvature and sums
 
@@ -140,9 +141,11 @@ class GaussianExpert(LocationScaleExpert):
     ) -> LeastSquaresStats:
         """Sums of weighted least squares."""
         e = fwd.work
-        weighted = np.multiply(S[:, None, :], e, out=empty(e.shape))
-        rss = np.einsum("kjn,kjn->kj", weighted, e)
-        return LeastSquaresStats(grams, design.scores(weighted), rss, S.sum(axis=1))
+        with frame():
+            weighted = np.multiply(S[:, None, :], e, out=empty(e.shape))
+            rss, score = np.einsum("kjn,kjn->kj", weighted, e), design.scores(weighted)
+        # The last product of two features is that of the constants.
+        return LeastSquaresStats(grams, score, rss, grams[:, -1].copy())
 
     def update(
         self, params: GaussianParams, stats: LeastSquaresStats, summary: Summary

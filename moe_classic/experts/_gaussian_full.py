@@ -102,11 +102,11 @@ class FullGaussian(LinearExpert):
 
     def forward(self, params: FullParams, design: Design, y: Floats) -> Forward:
         """Log density and what the statistics reuse: residuals and whitened residuals."""
-        eta, e = residuals(params, design, y)
+        e = residuals(params, design, y)
         white = np.linalg.solve(params.chol, np.eye(e.shape[1])[None]) @ e
         log_det = np.log(np.einsum("kii->ki", params.chol)).sum(axis=1)
         constant = log_det + 0.5 * e.shape[1] * np.log(2.0 * np.pi)
-        return Forward(-0.5 * (white**2).sum(axis=1) - constant[:, None], eta, (e, white))
+        return Forward(-0.5 * (white**2).sum(axis=1) - constant[:, None], None, (e, white))
 
     # -------------------------------------------------------------------- curvature and sums
 

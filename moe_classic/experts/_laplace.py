@@ -71,9 +71,9 @@ class LaplaceExpert(LocationScaleExpert):
 
     def forward(self, params: ScaleParams, design: Design, y: Floats) -> Forward:
         """Log density and what the statistics reuse."""
-        eta, e = residuals(params, design, y)
+        e = residuals(params, design, y)
         size = np.abs(e[:, 0])
-        return Forward(-size / params.scale - np.log(2.0 * params.scale), eta, (e, size))
+        return Forward(-size / params.scale - np.log(2.0 * params.scale), None, (e, size))
 
     # -------------------------------------------------------------------- curvature and sums
 

@@ -21,7 +21,6 @@ from moe_classic._blocks import Design
 from moe_classic._linalg import solve_psd, unpack_symmetric
 from moe_classic._stats import Stats, Summary
 from moe_classic._typing import Bools, Floats
-from moe_classic._workspace import empty
 
 from ._base import LinearExpert, LinearParams
 
@@ -209,7 +208,7 @@ class LocationScaleExpert(LinearExpert):
         """Noise with scale 1."""
 
 
-def residuals(params: LinearParams, design: Design, y: Floats) -> tuple[Floats, Floats]:
-    """Linear predictors and residuals, both (K, d, n)."""
+def residuals(params: LinearParams, design: Design, y: Floats) -> Floats:
+    """Residuals (K, d, n)."""
     eta = design.linear(params.coef)
-    return eta, np.subtract(y, eta, out=empty(eta.shape))
+    return np.subtract(y, eta, out=eta)

@@ -22,7 +22,7 @@ from moe_classic._component import Forward
 from moe_classic._linalg import log_sum_exp
 from moe_classic._logit import (
     EXPERT_LIMIT,
-    LogitStats,
+    ClassStats,
     bohning_step,
     curvature_rows,
     moved_score,
@@ -153,16 +153,16 @@ class MultinomialExpert(LinearExpert):
 
     def statistics(
         self, params: LinearParams, fwd: Forward, design: Design, S: Floats, grams: Floats
-    ) -> LogitStats:
+    ) -> ClassStats:
         """Score and curvature sums: (K, C, q) and (K, pairs, q (q + 1) / 2)."""
         P, y = fwd.work
         residual = -S[:, None, :] * P
         residual[:, y, np.arange(y.size)] += S
         grams = grams.reshape(len(S), -1, grams.shape[-1])
-        return LogitStats(grams, design.scores(residual), S.sum(axis=1))
+        return ClassStats(grams, design.scores(residual), S.sum(axis=1))
 
     def update(
-        self, params: LinearParams, stats: LogitStats, summary: Summary
+        self, params: LinearParams, stats: ClassStats, summary: Summary
     ) -> MultinomialParams:
         """One Newton or bound step for every expert."""
         step = bohning_step if _wide(params) else newton_step
@@ -178,7 +178,7 @@ class MultinomialExpert(LinearExpert):
         starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
         return MultinomialParams(params.coef + np.where(starved, 0.0, delta))
 
-    def translate(self, stats: LogitStats, old: LinearParams, new: LinearParams) -> LogitStats:
+    def translate(self, stats: ClassStats, old: LinearParams, new: LinearParams) -> ClassStats:
         """Scores at ``old`` as they are at ``new``, to second order."""
         bound = _wide(old)
         moved = [

@@ -127,14 +127,14 @@ class StudentTExpert(LocationScaleExpert):
 
     def forward(self, params: StudentTParams, design: Design, y: Floats) -> Forward:
         """Log density and what the statistics reuse."""
-        eta, e = residuals(params, design, y)
+        e = residuals(params, design, y)
         df, scale = params.df, params.scale
         ratio = np.square(e[:, 0] / scale) / df
         log1p = np.log1p(ratio)
         constant = (
             gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(df * np.pi) - np.log(scale)
         )
-        return Forward(constant - 0.5 * (df + 1.0) * log1p, eta, (e, ratio, log1p))
+        return Forward(constant - 0.5 * (df + 1.0) * log1p, None, (e, ratio, log1p))
 
     def _df_derivatives(
         self, params: StudentTParams, ratio: Floats, log1p: Floats

@@ -32,16 +32,15 @@ from moe_classic._logit import (
 )
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
-from moe_classic._workspace import empty
+from moe_classic._workspace import empty, frame
 
 from ._base import Gate
 
 #: Largest change of a coefficient, in standardised units, in one step: where regions separate,
 #: the curvature vanishes and an unguarded Newton step leaves the range of the exponential.
 _MAX_STEP = 8.0
-#: Logits below this in size need no shift before the exponential.
-_SAFE = 300.0
-
+#: A sum of exponentials below this has not overflowed.
+_HUGE = 1e280
 
 #: Experts up to which all pairs of their curvatures are formed, and width up to which one curvature
 #: an expert is: their Gram matrices grow with the square of either.
@@ -62,6 +61,29 @@ def _rule(params: SoftmaxParams) -> str:
     if m < _MANY:
         return "newton" if m * q <= GATE_LIMIT else "bound"
     return "block" if q <= _WIDE else "bound"
+
+
+def normalise(logits: Floats) -> Floats:
+    """Turn logits (..., C, n), the last 0, into log probabilities; return the probabilities.
+
+    A sum with a last term of 1 cannot vanish: only overflow asks for a shift.
+    """
+    p = empty(logits.shape)
+    with frame():
+        mass = empty((*logits.shape[:-2], 1, logits.shape[-1]))
+        with np.errstate(over="ignore"):
+            np.add.reduce(np.exp(logits, out=p), axis=-2, keepdims=True, out=mass)
+        if not mass.max(initial=1.0) < _HUGE:
+            logits -= logits.max(axis=-2, keepdims=True)
+            np.add.reduce(np.exp(logits, out=p), axis=-2, keepdims=True, out=mass)
+        p *= np.reciprocal(mass, out=empty(mass.shape))
+        logits -= np.log(mass, out=mass)
+    return p
+
+
+def _mass(fwd: Forward, S: Floats) -> Floats:
+    """Row weights (n,), to which the columns of ``S`` sum."""
+    return S.sum(axis=0, out=empty(S.shape[1:])) if fwd.mass is None else fwd.mass
 
 
 class SoftmaxGate(Gate):
@@ -102,21 +124,16 @@ class SoftmaxGate(Gate):
 
     def forward(self, params: SoftmaxParams, design: Design) -> Forward:
         """Log gate (K, n) and the gate itself."""
-        m = len(params.coef)
-        eta = empty((m + 1, design.Z.shape[1]))
-        np.matmul(params.coef, design.Z, out=eta[:m])
-        eta[m] = 0.0
-        if np.abs(eta).max(initial=0.0) > _SAFE:
-            eta -= eta.max(axis=0)
-        g = np.exp(eta, out=empty(eta.shape))
-        mass = g.sum(axis=0)
-        g *= 1.0 / mass
-        eta -= np.log(mass)
+        m, q = params.coef.shape
+        coef = np.zeros((m + 1, q))
+        coef[:m] = params.coef
+        eta = design.linear(coef)
+        g = normalise(eta)
         return Forward(eta, None, g)
 
     def curvature(self, params: SoftmaxParams, fwd: Forward, S: Floats) -> Floats:
         """Row weights of the Grams: pairs of experts for Newton, the mass for the bound."""
-        mass, rule = S.sum(axis=0), _rule(params)
+        mass, rule = _mass(fwd, S), _rule(params)
         if rule == "newton":
             return curvature_rows(fwd.work, mass)
         return block_rows(fwd.work, mass) if rule == "block" else mass[None]
@@ -125,9 +142,10 @@ class SoftmaxGate(Gate):
         self, params: SoftmaxParams, fwd: Forward, design: Design, S: Floats, grams: Floats
     ) -> LogitStats:
         """Score (K, q) and curvature sums."""
-        residual = np.multiply(fwd.work, S.sum(axis=0), out=empty(S.shape))
-        np.subtract(S, residual, out=residual)
-        return LogitStats(grams, design.scores(residual), S.sum(axis=1))
+        with frame():
+            residual = np.multiply(fwd.work, _mass(fwd, S), out=empty(S.shape))
+            score = design.scores(np.subtract(S, residual, out=residual))
+        return LogitStats(grams, score)
 
     def update(self, params: SoftmaxParams, stats: LogitStats, summary: Summary) -> SoftmaxParams:
         """One Newton or bound step."""

@@ -26,7 +26,7 @@ from moe_classic._workspace import empty
 
 from ._base import Gate
 from ._constant import ConstantGate
-from ._softmax import _MAX_STEP, _SAFE, SoftmaxGate, SoftmaxParams
+from ._softmax import _MAX_STEP, SoftmaxGate, SoftmaxParams, normalise
 from ._tree_branching import balanced, count_leaves, parse_branching
 from ._tree_nodes import (
     Family,
@@ -201,8 +201,8 @@ class TreeGate(Gate):
         """Scores (N - 1, q) of all nodes but the root, curvature sums, masses (N,)."""
         if params.shape.is_flat:
             return self._flat.statistics(SoftmaxParams(params.coef), fwd, design, S, grams)
-        residual, mass = node_residual(params.shape, fwd.work, S)
-        return LogitStats(grams, design.scores(residual), mass.sum(axis=1))
+        residual, _ = node_residual(params.shape, fwd.work, S)
+        return LogitStats(grams, design.scores(residual))
 
     def update(self, params: TreeParams, stats: LogitStats, summary: Summary) -> TreeParams:
         """One Newton or bound step at every node."""
@@ -351,7 +351,6 @@ def _conditionals(params: TreeParams, design: Design) -> tuple[Floats, Floats]:
     """Log probabilities and probabilities of all nodes given their parents, both (N, n)."""
     shape, n = params.shape, design.Z.shape[1]
     eta = np.matmul(params.coef, design.Z, out=empty((len(params.coef), n)))
-    shift = np.abs(eta).max(initial=0.0) > _SAFE
     log_g, g = empty((shape.n_nodes, n)), empty((shape.n_nodes, n))
     log_g[0], g[0] = 0.0, 1.0
     for family in shape.families:
@@ -359,12 +358,7 @@ def _conditionals(params: TreeParams, design: Design) -> tuple[Floats, Floats]:
         logits = empty((m, size, n))
         logits[:, :-1] = eta[family.rows].reshape(m, size - 1, n)
         logits[:, -1] = 0.0
-        if shift:
-            logits -= logits.max(axis=1, keepdims=True)
-        p = np.exp(logits, out=empty(logits.shape))
-        mass = p.sum(axis=1, keepdims=True)
-        p *= 1.0 / mass
-        logits -= np.log(mass)
+        p = normalise(logits)
         log_g[family.children] = logits.reshape(-1, n)
         g[family.children] = p.reshape(-1, n)
     return log_g, g

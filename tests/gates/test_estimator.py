@@ -119,7 +119,7 @@ def test_reorder_moves_the_probabilities(soft):
 @pytest.mark.parametrize(
     "classifier",
     [
-        LogisticRegression(C=10.0),
+        LogisticRegression(C=10.0, max_iter=1000),
         DecisionTreeClassifier(max_depth=3),
         KNeighborsClassifier(15),
         RandomForestClassifier(5, max_depth=3),
