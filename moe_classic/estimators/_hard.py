@@ -111,6 +111,20 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
     -----
     Nothing makes the loss fall from round to round, which is why the best is kept.
 
+    Under a linear gate experts complete each other: the blend has a lower error than under weights
+    that sum to one, but an expert by itself says little. Share of the variance of new rows that is
+    not explained, 2000 rows, means of two data sets, in brackets with ``top_k=1``:
+
+    ====================================  ============  ===========  ===========
+    problem and experts                   linear        softmax      sigmoid
+    ====================================  ============  ===========  ===========
+    sin(2a) b + abs(c), 12 lines          .014 (.84)    .20 (.29)    .11 (.21)
+    the same, 8 trees of depth 5          .072 (.53)    .22 (.28)    .16 (.27)
+    friedman1, 8 lines                    .047 (.28)    .092 (.11)   .096 (.12)
+    ====================================  ============  ===========  ===========
+
+    Choose ``gate="softmax"`` where rows are to consult few experts.
+
     References
     ----------
     Collobert, Bengio & Bengio (2002), A parallel mixture of SVMs for very large scale problems,
