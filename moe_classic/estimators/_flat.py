@@ -49,7 +49,8 @@ class MoERegressor(RealSurface, RegressorMixin, BaseMoE):
         ``tol`` nats per unit of weight.
     standardize : bool, default=True
         Whether features and target are standardised inside. Results are reported on the original
-        scale either way; penalties and starts see the standardised one.
+        scale either way; penalties and starts see the standardised one. False suits features in
+        one unit, such as pixels: scaled to unit variance, those that hardly vary become noise.
     block_size : int or None, default=None
         Rows worked on at a time; None chooses from the cache size. Changes speed, not results.
     n_jobs : int or None, default=None

@@ -65,8 +65,8 @@ class GaussianGate(Gate):
         Covariances of x: one an expert, diagonal ones, or one shared by all experts (the gate is
         then linear in x).
     reg_covar : float, default=1e-6
-        Smallest variance in any direction, in standardised units: keeps the likelihood finite
-        where columns are constant or collinear.
+        Smallest variance in any direction, in standardised units (with ``standardize=False`` in
+        those of X, squared): keeps the likelihood finite where columns are constant or collinear.
 
     References
     ----------
