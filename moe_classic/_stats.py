@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class Stats:
     """Base of every statistics record: fields add, whatever they hold."""
 
     def __add__(self: T, other: T) -> T:
-        names = _names(type(self))
+        names = _names(cast("Any", type(self)))
         return type(self)(*[_add(getattr(self, n), getattr(other, n)) for n in names])
 
     def scaled(self: T, factor: float) -> T:
@@ -46,7 +46,7 @@ class Stats:
                 return tuple(scale(u) for u in a)
             return a.scaled(factor) if isinstance(a, Stats) else a * factor
 
-        return type(self)(*[scale(getattr(self, n)) for n in _names(type(self))])
+        return type(self)(*[scale(getattr(self, n)) for n in _names(cast("Any", type(self)))])
 
 
 def total(parts: Iterable[T]) -> T:
