@@ -9,7 +9,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from moe_classic import MoEClassifier, MoERegressor
+from moe_classic import (
+    HierarchicalMoEClassifier,
+    HierarchicalMoERegressor,
+    MoEClassifier,
+    MoERegressor,
+)
 from moe_classic.experts import GaussianExpert
 from moe_classic.gates import GaussianGate, SoftmaxGate
 from moe_classic.gates._tree import TreeGate
@@ -70,6 +75,16 @@ def test_classification_in_single_precision_agrees_to_1e_5(table, gate):
     ordered = np.sort(expected, axis=1)
     sure = ordered[:, -1] - ordered[:, -2] > 1e-4
     np.testing.assert_array_equal(label[sure], moe.predict(X)[sure])
+
+
+def test_hierarchies_are_exported(table):
+    X, y = table
+    tree = HierarchicalMoERegressor((2, 2), **QUICK).fit(X, y)
+    predicted = run(to_onnx(tree), X, "variable")[0]
+    np.testing.assert_allclose(predicted[:, 0], tree.predict(X), rtol=1e-5)
+    classes = HierarchicalMoEClassifier((2, 2), **QUICK).fit(X, y > 500.0)
+    proba = run(to_onnx(classes), X, "probabilities")[0]
+    np.testing.assert_allclose(proba, classes.predict_proba(X), atol=1e-5)
 
 
 @pytest.mark.parametrize("expert", ["laplace", "student_t", GaussianExpert(features=[])], ids=str)

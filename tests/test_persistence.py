@@ -7,10 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.preprocessing import PolynomialFeatures
 
-from moe_classic import MoEClassifier, MoERegressor
+from moe_classic import (
+    HardMoEClassifier,
+    HardMoERegressor,
+    HierarchicalMoEClassifier,
+    HierarchicalMoERegressor,
+    MetaPiClassifier,
+    MetaPiRegressor,
+    MoEClassifier,
+    MoERegressor,
+)
 from moe_classic.experts import GaussianExpert, StudentTExpert
 from moe_classic.gates._tree import TreeGate
 
@@ -26,6 +35,16 @@ MODELS = {
     "unlike": MoERegressor(2, expert=[("a", "gaussian"), ("b", "laplace")], **QUICK),
     "estimator": MoERegressor(2, expert=LinearRegression(), **QUICK),
     "classes": MoEClassifier(2, **QUICK),
+    "hierarchy": HierarchicalMoERegressor((2, 2), **QUICK),
+    "hierarchy of classes": HierarchicalMoEClassifier((2, 2), **QUICK),
+    "grown": HierarchicalMoERegressor("grow", max_leaves=3, random_state=0),
+}
+#: Systems without a likelihood, and the tables that a fit leaves.
+BLENDS = {
+    "hard": (HardMoERegressor(2, max_iter=2, random_state=0), "history_"),
+    "hard classes": (HardMoEClassifier(2, max_iter=2, random_state=0), "history_"),
+    "meta-pi": (MetaPiRegressor(LinearRegression(), random_state=0), "source_table_"),
+    "meta-pi classes": (MetaPiClassifier(LogisticRegression(), random_state=0), "source_table_"),
 }
 
 
@@ -40,7 +59,7 @@ def table():
 def fitted(request, table):
     X, y = table
     model = clone(MODELS[request.param])
-    return model.fit(X, y > 0.0 if request.param == "classes" else y)
+    return model.fit(X, y > 0.0 if request.param.endswith("classes") else y)
 
 
 def same(a, b, X):
@@ -68,6 +87,29 @@ def test_skops_brings_everything_back_trusting_this_package_alone(fitted, table)
     wanted = sio.get_untrusted_types(data=data)
     assert [name for name in wanted if not name.startswith("moe_classic.")] == []
     same(sio.loads(data, trusted=wanted), fitted, table[0])
+
+
+@pytest.mark.parametrize("name", BLENDS)
+def test_systems_without_a_likelihood_come_back_too(table, name):
+    sio = pytest.importorskip("skops.io", reason="needs skops, in the extra test")
+    model, attribute = BLENDS[name]
+    X, y = table
+    model.fit(X, y > 0.0 if name.endswith("classes") else y)
+    data = sio.dumps(model)
+    wanted = sio.get_untrusted_types(data=data)
+    assert [kind for kind in wanted if not kind.startswith("moe_classic.")] == []
+    for again in (sio.loads(data, trusted=wanted), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+        np.testing.assert_array_equal(again.gate_proba(X), model.gate_proba(X))
+        pd.testing.assert_frame_equal(getattr(again, attribute), getattr(model, attribute))
+
+
+def test_grown_tree_keeps_its_history(table):
+    sio = pytest.importorskip("skops.io", reason="needs skops, in the extra test")
+    model = clone(MODELS["grown"]).fit(*table)
+    data = sio.dumps(model)
+    again = sio.loads(data, trusted=sio.get_untrusted_types(data=data))
+    pd.testing.assert_frame_equal(again.growth_, model.growth_)
 
 
 def test_model_that_came_back_can_be_fitted_again(fitted, table):

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from moe_classic._refit import FIT_ERRORS, Job, check_prefit, class_places, run_jobs, show
 from moe_classic._typing import Floats
@@ -257,11 +257,16 @@ class MetaPi(NestedExperts, BlendSurface):
             [np.bincount(codes, weights=row, minlength=labels.size) for row in weights]
         )
         with np.errstate(invalid="ignore"):
-            table = (share / mass).T
+            self._source_shares = (share / mass).T
         self.sources_ = labels
-        self.source_table_ = pd.DataFrame(
-            table,
-            index=pd.Index(labels, name="source"),
+
+    @property
+    def source_table_(self) -> pd.DataFrame:
+        """Mean weight of every expert (columns) on the rows of every source (rows)."""
+        check_is_fitted(self, "_source_shares")
+        return pd.DataFrame(
+            self._source_shares,
+            index=pd.Index(self.sources_, name="source"),
             columns=pd.Index(self.expert_names_, name="expert"),
         )
 

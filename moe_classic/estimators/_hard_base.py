@@ -6,9 +6,10 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from moe_classic._refit import show
 from moe_classic._typing import Floats, Ints
@@ -199,11 +200,17 @@ class HardMoE(NestedExperts, BlendSurface):
         out = np.floor((place + 1) * count / n) > np.floor(place * count / n)
         return np.flatnonzero(~out), np.flatnonzero(out)
 
+    @property
+    def history_(self) -> pd.DataFrame:
+        """Losses, rows moved, sizes of shares and seconds of every round."""
+        check_is_fitted(self, "_history")
+        return pd.DataFrame(self._history).set_index("round")
+
     def _publish(self, loop: HardLoop, state: HardState, rows: BlendRows) -> None:
         """Set the fitted attributes."""
         self.experts_ = state.experts
         self.gate_ = state.gate
-        self.history_ = loop.report()
+        self._history = loop.history
         self.best_round_ = state.round
         self.n_iter_ = len(loop.history)
         self.loss_ = state.loss

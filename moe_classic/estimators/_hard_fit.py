@@ -8,7 +8,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from moe_classic._features import DesignMap
 from moe_classic._refit import FIT_ERRORS, Job, Notices, run_jobs, side_by_side
@@ -115,10 +114,6 @@ class HardLoop:
                 break
             share = new
         return best
-
-    def report(self) -> pd.DataFrame:
-        """One row a round."""
-        return pd.DataFrame(self.history).set_index("round")
 
     # -------------------------------------------------------------------- one round
 

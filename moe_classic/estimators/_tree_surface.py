@@ -169,13 +169,18 @@ class TreeSurface(BaseMoE):
         tree_trainer = cast(TreeTrainer, trainer)
         tree_trainer.settings = TreeSettings(self.least_squares_iter, growth)
         trained = super()._train(trainer, raw)
-        self.__dict__.pop("growth_", None)
+        self.__dict__.pop("_growth", None)
         if tree_trainer.history is not None:
-            history = pd.DataFrame([asdict(step) for step in tree_trainer.history])
-            self.growth_ = history.reindex(
-                columns=["action", "leaves", "depth", "log_likelihood", "score"]
-            )
+            self._growth = [asdict(step) for step in tree_trainer.history]
         return trained
+
+    @property
+    def growth_(self) -> pd.DataFrame:
+        """What was tried while the tree grew: one row a round of splits or merges."""
+        if "_growth" not in self.__dict__:
+            raise AttributeError("growth_ is there after a fit with branching='grow'.")
+        columns = ["action", "leaves", "depth", "log_likelihood", "score"]
+        return pd.DataFrame(self._growth).reindex(columns=columns)
 
     def _show(self, params: MoEParams, mass: Floats) -> None:
         """Publish the tree beside gate and experts."""

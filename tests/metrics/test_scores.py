@@ -1,6 +1,7 @@
 """Scores of arrays and of fitted regressors."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import integrate, stats
 from sklearn.linear_model import LinearRegression
@@ -188,3 +189,15 @@ def test_intervals_that_make_no_sense_are_refused(ends, message):
 def test_coverage_outside_zero_and_one_is_refused():
     with pytest.raises(ValueError, match="coverage=1"):
         interval_score([0.0], [[0.0, 1.0]], coverage=1.0)
+
+
+# ------------------------------------------------------------------------- frames
+
+
+def test_scores_of_frames_keep_their_names(tone):
+    X, y = tone
+    X = pd.DataFrame(np.asarray(X), columns=["stretchratio"])
+    moe = MoERegressor(2, n_init=1, random_state=0).fit(X, y)
+    # A warning about missing names would be an error here.
+    assert crps_samples(moe, X, y).shape == np.shape(y)
+    assert pit_values(moe, X, y).shape == np.shape(y)
