@@ -24,6 +24,8 @@ __all__ = ["Predictive"]
 
 #: Fixed-point steps towards a mode; scale mixtures of normals converge linearly.
 _MODE_STEPS = 200
+#: Newton steps towards a quantile; they leave about one row in a hundred to the search.
+_NEWTON_STEPS = 10
 
 
 class Predictive:
@@ -125,20 +127,54 @@ class Predictive:
         return answer
 
     def _roots(self, q: float, output: int, low: Floats, high: Floats, rows: Ints) -> Floats:
-        """Roots of ``cdf - q`` between ``low`` and ``high`` for some rows."""
+        """Roots of ``cdf - q`` between ``low`` and ``high`` for some rows.
+
+        A few Newton steps serve nearly all rows; what they leave open goes to a search that keeps
+        its bracket, with what they found of it.
+        """
+        enough = 1e-13 * min(q, 1.0 - q)
+        answer = 0.5 * (low + high)
+        at, x, below, above = np.arange(rows.size), answer.copy(), low.copy(), high.copy()
+        for _ in range(_NEWTON_STEPS):
+            excess, slope = self._margin(x, rows[at], output, density=True)
+            excess -= q
+            np.copyto(below, x, where=excess < 0.0)
+            np.copyto(above, x, where=excess > 0.0)
+            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+                new = x - excess / slope
+            new = np.where((new > below) & (new < above), new, 0.5 * (below + above))
+            answer[at] = np.where(np.abs(excess) <= enough, x, new)
+            open_ = (np.abs(excess) > enough) & (np.abs(new - x) > 1e-15 * np.abs(x))
+            at, x, below, above = at[open_], new[open_], below[open_], above[open_]
+            if not at.size:
+                return np.clip(answer, low, high)
+        answer[at] = self._search(q, output, below, above, rows[at])
+        return np.clip(answer, low, high)
+
+    def _margin(
+        self, y: Floats, rows: Ints, output: int, *, density: bool = False
+    ) -> tuple[Floats, Floats]:
+        """Distribution function of one output at ``y`` (r,), and its density if asked for."""
+        value, slope = np.zeros(y.size), np.zeros(y.size)
+        for group, p, share in zip(
+            self.model.groups, self.params.experts, self.model.shares, strict=True
+        ):
+            scale = np.broadcast_to(p.scale, (p.scale.shape[0], self.location.shape[1]))
+            scale = scale[:, output, None]
+            weights = self.weights[share][:, rows]
+            z = (y - self.location[share, output][:, rows]) / scale
+            value += (weights * group.expert.standard_cdf(p, z[:, None])[:, 0]).sum(axis=0)
+            if density:
+                weights /= scale
+                slope += (weights * group.expert.standard_pdf(p, z[:, None])[:, 0]).sum(axis=0)
+        return value, slope
+
+    def _search(self, q: float, output: int, low: Floats, high: Floats, rows: Ints) -> Floats:
+        """Roots by a bracketed search that never fails."""
 
         def excess(y: Floats, at: Ints) -> Floats:
             at = np.broadcast_to(at, y.shape).ravel()
-            value = np.zeros(at.size)
-            for group, p, share in zip(
-                self.model.groups, self.params.experts, self.model.shares, strict=True
-            ):
-                scale = np.broadcast_to(p.scale, (p.scale.shape[0], self.location.shape[1]))
-                loc = self.location[share, output][:, at]
-                z = (y.ravel() - loc) / scale[:, output, None]
-                part = group.expert.standard_cdf(p, z[:, None])[:, 0]
-                value += (self.weights[share][:, at] * part).sum(axis=0)
-            return (value - q).reshape(y.shape)
+            return (self._margin(y.ravel(), at, output)[0] - q).reshape(y.shape)
 
         # Rounding may leave the ends a hair on the wrong side.
         margin = 1e-9 * (high - low) + 1e-12 * np.maximum(np.abs(low), np.abs(high))
@@ -156,8 +192,7 @@ class Predictive:
             maxiter=400,
         )
         low_end = excess(low, rows) >= 0.0
-        answer = np.where(np.isfinite(found.x), found.x, np.where(low_end, low, high))
-        return np.clip(answer, low, high)
+        return np.where(np.isfinite(found.x), found.x, np.where(low_end, low, high))
 
     # -------------------------------------------------------------------- density
 

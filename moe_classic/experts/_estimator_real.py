@@ -189,6 +189,10 @@ class FittedRegressors(BoundEstimator):
         noise = self.noise.standard_sample(params, eta.shape, rng)
         return eta + params.scale[:, :, None] * noise
 
+    def standard_pdf(self, params: EstimatorParams, z: Floats) -> Floats:
+        """Density of the noise with scale 1."""
+        return self.noise.standard_pdf(params, z)
+
     def standard_cdf(self, params: EstimatorParams, z: Floats) -> Floats:
         """Distribution function of the noise with scale 1."""
         return self.noise.standard_cdf(params, z)

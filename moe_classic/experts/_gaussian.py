@@ -196,6 +196,10 @@ class GaussianExpert(LocationScaleExpert):
         """Variance of the noise with scale 1."""
         return np.ones((1, 1))
 
+    def standard_pdf(self, params: GaussianParams, z: Floats) -> Floats:
+        """Normal density."""
+        return np.exp(-0.5 * (z**2 + LOG_2PI))
+
     def standard_cdf(self, params: GaussianParams, z: Floats) -> Floats:
         """Normal distribution function."""
         return ndtr(z)

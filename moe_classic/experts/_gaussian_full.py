@@ -219,6 +219,10 @@ class FullGaussian(LinearExpert):
         """Quantiles of each output on its own, (K, d, n)."""
         return self.location(params, design) + params.scale[:, :, None] * ndtri(q)
 
+    def standard_pdf(self, params: FullParams, z: Floats) -> Floats:
+        """Normal density of one output with scale 1."""
+        return np.exp(-0.5 * (z**2 + np.log(2.0 * np.pi)))
+
     def standard_cdf(self, params: FullParams, z: Floats) -> Floats:
         """Normal distribution function of one output with scale 1."""
         return ndtr(z)

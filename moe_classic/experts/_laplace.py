@@ -121,6 +121,10 @@ class LaplaceExpert(LocationScaleExpert):
         """Variance of the noise with b = 1."""
         return np.full((1, 1), 2.0)
 
+    def standard_pdf(self, params: ScaleParams, z: Floats) -> Floats:
+        """Laplace density."""
+        return 0.5 * np.exp(-np.abs(z))
+
     def standard_cdf(self, params: ScaleParams, z: Floats) -> Floats:
         """Laplace distribution function."""
         tail = 0.5 * np.exp(-np.abs(z))

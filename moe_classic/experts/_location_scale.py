@@ -194,6 +194,10 @@ class LocationScaleExpert(LinearExpert):
         """Variance of the noise with scale 1, (K, 1)."""
 
     @abstractmethod
+    def standard_pdf(self, params: Any, z: Floats) -> Floats:
+        """Density of the noise with scale 1."""
+
+    @abstractmethod
     def standard_cdf(self, params: Any, z: Floats) -> Floats:
         """Distribution function of the noise with scale 1."""
 

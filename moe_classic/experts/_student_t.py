@@ -239,6 +239,12 @@ class StudentTExpert(LocationScaleExpert):
         df = params.df
         return np.where(df > 2.0, df / np.where(df > 2.0, df - 2.0, 1.0), np.inf)
 
+    def standard_pdf(self, params: StudentTParams, z: Floats) -> Floats:
+        """Student's density."""
+        df = params.df[:, :, None]
+        constant = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(df * np.pi)
+        return np.exp(constant - 0.5 * (df + 1.0) * np.log1p(z**2 / df))
+
     def standard_cdf(self, params: StudentTParams, z: Floats) -> Floats:
         """Student's distribution function."""
         return stdtr(params.df[:, :, None], z)

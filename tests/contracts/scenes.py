@@ -190,10 +190,10 @@ class Scene:
     def statistics_from_temporaries(self) -> Stats:
         """Statistics whose temporary arrays were spoilt before and after they were made."""
         for _ in range(2):  # the first run only finds out how much memory is needed
-            _arena.buffer.fill(np.nan)
+            _arena.state.buffer.fill(np.nan)
             with workspace():
                 stats = self.statistics(self.params, self.S)
-        _arena.buffer.fill(np.nan)
+        _arena.state.buffer.fill(np.nan)
         return stats
 
     def update(self, params: Any) -> Any:

@@ -164,6 +164,20 @@ def test_quantile_inverts_the_cdf(case, q):
 
 
 @each_real_expert
+def test_standard_density_is_the_slope_of_the_standard_cdf(case):
+    scene = expert_scene(case)
+    expert, params = scene.component, scene.params
+    z = np.broadcast_to(np.linspace(-3.05, 3.0, 40), (case.n_experts, 1, 40))
+    step = 1e-5
+    slope = expert.standard_cdf(params, z + step) - expert.standard_cdf(params, z - step)
+    np.testing.assert_allclose(
+        np.broadcast_to(expert.standard_pdf(params, z), z.shape),
+        np.broadcast_to(slope, z.shape) / (2.0 * step),
+        rtol=1e-6,
+    )
+
+
+@each_real_expert
 def test_precision_touches_the_density_at_the_residual(case):
     scene = expert_scene(case)
     expert, params, d = scene.component, scene.params, case.outputs
