@@ -1,20 +1,20 @@
-"""Cost of EM side by side: ``python benchmarks/speed.py [--quick] [--output FOLDER]``.
+"""Cost of EM side by side: ``python benchmarks/speed.py [--quick] [--only PART ...]``.
 
-Prints, for one thread unless said otherwise: CPU seconds of one EM iteration against one of
-scikit-learn's GaussianMixture on (X, y); the fraction of the machine's own rates that it reaches;
-two threads against one; growth with rows and experts; whole fits counted in iterations; memory;
-rows predicted a second; and flexmix and mixtools where ``Rscript`` has them. Writes the table as
-speed.csv and a picture as speed.png.
+One thread unless said otherwise. The parts: ``mixture`` (CPU seconds of one EM iteration against
+one of scikit-learn's GaussianMixture on (X, y), and against the machine's own rates), ``threads``,
+``growth`` (rows, features, experts), ``families`` (experts and gates), ``fits`` (default fits, in
+iterations and beside other packages), ``predict``, ``memory`` and ``r`` (flexmix and mixtools where
+``Rscript`` has them). Writes the table as speed.csv and a picture as speed.png.
 """
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -23,9 +23,10 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from _problems import best_of, em_pass, em_problem, mixture_pass_seconds, regions
+from _problems import best_of, em_pass, em_problem, in_turn, mixture_pass_seconds, regions
 
 from moe_classic import MoERegressor
+from moe_classic._blocks import _PRODUCT_ROWS
 
 mpl.use("Agg")
 
@@ -40,79 +41,106 @@ def report(what, shape, value, against=None, unit="s"):
     print(f"{what:44s} {shape!s:18s} {value:10.4g} {unit}{tail}", flush=True)
 
 
+# ------------------------------------------------------------------------- one iteration
+
+
 def against_gaussian_mixture(shapes):
-    """One EM iteration, ours and GaussianMixture's."""
+    """One EM iteration, ours and GaussianMixture's, and what its parts take by themselves."""
     for n, p, K in shapes:
         X, y, _ = regions(n, p, K)
         theirs = mixture_pass_seconds(np.column_stack([X, y]), K)
         problem, params = em_problem(X, y, K)
-        ours = best_of(lambda: em_pass(problem, params))  # noqa: B023 - called at once
+        ours = best_of(lambda: em_pass(problem, params), 7)  # noqa: B023 - called at once
         report("GaussianMixture iteration", (n, p, K), theirs)
         report("EM iteration / GaussianMixture", (n, p, K), ours, theirs)
-        report("EM iteration / roofline", (n, p, K), ours, roofline(n, p, K, problem))
+        report("roofline / EM iteration", (n, p, K), roofline(n, p, K, problem), ours)
 
 
 def roofline(n, p, K, problem):
-    """Seconds that the products and exponentials of one iteration take at measured rates."""
-    q, b = p + 1, problem.source.block_size
-    rows = K * (K - 1) // 2 + K
+    """Seconds that the products and exponentials of one iteration take at measured rates.
+
+    The shapes are those of an iteration: products of features and the Grams made from them for as
+    many rows as it forms at a time; two sets of predictors, scores and exponentials for a block.
+    """
+    q, rows = p + 1, K * (K - 1) // 2 + K
+    few, block = _PRODUCT_ROWS, problem.source.block_size
     rng = np.random.default_rng(0)
-    Z, W = rng.random((q, b)), rng.random((rows, b))
-    P, A = rng.random((q * (q + 1) // 2, b)), rng.random((K, b))
-    C, out, product = rng.random((K, q)), np.empty((K, b)), np.empty_like(P)
+    W, P = rng.random((rows, few)), rng.random((q * (q + 1) // 2, few))
+    Z, A, C = rng.random((q, block)), rng.random((K, block)), rng.random((K, q))
+    out, product = np.empty((K, block)), np.empty_like(P)
 
     def products():
         start = 0
         for i in range(q):
-            np.multiply(Z[i], Z[i:], out=product[start : start + q - i])
+            np.multiply(Z[i, :few], Z[i:, :few], out=product[start : start + q - i])
             start += q - i
 
     clock = time.perf_counter
-    parts = [
-        best_of(lambda: W @ P.T, 20, clock),
-        best_of(products, 20, clock),
-        2.0 * best_of(lambda: np.exp(A, out=out), 20, clock),
-        2.0 * best_of(lambda: np.matmul(C, Z, out=out), 20, clock),
-        2.0 * best_of(lambda: A @ Z.T, 20, clock),
-    ]
-    return sum(parts) * n / b
+    a_row = best_of(lambda: W @ P.T, 40, clock) / few
+    a_row += best_of(products, 40, clock) / few
+    a_row += 2.0 * best_of(lambda: np.exp(A, out=out), 40, clock) / block
+    a_row += 2.0 * best_of(lambda: np.matmul(C, Z, out=out), 40, clock) / block
+    a_row += 2.0 * best_of(lambda: A @ Z.T, 40, clock) / block
+    return n * a_row
 
 
 def threads(shapes):
-    """Wall time of one iteration with one and two threads."""
+    """Wall time of one iteration with one and two threads, in turn."""
     for n, p, K in shapes:
         X, y, _ = regions(n, p, K)
-        clock = time.perf_counter
-        one, params = em_problem(X, y, K)
-        two, _ = em_problem(X, y, K, n_jobs=2)
-        alone = best_of(lambda: em_pass(one, params), 5, clock)  # noqa: B023
-        both = best_of(lambda: em_pass(two, params), 5, clock)  # noqa: B023
+        (one, params), (two, _) = em_problem(X, y, K), em_problem(X, y, K, n_jobs=2)
+        alone, both = in_turn(
+            lambda: em_pass(one, params),  # noqa: B023
+            lambda: em_pass(two, params),  # noqa: B023
+        )
         report("EM iteration, one thread (wall)", (n, p, K), alone)
         report("speed-up of two threads", (n, p, K), alone / both, unit="x")
 
 
-def growth(rows, experts):
-    """Exponents of the cost in rows and in experts."""
+# ------------------------------------------------------------------------- growth
+
+
+def growth(rows, features, experts):
+    """Exponents of the cost in rows, features and experts."""
+    exponent("rows", rows, lambda v: (v, 10, 4))
+    exponent("features", features, lambda v: (50_000, v, 4))
+    exponent("experts", experts, lambda v: (50_000, 10, v), first=8)
+
+
+def exponent(name, values, shape_of, first=0):
+    """Time over some values, and the slope of its logarithm from ``first`` on."""
     seconds = []
-    for n in rows:
-        X, y, _ = regions(n, 10, 4)
-        problem, params = em_problem(X, y, 4)
-        seconds.append(best_of(lambda: em_pass(problem, params), 3))  # noqa: B023
-        report("EM iteration", (n, 10, 4), seconds[-1])
-    slope = np.polyfit(np.log(rows), np.log(seconds), 1)[0]
-    report("growth exponent in rows", f"{rows[0]}..{rows[-1]}", slope, unit="")
-    seconds = []
-    for K in experts:
-        X, y, _ = regions(50_000, 10, K)
+    for v in values:
+        n, p, K = shape_of(v)
+        X, y, _ = regions(n, p, K)
         problem, params = em_problem(X, y, K)
-        seconds.append(best_of(lambda: em_pass(problem, params), 3))  # noqa: B023
-        report("EM iteration", (50_000, 10, K), seconds[-1])
-    slope = np.polyfit(np.log(experts), np.log(seconds), 1)[0]
-    report("growth exponent in experts", f"{experts[0]}..{experts[-1]}", slope, unit="")
+        seconds.append(best_of(lambda: em_pass(problem, params), 4))  # noqa: B023
+        report(f"EM iteration over {name}", (n, p, K), seconds[-1])
+    used = np.array(values) >= first
+    slope = np.polyfit(np.log(values)[used], np.log(seconds)[used], 1)[0]
+    report(f"growth exponent in {name}", f"{max(values[0], first)}..{values[-1]}", slope, unit="")
 
 
-def whole_fits(large):
-    """Default fits: in iterations for many rows, in seconds for few."""
+def families(n, p, K):
+    """One iteration for every expert and gate, against Gaussian experts and a softmax gate."""
+    X, y, z = regions(n, p, K)
+    usual = None
+    pairs = [(e, "softmax") for e in ("gaussian", "laplace", "student_t")]
+    pairs += [(e, "softmax") for e in ("logistic", "multinomial")]
+    pairs += [("gaussian", g) for g in ("constant", "gaussian", "tree")]
+    for expert, gate in pairs:
+        target = {"logistic": z % 2, "multinomial": z % 3}.get(expert, y)
+        problem, params = em_problem(X, target, K, expert=expert, gate=gate)
+        seconds = best_of(lambda: em_pass(problem, params), 4)  # noqa: B023
+        usual = usual or seconds
+        report(f"{expert} experts, {gate} gate", (n, p, K), seconds, usual)
+
+
+# ------------------------------------------------------------------------- whole fits
+
+
+def whole_fits(large, middle):
+    """Default fits: in iterations for many rows, in seconds for few, and beside other packages."""
     n, p, K = large
     X, y, _ = regions(n, p, K)
     problem, params = em_problem(X, y, K)
@@ -121,38 +149,83 @@ def whole_fits(large):
     MoERegressor(K, random_state=0).fit(X, y)
     report("default fit, in EM iterations", large, (time.process_time() - start) / one, unit="it")
     X, y, _ = regions(150, 1, 2)
-    seconds = best_of(lambda: MoERegressor(2, random_state=0).fit(X, y), 3, time.perf_counter)
+    seconds = best_of(lambda: MoERegressor(2, random_state=0).fit(X, y), 5, time.perf_counter)
     report("default fit", (150, 1, 2), seconds)
+    for n in middle:
+        beside(n, 10, 4)
+
+
+def beside(n, p, K):
+    """A default fit, and one start to 1e-6 nats, beside what others do on the same rows."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.mixture import GaussianMixture
+
+    X, y, z = regions(n, p, K)
+    XY = np.column_stack([X, y])
+
+    def seconds(f):
+        return best_of(f, 2)
+
+    ours = seconds(lambda: MoERegressor(K, random_state=0).fit(X, y))
+    report("MoERegressor, ten starts", (n, p, K), ours)
+    sharp = MoERegressor(K, n_init=1, tol=1e-6 / n, random_state=0)
+    report("MoERegressor, one start, 1e-6 nats", (n, p, K), seconds(lambda: sharp.fit(X, y)), ours)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        others = {
+            "LogisticRegression on the true labels": lambda: LogisticRegression().fit(X, z),
+            "GaussianMixture, ten starts": lambda: GaussianMixture(
+                K, n_init=10, random_state=0
+            ).fit(XY),
+        }
+        try:
+            from gmr import GMM
+
+            others["gmr, one start"] = lambda: GMM(K, random_state=0).from_samples(XY)
+        except ImportError:
+            print("gmr is not installed: it is left out", flush=True)
+        for name, f in others.items():
+            report(name, (n, p, K), seconds(f), ours)
 
 
 def predictions(n):
-    """Rows predicted a second by a small model."""
+    """Rows a second that a small model answers for."""
     X, y, _ = regions(n, 10, 4)
     moe = MoERegressor(4, n_init=1, max_iter=20, tol=1e-3, random_state=0).fit(X[:20000], y[:20000])
-    for name in ("predict", "gate_proba"):
-        method = getattr(moe, name)
-        seconds = best_of(lambda: method(X), 3)  # noqa: B023
-        report(f"{name}: rows a second", (n, 10, 4), n / seconds, unit="/s")
-    seconds = best_of(lambda: moe.score_samples(X, y), 3)
-    report("score_samples: rows a second", (n, 10, 4), n / seconds, unit="/s")
+    calls = {
+        "predict": lambda: moe.predict(X),
+        "gate_proba": lambda: moe.gate_proba(X),
+        "score_samples": lambda: moe.score_samples(X, y),
+        "predict_quantile": lambda: moe.predict_quantile(X, 0.9),
+    }
+    for name, call in calls.items():
+        report(f"{name}: rows a second", (n, 10, 4), n / best_of(call, 2), unit="/s")
+
+
+MEMORY_CODE = """
+import sys, pathlib
+sys.path.insert(0, sys.argv[1])
+from _problems import regions
+from moe_classic import MoERegressor
+def kilobytes(name):
+    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1])
+X, y, _ = regions(int(sys.argv[2]), 10, 4)
+pathlib.Path("/proc/self/clear_refs").write_text("5")
+before = kilobytes("VmRSS")
+MoERegressor(4, n_init=3, max_iter=10, tol=1e-3, random_state=0).fit(X, y)
+print((kilobytes("VmHWM") - before) / 1024)
+"""
 
 
 def memory(n):
-    """Peak memory of a fit beyond X, measured in a process of its own."""
-    code = (
-        "import sys, resource, numpy as np\n"
-        "sys.path.insert(0, sys.argv[1])\n"
-        "from _problems import regions\n"
-        "from moe_classic import MoERegressor\n"
-        "X, y, _ = regions(int(sys.argv[2]), 10, 4)\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "MoERegressor(4, n_init=3, max_iter=10, tol=1e-3, random_state=0).fit(X, y)\n"
-        "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "print((after - before) / 1024)\n"
-    )
+    """Peak memory of a fit beyond X and y, in a process of its own; asks Linux."""
+    if not Path("/proc/self/clear_refs").exists():
+        print("no /proc/self/clear_refs: memory is left out", flush=True)
+        return
     here = str(Path(__file__).parent)
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, here, str(n)],
+        [sys.executable, "-W", "ignore", "-c", MEMORY_CODE, here, str(n)],
         capture_output=True,
         text=True,
         check=True,
@@ -202,40 +275,49 @@ def against_r(n, p, K):
 
 
 def picture(path):
-    """Growth with rows and experts."""
+    """Growth with rows, features and experts."""
     import matplotlib.pyplot as plt
 
     table = pd.DataFrame(ROWS)
-    runs = table[table.what == "EM iteration"]
-    shapes = np.array([list(s) for s in runs["shape"]])
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    for axis, column, other, label in ((axes[0], 0, 2, "rows"), (axes[1], 2, 0, "experts")):
-        chosen = shapes[:, other] == (4 if column == 0 else 50_000)
-        axis.loglog(shapes[chosen, column], runs["value"].to_numpy()[chosen], "o-", color="#0072B2")
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
+    for axis, (column, label) in zip(axes, enumerate(("rows", "features", "experts")), strict=True):
+        runs = table[table.what == f"EM iteration over {label}"]
+        x = [shape[column] for shape in runs["shape"]]
+        axis.loglog(x, runs["value"], "o-", color="#0072B2")
         axis.set(xlabel=label, ylabel="CPU seconds an EM iteration")
         axis.grid(alpha=0.3, which="both")
     figure.savefig(path, dpi=120)
 
 
 def main():
+    quick_shapes = [(100_000, 10, 4)]
+    shapes = [*quick_shapes, (500_000, 10, 5), (500_000, 20, 8)]
+    rows = [1000, 10_000, 100_000, 500_000, 2_000_000]
+    features, experts = [1, 3, 10, 30, 100], [2, 4, 8, 16, 32, 64]
+    parts_of = {
+        "mixture": lambda q: against_gaussian_mixture(quick_shapes if q else shapes),
+        "threads": lambda q: threads(quick_shapes if q else shapes[1:]),
+        "growth": lambda q: growth(rows[:3] if q else rows, features, experts),
+        "families": lambda q: families(20_000 if q else 100_000, 10, 4),
+        "fits": lambda q: whole_fits(
+            (100_000, 10, 5) if q else (500_000, 10, 5), [1000] if q else [1000, 100_000]
+        ),
+        "predict": lambda q: predictions(200_000 if q else 1_000_000),
+        "memory": lambda q: memory(200_000 if q else 2_000_000),
+        "r": lambda q: against_r(20_000 if q else 100_000, 10, 4),
+    }
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes only")
+    parser.add_argument("--only", nargs="+", choices=list(parts_of), default=list(parts_of))
     parser.add_argument("--output", type=Path, default=Path("benchmark-results"))
     options = parser.parse_args()
-    quick = options.quick
-    shapes = [(100_000, 10, 4)] + ([] if quick else [(500_000, 10, 5), (500_000, 20, 8)])
-    against_gaussian_mixture(shapes)
-    threads(shapes if quick else shapes[1:])
-    growth([1000, 10_000, 100_000] + ([] if quick else [1_000_000]), [8, 16, 32, 64])
-    whole_fits((100_000, 10, 5) if quick else (500_000, 10, 5))
-    predictions(200_000 if quick else 1_000_000)
-    memory(200_000 if quick else 2_000_000)
-    against_r(20_000 if quick else 100_000, 10, 4)
+    for name in options.only:
+        parts_of[name](options.quick)
     options.output.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(ROWS).to_csv(options.output / "speed.csv", index=False)
-    picture(options.output / "speed.png")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"tables in {options.output}, peak memory of this run {peak:.0f} MB")
+    if "growth" in options.only:
+        picture(options.output / "speed.png")
+    print(f"tables in {options.output}")
 
 
 if __name__ == "__main__":
