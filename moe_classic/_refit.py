@@ -2,12 +2,12 @@
 
 Five rules hold wherever the package fits an estimator of the user's:
 
-- **Weights** go to ``sample_weight``, of the last step in a pipeline. An estimator that takes none
-  sees the rows repeated: as often as the weights say if these are whole numbers, or else as many
-  rows as the weights are worth, Kish's effective number ``m = (sum w)^2 / sum w^2`` (1965), in
-  which row i stands ``floor(m C_i + 1/2) - floor(m C_{i-1} + 1/2)`` times, with ``C_i`` the share
-  of the weight of the rows up to i. Nothing is random, equal fractions repeat nothing, and no run
-  of rows is off by more than one row.
+- **Weights** go to ``sample_weight``, of the last step in a pipeline. An estimator that takes none,
+  or is wrapped around one that takes none, sees the rows repeated: as often as the weights say if
+  these are whole numbers, or else as many rows as the weights are worth, Kish's effective number
+  ``m = (sum w)^2 / sum w^2`` (1965), in which row i stands ``floor(m C_i + 1/2) -
+  floor(m C_{i-1} + 1/2)`` times, with ``C_i`` the share of the weight of the rows up to i. Nothing
+  is random, equal fractions repeat nothing, and no run of rows is off by more than one row.
 - **Seeds**: a ``random_state`` of None, nested ones too, becomes the number of the expert, so that
   refits repeat their randomness and a fit can be repeated.
 - **Names**: an estimator fitted on a DataFrame is given a DataFrame.
@@ -129,6 +129,10 @@ def weight_argument(estimator: Any) -> str | None:
         return None if inner is None else f"{name}__{inner}"
     if isinstance(estimator, TransformedTargetRegressor):
         return None if estimator.regressor is None else weight_argument(estimator.regressor)
+    inner = getattr(estimator, "estimator", None)
+    if is_estimator(inner) and not has_fit_parameter(inner, "sample_weight"):
+        # A meta-estimator would refuse the weights, or use them for its own part alone.
+        return None
     return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
 
 

@@ -5,18 +5,21 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import BaggingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from moe_classic._refit import (
@@ -80,6 +83,11 @@ def test_huge_whole_weights_do_not_repeat_rows_without_end():
         (make_pipeline(StandardScaler(), KNeighborsRegressor()), None),
         (TransformedTargetRegressor(Ridge()), "sample_weight"),
         (TransformedTargetRegressor(), None),
+        (MultiOutputRegressor(Ridge()), "sample_weight"),
+        (MultiOutputRegressor(KNeighborsRegressor()), None),
+        (CalibratedClassifierCV(LinearSVC()), "sample_weight"),
+        (CalibratedClassifierCV(make_pipeline(StandardScaler(), LinearSVC())), None),
+        (BaggingRegressor(), "sample_weight"),
     ],
 )
 def test_weights_go_to_the_step_that_takes_them(estimator, argument):
@@ -101,6 +109,15 @@ def test_fit_without_weights_sees_rows_repeated(line):
     rows = np.repeat(np.arange(40), w.astype(int))
     direct = KNeighborsRegressor(3).fit(X[rows], y[rows])
     np.testing.assert_array_equal(fitted.predict(X), direct.predict(X))
+
+
+def test_meta_estimator_around_one_without_weights_sees_rows_repeated(line):
+    X, y, w = line
+    Y = np.column_stack([y, -y])
+    outcome = Job(MultiOutputRegressor(KNeighborsRegressor(3)), X, Y, w, 0).attempt()
+    rows = np.repeat(np.arange(40), copies(w))
+    direct = KNeighborsRegressor(3).fit(X[rows], Y[rows])
+    np.testing.assert_array_equal(outcome.estimator.predict(X), direct.predict(X))
 
 
 def test_fit_leaves_the_description_alone(line):
