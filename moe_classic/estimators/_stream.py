@@ -46,23 +46,41 @@ class RowStream:
         self._seen = False
 
     def __iter__(self) -> Iterator[RawBlock]:
-        count = 0
-        for number, item in enumerate(self._open()):
-            if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
-                raise ValueError(
-                    f"block {number} must be a tuple (X, y) or (X, y, w); got "
-                    f"{type(item).__name__}."
-                )
-            X, y, w = (*item, None)[:3]
-            if len(X) == 0 or (w is not None and not np.any(w)):
-                continue  # partitions without rows are common
-            first, self._seen = not self._seen, True
-            block = self._validate(X, y, w, first)
-            if block[2].size:
+        opened = self._open()
+        if not isinstance(opened, Iterable):
+            raise TypeError(
+                f"blocks() returned {opened!r}; it must return an iterable of (X, y) or (X, y, w)."
+            )
+        count, known = 0, self._seen
+        for number, item in enumerate(opened):
+            block = self._checked(number, item)
+            if block is not None:
                 count += block[2].size
                 yield block
+        if count == 0 and known:
+            raise ValueError(
+                "blocks() yielded rows in an earlier pass and none now; it must return a new "
+                "iterator each time, and a fit reads its rows many times."
+            )
         if count == 0:
             raise ValueError("blocks yielded no rows with positive weight.")
+
+    def _checked(self, number: int, item: Any) -> RawBlock | None:
+        """One validated block, None if it has no rows that count."""
+        if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
+            raise ValueError(
+                f"block {number} must be a tuple (X, y) or (X, y, w); got {type(item).__name__}"
+                f"{f' of {len(item)}' if isinstance(item, (tuple, list)) else ''}."
+            )
+        X, y, w = (*item, None)[:3]
+        if len(X) == 0 or (w is not None and not np.any(w)):
+            return None  # partitions without rows are common
+        first, self._seen = not self._seen, True
+        try:
+            block = self._validate(X, y, w, first)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"block {number}: {error}") from error
+        return block if block[2].size else None
 
     def rows(self) -> Iterator[tuple[np.ndarray, Floats]]:
         """One pass over features and weights."""

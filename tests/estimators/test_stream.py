@@ -74,9 +74,21 @@ def test_fit_blocks_refuses_a_source_without_rows():
         MoERegressor(2).fit_blocks(list)
 
 
+def test_fit_blocks_tells_a_source_that_can_be_read_once_from_one_without_rows(data):
+    X, y, _ = data
+    once = iter(cut(X, y))
+    with pytest.raises(ValueError, match="rows in an earlier pass and none now"):
+        MoERegressor(2).fit_blocks(lambda: once)
+
+
+def test_fit_blocks_refuses_a_callable_that_returns_no_blocks():
+    with pytest.raises(TypeError, match=r"blocks\(\) returned None"):
+        MoERegressor(2).fit_blocks(lambda: None)
+
+
 def test_fit_blocks_refuses_unequal_widths(data):
     X, y, _ = data
-    with pytest.raises(ValueError, match="features"):
+    with pytest.raises(ValueError, match=r"block 1: .*features"):
         MoERegressor(2).fit_blocks([(X, y), (X[:, :1], y)])
 
 
