@@ -82,7 +82,10 @@ myst_heading_anchors = 3
 #: Which picture of a notebook stands for it, from 0.
 THUMBNAILS = {
     "01_quickstart": 1,
+    "02_vowels": 2,
+    "03_robot_arm": 1,
     "04_outliers": 1,
+    "06_grid_search": 1,
 }
 
 

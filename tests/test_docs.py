@@ -6,6 +6,8 @@ import warnings
 from functools import cache
 from pathlib import Path
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -163,8 +165,17 @@ def test_code_on_the_front_page_runs():
 
 
 def test_code_of_the_guide_runs():
+    mpl.use("Agg")
     names = names_of_the_zoo() | data("Regression")
+    pytest.importorskip("onnx", reason="needs the extra onnx")
     exec("from sklearn.model_selection import GridSearchCV", names)
+    exec("from moe_classic.inspection import *", names)
     names["moe"] = moe_classic.MoERegressor(2, n_init=2, random_state=0).fit(names["X"], names["y"])
     for block in FENCE.findall(page("user_guide")):
         exec(block, names)
+    plt.close("all")
+
+
+def test_guide_names_every_display():
+    for name in moe_classic.inspection.__all__:
+        assert name in page("user_guide")
