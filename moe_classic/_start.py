@@ -20,6 +20,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from ._blocks import Block, Design, FeatureMap
+from ._cuts import best_cut
 from ._model import Model, MoEParams
 from ._objective import Assigned
 from ._stats import Summary
@@ -207,6 +208,12 @@ def local_fits(view: View, rng: np.random.Generator) -> Ints:
     return miss.argmin(axis=0)
 
 
+def feature_cut(view: View, rng: np.random.Generator) -> Ints:
+    """The best cut along one feature, with a fit on either side."""
+    labels = best_cut(view.X, view.T, view.w, view.n_experts, rng)
+    return view.cut(view.T[:, 0]) if labels is None else labels
+
+
 Strategy = Callable[[View, np.random.Generator], Ints]
 
 STRATEGIES: dict[str, Strategy] = {
@@ -216,6 +223,7 @@ STRATEGIES: dict[str, Strategy] = {
     "residual": residual_clusters,
     "segments": column_segments,
     "local": local_fits,
+    "cut": feature_cut,
 }
 
 #: Order in which a portfolio of any length is filled; deterministic and cheap ones first.

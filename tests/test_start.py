@@ -186,7 +186,8 @@ def test_portfolio_begins_with_the_cheap_strategies_and_goes_round():
     names = portfolio("auto", 20)
     assert len(names) == 20
     assert names[0] == "principal"
-    assert set(names) == set(STRATEGIES)
+    # Cuts divide the rows of a node in a tree; flat mixtures try them when asked to.
+    assert set(names) == set(STRATEGIES) - {"cut"}
     assert portfolio("kmeans", 3) == ["kmeans"] * 3
 
 

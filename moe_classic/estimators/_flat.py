@@ -38,8 +38,8 @@ class MoERegressor(RealSurface, RegressorMixin, BaseMoE):
         error functions of Jacobs et al. (1991).
     init : str or array-like of shape (n_samples, n_experts), default="auto"
         ``"auto"`` tries a portfolio of starts; a strategy's name (``"principal"``, ``"kmeans"``,
-        ``"elemental"``, ``"residual"``, ``"segments"``, ``"local"``) tries that one ``n_init``
-        times; an array gives the responsibilities of a single start.
+        ``"elemental"``, ``"residual"``, ``"segments"``, ``"local"``, ``"cut"``) tries that one
+        ``n_init`` times; an array gives the responsibilities of a single start.
     n_init : int, default=10
         Number of starts. All get a short run on a sample, the best few a long one.
     max_iter : int, default=500

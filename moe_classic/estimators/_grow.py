@@ -15,8 +15,10 @@ hierarchical mixtures of experts, NIPS 9; price: Schwarz (1978), equation 1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -178,12 +180,30 @@ class _Grower:
     # -------------------------------------------------------------------- whole trees
 
     def _stage(self, tree: Branch, passes: int) -> Stage:
-        """The tree after some EM iterations on all rows that it is grown on."""
+        """The tree after some EM iterations on all rows that it is grown on.
+
+        With rows held out they end where these rows fit best: gates that go on to sharpen follow
+        the noise of the rows near their boundaries.
+        """
         splitter = self.splitter
         model = tree_model(splitter.model, tree.nested)
         params = assemble(tree, splitter.gate_width, splitter.shared)
         whole = Problem(model, Mixture(model), self.rows, splitter.summary, self.engine)
-        run = EM(finish=None).run(whole, params, max_iter=passes, tol=1e-7)
+        if self.judge is None:
+            run = EM(finish=None).run(whole, params, max_iter=passes, tol=1e-7)
+            return Stage(model, run.params, run.objective)
+        best = self._step(model, whole, params)
+        for _ in range(2 * passes - 1):
+            later = self._step(model, whole, best.params)
+            if self._score(later) <= self._score(best):
+                break
+            best = later
+        return best
+
+    @staticmethod
+    def _step(model: Model, whole: Problem, params: MoEParams) -> Stage:
+        """The tree after one EM step: a pass that looks, and one that looks at the proposal."""
+        run = EM(finish=None).run(whole, params, max_iter=2, tol=1e-7)
         return Stage(model, run.params, run.objective)
 
     def _score(self, stage: Stage) -> float:
@@ -209,11 +229,24 @@ class _Grower:
             most = min(room, max(1, int(np.ceil(_SHARE * stage.model.n_experts))))
             proposals = self._splits(stage)
             paying = [p for p in proposals if p.net > 0.0][:most]
-            new = self._with(stage, paying, _PASSES) or self._bold(stage, proposals, most)
+            new = self._paying(stage, paying) or self._bold(stage, proposals, most)
             if new is None:
                 break
             stage = self._note("split", new)
         return stage
+
+    def _paying(self, stage: Stage, proposals: list[Proposal]) -> Stage | None:
+        """The tree with as many of the proposals as pay on the whole tree, the best first.
+
+        By the local bound they all pay together, but on rows held out, or where the experts share
+        parameters, what holds for each leaf need not hold for all.
+        """
+        while proposals:
+            new = self._with(stage, proposals, _PASSES)
+            if new is not None and self._score(new) > self._score(stage):
+                return new
+            proposals = proposals[: len(proposals) // 2]
+        return None
 
     def _with(self, stage: Stage, proposals: list[Proposal], passes: int) -> Stage | None:
         """The tree with the proposals carried out that leave it sound, None if there are none."""
@@ -248,7 +281,7 @@ class _Grower:
         if not proposals:
             return None
         tree = take_apart(stage.params, self.splitter.shared)
-        standard = self._score(self._stage(tree, _BOLD_PASSES))
+        standard = max(self._score(stage), self._score(self._stage(tree, _BOLD_PASSES)))
         for count in sorted({min(most, len(proposals)), 1}, reverse=True):
             tried = self._with(stage, proposals[:count], _BOLD_PASSES)
             if tried is not None and self._score(tried) > standard:
@@ -267,8 +300,12 @@ class _Grower:
             for node in range(level.start, level.stop):
                 if shape.n_children[node] or (deepest is not None and depth >= deepest):
                     continue
-                split = self.splitter.split(posterior[node], 2, self.names, self._stream())
-                branch = adopt(split.branch, branches[node].expert, shared)
+                expert = branches[node].expert
+                rank = self._rank(judged, node, expert)
+                split = self.splitter.split(
+                    posterior[node], 2, self.names, self._stream(), rank=rank
+                )
+                branch = adopt(split.branch, expert, shared)
                 if (split.posterior @ self.splitter.block.w).min() < self._needed:
                     continue
                 net = self._net(branches[node], branch, posterior[node], judged, node)
@@ -280,6 +317,15 @@ class _Grower:
         if self.judge is None:
             return None
         return replace(self.judge, model=stage.model).posteriors(stage.params)
+
+    def _rank(
+        self, judged: Floats | None, node: int, expert: Any
+    ) -> Callable[[Branch], float] | None:
+        """How the trial splits of a node are told apart: None for their likelihood."""
+        judge, shared = self.judge, self.splitter.shared
+        if judge is None or judged is None:
+            return None
+        return lambda branch: judge.value(adopt(branch, expert, shared), judged[node])
 
     def _net(self, old: Branch, new: Branch, h: Floats, judged: Floats | None, node: int) -> float:
         """Gain of a branch over the one in its place, less its price."""

@@ -42,7 +42,8 @@ class HierarchicalMoERegressor(RecursiveSurface, RealSurface, RegressorMixin, Ba
         How the likelihood is climbed; see :class:`MoERegressor`.
     init : str or array-like of shape (n_samples, n_leaves), default="auto"
         How a node divides its rows at a start: ``"auto"`` tries several partitions; the names are
-        those of :class:`MoERegressor`; an array gives the responsibilities of a single start.
+        those of :class:`MoERegressor`, such as ``"cut"``, the best threshold on one feature with a
+        least-squares fit on either side; an array gives the responsibilities of a single start.
         A start splits the rows from the root to the leaves, fitting two or more experts to the
         rows of each node.
     n_init : int, default=10
@@ -55,9 +56,10 @@ class HierarchicalMoERegressor(RecursiveSurface, RealSurface, RegressorMixin, Ba
         Most experts that a growing tree may have.
     criterion : {"bic", "held_out"}, default="bic"
         What a growing tree's splits and branches are judged by: the Bayesian information
-        criterion, or the log-likelihood of rows held out while it grows.
+        criterion, or the log-likelihood of rows held out while it grows. Rows held out also stop
+        the passes between splits, and the last run takes only four passes, over all rows.
     validation_fraction : float, default=0.2
-        Share of the rows held out with ``criterion="held_out"``; the final fit takes all.
+        Share of the rows held out with ``criterion="held_out"``.
     max_iter : int, default=500
         Largest number of passes over the data in a long run.
     tol : float, default=1e-6

@@ -14,6 +14,7 @@ of experts, NIPS 8.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -27,7 +28,7 @@ from moe_classic._stats import Summary
 from moe_classic._typing import Floats, Ints
 from moe_classic.gates import SoftmaxGate
 from moe_classic.gates._tree_branching import Nested
-from moe_classic.solvers import EM, Problem, Result
+from moe_classic.solvers import EM, Problem
 
 from ._tree_branch import (
     Branch,
@@ -133,9 +134,18 @@ class Splitter:
     # -------------------------------------------------------------------- local fits
 
     def split(
-        self, h: Floats, count: int, names: tuple[str, ...], rng: np.random.Generator
+        self,
+        h: Floats,
+        count: int,
+        names: tuple[str, ...],
+        rng: np.random.Generator,
+        *,
+        rank: Callable[[Branch], float] | None = None,
     ) -> Split:
-        """Best of several mixtures of ``count`` experts on the weights ``h`` (n,)."""
+        """Best of several mixtures of ``count`` experts on the weights ``h`` (n,).
+
+        ``rank`` says which is best; None takes the likeliest.
+        """
         model = self.flat_model(count)
         rows = self.rows_of(h)
         if rows.size < 2 * count:
@@ -143,14 +153,17 @@ class Splitter:
         problem = self.problem(model, h)
         part = self.part(rows, h)
         view = View(self.view.X[rows], self.view.T[rows], part.w, count)
-        best: Result | None = None
+        best, height = None, (False, -np.inf)
         for name, child in zip(names, rng.spawn(len(names)), strict=True):
             R = soften(STRATEGIES[name](view, child), count)
             start = params_from_responsibilities(model, part, R, self.summary)
             run = EM(finish=None).run(problem, start, max_iter=LOCAL_PASSES, tol=1e-6)
-            if best is None or run.objective > best.objective:
-                best = run
-        return self._copies(h, count) if best is None else self._as_split(best.params, model, h)
+            # A leaf that came to interpolate a few rows is likely only by that.
+            sound = not model.groups[0].expert.degenerate(run.params.experts[0], self.summary).any()
+            score = run.objective if rank is None else rank(self._branch(run.params, count))
+            if best is None or (sound, score) > height:
+                best, height = run.params if sound else start, (sound, score)
+        return self._copies(h, count) if best is None else self._as_split(best, model, h)
 
     def flat_model(self, count: int) -> Model:
         """The gate of one node over ``count`` leaves."""
@@ -161,10 +174,13 @@ class Splitter:
     def _as_split(self, params: MoEParams, model: Model, h: Floats) -> Split:
         """A node from the parameters of its flat model, and the rows of its leaves."""
         R = Mixture(model).responsibilities(params, self.block)
-        count = model.n_experts
+        return Split(self._branch(params, model.n_experts), R * h)
+
+    def _branch(self, params: MoEParams, count: int) -> Branch:
+        """A node from the parameters of its flat model."""
         shared = self.shared if count > 1 else set()
         leaves = [Branch(expert=one_expert(params.experts[0], k, shared)) for k in range(count)]
-        return Split(Branch(params.gate.coef, tuple(leaves)), R * h)
+        return Branch(params.gate.coef, tuple(leaves))
 
     def _copies(self, h: Floats, count: int) -> Split:
         """Equal leaves, where there are too few rows to tell several apart."""

@@ -31,10 +31,12 @@ from ._tree_least import least_squares
 from ._tree_split import Splitter
 
 #: Partitions that split well; each is tried at every node of its starts, "best" tries them all.
-SPLITS = ("kmeans", "principal", "residual", "segments")
-_AUTO = ("kmeans", "best", "principal", "best", "residual", "best", "segments")
+SPLITS = ("kmeans", "principal", "residual", "segments", "cut")
+_AUTO = ("kmeans", "best", "principal", "best", "cut", "best", "residual", "best", "segments")
 #: A branch with less than this part of an equal share of its parent's weight is pinched off.
 _PINCHED = 0.02
+#: Passes over all rows, those held out included, after growth that was judged by them.
+_LAST_PASSES = 4
 #: How often a run is taken up again with pinched-off branches grown anew.
 _REPAIRS = 3
 
@@ -168,8 +170,26 @@ class TreeTrainer(Trainer):
         self.history, self.model = grown.history, grown.model
         self.plan = replace(self.plan, model=grown.model)
         problem = self.all_rows()
-        result = self.long_run(problem, grown.params, "grown")
+        held_out = self.settings.growth.criterion == "held_out"
+        result = (
+            self._last_passes(problem, grown.params)
+            if held_out
+            else (self.long_run(problem, grown.params, "grown"))
+        )
         return self._single(problem, result, "grown")
+
+    def _last_passes(self, problem: Problem, params: MoEParams) -> Result:
+        """A few passes over all rows from a tree that ended where rows held out fit best.
+
+        These rows have their say, and no more: a run to the end would fit the noise that they
+        guarded against.
+        """
+        most = self.max_iter
+        self.max_iter = min(most, _LAST_PASSES)
+        result = self.long_run(problem, params, "grown")
+        done = result.converged or self.max_iter < most
+        self.max_iter = most
+        return replace(result, converged=done)
 
 
 class TreeStreamTrainer(TreeTrainer, StreamTrainer):

@@ -174,6 +174,30 @@ def test_rows_held_out_decide_where_the_criterion_says_so(rng):
     assert moe._online_state.weight == pytest.approx(600.0)
 
 
+@pytest.mark.parametrize("init", ["auto", "cut"])
+def test_score_of_rows_held_out_never_falls_and_few_passes_follow(rng, init):
+    X = rng.uniform(-2.0, 2.0, (500, 2))
+    y = np.sin(2.0 * X[:, 0]) * X[:, 1] + 0.3 * rng.standard_normal(500)
+    options = {"criterion": "held_out", "expert": GaussianExpert(tied=True), "init": init, **QUICK}
+    moe = HierarchicalMoERegressor("grow", **options).fit(X, y)
+    assert moe.tree_.n_leaves > 2
+    assert (np.diff(moe.growth_.score) > 0.0).all()
+    assert moe.n_iter_ <= 4
+    assert moe.converged_
+
+
+def test_split_falls_back_on_its_start_where_a_leaf_interpolates(rng, monkeypatch):
+    X, y = pieces(rng)
+    splitter = splitter_on(X, y, GaussianExpert())
+    always = np.ones(2, dtype=bool)
+    h = np.ones(400)
+    climbed = splitter.split(h, 2, ("cut",), rng).branch
+    monkeypatch.setattr(GaussianExpert, "degenerate", lambda self, params, summary: always)
+    kept = splitter.split(h, 2, ("cut",), rng).branch
+    assert splitter.value(kept, h) < splitter.value(climbed, h)
+    assert np.isfinite(splitter.value(kept, h))
+
+
 def test_classifier_grows_a_chessboard(rng):
     X = rng.uniform(-1.0, 1.0, (500, 2))
     y = X[:, 0] * X[:, 1] > 0.0
