@@ -5,6 +5,7 @@ import pytest
 from scipy.special import logsumexp, softmax
 
 from moe_classic._linalg import (
+    exp_into,
     log_sum_exp,
     pack_symmetric,
     ring_of,
@@ -47,6 +48,17 @@ def test_ring_products_take_part_of_longer_rows(rng, q):
     assert not room[:, 7:].any()
 
 
+def test_exponentials_are_never_denormal():
+    a = np.concatenate([np.linspace(-800.0, 5.0, 2000), [-np.inf, 0.0]])
+    e = exp_into(a, np.empty_like(a))
+    large = a > -600.0
+    np.testing.assert_array_equal(e[large], np.exp(a[large]))
+    assert ((e == 0.0) | (e > 1e-300)).all()
+    assert (e[a < -651.0] == 0.0).all()
+    np.testing.assert_allclose(e, np.exp(a), atol=1e-282, rtol=1e-12)
+    assert np.isnan(exp_into(np.array([np.nan, -900.0]), np.empty(2))[0])
+
+
 def test_log_sum_exp_is_scipys(rng):
     a = 50.0 * rng.standard_normal((4, 9))
     np.testing.assert_allclose(log_sum_exp(a), logsumexp(a, axis=0), rtol=1e-14)
@@ -64,7 +76,7 @@ def test_softmax_in_place_leaves_probabilities_and_returns_the_normaliser(rng):
     a = 300.0 * rng.standard_normal((4, 9))
     b = a.copy()
     normaliser = softmax_in_place(b)
-    np.testing.assert_allclose(b, softmax(a, axis=0), rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(b, softmax(a, axis=0), rtol=1e-12, atol=1e-280)
     np.testing.assert_allclose(normaliser, logsumexp(a, axis=0), rtol=1e-14)
 
 
@@ -73,7 +85,7 @@ def test_softmax_in_place_takes_weights(rng, size):
     a, w = size * rng.standard_normal((4, 9)), rng.uniform(size=9)
     b = a.copy()
     softmax_in_place(b, w)
-    np.testing.assert_allclose(b, w * softmax(a, axis=0), rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(b, w * softmax(a, axis=0), rtol=1e-12, atol=1e-280)
 
 
 def spd(rng, K, q):

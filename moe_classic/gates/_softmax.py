@@ -19,6 +19,7 @@ import numpy as np
 
 from moe_classic._blocks import Design
 from moe_classic._component import Forward, check_alpha
+from moe_classic._linalg import exp_into
 from moe_classic._logit import (
     GATE_LIMIT,
     LogitStats,
@@ -72,10 +73,10 @@ def normalise(logits: Floats) -> Floats:
     with frame():
         mass = empty((*logits.shape[:-2], 1, logits.shape[-1]))
         with np.errstate(over="ignore"):
-            np.add.reduce(np.exp(logits, out=p), axis=-2, keepdims=True, out=mass)
+            np.add.reduce(exp_into(logits, p), axis=-2, keepdims=True, out=mass)
         if not mass.max(initial=1.0) < _HUGE:
             logits -= logits.max(axis=-2, keepdims=True)
-            np.add.reduce(np.exp(logits, out=p), axis=-2, keepdims=True, out=mass)
+            np.add.reduce(exp_into(logits, p), axis=-2, keepdims=True, out=mass)
         p *= np.reciprocal(mass, out=empty(mass.shape))
         logits -= np.log(mass, out=mass)
     return p
