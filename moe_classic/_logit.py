@@ -19,7 +19,7 @@ from ._workspace import empty, frame
 
 #: Largest Newton system worth its Gram matrices; beyond, the bound of Bohning (1992) serves.
 #: An expert has K such systems, a gate one.
-EXPERT_LIMIT = 1000
+EXPERT_LIMIT = 300
 GATE_LIMIT = 1200
 
 

@@ -37,6 +37,9 @@ from ._location_scale import STARVED
 #: Keeps Newton steps from running away where classes are separable: largest change of a
 #: coefficient (standardised units) in one step.
 _MAX_STEP = 8.0
+#: How much larger a Newton system may be where there is a single expert: its steps end at the
+#: optimum, those of several wait for the gate.
+_ALONE = 3
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,9 @@ class MultinomialParams(LinearParams):
 
 
 def _wide(params: LinearParams) -> bool:
-    """Whether a Newton system of one expert is too large."""
-    return params.coef[0].size > EXPERT_LIMIT
+    """Whether a Newton system of one expert is too large; a lone expert is worth more work."""
+    limit = EXPERT_LIMIT if params.n_experts > 1 else _ALONE * EXPERT_LIMIT
+    return params.coef[0].size > limit
 
 
 class MultinomialExpert(LinearExpert):
