@@ -26,6 +26,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from moe_classic._assignment import SHARES, Classified, reseed
+from moe_classic._information import supported
 from moe_classic._model import Model, MoEParams
 
 from ._base import (
@@ -142,7 +143,7 @@ class EM(Solver):
             return _FINISHES[self.finish]()
         if not model.additive:
             return None
-        if affordable(problem, params):
+        if supported(model) and affordable(problem, params):
             return Newton()
         smooth = all(differentiable(group.expert) for group in model.groups)
         # Covariances of x near their floor are steep: there EM's own map is the better guide.

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from moe_classic._information import supported
+from moe_classic._information import available
 from moe_classic._model import Model, MoEParams
 from moe_classic._typing import Floats
 
@@ -66,7 +66,7 @@ class Newton(Solver):
 
     def check_model(self, model: Model) -> None:
         """Raise if a component has no second derivatives."""
-        if not supported(model):
+        if not available(model):
             raise ValueError(
                 "solver='newton' needs experts and gates with second derivatives; "
                 f"{[g.expert.name for g in model.groups]} under a {model.gate.name!r} gate do not "

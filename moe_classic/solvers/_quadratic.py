@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from moe_classic._information import information, supported
+from moe_classic._information import available, information
 from moe_classic._model import Model, MoEParams
 from moe_classic._typing import Bools, Floats
 
@@ -64,7 +64,7 @@ def affordable(problem: Problem, params: MoEParams) -> bool:
     model: Model = problem.model
     size = model.pack(params).size
     small = size <= _LIMIT and problem.summary.n_rows * size**2 <= _WORK
-    return small and supported(model)
+    return small and available(model)
 
 
 def held(problem: Problem, theta: Floats, gradient: Floats, like: MoEParams) -> Bools:

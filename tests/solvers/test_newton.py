@@ -109,7 +109,8 @@ def test_scale_at_its_floor_is_held_and_the_rest_converges():
     assert patient.objective - result.objective < 1e-6
 
 
-def test_newton_needs_second_derivatives_of_the_gate():
+def test_newton_needs_second_derivatives_of_the_gate(monkeypatch):
     problem, start = drawn("gaussian", "gaussian", n=30)
+    monkeypatch.delattr(type(problem.model.gate), "derivatives")
     with pytest.raises(ValueError, match=r"solver='newton' needs .*'gaussian' gate"):
         Newton().run(problem, start, max_iter=5, tol=1e-6)
