@@ -31,7 +31,7 @@ N_CELLS, N_SHELL, FLIPPED = 12, 4, 0.01
 N_VALIDATION, N_TEST, N_CHOICE = 5_000, 20_000, 5_000
 KERNELS = [(C, gamma) for C in (10.0, 100.0) for gamma in (0.1, 0.3, 1.0)]
 SMALL = {"rows": 20_000, "experts": 10, "rounds": 5}
-LARGE = {"rows": 100_000, "experts": 50, "rounds": 4, "gate_rows": 15_000}
+LARGE = {"rows": 100_000, "experts": 20, "rounds": 2, "gate_rows": 15_000}
 SYSTEMS = ("mlp", "svm", "uniform", "gated")
 EXPERT_KERNELS = [(10.0, 0.1), (10.0, 0.3)]
 
