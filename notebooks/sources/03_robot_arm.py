@@ -5,7 +5,7 @@
 # arm: from the angles, angular velocities and torques of four joints predict the four angular
 # accelerations. Their simulator was not published; `make_robot_arm` computes an arm of our own by
 # rigid-body mechanics. On both a linear model leaves a relative error of 0.31. To keep this notebook
-# short we take 3000 training rows where they had 15 000.
+# short we take 2000 training rows where they had 15 000.
 
 # %%
 import warnings
@@ -29,7 +29,7 @@ from moe_classic.inspection import PartitionDisplay, TreeDisplay
 
 # Angles, velocities and torques of waist (1), shoulder (2), elbow (3) and wrist (4).
 names = [f"{what}{joint}" for what in ("angle", "speed", "torque") for joint in (1, 2, 3, 4)]
-X, X_test, y, y_test = make_robot_arm(3000, 2000, random_state=0)
+X, X_test, y, y_test = make_robot_arm(2000, 2000, random_state=0)
 X, X_test = pd.DataFrame(X, columns=names), pd.DataFrame(X_test, columns=names)
 
 
