@@ -9,6 +9,7 @@ so that no class is special::
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -66,11 +67,17 @@ def newton_step(coef: Floats, gram: Floats, score: Floats, pull: float) -> Float
     H = assemble(gram, m, q)
     g = score[:m].copy()
     if pull > 0.0:
-        centre = np.eye(m) - 1.0 / (m + 1)
-        slopes = np.r_[np.full(q - 1, pull), 0.0]
-        H += np.kron(centre, np.diag(slopes))
-        g -= (centre @ coef) * slopes
+        centre, slopes = centring(m), np.arange(q - 1)
+        # The penalty couples the classes, slope by slope.
+        H.reshape(m, q, m, q)[:, slopes, :, slopes] += pull * centre
+        g[:, :-1] -= pull * (centre @ coef[:, :-1])
     return solve_psd(H[None], g.reshape(1, -1, 1)).reshape(m, q)
+
+
+@cache
+def centring(m: int) -> Floats:
+    """Projection that centres m coefficients and the reference's zero, in reference coordinates."""
+    return np.eye(m) - 1.0 / (m + 1)
 
 
 def bohning_step(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:

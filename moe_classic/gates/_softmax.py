@@ -26,6 +26,7 @@ from moe_classic._logit import (
     block_rows,
     block_step,
     bohning_step,
+    centring,
     curvature_rows,
     moved_score,
     moved_score_blocks,
@@ -192,10 +193,6 @@ class SoftmaxGate(Gate):
         curvature[index, index] += g
         return first, curvature * R.sum(axis=0)
 
-    def _centre(self, m: int) -> Floats:
-        """Projection that centres coefficients over experts, in reference coordinates."""
-        return np.eye(m) - 1.0 / (m + 1)
-
     def penalty(self, params: SoftmaxParams, summary: Summary) -> float:
         """``alpha / 2`` times the squared slopes centred over experts, per unit of weight."""
         if self.alpha == 0.0:
@@ -208,13 +205,13 @@ class SoftmaxGate(Gate):
         """Gradient of the penalty, (n_theta,)."""
         slopes = params.coef.copy()
         slopes[:, -1] = 0.0
-        return self.alpha * summary.weight * (self._centre(len(slopes)) @ slopes).ravel()
+        return self.alpha * summary.weight * (centring(len(slopes)) @ slopes).ravel()
 
     def penalty_hessian(self, params: SoftmaxParams, summary: Summary) -> Floats:
         """Hessian of the penalty, (n_theta, n_theta)."""
         m, q = params.coef.shape
         slopes = np.diag(np.r_[np.ones(q - 1), 0.0])
-        return self.alpha * summary.weight * np.kron(self._centre(m), slopes)
+        return self.alpha * summary.weight * np.kron(centring(m), slopes)
 
     # -------------------------------------------------------------------- packing
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from moe_classic._linalg import solve_psd, unpack_symmetric, unring
-from moe_classic._logit import GATE_LIMIT, block_step, bohning_step, curvature_rows
+from moe_classic._logit import GATE_LIMIT, block_step, bohning_step, centring, curvature_rows
 from moe_classic._typing import Floats, Ints
 from moe_classic._workspace import empty
 
@@ -300,8 +300,7 @@ def _newton_steps(coef: Floats, gram: Floats, score: Floats, pull: float) -> Flo
     H = blocks.transpose(0, 1, 3, 2, 4).reshape(m, a * q, a * q)
     g = score[:, :a].copy()
     if pull > 0.0:
-        centre = np.eye(a) - 1.0 / (a + 1)
-        slopes = np.r_[np.full(q - 1, pull), 0.0]
-        H += np.kron(centre, np.diag(slopes))
-        g -= (centre @ coef) * slopes
+        centre, slopes = centring(a), np.arange(q - 1)
+        H.reshape(m, a, q, a, q)[:, :, slopes, :, slopes] += pull * centre
+        g[:, :, :-1] -= pull * (centre @ coef[:, :, :-1])
     return solve_psd(H, g.reshape(m, -1, 1)).reshape(m, a, q)
