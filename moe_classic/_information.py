@@ -162,7 +162,7 @@ def _local(model: Model, params: MoEParams, block: Block) -> Local:
         products = [(s[:, k] * S[k]) @ s[:, k].T for k in range(len(S))]
         gate_missing = (np.sum(products, axis=0) - complete)[..., None]
     else:
-        gate_missing = np.einsum("kn,akn,bkn->abn", S, s, s, optimize=True) - complete
+        gate_missing = np.einsum("akn,bkn->abn", S * s, s) - complete
     experts = []
     for group, p, fwd, share in zip(
         model.groups, params.experts, seen.experts, model.shares, strict=True

@@ -11,6 +11,7 @@ predicted and actual gain (More & Sorensen 1983); the subproblem is solved exact
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -160,17 +161,37 @@ def trust_step(g: Floats, matrix: Floats, radius: float) -> tuple[Floats, float,
         d = step(0.0)
         return vectors @ d, float(b @ d - 0.5 * (values * d) @ d), True
     floor = low + 1e-12 * max(abs(values[-1]), abs(values[0]))
-    high = floor + np.linalg.norm(b) / radius
-    for _ in range(100):
-        middle = 0.5 * (floor + high)
-        if np.linalg.norm(step(middle)) > radius:
-            floor = middle
-        else:
-            high = middle
-    d = step(high)
-    if values[0] < -flat:
+    d = step(_shift_to(radius, step, values, (floor, floor + np.linalg.norm(b) / radius)))
+    if values[0] < -flat and np.linalg.norm(d) < (1.0 - 1e-6) * radius:
         # Where the slope says nothing of the most curved way up, as between equal experts, the
         # rest of the radius goes that way: the hard case of More & Sorensen (1983).
         rest = np.sqrt(max(radius**2 - float(d @ d), 0.0))
         d[0] += rest if b[0] >= 0.0 else -rest
     return vectors @ d, float(b @ d - 0.5 * (values * d) @ d), False
+
+
+def _shift_to(
+    radius: float,
+    step: Callable[[float], Floats],
+    values: Floats,
+    bracket: tuple[float, float],
+) -> float:
+    """Shift of the eigenvalues at which the step is as long as the radius.
+
+    Newton's method on 1 / radius - 1 / length, which is nearly linear in the shift (More &
+    Sorensen 1983), inside a bracket that shrinks.
+    """
+    low, high = bracket
+    shift = low
+    for _ in range(100):
+        d = step(shift)
+        length = np.linalg.norm(d)
+        if abs(length - radius) <= 1e-11 * radius:
+            return shift
+        low, high = (shift, high) if length > radius else (low, shift)
+        if high - low <= 4e-16 * high:
+            break
+        slope = float((d**2) @ (1.0 / np.where(values + shift > 0.0, values + shift, np.inf)))
+        new = shift + length**2 / max(slope, np.finfo(float).tiny) * (length / radius - 1.0)
+        shift = new if low < new < high else 0.5 * (low + high)
+    return high
