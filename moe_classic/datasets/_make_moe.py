@@ -311,9 +311,10 @@ def _rows(
         p = params.gate
         z = choose(np.repeat(p.proportions[:, None], n, axis=1), rng)
         noise = rng.standard_normal((n, p.means.shape[1], 1))
-        columns = plan.maps[model.gate_design].columns
+        seen = plan.maps[model.gate_design]
         chol = np.broadcast_to(p.chol, (model.n_experts, *p.chol.shape[1:]))
-        X[:, slice(None) if columns is None else columns] = p.means[z] + (chol[z] @ noise)[:, :, 0]
+        drawn = seen.centre + p.means[z] + (chol[z] @ noise)[:, :, 0]
+        X[:, slice(None) if seen.columns is None else seen.columns] = drawn
     designs = tuple(Design(m(X)) for m in plan.maps)
     if not model.gate.generative:
         log_gate = model.gate.log_gate(params.gate, designs[model.gate_design])
