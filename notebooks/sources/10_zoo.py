@@ -90,7 +90,7 @@ zoo["Error of an expert drawn by the gate", "Jacobs et al. 1991, E2"] = MoERegre
     4, solver=SGD(error="competitive"), tol=1e-2
 )
 zoo["Likelihood with unit noise", "Jacobs et al. 1991, E3"] = MoERegressor(
-    4, solver=SGD(error="unit_likelihood"), tol=1e-2
+    4, solver=SGD(error="unit_likelihood"), tol=2e-2
 )
 
 # %% [markdown]

@@ -1,0 +1,337 @@
+"""The notebooks run, show what their sources and the package make of them, and say what is true.
+
+They are run without Jupyter: cell after cell in one namespace, as a kernel would, with warnings as
+errors. What the prose claims is checked on the values that the run leaves.
+"""
+
+import ast
+import base64
+import contextlib
+import io
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from threadpoolctl import threadpool_limits
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+NAMES = sorted(path.stem for path in (NOTEBOOKS / "sources").glob("*.py"))
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+#: pandas takes itself to be in a terminal; a kernel's tables have this size.
+KERNEL = ("display.width", 80, "display.max_columns", 20, "display.max_colwidth", 50)
+
+
+# ------------------------------------------------------------------------- what is committed
+
+
+@cache
+def cells(name: str) -> list[dict]:
+    """Cells of a committed notebook."""
+    return json.loads((NOTEBOOKS / f"{name}.ipynb").read_text("utf-8"))["cells"]
+
+
+@cache
+def code_cells(name: str) -> list[dict]:
+    """Code cells of a committed notebook."""
+    return [cell for cell in cells(name) if cell["cell_type"] == "code"]
+
+
+def source_cells(name: str) -> list[tuple[str, str]]:
+    """Kind and text of the cells of a source in percent format."""
+    text = (NOTEBOOKS / "sources" / f"{name}.py").read_text("utf-8")
+    pieces = re.split(r"^# %%(.*)$", text, flags=re.MULTILINE)[1:]
+    found = []
+    for header, body in zip(pieces[::2], pieces[1::2], strict=True):
+        kind = "markdown" if "[markdown]" in header else "code"
+        lines = body.strip().splitlines()
+        if kind == "markdown":
+            lines = [re.sub("^# ?", "", line) for line in lines]
+        found.append((kind, "\n".join(lines)))
+    return found
+
+
+def printed(cell: dict) -> str:
+    """What a committed cell shows as text."""
+    texts = [o.get("text", o.get("data", {}).get("text/plain", "")) for o in cell["outputs"]]
+    pictures = ["image/png" in o.get("data", {}) for o in cell["outputs"]]
+    return "\n".join("".join(t) for t, p in zip(texts, pictures, strict=True) if not p)
+
+
+def pictures(cell: dict) -> list[np.ndarray]:
+    """Pictures of a committed cell (rows, columns, 3)."""
+    found = [o["data"]["image/png"] for o in cell["outputs"] if "image/png" in o.get("data", {})]
+    return [pixels(base64.b64decode("".join(png))) for png in found]
+
+
+def pixels(png: bytes) -> np.ndarray:
+    """A picture as an array (rows, columns, 3)."""
+    with Image.open(io.BytesIO(png)) as image:
+        return np.asarray(image.convert("RGB"), dtype=float)
+
+
+# ------------------------------------------------------------------------- running
+
+
+class Run:
+    """A notebook after a run: its names, and text and pictures of every code cell."""
+
+    def __init__(self, name: str) -> None:
+        self.names = {"__name__": "__main__"}
+        self.texts, self.pictures = [], []
+        with pytest.MonkeyPatch.context() as patch, pd.option_context(*KERNEL):
+            plt.switch_backend("agg")
+            patch.setattr(plt, "show", lambda: self.show())
+            # One thread, as the builder has: sums in another order change last digits.
+            with mpl.rc_context(), threadpool_limits(1):
+                for i, cell in enumerate(code_cells(name), 1):
+                    self.step("".join(cell["source"]), f"{name}, code cell {i}")
+
+    def step(self, text: str, where: str) -> None:
+        """Run a cell; the value of a last expression is shown, as a kernel does."""
+        self.pictures.append([])
+        tree = ast.parse(text, where)
+        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            exec(compile(tree, where, "exec"), self.names)
+            value = None
+            if last is not None:
+                value = eval(compile(ast.Expression(last.value), where, "eval"), self.names)
+        assert not plt.get_fignums(), f"{where} leaves a figure that it does not show"
+        shown = "" if value is None else repr(value)
+        if hasattr(value, "_repr_html_"):
+            value._repr_html_()
+        self.texts.append(out.getvalue() + shown)
+
+    def show(self) -> None:
+        """Draw and close the open figures."""
+        for number in plt.get_fignums():
+            out = io.BytesIO()
+            plt.figure(number).savefig(out, format="png", bbox_inches="tight", dpi=90)
+            self.pictures[-1].append(pixels(out.getvalue()))
+        plt.close("all")
+
+    def __getitem__(self, name: str):
+        return self.names[name]
+
+
+@cache
+def run(name: str) -> Run:
+    """Run a notebook once, whoever asks."""
+    return Run(name)
+
+
+# ------------------------------------------------------------------------- all of them
+
+
+def test_every_source_has_its_notebook():
+    assert sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")) == NAMES
+    assert [name[:2] for name in NAMES] == [f"{i:02d}" for i in range(1, 11)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cells_are_those_of_the_source(name):
+    assert [(c["cell_type"], "".join(c["source"])) for c in cells(name)] == source_cells(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outputs_are_those_of_one_clean_run(name):
+    found = code_cells(name)
+    assert [cell["execution_count"] for cell in found] == list(range(1, len(found) + 1))
+    for output in (o for cell in found for o in cell["outputs"]):
+        assert output["output_type"] != "error"
+        assert output.get("name") != "stderr"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_asks_a_question_and_shows_pictures(name):
+    assert cells(name)[0]["source"][0].startswith("# ")
+    assert cells(name)[0]["source"][0].rstrip().endswith("?") or name == "01_quickstart"
+    shown = [picture for cell in code_cells(name) for picture in pictures(cell)]
+    assert shown
+    for picture in shown:
+        assert min(picture.shape[:2]) > 100
+        assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rerun_prints_the_committed_numbers(name):
+    for cell, text in zip(code_cells(name), run(name).texts, strict=True):
+        was, now = NUMBER.findall(printed(cell)), NUMBER.findall(text)
+        assert len(was) == len(now), text
+        for a, b in zip(was, now, strict=True):
+            assert close(a, b), f"{a} became {b} in\n{text}"
+
+
+def close(a: str, b: str) -> bool:
+    """Whether two printed numbers agree: another machine may round the other way."""
+    decimals = max(len(text.partition("e")[0].partition(".")[2]) for text in (a, b))
+    power = float(f"1{re.search('e.*|$', a)[0]}")
+    slack = 1.5 * power * 10.0**-decimals + 5e-3 * abs(float(a))
+    return abs(float(a) - float(b)) <= slack
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rerun_draws_the_committed_pictures(name):
+    for cell, now in zip(code_cells(name), run(name).pictures, strict=True):
+        for a, b in zip(pictures(cell), now, strict=True):
+            # A tick label more or less moves the margins by some pixels.
+            assert np.abs(np.subtract(a.shape, b.shape)).max() <= 12
+            height, width = np.minimum(a.shape[:2], b.shape[:2])
+            # Of 255: lines are thin, and half a picture shifted by a pixel differs by about 5.
+            assert np.abs(a[:height, :width] - b[:height, :width]).mean() < 12.0
+
+
+# ------------------------------------------------------------------------- what they claim
+
+
+def test_quickstart_finds_four_experts_that_predict_new_rows_better():
+    found = run("01_quickstart")
+    bic = {K: moe.bic(found["X"], found["y"]) for K, moe in found["fits"].items()}
+    assert min(bic, key=bic.get) == 4
+    slopes = [expert.coef_[0] for expert in found["moe"].experts_]
+    assert slopes[0] > 10.0  # the rebound
+    assert slopes[1] < -15.0  # the blow
+    assert found["moe"].experts_[3].scale_ < 2.0  # rest
+    assert found["found"][4]["log_score"] > found["found"][1]["log_score"] + 0.5
+    assert found["found"][4]["r2"] > found["found"][1]["r2"] + 0.3
+
+
+def test_vowels_are_divided_between_two_experts():
+    found = run("02_vowels")
+    for share in found["use"].values():
+        assert (share[0] + share[1] > 0.98).all()
+        assert (share[1] > 0.3).all()
+    third = found["pd"].DataFrame(found["errors"]).T["share of expert 3"]
+    assert third.iloc[0] > 0.02
+    assert (third.iloc[1:] < 0.01).all()
+    epochs = found["epochs"]
+    experts, networks = epochs.iloc[:2], epochs.iloc[2:]
+    assert networks["step 5"].max() < experts["step 5"].min()
+    right = found["pd"].DataFrame(found["right"]).mean()
+    assert right.max() - right.min() < 3.0
+
+
+def test_robot_arm_is_learned_better_by_every_level_of_the_tree():
+    found = run("03_robot_arm")
+    errors = [found["relative_error"](tree) for tree in found["trees"].values()]
+    assert np.all(np.diff(errors) < 0.0)
+    table = {name: row["here"] for name, row in found["table"].items()}
+    assert table["linear"] == pytest.approx(0.31, abs=0.03)
+    assert table["hierarchical mixture, 16 experts"] < table["regression tree"]
+    assert found["grown"].tree_.n_leaves > 4
+    assert found["relative_error"](found["grown"]) < 0.2
+
+
+def test_outliers_leave_t_experts_alone():
+    found = run("04_outliers")
+    assert (found["far"].loc[0] < 0.1).all()
+    assert found["far"]["Student-t"].max() < 0.1
+    assert (found["far"].loc[10, ["Gaussian", "Laplace"]] > 0.5).all()
+    slips = {f: found["distance"](found["fit"](f, *found["slipped"])) for f in found["FAMILIES"]}
+    assert slips["gaussian"] > 0.2
+    assert max(slips["laplace"], slips["student_t"]) < 0.1
+    bic = {f: moe.bic(found["X"], found["y"]) for f, moe in found["clean"].items()}
+    assert min(bic, key=bic.get) == "Student-t"
+    assert [e.df_ for e in found["clean"]["Student-t"].experts_] == pytest.approx([2.0, 2.0])
+
+
+def test_diabetes_data_have_patients_whose_risk_factors_do_not_matter():
+    found = run("05_which_expert_when")
+    rows = pd.DataFrame(found["rows"]).T
+    assert rows["BIC"].astype(float).idxmin() == "line and flat, gate"
+    assert rows["log score"].astype(float).idxmax() == "line and flat, gate"
+    assert np.ptp(rows["R2"].astype(float)) < 0.03
+    table = found["table"]
+    assert table["scatter seen"].iloc[0] < table["one regression"].iloc[0] - 5.0
+    assert (table["scatter seen"].iloc[1:] > table["one regression"].iloc[1:]).all()
+    assert np.abs(table["scatter seen"] - table["predicted"]).max() < 6.0
+
+
+def test_grid_search_finds_the_model_that_drew_the_data():
+    found = run("06_grid_search")
+    search = found["search"]
+    assert len(search.cv_results_["params"]) == 3 * 2 * 4
+    assert search.n_jobs == 2
+    assert search.best_params_ == {"expert": "student_t", "gate": "softmax", "n_experts": 3}
+    three = found["three"]
+    assert np.ptp(three["R2"]) < 0.01
+    families = three.groupby("expert")["log score"]
+    assert families.max()["gaussian"] < families.min()[["laplace", "student_t"]].min() - 0.1
+    scores = {name: row["log_score"] for name, row in found["rows"].items()}
+    assert sorted(scores, key=scores.get)[-2:] == ["student_t", "truth"]
+    coverage = [found["rows"][f]["interval_coverage"] for f in found["grid"]["expert"]]
+    assert coverage == pytest.approx([0.9, 0.9, 0.9], abs=0.02)
+
+
+def test_meta_pi_serves_a_speaker_without_an_expert():
+    found = run("07_meta_pi")
+    everybody = 100 * found["accuracy"]["all"]
+    assert everybody["Meta-Pi"] > everybody["own expert (oracle)"] - 0.5
+    assert everybody["pooled"] < everybody["Meta-Pi"] - 5.0
+    weights = found["served"].source_table_.to_numpy()
+    assert np.diag(weights).min() > 0.8
+    assert weights[5, 2:4] == pytest.approx([0.5, 0.5], abs=0.1)
+    gates = found["gates"]
+    assert gates["constant"] < gates["(pooled model)"] + 0.02
+    last = found["last"]
+    blend = found["served"].score(found["X_test"][last], found["y_test"][last])
+    alone = max((found["said"][s] == found["y_test"])[last].mean() for s in range(5))
+    assert blend > alone
+
+
+def test_svms_in_a_gated_mixture_beat_one_and_an_average():
+    found = run("08_svm_mixture")
+    errors = found["errors"]
+    order = ["gated mixture of SVMs", "one SVM", "uniform mixture of SVMs"]
+    assert [name for name in sorted(errors, key=errors.get) if name in order] == order
+    assert errors["gated mixture of SVMs"] < 0.5 * errors["one SVM"]
+    losses = found["moe"].history_
+    assert len(losses) == 10
+    X, y = found["X_test"], found["y_test"]
+    wrong = {k: 100 * np.mean(found["moe"].predict(X, top_k=k) != y) for k in (2, 6)}
+    assert abs(wrong[2] - wrong[6]) < 1.0
+    linear = found["asked"]
+    assert linear[6] < wrong[6] < linear[2] - 5.0
+
+
+def test_opinions_on_the_number_of_experts_are_as_told():
+    found = run("09_how_many")
+    table = found["chosen"].table.set_index("n_experts")
+    assert [table[c].idxmin() for c in ("bic", "icl")] == [2, 1]
+    assert table["aic"].idxmin() > 2
+    scores = found["held_out"].table.set_index("n_experts")["log_score"]
+    assert scores.idxmax() == 2
+    p = [test.p_value for test in found["tests"].values()]
+    assert p[0] == pytest.approx(1 / 20)
+    assert p[1] > 0.2
+    for result in found["found"].values():
+        difference = result.delta(found["slope_difference"]).iloc[0]
+        assert difference.low < 0.0 < difference.high
+        switch = result.delta(found["switch"]).iloc[0]
+        assert switch.high - switch.low < 1.5
+    assert 0.88 <= found["covered"].mean() <= 1.0
+
+
+def test_zoo_fits_every_system():
+    found = run("10_zoo")
+    for (system, _), model in found["zoo"].items():
+        r2 = model.score(found["X"], found["y"])
+        assert r2 > (0.0 if system == "Mixture of regressions" else 0.6), system
+    for model in found["classifiers"].values():
+        assert model.score(found["V"][~found["known"]], found["said"][~found["known"]]) > 0.8
+    online = found["online"].log_likelihood(found["X"], found["y"])
+    batch = found["zoo"]["Linear experts, softmax gate", "Jordan & Jacobs 1994"]
+    assert online == pytest.approx(batch.log_likelihood_, rel=0.01)
+    scores = {
+        name[0]: model.score(found["S_new"], found["heard_new"])
+        for name, model in found["blends"].items()
+    }
+    assert scores["Meta-Pi"] > scores["Stacking"] + 0.1
