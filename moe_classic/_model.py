@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -147,6 +147,11 @@ class Model:
         for group, p in zip(self.groups, params.experts, strict=True):
             parts.append(group.expert.penalty_hessian(p, summary))
         return block_diag(*parts)
+
+    def online(self) -> Model:
+        """The model with experts whose statistics may be carried along from batch to batch."""
+        groups = tuple(replace(g, expert=g.expert.online()) for g in self.groups)
+        return replace(self, groups=groups)
 
     def n_parameters(self, params: MoEParams) -> int:
         """Number of free parameters."""

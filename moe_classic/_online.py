@@ -59,7 +59,8 @@ def check_online(model: Model) -> None:
 
 def observe(model: Model, params: MoEParams, blocks: list[Block]) -> OnlineState:
     """State after seeing only ``blocks``, at given parameters."""
-    stats = total(Mixture(model)(params, block) for block in blocks)
+    objective = Mixture(model.online())
+    stats = total(objective(params, block) for block in blocks)
     weight = float(sum(block.w.sum() for block in blocks))
     return OnlineState(params, stats.scaled(1.0 / weight), weight)
 

@@ -53,6 +53,7 @@ def test_one_expert_with_several_outputs_learns_the_residual_covariance_exactly(
     [
         ("gaussian", "softmax"),
         ("student_t", "softmax"),
+        ("laplace", "softmax"),
         ("gaussian", "gaussian"),
         (GaussianExpert(features=[1]), "softmax"),
     ],

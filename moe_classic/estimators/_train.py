@@ -107,6 +107,7 @@ def expand(data: TrainingData, plan: Plan) -> tuple[TrainingData, tuple[DesignMa
 
 def census(model: Model, params: MoEParams, source: Source, engine: Any) -> Census:
     """Look at the data once with the fitted model."""
+    online = model.online()
 
     def look(block: Block) -> Census:
         seen = model.evaluate(params, block)
@@ -114,7 +115,7 @@ def census(model: Model, params: MoEParams, source: Source, engine: Any) -> Cens
         S = seen.gate.log_prob + seen.log_prob
         row = softmax_in_place(S)
         S *= block.w
-        stats = model.statistics(params, seen, block, S, float(row @ block.w))
+        stats = online.statistics(params, seen, block, S, float(row @ block.w))
         return Census(S.sum(axis=1), float(ll @ block.w), stats)
 
     return engine.map_reduce(look, source)

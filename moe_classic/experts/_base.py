@@ -45,6 +45,10 @@ class Expert(BaseEstimator, ABC):
         """Expert that does the work for data of this kind; raises if it cannot."""
         return self
 
+    def online(self) -> Expert:
+        """Expert that does the work where statistics are carried along from batch to batch."""
+        return self
+
     @abstractmethod
     def start(self, n_experts: int, width: int, summary: Summary) -> Any:
         """Parameters of ``n_experts`` equal experts that ignore x."""

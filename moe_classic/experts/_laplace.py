@@ -12,6 +12,7 @@ of linear experts, equations 14-20.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -26,6 +27,8 @@ from ._location_scale import LocationScaleExpert, ScaleParams, residuals
 
 #: Residuals below this share of b count as this share: the curvature of |e| at 0 is infinite.
 _SMOOTHING = 1e-9
+#: The same where curvatures are carried along: one that is all but infinite would hold for ever.
+_ONLINE_SMOOTHING = 0.1
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class LaplaceExpert(LocationScaleExpert):
 
     name: ClassVar[str] = "laplace"
     smooth: ClassVar[bool] = False
+    _smoothing = _SMOOTHING
 
     def __init__(
         self, *, features: Any = None, alpha: float = 0.0, min_scale: float = 1e-3
@@ -66,6 +70,12 @@ class LaplaceExpert(LocationScaleExpert):
         self.features = features
         self.alpha = alpha
         self.min_scale = min_scale
+
+    def online(self) -> LaplaceExpert:
+        """The expert with curvatures that are bounded."""
+        bounded = copy(self)
+        bounded._smoothing = _ONLINE_SMOOTHING
+        return bounded
 
     # -------------------------------------------------------------------- log density
 
@@ -79,7 +89,7 @@ class LaplaceExpert(LocationScaleExpert):
 
     def curvature(self, params: ScaleParams, fwd: Forward, S: Floats) -> Floats:
         """Row weights of the Grams, ``S / |e|``."""
-        return S / np.maximum(fwd.work[1], _SMOOTHING * params.scale)
+        return S / np.maximum(fwd.work[1], self._smoothing * params.scale)
 
     def statistics(
         self, params: ScaleParams, fwd: Forward, design: Design, S: Floats, grams: Floats
@@ -114,7 +124,7 @@ class LaplaceExpert(LocationScaleExpert):
 
     def precision(self, params: ScaleParams, fwd: Forward) -> Floats:
         """Precisions of the normal that touches the density at the residual, (K, n, 1, 1)."""
-        size = np.maximum(fwd.work[1], _SMOOTHING * params.scale)
+        size = np.maximum(fwd.work[1], self._smoothing * params.scale)
         return (1.0 / (params.scale * size))[:, :, None, None]
 
     def standard_variance(self, params: ScaleParams) -> Floats:

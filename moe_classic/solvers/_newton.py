@@ -185,7 +185,7 @@ def _shift_to(
     shift = low
     for _ in range(100):
         d = step(shift)
-        length = np.linalg.norm(d)
+        length = float(np.linalg.norm(d))
         if abs(length - radius) <= 1e-11 * radius:
             return shift
         low, high = (shift, high) if length > radius else (low, shift)
