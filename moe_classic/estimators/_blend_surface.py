@@ -13,6 +13,7 @@ from moe_classic._refit import outputs_of, proba_of
 from moe_classic._typing import Floats, Ints
 
 from ._blend_topk import check_top_k, routed_blend, top_k_weights
+from ._from_proba import FromProba
 from ._transform import GateFeatures
 
 
@@ -140,7 +141,7 @@ class RealBlend(BlendSurface):
         return out[:, 0].T if self._flat_target else out.transpose(2, 0, 1)
 
 
-class ClassBlend(BlendSurface):
+class ClassBlend(FromProba, BlendSurface):
     """Blends of class probabilities."""
 
     classes_: np.ndarray
@@ -169,29 +170,6 @@ class ClassBlend(BlendSurface):
         """
         proba = self._blend(X, top_k).T
         return proba / proba.sum(axis=1, keepdims=True)
-
-    def predict_log_proba(self, X: Any, *, top_k: int | None = None) -> Floats:
-        """Logarithms of :meth:`predict_proba`."""
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X, top_k=top_k))
-
-    def predict(self, X: Any, *, top_k: int | None = None) -> np.ndarray:
-        """Most probable class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        top_k : int or None, default=None
-            How many experts a row consults, those of highest weight, their weights scaled to sum
-            to one; None consults all. An expert is evaluated on the rows that consult it and on
-            no others.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-        """
-        best = self.predict_proba(X, top_k=top_k).argmax(axis=1)
-        return self.classes_[best]
 
     def expert_predictions(self, X: Any) -> Floats:
         """Class probabilities of each expert by itself.

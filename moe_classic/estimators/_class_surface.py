@@ -17,12 +17,13 @@ from moe_classic.predictive import choose
 
 from ._common import CommonSurface, generator
 from ._data import RawData, TrainingData, class_data
+from ._from_proba import FromProba
 from ._outside import learns_by_batches
 from ._resolve import check_integer
 from ._stream import RawBlock, RowStream
 
 
-class ClassSurface(CommonSurface):
+class ClassSurface(FromProba, CommonSurface):
     """Predictions of classes."""
 
     def _validated(
@@ -177,29 +178,6 @@ class ClassSurface(CommonSurface):
             parts = [m.proba().T for m in self._consulted(X, top_k)]
         proba = np.concatenate(parts)
         return proba / proba.sum(axis=1, keepdims=True)
-
-    def predict_log_proba(self, X: Any, *, top_k: int | None = None) -> Floats:
-        """Logarithms of :meth:`predict_proba`."""
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X, top_k=top_k))
-
-    def predict(self, X: Any, *, top_k: int | None = None) -> np.ndarray:
-        """Most probable class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        top_k : int or None, default=None
-            How many experts a row consults, those that the gate ranks highest, their
-            probabilities scaled to sum to one; None consults all. An expert is evaluated on the
-            rows that consult it and on no others, which pays where experts are expensive.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-        """
-        best = self.predict_proba(X, top_k=top_k).argmax(axis=1)
-        return self.classes_[best]
 
     def expert_predictions(self, X: Any) -> Floats:
         """Class probabilities of each expert by itself.

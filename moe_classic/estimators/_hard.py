@@ -27,6 +27,7 @@ from moe_classic._typing import Floats, Ints
 
 from ._blend_sources import all_experts
 from ._blend_surface import RealBlend
+from ._from_proba import FromProba
 from ._hard_base import HardMoE
 from ._hard_margins import margins_of, proba_from, signs_of
 
@@ -209,7 +210,7 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
         return super().expert_predictions(X) + self._mean
 
 
-class HardMoEClassifier(ClassifierMixin, HardMoE):
+class HardMoEClassifier(FromProba, ClassifierMixin, HardMoE):
     """Hard mixture of classifiers, such as SVMs on more rows than one SVM can take.
 
     ::
@@ -338,11 +339,6 @@ class HardMoEClassifier(ClassifierMixin, HardMoE):
         proba : ndarray of shape (n_samples, n_classes)
         """
         return proba_from(self._blend(X, top_k))
-
-    def predict_log_proba(self, X: Any, *, top_k: int | None = None) -> Floats:
-        """Logarithms of :meth:`predict_proba`."""
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X, top_k=top_k))
 
     def predict(self, X: Any, *, top_k: int | None = None) -> np.ndarray:
         """Class of the largest blended margin.
