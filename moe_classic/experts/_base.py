@@ -22,8 +22,8 @@ from moe_classic._typing import Bools, Floats
 class Expert(BaseEstimator, ABC):
     """Base of all experts.
 
-    Class facts
-    -----------
+    Attributes
+    ----------
     name : registered name.
     target : "real" or "class": what y may be.
     additive : whether its statistics are sums over rows of bounded size.

@@ -21,8 +21,8 @@ from moe_classic._typing import Floats
 class Gate(BaseEstimator, ABC):
     """Base of all gates.
 
-    Class facts
-    -----------
+    Attributes
+    ----------
     name : registered name.
     generative : whether ``log_joint`` is an unnormalised log p(expert, x), so that EM climbs the
         likelihood of (x, y) jointly.

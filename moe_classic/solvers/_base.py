@@ -138,8 +138,8 @@ class Limits:
 class Solver(BaseEstimator, ABC):
     """Base of all solvers: descriptions of how to climb, with hyper-parameters only.
 
-    Class facts
-    -----------
+    Attributes
+    ----------
     name : registered name.
     """
 

@@ -24,8 +24,8 @@ _LEVEL = 1e-9
 class Posed(Solver):
     """A gradient solver, which climbs the log-likelihood or comes down an error function.
 
-    Class facts
-    -----------
+    Attributes
+    ----------
     smooth : whether it needs gradients without jumps.
     """
 
