@@ -123,7 +123,7 @@ def _checked_weights(sample_weight: Any, n: int) -> Floats:
 
 
 def cut_blocks(designs: list[Floats], y: np.ndarray, w: Floats) -> list[Block]:
-    """Blocks of designs (q, n) whose products are kept from pass to pass."""
+    """Blocks of designs (q, n) that are kept from pass to pass."""
     step = default_block_size([len(Z) for Z in designs])
     blocks = []
     for start in range(0, w.size, step):
