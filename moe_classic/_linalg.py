@@ -110,7 +110,7 @@ def log_sum_exp(a: Floats) -> Floats:
 def exp_into(a: Floats, out: Floats) -> Floats:
     """Exponentials of ``a``, in ``out``; below 1e-283 they are zero.
 
-    Processors take up to fifty times as long for results that are denormal or underflow.
+    Processors take some forty times as long for results that are denormal or underflow.
     """
     if not a.min(initial=0.0) < _LEAST:
         return np.exp(a, out=out)

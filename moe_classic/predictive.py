@@ -24,7 +24,7 @@ __all__ = ["Predictive"]
 
 #: Fixed-point steps towards a mode; scale mixtures of normals converge linearly.
 _MODE_STEPS = 200
-#: Newton steps towards a quantile; they leave about one row in a hundred to the search.
+#: Newton steps towards a quantile; rows that are still open then go to the search.
 _NEWTON_STEPS = 10
 
 
