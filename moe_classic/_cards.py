@@ -59,24 +59,15 @@ def expert_cards(estimator: Any) -> str:
         A ``div`` without scripts.
     """
     table = estimator.summary()
-    views = estimator.experts_
+    views = estimator._expert_views()
     cards = [_expert_card(k, view, table[view.label]) for k, view in enumerate(views[:_MOST_CARDS])]
     if len(views) > _MOST_CARDS:
         cards.append(f"<div>and {len(views) - _MOST_CARDS} more experts</div>")
     return (
         '<div class="moe-cards" style="font-size:.9em;margin-top:.6em;">'
-        f"<div>{_headline(estimator)}</div>"
+        f"<div>{escape(estimator._headline())}</div>"
         '<div style="display:flex;flex-wrap:wrap;gap:.6em;margin:.5em 0;">'
         f"{''.join(cards)}</div>{_gate_card(estimator.gate_, table)}</div>"
-    )
-
-
-def _headline(estimator: Any) -> str:
-    """One line about the fit."""
-    end = "converged" if estimator.converged_ else "not converged"
-    return (
-        f"log-likelihood {estimator.log_likelihood_:,.2f} nats, "
-        f"{estimator.n_parameters_:g} parameters, {end} after {estimator.n_iter_} passes"
     )
 
 
@@ -88,7 +79,7 @@ def _expert_card(k: int, view: Any, column: pd.Series) -> str:
     for (part, term), value in mine.items():
         output = part.partition(": ")[2]
         rows.append((f"{output}: {term}" if several else term, f"{value:.4g}"))
-    kind = type(view.estimator_).__name__ if hasattr(view, "estimator_") else view.name
+    kind = ", ".join(view.steps) if hasattr(view, "estimator_") else view.name
     return (
         f'<div style="{_CARD.format(color=expert_color(k))}">'
         f"<b>{escape(view.label)}</b> &middot; {escape(kind)}<br>"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -14,61 +15,95 @@ from ._typing import Floats, Ints
 BLEND = "blend"
 
 
-def explain(estimator: Any, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:
-    """For each row its experts with their weights, and the linear equation that applies.
+@dataclass(frozen=True)
+class Account:
+    """What an estimator with K experts says about n rows, in M lines each, of F features.
 
-    Every expert's equation is exact wherever the expert is, and the last line of a row, ``blend``,
-    adds them up with the gate's weights: ``intercept + sum coef * feature`` is the prediction of
-    the mixture at this very row. Elsewhere the weights are others.
-
-    Parameters
+    Attributes
     ----------
-    estimator : fitted mixture of experts
-    X : array-like of shape (n_samples, n_features)
-    min_weight : float in [0, 1), default=0.0
-        Experts with less weight are left out, except the first of a row; ``blend`` counts them.
-
-    Returns
-    -------
-    table : DataFrame
-        Indexed by row (the index of a DataFrame X, else from 0) and expert, experts by falling
-        weight; by output too, where there are several, and for classes by class but the last.
-        Columns, all on the original scales of the features:
-
-        - ``weight``: gate probability, 1 for ``blend``;
-        - ``prediction``: of this expert, or of the mixture; for classes, the probability of the
-          class;
-        - ``intercept`` and ``coef <feature>``: of the equation; for classes, of the log odds
-          against the last class. NaN where there is no equation: of scikit-learn's estimators as
-          experts, and of the blend of classes, whose probabilities are added, not their logarithms;
-        - ``equation``: the same as text, with four digits.
-
-    Raises
-    ------
-    ValueError
-        If ``min_weight`` is out of range.
+    index : Index of the rows
+    labels : list of str
+        Names of the experts.
+    gate : ndarray of shape (n, K)
+        Weights with which the experts are added up.
+    features : list of str
+        Names of the features of the equations.
+    coef, intercept : ndarrays of shape (n, K, M, F) and (n, K, M)
+        Of the equations; NaN where an expert has none. The first axis may be 1.
+    own, mixed : ndarrays of shape (n, K, M) and (n, M)
+        Predictions of the experts, and of all together.
+    outputs : list of str
+        Names of the lines.
+    level : str
+        Level of the index that the outputs go to; empty for none.
+    left, blended : list of str
+        Left sides of the equations of the experts, and of the blend.
+    kinds : list of str
+        What stands on the right side where an expert has no equation.
+    additive : bool
+        Whether equations may be added up as predictions are. Log odds may not.
     """
-    if not 0.0 <= min_weight < 1.0:
-        raise ValueError(f"min_weight={min_weight!r} must be at least 0 and below 1.")
-    gate, (features, coef, intercept) = estimator.gate_proba(X), _equations(estimator)
-    own, mixed = _predictions(estimator, X)
-    order = np.argsort(-gate, axis=1, kind="stable")
-    shown = np.take_along_axis(gate, order, axis=1) >= min_weight
-    shown[:, 0] = True
-    rows, places = np.nonzero(shown)
-    blend = _Lines(
-        np.arange(len(gate)),
-        np.full(len(gate), gate.shape[1]),
-        np.ones(len(gate)),
-        mixed,
-        gate @ intercept,
-        np.einsum("nk,kmf->nmf", gate, coef),
-    )
-    if hasattr(estimator, "classes_"):
-        blend.intercept[:], blend.coef[:] = np.nan, np.nan
-    k = order[rows, places]
-    lines = _Lines(rows, k, gate[rows, k], own[rows, k], intercept[k], coef[k]).before(blend)
-    return _table(estimator, X, features, lines)
+
+    index: pd.Index
+    labels: list[str]
+    gate: Floats
+    features: list[str]
+    coef: Floats
+    intercept: Floats
+    own: Floats
+    mixed: Floats
+    outputs: list[str]
+    level: str
+    left: list[str]
+    blended: list[str]
+    kinds: list[str]
+    additive: bool = True
+
+    def lines(self, min_weight: float) -> _Lines:
+        """Lines of the experts of at least ``min_weight``, and of the blend, row by row."""
+        n, K = self.gate.shape
+        coef = np.broadcast_to(self.coef, (n, *self.coef.shape[1:]))
+        intercept = np.broadcast_to(self.intercept, (n, *self.intercept.shape[1:]))
+        # Weights of a linear gate may be negative.
+        size = np.abs(self.gate)
+        order = np.argsort(-size, axis=1, kind="stable")
+        shown = np.take_along_axis(size, order, axis=1) >= min_weight
+        shown[:, 0] = True
+        rows, places = np.nonzero(shown)
+        alone = (np.arange(n), np.full(n, K), np.ones(n))
+        blend = _Lines(*alone, self.mixed, *self._added(intercept, coef))
+        k = order[rows, places]
+        experts = _Lines(
+            rows, k, self.gate[rows, k], self.own[rows, k], intercept[rows, k], coef[rows, k]
+        )
+        return experts.before(blend)
+
+    def with_constant(self, label: str, value: float, weight: Floats) -> Account:
+        """The same with one more expert, which predicts ``value`` everywhere; weight (n,)."""
+        (n, _, M), F = self.own.shape, len(self.features)
+        one = len(self.coef)
+        return replace(
+            self,
+            labels=[*self.labels, label],
+            gate=np.column_stack([self.gate, weight]),
+            coef=np.concatenate([self.coef, np.zeros((one, 1, M, F))], axis=1),
+            intercept=np.concatenate([self.intercept, np.full((one, 1, M), value)], axis=1),
+            own=np.concatenate([self.own, np.full((n, 1, M), value)], axis=1),
+            kinds=[*self.kinds, label],
+        )
+
+    def _added(self, intercept: Floats, coef: Floats) -> tuple[Floats, Floats]:
+        """Equations times weights, (n, M) and (n, M, F); experts of weight 0 need not have any."""
+        if not self.additive:
+            return np.full_like(intercept[:, 0], np.nan), np.full_like(coef[:, 0], np.nan)
+        idle = self.gate == 0.0
+        if idle.any():
+            intercept = np.where(idle[:, :, None], 0.0, intercept)
+            coef = np.where(idle[:, :, None, None], 0.0, coef)
+        return (
+            np.einsum("nk,nkm->nm", self.gate, intercept),
+            np.einsum("nk,nkmf->nmf", self.gate, coef),
+        )
 
 
 @dataclass(frozen=True)
@@ -96,87 +131,104 @@ class _Lines:
         )
 
 
-def _equations(estimator: Any) -> tuple[list[str], Floats, Floats]:
-    """Names of F features, coefficients (K, M, F) and intercepts (K, M) of all experts."""
-    views, M = estimator.experts_, len(estimator._output_names())
-    features = list(dict.fromkeys(f for v in views for f in v.feature_names_))
-    coef = np.zeros((len(views), M, len(features)))
-    intercept = np.zeros((len(views), M))
-    for k, view in enumerate(views):
-        if hasattr(view, "estimator_"):
-            coef[k], intercept[k] = np.nan, np.nan
-            continue
-        columns = [features.index(f) for f in view.feature_names_]
-        coef[k][:, columns] = np.atleast_2d(view.coef_)
-        intercept[k] = view.intercept_
-    return features, coef, intercept
+def explain(estimator: Any, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:
+    """For each row its experts with their weights, and the linear equation that applies.
+
+    Every expert's equation is exact wherever the expert is, and the last line of a row, ``blend``,
+    adds them up with the weights: ``intercept + sum coef * feature`` is the prediction of the
+    mixture at this very row. Elsewhere the weights are others.
+
+    Parameters
+    ----------
+    estimator : fitted mixture of experts
+    X : array-like of shape (n_samples, n_features)
+    min_weight : float in [0, 1), default=0.0
+        Experts with less weight are left out, except the first of a row; ``blend`` counts them.
+
+    Returns
+    -------
+    table : DataFrame
+        Indexed by row (the index of a DataFrame X, else from 0) and expert, experts by falling
+        size of their weight; by output too, where there are several, and for classes by class but
+        the last. Columns, all on the original scales of the features:
+
+        - ``weight``: gate probability, 1 for ``blend``;
+        - ``prediction``: of this expert, or of all together; for classes, the probability of the
+          class, or its margin where margins are blended;
+        - ``intercept`` and ``coef <feature>``: of the equation; for classes, of the log odds
+          against the last class, or of the margin. NaN where there is no equation: of estimators
+          that are not linear, of blends with a share of them, and of the blend of classes, whose
+          probabilities are added, not their logarithms;
+        - ``equation``: the same as text, with four digits; the name of the estimator where there
+          is no equation.
+
+    Raises
+    ------
+    ValueError
+        If ``min_weight`` is out of range.
+
+    Notes
+    -----
+    Estimators of scikit-learn have an equation if they are linear in x: linear models, a support
+    vector machine with a linear kernel, and pipelines that end in one behind transformers that
+    shift, scale, select or rotate. It is checked against the estimator's own predictions.
+    """
+    if not 0.0 <= min_weight < 1.0:
+        raise ValueError(f"min_weight={min_weight!r} must be at least 0 and below 1.")
+    account = estimator._account(X)
+    return _table(account, account.lines(min_weight))
 
 
-def _predictions(estimator: Any, X: Any) -> tuple[Floats, Floats]:
-    """What experts (n, K, M) and mixture (n, M) predict for every line of the table."""
-    own, M = estimator.expert_predictions(X), len(estimator._output_names())
-    if hasattr(estimator, "classes_"):
-        return own[:, :, :M], estimator.predict_proba(X)[:, :M]
-    mixed = np.asarray(estimator.predict(X))
-    return own.reshape(*own.shape[:2], M), mixed.reshape(len(mixed), M)
-
-
-def _table(estimator: Any, X: Any, features: list[str], lines: _Lines) -> pd.DataFrame:
+def _table(account: Account, lines: _Lines) -> pd.DataFrame:
     """The long table, one line for each of M outputs or classes."""
-    outputs, labels = estimator._output_names(), [*estimator._expert_labels(), BLEND]
     L, M = lines.prediction.shape
-    index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(lines.row[-1] + 1)
-    levels = [np.repeat(index.take(lines.row), M), np.repeat(np.take(labels, lines.expert), M)]
+    labels = [*account.labels, BLEND]
+    levels = [
+        np.repeat(account.index.take(lines.row), M),
+        np.repeat(np.take(labels, lines.expert), M),
+    ]
     names = ["row", "expert"]
-    classes = hasattr(estimator, "classes_")
-    if M > 1 or classes:
-        levels.append(np.tile(outputs, L))
-        names.append("class" if classes else "output")
+    if account.level:
+        levels.append(np.tile(account.outputs, L))
+        names.append(account.level)
     columns: dict[str, Any] = {
         "weight": np.repeat(lines.weight, M),
         "prediction": lines.prediction.ravel(),
         "intercept": lines.intercept.ravel(),
     }
-    columns |= {f"coef {f}": lines.coef[:, :, i].ravel() for i, f in enumerate(features)}
-    columns["equation"] = _texts(estimator, features, lines)
+    columns |= {f"coef {f}": lines.coef[:, :, i].ravel() for i, f in enumerate(account.features)}
+    columns["equation"] = _texts(account, lines)
     return pd.DataFrame(columns, index=pd.MultiIndex.from_arrays(levels, names=names))
 
 
-def _texts(estimator: Any, features: list[str], lines: _Lines) -> list[str]:
+def _texts(account: Account, lines: _Lines) -> list[str]:
     """The equations as text, (L * M)."""
-    outputs, labels = estimator._output_names(), estimator._expert_labels()
-    left, blended = outputs, outputs
-    if hasattr(estimator, "classes_"):
-        left = [f"log P({c}) / P({estimator.classes_[-1]})" for c in outputs]
-        blended = [f"P({c})" for c in outputs]
-    shares: list[str] = []
+    K, features = len(account.labels), account.features
+    shares: list[tuple[str, float]] = []
     texts = []
     for k, weight, a, b in zip(
         lines.expert, lines.weight, lines.intercept, lines.coef, strict=True
     ):
-        last = k == len(labels)
+        last = k == K
         if not last:
-            shares.append(f"{weight:.4g} {labels[k]}")
-        for m, name in enumerate(blended if last else left):
+            shares.append((account.labels[k], weight))
+        for m, name in enumerate(account.blended if last else account.left):
             if np.isfinite(a[m]):
                 right = equation(a[m], dict(zip(features, b[m], strict=True)))
             else:
-                right = " + ".join(shares) if last else _opaque(estimator.experts_[k])
+                right = _terms(shares).removeprefix("+ ") if last else account.kinds[k]
             texts.append(f"{name} = {right}")
         if last:
             shares = []
     return texts
 
 
-def _opaque(view: Any) -> str:
-    """An estimator as an expert, as text."""
-    return f"{type(view.estimator_).__name__}(x)"
+def _terms(terms: Iterable[tuple[str, float]]) -> str:
+    """Named terms with their signs, as text."""
+    return " ".join(f"{'-' if v < 0.0 else '+'} {abs(v):.4g} {name}" for name, v in terms)
 
 
 def equation(intercept: float, coef: dict[str, float]) -> str:
     """Right side of a linear equation, with four digits; terms that are exactly 0 are left out."""
-    text = f"{intercept:.4g}"
-    for name, value in coef.items():
-        if value != 0.0:
-            text += f" {'-' if value < 0.0 else '+'} {abs(value):.4g} {name}"
-    return text
+    slopes = _terms((name, value) for name, value in coef.items() if value != 0.0)
+    return f"{intercept:.4g} {slopes}".rstrip()

@@ -37,6 +37,12 @@ class FittedBlendGate:
     theta: Floats
 
     @property
+    def name(self) -> str:
+        """How outputs become weights, and the hidden units if there are any."""
+        H = 0 if self.net is None else self.net.hidden_units
+        return self.output if not H else f"{self.output} ({H} tanh units)"
+
+    @property
     def feature_names_(self) -> tuple[str, ...]:
         """Names of the features that the gate sees."""
         return self.design.names
@@ -81,6 +87,15 @@ class FittedBlendGate:
     def hidden_intercept_(self) -> Floats:
         """Intercepts of the hidden units."""
         return self.design.original(self._parts[0])[1]
+
+    def terms(self, k: int) -> dict[str, float]:
+        """Parameters that belong to expert ``k``; none of a gate with hidden units."""
+        if self.net is None:
+            return {"weight": float(self.theta[k])}
+        if self.net.hidden_units:
+            return {}
+        table = {"intercept": float(self.intercept_[k])}
+        return table | dict(zip(self.feature_names_, map(float, self.coef_[k]), strict=True))
 
     def weights(self, X: np.ndarray) -> Floats:
         """Weights of the experts at the rows of ``X`` (n, p), (K, n)."""

@@ -252,6 +252,7 @@ class MetaPi(NestedExperts, BlendSurface):
     def _tabulate(self, X: Floats, w: Floats, labels: np.ndarray, codes: np.ndarray) -> None:
         """Mean weight of every expert in every source."""
         weights = self.gate_.weights(X) * w
+        self._shares = weights.sum(axis=1) / w.sum()
         mass = np.bincount(codes, weights=w, minlength=labels.size)
         share = np.stack(
             [np.bincount(codes, weights=row, minlength=labels.size) for row in weights]
@@ -268,6 +269,15 @@ class MetaPi(NestedExperts, BlendSurface):
             self._source_shares,
             index=pd.Index(self.sources_, name="source"),
             columns=pd.Index(self.expert_names_, name="expert"),
+        )
+
+    def _headline(self) -> str:
+        """One line about the fit."""
+        name = "Brier score" if self._target == "class" else "mean squared error"
+        end = "converged" if self.converged_ else "not converged"
+        steps = "step" if self.n_iter_ == 1 else "steps"
+        return (
+            f"{name} {self.loss_:.4g} on the training rows, gate {end} after {self.n_iter_} {steps}"
         )
 
     # -------------------------------------------------------------------- diagnosis

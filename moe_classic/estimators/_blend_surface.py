@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from moe_classic._explain import Account
 from moe_classic._refit import outputs_of, proba_of
 from moe_classic._typing import Floats, Ints
 
+from ._accounts import account
 from ._blend_topk import check_top_k, routed_blend, top_k_weights
+from ._described import Described
 from ._from_proba import FromProba
+from ._outside import FittedEstimator
 from ._transform import GateFeatures
 
 
@@ -23,11 +27,16 @@ def names_of(estimator: Any) -> list[str] | None:
     return None if names is None else [str(v) for v in names]
 
 
-class BlendSurface(GateFeatures, BaseEstimator, metaclass=ABCMeta):
+class BlendSurface(GateFeatures, Described, BaseEstimator, metaclass=ABCMeta):
     """Gate and experts side by side; a subclass says what an expert's output is."""
 
     experts_: list[Any]
     gate_: Any
+    n_features_in_: int
+    #: Share of the training weight that each expert has, (K,).
+    _shares: Floats
+    #: What of an expert is blended.
+    _says: ClassVar[str]
 
     @abstractmethod
     def _output_of(self, fitted: Any, X: np.ndarray) -> Floats:
@@ -42,6 +51,19 @@ class BlendSurface(GateFeatures, BaseEstimator, metaclass=ABCMeta):
         """Names of the experts in tables and legends."""
         numbered = [f"expert {k + 1}" for k in range(len(self.experts_))]
         return list(getattr(self, "expert_names_", numbered))
+
+    def _expert_views(self) -> list[FittedEstimator]:
+        """The experts as records."""
+        names = names_of(self) or [f"x{j}" for j in range(self.n_features_in_)]
+        parts = zip(self._expert_labels(), self._shares, self.experts_, strict=True)
+        return [
+            FittedEstimator(label, "estimator", float(share), fitted, tuple(names), says=self._says)
+            for label, share, fitted in parts
+        ]
+
+    def _account(self, X: Any) -> Account:
+        """What experts and gate say about the rows of ``X``."""
+        return account(self, X)
 
     def _check_rows(self, X: Any) -> Floats:
         """Validated features of new rows."""
@@ -96,6 +118,7 @@ class BlendSurface(GateFeatures, BaseEstimator, metaclass=ABCMeta):
 class RealBlend(BlendSurface):
     """Blends of regressors."""
 
+    _says = "mean"
     _flat_target: bool
     _n_outputs: int
 
@@ -107,6 +130,11 @@ class RealBlend(BlendSurface):
     def _width(self) -> int:
         """Number of outputs d."""
         return self._n_outputs
+
+    def _output_names(self) -> list[str]:
+        """Names of the outputs."""
+        d = self._n_outputs
+        return ["y"] if d == 1 else [f"y{j}" for j in range(d)]
 
     def predict(self, X: Any, *, top_k: int | None = None) -> Floats:
         """Blend of the experts' predictions.
@@ -144,6 +172,7 @@ class RealBlend(BlendSurface):
 class ClassBlend(FromProba, BlendSurface):
     """Blends of class probabilities."""
 
+    _says = "log odds"
     classes_: np.ndarray
 
     def _output_of(self, fitted: Any, X: np.ndarray) -> Floats:
@@ -154,6 +183,10 @@ class ClassBlend(FromProba, BlendSurface):
     def _width(self) -> int:
         """Number of classes C."""
         return self.classes_.size
+
+    def _output_names(self) -> list[str]:
+        """Names of the log odds: classes but the last."""
+        return [str(c) for c in self.classes_[:-1]]
 
     def predict_proba(self, X: Any, *, top_k: int | None = None) -> Floats:
         """Class probabilities, the experts' blended by the gate.

@@ -12,16 +12,17 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from moe_classic._blocks import Block, Design
-from moe_classic._cards import html_repr
-from moe_classic._explain import explain
+from moe_classic._explain import Account
 from moe_classic._linalg import log_sum_exp, softmax_in_place
 from moe_classic._typing import Floats, Ints
 from moe_classic.inference import Inference, inference
 
+from ._accounts import account
 from ._blend_topk import TopExperts, check_top_k
+from ._described import Described
 from ._published import Published
 from ._transform import GateFeatures
-from ._views import summary_table
+from ._views import AnyExpert
 
 #: Rows predicted at a time: bounds the memory of (K, n) arrays.
 _ROWS = 1 << 14
@@ -32,7 +33,7 @@ def generator(random_state: Any) -> np.random.Generator:
     return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
 
 
-class CommonSurface(GateFeatures, Published):
+class CommonSurface(GateFeatures, Described, Published):
     """Answers that need a fitted gate and experts, but no kind of target."""
 
     @abstractmethod
@@ -251,39 +252,20 @@ class CommonSurface(GateFeatures, Published):
             random_state=random_state,
         )
 
-    def explain(self, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:
-        """For each row its experts, their weights, and the linear equation that applies.
+    # -------------------------------------------------------------------- tables and cards
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        min_weight : float in [0, 1), default=0.0
-            Experts with less weight are left out.
+    def _expert_views(self) -> list[AnyExpert]:
+        """The experts as records."""
+        return self.experts_
 
-        Returns
-        -------
-        table : DataFrame
-            Indexed by row and expert, the last of each row being ``blend``: weight, prediction,
-            intercept, a column ``coef <feature>`` a feature, and the equation as text.
-        """
-        return explain(self, X, min_weight=min_weight)
+    def _account(self, X: Any) -> Account:
+        """What experts and gate say about the rows of ``X``."""
+        return account(self, X)
 
-    def _html_repr(self) -> str:
-        """scikit-learn's diagram, and a card an expert once fitted."""
-        return html_repr(self)
-
-    def summary(self) -> pd.DataFrame:
-        """Fitted parameters on the original scale: one row a term, one column an expert.
-
-        Returns
-        -------
-        table : DataFrame
-            Indexed by (part, term): the share of the training weight, the coefficients and scales
-            of the experts, the parameters of the gate (softmax: relative to the last expert).
-        """
-        check_is_fitted(self)
-        return summary_table(self.experts_, self.gate_, self._output_names())
-
-    @abstractmethod
-    def _output_names(self) -> list[str]:
-        """Names of the linear predictors of an expert."""
+    def _headline(self) -> str:
+        """One line about the fit."""
+        end = "converged" if self.converged_ else "not converged"
+        return (
+            f"log-likelihood {self.log_likelihood_:,.2f} nats, "
+            f"{self.n_parameters_:g} parameters, {end} after {self.n_iter_} passes"
+        )

@@ -23,8 +23,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 from sklearn.utils.multiclass import check_classification_targets
 
+from moe_classic._explain import Account
 from moe_classic._typing import Floats, Ints
 
+from ._accounts import margin_account
 from ._blend_sources import all_experts
 from ._blend_surface import RealBlend
 from ._from_proba import FromProba
@@ -179,6 +181,13 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
         """
         return super()._output_of(fitted, X) - self._mean
 
+    def _account(self, X: Any) -> Account:
+        """What experts and gate say; the mean of y has what the weights leave of one."""
+        found = super()._account(X)
+        if self.gate_.output != "linear":
+            return found
+        return found.with_constant("mean", self._mean, 1.0 - found.gate.sum(axis=1))
+
     def predict(self, X: Any, *, top_k: int | None = None) -> Floats:
         """Blend of the experts' predictions.
 
@@ -257,6 +266,7 @@ class HardMoEClassifier(FromProba, ClassifierMixin, HardMoE):
 
     _target = "class"
     _squash = True
+    _says = "margin"
     classes_: np.ndarray
 
     def _default_expert(self) -> Any:
@@ -303,6 +313,14 @@ class HardMoEClassifier(FromProba, ClassifierMixin, HardMoE):
     def _width(self) -> int:
         """Number of margins."""
         return 1 if self.classes_.size == 2 else self.classes_.size
+
+    def _output_names(self) -> list[str]:
+        """Classes that have a margin: the second of two, or all."""
+        return [str(c) for c in self.classes_[-self._width :]]
+
+    def _account(self, X: Any) -> Account:
+        """What experts and gate say about the rows of ``X``."""
+        return margin_account(self, X)
 
     # -------------------------------------------------------------------- predictions
 

@@ -34,6 +34,7 @@ class HardMoE(NestedExperts, BlendSurface):
 
     _target: str
     _squash: bool
+    _history: list[dict[str, Any]]
 
     def __init__(
         self,
@@ -206,6 +207,16 @@ class HardMoE(NestedExperts, BlendSurface):
         check_is_fitted(self, "_history")
         return pd.DataFrame(self._history).set_index("round")
 
+    def _headline(self) -> str:
+        """One line about the fit."""
+        name = "squared error of tanh(margin)" if self._squash else "mean squared error"
+        held = np.isfinite(self._history[0]["validation_loss"])
+        where = "rows held out" if held else "the training rows"
+        return (
+            f"{name} {self.loss_:.4g} on {where}, that of round {self.best_round_} of "
+            f"{self.n_iter_}"
+        )
+
     def _publish(self, loop: HardLoop, state: HardState, rows: BlendRows) -> None:
         """Set the fitted attributes."""
         self.experts_ = state.experts
@@ -214,6 +225,8 @@ class HardMoE(NestedExperts, BlendSurface):
         self.best_round_ = state.round
         self.n_iter_ = len(loop.history)
         self.loss_ = state.loss
+        mass = np.bincount(state.share, weights=rows.w[loop.learn], minlength=self.n_experts)
+        self._shares = mass / mass.sum()
         share = np.full(rows.w.size, -1, dtype=np.intp)
         share[loop.learn] = state.share
         self.partition_ = np.where(rows.place >= 0, share[rows.place], -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -199,7 +200,7 @@ def _view_moments(p: Any, design: DesignMap) -> dict[str, Floats]:
     }
 
 
-def summary_table(experts: list[AnyExpert], gate: AnyGate, outputs: list[str]) -> pd.DataFrame:
+def summary_table(experts: Sequence[AnyExpert], gate: Any, outputs: list[str]) -> pd.DataFrame:
     """Parameters as a table: one row a term, one column an expert."""
     columns = {}
     for k, expert in enumerate(experts):
