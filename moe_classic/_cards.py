@@ -19,12 +19,16 @@ from ._palette import expert_color
 #: Lines of a table that are shown; the rest is counted.
 _MOST_TERMS = 12
 _MOST_CARDS = 24
+#: Smallest share of the data that is told.
+_SMALLEST = 1e-4
+#: With more experts than this their tables are folded away.
+_OPEN_CARDS = 8
 
 _CARD = (
     "border:1px solid rgba(128,128,128,.45);border-top:5px solid {color};border-radius:4px;"
-    "padding:.45em .8em .6em;min-width:11em;"
+    "padding:.45em .8em .6em;min-width:11em;max-width:32em;box-sizing:border-box;"
 )
-_CELL = "padding:.05em .6em .05em 0;text-align:{side};border:0;background:none;"
+_CELL = "padding:.05em .6em .05em 0;text-align:{side};border:0;background:none;white-space:nowrap;"
 
 
 def html_repr(estimator: Any) -> str:
@@ -60,7 +64,11 @@ def expert_cards(estimator: Any) -> str:
     """
     table = estimator.summary()
     views = estimator._expert_views()
-    cards = [_expert_card(k, view, table[view.label]) for k, view in enumerate(views[:_MOST_CARDS])]
+    folded = len(views) > _OPEN_CARDS
+    cards = [
+        _expert_card(k, view, table[view.label], folded=folded)
+        for k, view in enumerate(views[:_MOST_CARDS])
+    ]
     if len(views) > _MOST_CARDS:
         cards.append(f"<div>and {len(views) - _MOST_CARDS} more experts</div>")
     return (
@@ -71,7 +79,7 @@ def expert_cards(estimator: Any) -> str:
     )
 
 
-def _expert_card(k: int, view: Any, column: pd.Series) -> str:
+def _expert_card(k: int, view: Any, column: pd.Series, *, folded: bool) -> str:
     """Name, family, share and parameters of one expert."""
     mine = column[column.index.get_level_values("part").str.startswith("expert")].dropna()
     several = mine.index.get_level_values("part").nunique() > 1
@@ -79,18 +87,25 @@ def _expert_card(k: int, view: Any, column: pd.Series) -> str:
     for (part, term), value in mine.items():
         output = part.partition(": ")[2]
         rows.append((f"{output}: {term}" if several else term, f"{value:.4g}"))
-    kind = ", ".join(view.steps) if hasattr(view, "estimator_") else view.name
+    kind, body = view.name, _rows(rows)
+    if hasattr(view, "estimator_"):
+        kind = ", ".join(view.steps)
+        if not any(term == "intercept" for _, term in mine.index):
+            body = f"no linear equation{body}"
+    if folded and rows:
+        body = f"<details><summary>{len(rows)} terms</summary>{body}</details>"
     return (
         f'<div style="{_CARD.format(color=expert_color(k))}">'
         f"<b>{escape(view.label)}</b> &middot; {escape(kind)}<br>"
-        f"{_share_bar(view.weight_, expert_color(k))}{_rows(rows)}</div>"
+        f"{_share_bar(view.weight_, expert_color(k))}{body}</div>"
     )
 
 
 def _share_bar(share: float, color: str) -> str:
     """The share of the training weight, in words and as a bar."""
+    text = f"{100.0 * share:.3g}" if share >= _SMALLEST else f"less than {100.0 * _SMALLEST:g}"
     return (
-        f"{100.0 * share:.3g} % of the data"
+        f"{text} % of the data"
         '<div style="height:4px;background:rgba(128,128,128,.25);margin:.25em 0 .4em;">'
         f'<div style="height:4px;width:{100.0 * share:.1f}%;background:{color};"></div></div>'
     )
@@ -100,7 +115,10 @@ def _gate_card(gate: Any, table: pd.DataFrame) -> str:
     """Parameters of the gate, folded away."""
     rows = table[table.index.get_level_values("part") == "gate"]
     seen = ", ".join(gate.feature_names_[:6]) + (" ..." if len(gate.feature_names_) > 6 else "")
-    title = f"{gate.name} gate" + (f" on {seen}" if seen else "")
+    units = getattr(gate, "hidden_units", 0)
+    name = type(gate.estimator_).__name__ if hasattr(gate, "estimator_") else gate.name
+    title = f"{name} gate" + (f" on {seen}" if seen else "")
+    title += f", with a layer of {units} tanh units" if units else ""
     if rows.empty:
         return f"<div>{escape(title)}</div>"
     head = ["", *rows.columns[:_MOST_CARDS]]
@@ -114,14 +132,22 @@ def _gate_card(gate: Any, table: pd.DataFrame) -> str:
 def _rows(rows: list[tuple[str, ...]]) -> str:
     """A table without borders, names on the left, numbers on the right."""
     lines = []
-    for row in rows[: _MOST_TERMS + 1]:
+    if not rows:
+        return ""
+    # One line more takes no more room than saying that it is left out.
+    most = _MOST_TERMS + 2 if len(rows) == _MOST_TERMS + 2 else _MOST_TERMS + 1
+    for row in rows[:most]:
         sides = ["left", *["right"] * (len(row) - 1)]
         cells = [
             f'<td style="{_CELL.format(side=side)}">{escape(str(value))}</td>'
             for side, value in zip(sides, row, strict=True)
         ]
         lines.append(f'<tr style="background:none;">{"".join(cells)}</tr>')
-    left = len(rows) - _MOST_TERMS - 1
+    left = len(rows) - most
     more = f"<div>and {left} more terms</div>" if left > 0 else ""
     table = "".join(lines)
-    return f'<table style="border-collapse:collapse;margin:0;">{table}</table>{more}'
+    return (
+        '<div style="overflow-x:auto;">'
+        f'<table style="border-collapse:collapse;margin:0;font-size:inherit;">{table}</table></div>'
+        f"{more}"
+    )

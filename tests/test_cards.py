@@ -1,12 +1,15 @@
 """The HTML view of fitted estimators."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.tree import DecisionTreeRegressor
 
-from moe_classic import MoEClassifier, MoERegressor
+from moe_classic import HardMoERegressor, MoEClassifier, MoERegressor
 from moe_classic._cards import expert_cards, html_repr
 from moe_classic.datasets import load_tone
 from moe_classic.experts import GaussianExpert
@@ -88,6 +91,42 @@ def test_long_tables_are_cut_and_counted(rng):
     texts = read(expert_cards(moe)).texts
     # 20 slopes, intercept and scale, 13 of which are shown.
     assert "and 9 more terms" in texts
+
+
+def test_one_line_too_many_is_shown(rng):
+    X = rng.standard_normal((60, 12))
+    moe = MoERegressor(1).fit(X, X[:, 0] + rng.standard_normal(60))
+    texts = read(expert_cards(moe)).texts
+    # 12 slopes, intercept and scale.
+    assert "scale" in texts
+    assert not any("more term" in text for text in texts)
+
+
+def test_tables_of_many_experts_are_folded_and_counted(rng):
+    X = rng.standard_normal((300, 1))
+    moe = HardMoERegressor(32, expert=LinearRegression(), max_iter=1, random_state=0)
+    page = read(expert_cards(moe.fit(X, X[:, 0])))
+    assert page.texts.count("2 terms") == 24
+    assert "and 8 more experts" in page.texts
+
+
+def test_smallest_shares_and_gates_of_scikit_learn_are_told_in_words(rng):
+    X = rng.standard_normal((60, 1))
+    moe = MoERegressor(2, gate=LogisticRegression(), n_init=1, random_state=0)
+    moe.fit(X, np.abs(X[:, 0]) + 0.1 * rng.standard_normal(60))
+    moe.experts_[1] = replace(moe.experts_[1], weight_=1e-65)
+    texts = read(expert_cards(moe)).texts
+    assert "less than 0.01 % of the data" in texts
+    assert "LogisticRegression gate on x0" in texts
+
+
+def test_cards_say_where_an_estimator_has_no_equation(rng):
+    X = rng.standard_normal((60, 1))
+    tree = DecisionTreeRegressor(max_depth=1)
+    moe = MoERegressor(1, expert=tree, n_init=1, random_state=0)
+    texts = read(expert_cards(moe.fit(X, X[:, 0] + rng.standard_normal(60)))).texts
+    assert any(text.endswith("DecisionTreeRegressor") for text in texts)
+    assert {"no linear equation", "scale"} <= set(texts)
 
 
 def test_cards_of_several_outputs_and_classes_name_them(rng):

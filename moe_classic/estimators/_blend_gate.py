@@ -23,6 +23,7 @@ class FittedBlendGate:
     output : {"softmax", "sigmoid", "linear", "constant"}
         How outputs become weights.
     feature_names_ : tuple of str
+    hidden_units : int
     weights_ : ndarray of shape (K,)
         Only of a constant gate.
     coef_, intercept_ : ndarrays of shape (K, p) and (K,)
@@ -38,9 +39,13 @@ class FittedBlendGate:
 
     @property
     def name(self) -> str:
-        """How outputs become weights, and the hidden units if there are any."""
-        H = 0 if self.net is None else self.net.hidden_units
-        return self.output if not H else f"{self.output} ({H} tanh units)"
+        """How outputs become weights."""
+        return self.output
+
+    @property
+    def hidden_units(self) -> int:
+        """Number of tanh units H; 0 if there is no such layer."""
+        return 0 if self.net is None else self.net.hidden_units
 
     @property
     def feature_names_(self) -> tuple[str, ...]:
@@ -92,7 +97,7 @@ class FittedBlendGate:
         """Parameters that belong to expert ``k``; none of a gate with hidden units."""
         if self.net is None:
             return {"weight": float(self.theta[k])}
-        if self.net.hidden_units:
+        if self.hidden_units:
             return {}
         table = {"intercept": float(self.intercept_[k])}
         return table | dict(zip(self.feature_names_, map(float, self.coef_[k]), strict=True))

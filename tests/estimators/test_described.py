@@ -281,7 +281,7 @@ def test_summary_of_classes_names_the_class_of_every_equation(plane):
     ("estimator", "texts"),
     [
         (LINEAR["meta-pi"], ["mean squared error", "StandardScaler, LinearRegression", "income"]),
-        (LINEAR["hard"], ["on rows held out, that of round", "linear (20 tanh units) gate"]),
+        (LINEAR["hard"], ["on rows held out, that of round", "size, with a layer of 20 tanh"]),
         (LINEAR["meta-pi, constant"], ["constant gate", "gate converged after 1 step<"]),
     ],
 )
