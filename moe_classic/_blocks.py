@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ._linalg import pack_symmetric, ring_of, ring_products, unring
+from ._linalg import pack_symmetric, pieces, ring_of, ring_products, unring, weighted_products
 from ._typing import Floats
 from ._workspace import empty, frame
 
@@ -71,15 +71,19 @@ class Design:
             if self._products is None:
                 self._products = ring_products(self.Z, self._on_ring(), np.empty((pairs, n)))
             return unring(weights @ self._products.T, q)
-        starts = range(0, n, _PRODUCT_ROWS)
-        parts = np.empty((len(starts), len(weights), pairs))
+        whole = n // _PRODUCT_ROWS
+        split = whole * _PRODUCT_ROWS
+        parts = np.empty((whole + 1, len(weights), pairs))
         with frame():
-            ring, products = self._on_ring(), empty((pairs, min(n, _PRODUCT_ROWS)))
-            for start, part in zip(starts, parts, strict=True):
-                rows = slice(start, min(start + _PRODUCT_ROWS, n))
-                room = products[:, : rows.stop - start]
-                some = ring_products(self.Z[:, rows], ring[:, :, rows], room)
-                np.matmul(weights[:, rows], some.T, out=part)
+            ring = self._on_ring()
+            room = empty((pairs, min(n, _PRODUCT_ROWS)))
+            if whole:
+                first, rings, rows = (
+                    pieces(a[..., :split], whole) for a in (self.Z, ring, weights)
+                )
+                weighted_products(first, rings, rows, room, parts[:-1])
+            first, rings, rows = (a[None, ..., split:] for a in (self.Z, ring, weights))
+            weighted_products(first, rings, rows, room[:, : n - split], parts[-1:])
         return unring(np.add.reduce(parts), q)
 
     def _on_ring(self) -> Floats:

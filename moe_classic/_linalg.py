@@ -99,6 +99,47 @@ def ring_products(first: Floats, ring: Floats, out: Floats) -> Floats:
     return out
 
 
+def pieces(a: Floats, count: int) -> Floats:
+    """View (count, ..., n / count) of the last axis of ``a`` (..., n) in equal pieces."""
+    cut = a.reshape(*a.shape[:-1], count, -1)
+    return cut.transpose(a.ndim - 1, *range(a.ndim - 1), a.ndim)
+
+
+def weighted_products(
+    first: Floats, ring: Floats, weights: Floats, room: Floats, out: Floats
+) -> None:
+    """Weighted sums of the products of every pair of rows, piece by piece.
+
+    Python comes between calls of numpy as little as can be: it is what threads queue for.
+
+    Parameters
+    ----------
+    first : ndarray of shape (c, q, n)
+        As for :func:`ring_products`, in c pieces.
+    ring : ndarray of shape (c, q // 2 + 1, q, n)
+    weights : ndarray of shape (c, m, n)
+    room : ndarray of shape (q (q + 1) / 2, n)
+        For the products of one piece.
+    out : ndarray of shape (c, m, q (q + 1) / 2)
+    """
+    q, n = first.shape[1:]
+    half = q // 2
+    whole = half + q % 2
+    multiply, matmul, products = np.multiply, np.matmul, room.T
+    most, rest = room[: whole * q].reshape(whole, q, n), room[whole * q :]
+    if not len(rest):
+        for a, b, w, sums in zip(first, ring, weights, out, strict=True):
+            multiply(a, b, out=most)
+            matmul(w, products, out=sums)
+        return
+    ends = zip(first[:, :half], ring[:, half, :half], strict=True)
+    steps = zip(first, ring[:, :whole], ends, weights, out, strict=True)
+    for a, b, (c, d), w, sums in steps:
+        multiply(a, b, out=most)
+        multiply(c, d, out=rest)
+        matmul(w, products, out=sums)
+
+
 def log_sum_exp(a: Floats) -> Floats:
     """Logarithm of the sum of exponentials over the first axis; -inf columns stay -inf."""
     top = a.max(axis=0)

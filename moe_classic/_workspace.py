@@ -21,10 +21,11 @@ from ._typing import Floats
 
 #: Arrays start on multiples of this many numbers: whole cache lines.
 _ALIGN = 8
-
-
 #: Views of the buffer that a thread remembers before it forgets them all.
 _MANY = 2000
+#: Numbers that numpy's own buffers hold meanwhile. With more than a row of products it copies
+#: operands that it cannot run through in one stride, which takes as long as their product.
+_NUMPY_BUFFER = 512
 
 
 class _Arena(threading.local):
@@ -69,9 +70,11 @@ def workspace() -> Iterator[None]:
         yield
         return
     state.active, state.used, state.most = True, 0, 0
+    usual = np.setbufsize(_NUMPY_BUFFER)
     try:
         yield
     finally:
+        np.setbufsize(usual)
         state.active = False
         if state.most > state.buffer.size:
             state.buffer = np.empty(state.most)

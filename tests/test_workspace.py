@@ -108,3 +108,17 @@ def test_frame_outside_a_workspace_changes_nothing():
     with frame():
         a = empty((4,))
     assert a.flags.owndata
+
+
+def test_buffers_of_numpy_are_as_before_afterwards():
+    usual, seen = np.getbufsize(), []
+
+    def fail():
+        with workspace():
+            seen.append(np.getbufsize())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert seen[0] < usual
+    assert np.getbufsize() == usual
