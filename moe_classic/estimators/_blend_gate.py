@@ -184,7 +184,8 @@ def train_gate(
     """
     if options.output == "constant":
         p = simplex_weights(data.outputs, data.target, data.w)
-        loss = error_of(data, np.repeat(p[:, None], data.w.size, axis=1))
+        error = error_of(data, np.repeat(p[:, None], data.w.size, axis=1))
+        loss = error * data.w.sum() / data.unit
         return FittedBlendGate("constant", design, None, p), Trace(
             np.array([loss]), converged=True, n_iter=1
         )

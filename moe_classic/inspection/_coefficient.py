@@ -82,7 +82,7 @@ class CoefficientDisplay:
         """
         from moe_classic.inference import inference
 
-        moe = fitted_moe(estimator, needs="experts_", caller=cls.__name__)
+        moe = fitted_moe(estimator, needs="inference", caller=cls.__name__)
         rows = inner_rows(estimator, X)
         found = inference(moe, rows, y, kind=kind, level=level, sample_weight=sample_weight)
         title = f"estimate and {100 * level:g} % interval"

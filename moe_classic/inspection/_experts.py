@@ -10,6 +10,7 @@ from moe_classic._access import fitted_moe, inner_rows
 from moe_classic._blocks import Block
 from moe_classic._typing import Floats
 
+from ._membership import memberships
 from ._profile import column, make_profile
 from ._style import MIXTURE_COLOR, axes_for, legend_above, line_look, mixed_colors, point_look, tidy
 
@@ -22,7 +23,8 @@ class ExpertsDisplay:
 
     An expert's line is strong where its gate probability is at least 0.05 and thin elsewhere; its
     band is the central interval of its own noise. Points have the marker of the expert that is
-    most responsible for them and a colour mixed by responsibility.
+    most responsible for them and a colour mixed by responsibility. The experts of blends (Meta-Pi
+    and hard mixtures) have no noise, and their points are coloured by gate weight.
 
     Build it with :meth:`from_estimator`, or from arrays.
 
@@ -31,7 +33,7 @@ class ExpertsDisplay:
     values : ndarray of shape (n_points,)
         Values of the feature.
     predictions : ndarray of shape (n_points, n_experts)
-        What each expert predicts: a location, or the probability of a class.
+        What each expert predicts: a location, the probability of a class, or its margin.
     gate : ndarray of shape (n_points, n_experts)
         Gate probabilities.
     mixture : ndarray of shape (n_points,)
@@ -101,12 +103,12 @@ class ExpertsDisplay:
         y : array-like, default=None
             Targets; with them the data are drawn.
         feature : int or str, default=None
-            The feature that varies, by index or name; may be left out if there is one.
+            The feature that varies, by index or name; may be left out if X has one column.
         target : int or class label, default=None
             Which output of several, or which class; may be left out for one output, and for two
             classes, where it is the second.
         coverage : float in (0, 1) or None, default=0.8
-            Coverage of the bands; None for none. Classes have no bands.
+            Coverage of the bands; None for none. Classes and blends have no bands.
         average : bool, default=False
             False holds the other features at their medians; True averages over rows of X.
         subsample : int, default=200
@@ -123,7 +125,7 @@ class ExpertsDisplay:
         display : ExpertsDisplay
         """
         name = cls.__name__
-        moe = fitted_moe(estimator, needs="responsibilities", caller=name)
+        moe = fitted_moe(estimator, needs="expert_predictions", caller=name)
         place, target_label = _target(moe, target)
         profile = make_profile(
             X, (feature,), caller=name, n_points=n_points, average=average, subsample=subsample
@@ -132,18 +134,18 @@ class ExpertsDisplay:
         own, gate = _column(moe.expert_predictions(rows), place), moe.gate_proba(rows)
         points, bands = None, None
         if y is not None:
-            R = moe.responsibilities(inner_rows(estimator, X), y)
+            R = memberships(moe, inner_rows(estimator, X), y)
             points = (column(X, profile.names[0]), _seen(moe, y, place), R)
-        if coverage is not None and not hasattr(moe, "classes_"):
+        if coverage is not None and hasattr(moe, "predict_interval"):
             bands = profile.fold(_expert_intervals(moe, rows, coverage, place or 0))
         display = cls(
             values=profile.axes[0],
             predictions=profile.fold(own),
             gate=profile.fold(gate),
-            mixture=profile.fold((gate * own).sum(axis=1)),
+            mixture=profile.fold(_column(_mixture(moe, rows), place)),
             labels=moe._expert_labels(),
             feature_label=profile.label(),
-            target_label=target_label if place is not None else getattr(y, "name", None) or "y",
+            target_label=(getattr(y, "name", None) or "y" if target_label == "y" else target_label),
             bands=bands,
             points=points,
         )
@@ -165,7 +167,7 @@ class ExpertsDisplay:
         """
         self.ax_ = ax = axes_for(ax)
         self.figure_ = ax.figure
-        speaks = self.gate >= _SPEAKS
+        speaks = np.abs(self.gate) >= _SPEAKS
         if self.points is not None:
             _draw_points(ax, *self.points)
         for k, label in enumerate(self.labels):
@@ -210,13 +212,18 @@ class ExpertsDisplay:
 
     def _limits(self) -> tuple[float, float]:
         """Range of all that matters: data, and experts where they speak."""
-        seen = [self.predictions[self.gate >= _SPEAKS], self.mixture]
+        speaks = np.abs(self.gate) >= _SPEAKS
+        seen = [self.predictions[speaks]]
         if self.bands is not None:
-            seen.append(self.bands[self.gate >= _SPEAKS].ravel())
+            seen.append(self.bands[speaks].ravel())
         if self.points is not None:
             seen.append(self.points[1])
         values = np.concatenate(seen)
         low, high = float(values.min()), float(values.max())
+        # Weights of a linear gate may take a blend far away, where experts could not be seen.
+        room = high - low
+        blend = np.clip(self.mixture, low - room, high + room)
+        low, high = min(low, float(blend.min())), max(high, float(blend.max()))
         margin = 0.04 * (high - low) or 1.0
         return low - margin, high + margin
 
@@ -246,7 +253,14 @@ def _target(moe: Any, target: Any) -> tuple[int | None, str]:
             target = classes[1]
         if target not in classes:
             raise ValueError(f"target={target!r} must be one of the classes {classes[:10]}.")
-        return classes.index(target), f"probability of {target}"
+        place = classes.index(target)
+        if not _has_margins(moe):
+            return place, f"probability of {target}"
+        if len(classes) == 2 and place == 0:
+            raise ValueError(
+                f"target={target!r}: of two classes only the second, {classes[1]!r}, has a margin."
+            )
+        return (None if len(classes) == 2 else place), f"margin of {target}"
     names = moe._output_names()
     if len(names) == 1:
         if target not in (None, 0):
@@ -259,15 +273,28 @@ def _target(moe: Any, target: Any) -> tuple[int | None, str]:
     return int(target), names[int(target)]
 
 
+def _has_margins(moe: Any) -> bool:
+    """Whether the experts are blended by their margins."""
+    return hasattr(moe, "decision_function")
+
+
+def _mixture(moe: Any, X: Any) -> Floats:
+    """What all experts say together, in the units of theirs, (n,) or (n, M)."""
+    if not hasattr(moe, "classes_"):
+        return np.asarray(moe.predict(X))
+    return moe.decision_function(X) if _has_margins(moe) else moe.predict_proba(X)
+
+
 def _column(predictions: Floats, place: int | None) -> Floats:
-    """(n, K) of one output or class."""
-    return predictions if place is None else predictions[:, :, place]
+    """One output or class of (n, M) or (n, K, M)."""
+    return predictions if place is None else predictions[..., place]
 
 
 def _seen(moe: Any, y: Any, place: int | None) -> Floats:
-    """Targets on the vertical axis, (n,): 0 and 1 for a class."""
+    """Targets on the vertical axis, (n,): 0 and 1 for a class, -1 and 1 for its margin."""
     if hasattr(moe, "classes_"):
-        return (np.asarray(y) == moe.classes_[place]).astype(np.float64)
+        mine = np.asarray(y) == moe.classes_[-1 if place is None else place]
+        return np.where(mine, 1.0, -1.0 if _has_margins(moe) else 0.0)
     target = np.asarray(y, dtype=np.float64)
     return target if target.ndim == 1 else target[:, place or 0]
 

@@ -9,6 +9,7 @@ import numpy as np
 from moe_classic._access import fitted_moe, inner_rows
 from moe_classic._typing import Floats
 
+from ._membership import is_share
 from ._profile import check_choice, column, make_profile
 from ._style import axes_for, expert_color, hatch, legend_above, line_look, tidy
 
@@ -23,13 +24,15 @@ class GateDisplay:
     values : ndarray of shape (n_points,)
         Values of the feature.
     gate : ndarray of shape (n_points, n_experts)
-        Gate probabilities.
+        Gate probabilities, or the weights of a blend.
     labels : sequence of str
         Names of the experts.
     feature_label : str
         Label of the axis.
     deciles : ndarray of shape (9,), default=None
         Deciles of the feature in the data, drawn as ticks inside the axes.
+    gate_label : str, default="gate probability"
+        Label of the other axis.
 
     Attributes
     ----------
@@ -54,12 +57,14 @@ class GateDisplay:
         labels: Any,
         feature_label: str,
         deciles: Floats | None = None,
+        gate_label: str = "gate probability",
     ) -> None:
         self.values = values
         self.gate = gate
         self.labels = labels
         self.feature_label = feature_label
         self.deciles = deciles
+        self.gate_label = gate_label
 
     @classmethod
     def from_estimator(
@@ -83,7 +88,7 @@ class GateDisplay:
         X : array-like of shape (n_samples, n_features)
             Data, as ``fit`` saw them.
         feature : int or str, default=None
-            The feature that varies, by index or name; may be left out if there is one.
+            The feature that varies, by index or name; may be left out if X has one column.
         average : bool, default=False
             False holds the other features at their medians; True averages over rows of X.
         subsample : int, default=200
@@ -114,6 +119,8 @@ class GateDisplay:
             labels=moe._expert_labels(),
             feature_label=profile.label(),
             deciles=np.nanquantile(column(X, profile.names[0]), np.arange(1, 10) / 10),
+            # Weights of a blend are no probabilities: no expert is drawn.
+            gate_label="gate probability" if hasattr(moe, "responsibilities") else "gate weight",
         )
         return display.plot(ax, **plot)
 
@@ -125,13 +132,19 @@ class GateDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure.
         kind : {"lines", "stacked"}, default="lines"
-            A line an expert, or bands that fill the height.
+            A line an expert, or bands that fill the height, which needs weights that sum to one.
 
         Returns
         -------
         self : GateDisplay
         """
         check_choice("GateDisplay", "kind", kind, ("lines", "stacked"))
+        inside = is_share(self.gate)
+        if kind == "stacked" and not inside:
+            raise ValueError(
+                "GateDisplay: kind='stacked' needs weights that sum to one, and those of a linear "
+                "gate do not; use kind='lines'."
+            )
         self.ax_ = ax = axes_for(ax)
         self.figure_ = ax.figure
         if kind == "lines":
@@ -158,10 +171,11 @@ class GateDisplay:
             )
         ax.set(
             xlabel=self.feature_label,
-            ylabel="gate probability",
+            ylabel=self.gate_label,
             xlim=(self.values[0], self.values[-1]),
-            ylim=(0.0, 1.0) if kind == "stacked" else (-0.02, 1.02),
         )
+        if inside:
+            ax.set_ylim((0.0, 1.0) if kind == "stacked" else (-0.02, 1.02))
         tidy(ax, grid="y" if kind == "lines" else None)
         legend_above(ax)
         return self

@@ -10,6 +10,7 @@ from scipy.ndimage import distance_transform_edt
 from moe_classic._access import fitted_moe, inner_rows
 from moe_classic._typing import Floats
 
+from ._membership import memberships, shares
 from ._profile import column, make_profile
 from ._style import axes_for, hatch, legend_above, mixed_colors, point_look, tidy
 
@@ -24,7 +25,8 @@ class PartitionDisplay:
 
     Every point of the plane has the experts' colours mixed by gate probability; black lines are the
     borders between the most probable experts, whose names stand inside. With targets, the data are
-    drawn with the marker and colour of the expert that is most responsible for them.
+    drawn with the marker and colour of the expert that is most responsible for them, or, in a
+    blend, has the highest weight.
 
     Build it with :meth:`from_estimator`, or from arrays.
 
@@ -112,7 +114,7 @@ class PartitionDisplay:
         )
         points = None
         if y is not None:
-            expert = moe.responsibilities(inner_rows(estimator, X), y).argmax(axis=1)
+            expert = memberships(moe, inner_rows(estimator, X), y).argmax(axis=1)
             points = (column(X, profile.names[0]), column(X, profile.names[1]), expert)
         display = cls(
             values=(profile.axes[0], profile.axes[1]),
@@ -141,7 +143,7 @@ class PartitionDisplay:
         self.figure_ = ax.figure
         x, y = self.values
         owner = self.gate.argmax(axis=2)
-        colors = _WHITE + (1.0 - _WHITE) * mixed_colors(self.gate)
+        colors = _WHITE + (1.0 - _WHITE) * mixed_colors(shares(self.gate))
         extent = (*_edges(x), *_edges(y))
         ax.imshow(colors.transpose(1, 0, 2), origin="lower", extent=extent, aspect="auto", zorder=0)
         for k in np.unique(owner):

@@ -119,9 +119,15 @@ def column_number(frame: pd.DataFrame, feature: Any, caller: str) -> int:
     whole = isinstance(feature, (int, np.integer)) and not isinstance(feature, bool)
     if whole and -len(names) <= feature < len(names):
         return int(feature) % len(names)
+    columns = f"{len(names)} columns {names[:8]}{'...' if len(names) > 8 else ''}"
+    if feature is None:
+        raise ValueError(
+            f"{caller}: one feature is varied and X has {columns}; say which by name or index, "
+            f"such as feature={names[0]!r}."
+        )
     raise ValueError(
-        f"{caller}: feature={feature!r} is not a column of X; choose one of its {len(names)} "
-        f"columns {names[:8]}{'...' if len(names) > 8 else ''}, by name or index."
+        f"{caller}: feature={feature!r} is not a column of X; choose one of its {columns}, by name "
+        "or index."
     )
 
 
