@@ -16,6 +16,8 @@ from ._style import axes_for, hatch, legend_above, mixed_colors, point_look, tid
 
 #: Share of white in the colour of a region, so that points and labels stand out.
 _WHITE = 0.5
+#: Share of the range of the data that is shown around them.
+_MARGIN = 0.03
 #: Regions with a smaller share of the picture do not hold a name.
 _NAMED = 0.02
 
@@ -110,7 +112,13 @@ class PartitionDisplay:
         if not isinstance(features, (list, tuple)) or len(features) != 2:
             raise ValueError(f"{name}: features={features!r} must be a pair of names or indices.")
         profile = make_profile(
-            X, tuple(features), caller=name, n_points=n_points, average=average, subsample=subsample
+            X,
+            tuple(features),
+            caller=name,
+            n_points=n_points,
+            average=average,
+            subsample=subsample,
+            margin=_MARGIN,
         )
         points = None
         if y is not None:

@@ -52,6 +52,7 @@ def make_profile(
     n_points: int,
     average: bool,
     subsample: int,
+    margin: float = 0.0,
 ) -> Profile:
     """Profile of the ``features`` (a tuple of names or indices) over the range they have in X.
 
@@ -68,6 +69,8 @@ def make_profile(
         number); True averages answers over rows of X, as partial dependence does.
     subsample : int
         Rows averaged over, evenly spaced in X.
+    margin : float
+        Share of the range that is added at either end, so that marks at the ends are not cut.
     """
     frame = as_frame(X)
     places = [column_number(frame, f, caller) for f in features]
@@ -85,10 +88,7 @@ def make_profile(
         )
     alone = frame.shape[1] == len(places)
     base = frame.iloc[_spread(len(frame), subsample)] if average and not alone else _typical(frame)
-    axes = tuple(
-        np.linspace(float(frame.iloc[:, p].min()), float(frame.iloc[:, p].max()), n_points)
-        for p in places
-    )
+    axes = tuple(_range(frame.iloc[:, p], n_points, margin) for p in places)
     mesh = [m.ravel() for m in np.meshgrid(*axes, indexing="ij")]
     rows = base.iloc[np.tile(np.arange(len(base)), mesh[0].size)].reset_index(drop=True)
     for place, values in zip(places, mesh, strict=True):
@@ -136,6 +136,13 @@ def column(X: Any, name: str) -> Floats:
     frame = as_frame(X)
     place = [str(c) for c in frame.columns].index(name)
     return frame.iloc[:, place].to_numpy(dtype=np.float64)
+
+
+def _range(values: pd.Series, n_points: int, margin: float) -> Floats:
+    """Evenly spaced values over the range of a column."""
+    low, high = float(values.min()), float(values.max())
+    room = margin * (high - low)
+    return np.linspace(low - room, high + room, n_points)
 
 
 def _spread(n: int, count: int) -> Ints:

@@ -35,6 +35,19 @@ def test_legend_takes_the_columns_that_fit():
     assert columns(["a very long name of an expert indeed"] * 4) == 1
 
 
+def test_legend_that_is_too_long_for_a_line_is_read_row_by_row():
+    _, ax = plt.subplots(figsize=(3.0, 3.0))
+    for label in "abcde":
+        ax.plot([0.0], [0.0], label=label * 6)
+    legend_above(ax)
+    columns = ax.get_legend()._ncols
+    assert 1 < columns < 5
+    drawn = [t.get_text()[0] for t in ax.get_legend().get_texts()]
+    by_column = np.array_split(drawn, columns)
+    rows = [column[0] for column in by_column] + [c[1] for c in by_column if len(c) > 1]
+    assert "".join(rows) == "abcde"[: len(rows)]
+
+
 def test_legend_without_entries_is_left_out():
     _, ax = plt.subplots()
     legend_above(ax)
