@@ -61,29 +61,33 @@ class Design:
         flat = s.reshape(-1, s.shape[-1]) @ self.Z.T
         return flat.reshape(*s.shape[:-1], self.width)
 
-    def grams(self, weights: Floats) -> Floats:
-        """Weighted Grams ``Z diag(weights_m) Z'``, packed: (M, n) gives (M, q (q + 1) / 2)."""
+    def grams(self, *weights: Floats) -> Floats:
+        """Weighted Grams ``Z diag(w) Z'`` for each of M rows w in arrays (m, n), packed.
+
+        Returns
+        -------
+        grams : ndarray of shape (M, q (q + 1) / 2)
+        """
         q, n = self.Z.shape
-        if q > _PACK_LIMIT and len(weights) <= q:
-            return np.stack([pack_symmetric((self.Z * row) @ self.Z.T) for row in weights])
+        count = sum(map(len, weights))
+        if q > _PACK_LIMIT and count <= q:
+            Z = self.Z
+            return np.stack([pack_symmetric((Z * w) @ Z.T) for rows in weights for w in rows])
         pairs = q * (q + 1) // 2
         if self.keep_products:
             if self._products is None:
                 self._products = ring_products(self.Z, self._on_ring(), np.empty((pairs, n)))
-            return unring(weights @ self._products.T, q)
+            return unring(np.concatenate(weights) @ self._products.T, q)
         whole = n // _PRODUCT_ROWS
         split = whole * _PRODUCT_ROWS
-        parts = np.empty((whole + 1, len(weights), pairs))
+        parts = np.empty((whole + 1, count, pairs))
         with frame():
-            ring = self._on_ring()
-            room = empty((pairs, min(n, _PRODUCT_ROWS)))
+            arrays = [self.Z, self._on_ring(), *weights]
             if whole:
-                first, rings, rows = (
-                    pieces(a[..., :split], whole) for a in (self.Z, ring, weights)
-                )
-                weighted_products(first, rings, rows, room, parts[:-1])
-            first, rings, rows = (a[None, ..., split:] for a in (self.Z, ring, weights))
-            weighted_products(first, rings, rows, room[:, : n - split], parts[-1:])
+                Z, ring, *rows = (pieces(a[..., :split], whole) for a in arrays)
+                weighted_products(Z, ring, rows, parts[:-1])
+            Z, ring, *rows = (a[None, ..., split:] for a in arrays)
+            weighted_products(Z, ring, rows, parts[-1:])
         return unring(np.add.reduce(parts), q)
 
     def _on_ring(self) -> Floats:

@@ -7,9 +7,11 @@ through rounding.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TypeVar
 
@@ -42,9 +44,8 @@ class ThreadedEngine:
         self.n_threads = n_threads
         # Looking for the libraries takes longer than a pass over a few thousand rows.
         self._libraries = ThreadpoolController()
-        # The same threads in every pass: each has work arrays of its own that are warm. One more
-        # than may compute at a time, as one or another always waits for the interpreter.
-        self._pool = ThreadPoolExecutor(n_threads + 1)
+        # The same threads in every pass: each has work arrays of its own that are warm.
+        self._pool = ThreadPoolExecutor(n_threads, initializer=_one_a_processor(n_threads))
 
     def map_reduce(self, f: Callable[[Block], T], source: Source) -> T:
         """Sum of ``f(block)`` over the blocks of ``source``."""
@@ -56,7 +57,7 @@ class ThreadedEngine:
 
     def _shares(self, f: Callable[[Block], T], source: ArraySource) -> T:
         """Each thread sums a contiguous share."""
-        shares = np.array_split(np.arange(len(source)), min(self.n_threads + 1, len(source)))
+        shares = np.array_split(np.arange(len(source)), min(self.n_threads, len(source)))
         return total(self._pool.map(lambda share: total(f(source[i]) for i in share), shares))
 
     def _ahead(self, f: Callable[[Block], T], source: Source) -> Iterator[T]:
@@ -68,6 +69,27 @@ class ThreadedEngine:
                 yield flying.popleft().result()
         while flying:
             yield flying.popleft().result()
+
+
+def _one_a_processor(n_threads: int) -> Callable[[], None]:
+    """What binds each of ``n_threads`` threads to a processor, where they take all there are.
+
+    A thread that waits for the interpreter is often woken on the processor of the thread that it
+    waited for, and then waits for that. With processors to spare there is no need.
+    """
+    if not hasattr(os, "sched_setaffinity"):  # Linux has it
+        return lambda: None
+    allowed = sorted(os.sched_getaffinity(0))
+    places = iter(allowed if n_threads == len(allowed) else [])
+
+    def bind() -> None:
+        place = next(places, None)
+        # What was allowed when the threads were planned need not be so by now.
+        with suppress(OSError):
+            if place is not None:
+                os.sched_setaffinity(0, {place})
+
+    return bind
 
 
 def _in_context(f: Callable[[Block], T]) -> Callable[[Block], T]:

@@ -6,7 +6,9 @@ contiguous rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -76,7 +78,13 @@ def ring_of(Z: Floats, out: Floats, copy: Any = np.positive) -> Floats:
     return np.ndarray((q // 2 + 1, q, n), buffer=out, strides=(row, row, item))
 
 
-def ring_products(first: Floats, ring: Floats, out: Floats) -> Floats:
+def ring_pairs(q: int) -> tuple[Ints, Ints]:
+    """The rows of each product of two different rows, in the order of :func:`ring_products`."""
+    steps, first = np.divmod(np.arange(q, q * (q + 1) // 2), q)
+    return first, (first + steps) % q
+
+
+def ring_products(first: Floats, ring: Floats, out: Floats, nearest: int = 0) -> Floats:
     """Products of every pair of rows, into ``out`` (q (q + 1) / 2, n).
 
     With the rows on a ring, row i times its s-th successor, for s = 0 to q / 2, meets every pair
@@ -89,25 +97,35 @@ def ring_products(first: Floats, ring: Floats, out: Floats) -> Floats:
         One factor.
     ring : ndarray of shape (q // 2 + 1, q, n)
         The other factor, from :func:`ring_of`.
+    nearest : {0, 1}, default=0
+        With 1, without the products of a row with itself; ``out`` has q of them fewer.
     """
-    q, n = first.shape
+    for a, b, products in _steps(first, ring, out, nearest):
+        np.multiply(a, b, out=products)
+    return out
+
+
+def _steps(
+    first: Floats, ring: Floats, out: Floats, nearest: int = 0
+) -> Iterator[tuple[Floats, Floats, Floats]]:
+    """Factors and results of the one or two calls that form all products; leading axes pass."""
+    q, n = first.shape[-2:]
     half = q // 2
     whole = half + q % 2
-    np.multiply(first, ring[:whole], out=out[: whole * q].reshape(whole, q, n))
+    count = whole - nearest
+    if count:
+        yield first, ring[..., nearest:whole, :, :], out[: count * q].reshape(count, q, n)
     if whole == half:
-        np.multiply(first[:half], ring[half, :half], out=out[half * q :])
-    return out
+        yield first[..., :half, :], ring[..., half, :half, :], out[count * q :]
 
 
 def pieces(a: Floats, count: int) -> Floats:
     """View (count, ..., n / count) of the last axis of ``a`` (..., n) in equal pieces."""
-    cut = a.reshape(*a.shape[:-1], count, -1)
+    cut = a.reshape(*a.shape[:-1], count, a.shape[-1] // count)
     return cut.transpose(a.ndim - 1, *range(a.ndim - 1), a.ndim)
 
 
-def weighted_products(
-    first: Floats, ring: Floats, weights: Floats, room: Floats, out: Floats
-) -> None:
+def weighted_products(first: Floats, ring: Floats, weights: list[Floats], out: Floats) -> None:
     """Weighted sums of the products of every pair of rows, piece by piece.
 
     Python comes between calls of numpy as little as can be: it is what threads queue for.
@@ -117,27 +135,21 @@ def weighted_products(
     first : ndarray of shape (c, q, n)
         As for :func:`ring_products`, in c pieces.
     ring : ndarray of shape (c, q // 2 + 1, q, n)
-    weights : ndarray of shape (c, m, n)
-    room : ndarray of shape (q (q + 1) / 2, n)
-        For the products of one piece.
+    weights : list of ndarray of shapes (c, m_i, n)
+        Together m rows of weights.
     out : ndarray of shape (c, m, q (q + 1) / 2)
     """
-    q, n = first.shape[1:]
-    half = q // 2
-    whole = half + q % 2
-    multiply, matmul, products = np.multiply, np.matmul, room.T
-    most, rest = room[: whole * q].reshape(whole, q, n), room[whole * q :]
-    if not len(rest):
-        for a, b, w, sums in zip(first, ring, weights, out, strict=True):
-            multiply(a, b, out=most)
+    n = first.shape[-1]
+    with frame():
+        room = empty((out.shape[-1], n))
+        products, joint = room.T, empty((out.shape[1], n)) if len(weights) > 1 else None
+        multiply, matmul, concatenate = np.multiply, np.matmul, np.concatenate
+        calls = [zip(a, b, repeat(r)) for a, b, r in _steps(first, ring, room)]
+        for *formed, rows, sums in zip(*calls, zip(*weights, strict=True), out, strict=True):
+            for a, b, r in formed:
+                multiply(a, b, out=r)
+            w = rows[0] if joint is None else concatenate(rows, out=joint)
             matmul(w, products, out=sums)
-        return
-    ends = zip(first[:, :half], ring[:, half, :half], strict=True)
-    steps = zip(first, ring[:, :whole], ends, weights, out, strict=True)
-    for a, b, (c, d), w, sums in steps:
-        multiply(a, b, out=most)
-        multiply(c, d, out=rest)
-        matmul(w, products, out=sums)
 
 
 def log_sum_exp(a: Floats) -> Floats:

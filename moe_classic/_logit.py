@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from ._linalg import ring_of, ring_products, solve_psd, unpack_symmetric, unring
+from ._linalg import ring_of, ring_pairs, ring_products, solve_psd, unpack_symmetric
 from ._stats import Stats
 from ._typing import Floats
 from ._workspace import empty, frame
@@ -40,25 +40,36 @@ class ClassStats(LogitStats):
 
 
 def curvature_rows(P: Floats, mass: Floats) -> Floats:
-    """Rows ``mass P_a (1[a = b] - P_b)`` for pairs a, b < C, (C (C - 1) / 2, n); ``P`` is (C, n).
+    """Rows ``mass P_a P_b`` for pairs of classes, (C (C - 1) / 2, n); ``P`` is (C, n).
 
-    The pairs are in the order of :func:`~moe_classic._linalg.ring_products`.
+    They make up the curvature ``mass P_a (1[a = b] - P_b)``: what a class has on the diagonal is
+    the sum of its pairs with all others. In the order of
+    :func:`~moe_classic._linalg.ring_pairs`.
     """
-    m, n = len(P) - 1, P.shape[1]
-    out = empty((m * (m + 1) // 2, n))
+    C, n = P.shape
+
+    def weigh(rows: Floats, out: Floats) -> Floats:
+        return np.multiply(rows, mass, out=out)
+
+    out = empty((C * (C - 1) // 2, n))
     with frame():
-        weighted = np.multiply(P[:m], mass, out=empty((m, n)))
-        negative = ring_of(P[:m], empty((m + m // 2, n)), np.negative)
-        ring_products(weighted, negative, out)
-        out[:m] += weighted
-    return out
+        ring = ring_of(P, empty((C + C // 2, n)), weigh)
+        return ring_products(P, ring, out, nearest=1)
 
 
 def assemble(gram: Floats, m: int, q: int) -> Floats:
-    """Full (m q, m q) matrix from pairs (m (m + 1) / 2) of packed Grams (q (q + 1) / 2)."""
-    pairs = unpack_symmetric(unring(gram.T, m), m)
-    blocks = unpack_symmetric(pairs.transpose(1, 2, 0), q)
-    return blocks.transpose(0, 2, 1, 3).reshape(m * q, m * q)
+    """Full matrices (..., m q, m q) from packed Grams (..., pairs, q (q + 1) / 2) of m + 1 classes.
+
+    The last class is the reference: it has no rows of its own.
+    """
+    a, b = ring_pairs(m + 1)
+    pairs = np.zeros((*gram.shape[:-2], m + 1, m + 1, gram.shape[-1]))
+    pairs[..., a, b, :] = pairs[..., b, a, :] = gram
+    own = np.arange(m)
+    full = -pairs[..., :m, :m, :]
+    full[..., own, own, :] = pairs[..., :m, :, :].sum(axis=-2)
+    blocks = unpack_symmetric(full, q).swapaxes(-3, -2)
+    return blocks.reshape(*gram.shape[:-2], m * q, m * q)
 
 
 def newton_step(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:

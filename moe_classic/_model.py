@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,6 @@ from ._component import Forward
 from ._linalg import log_sum_exp
 from ._stats import Stats, Summary
 from ._typing import Floats
-from ._workspace import empty, frame
 from .experts import Expert
 from .gates import Gate
 
@@ -89,11 +90,11 @@ class Model:
         """Whether all statistics are sums over rows of bounded size."""
         return self.gate.additive and all(g.expert.additive for g in self.groups)
 
-    @property
-    def shares(self) -> list[slice]:
+    @cached_property
+    def shares(self) -> tuple[slice, ...]:
         """Rows of each group among all experts."""
-        stops = np.cumsum([g.count for g in self.groups])
-        return [slice(int(s) - g.count, int(s)) for s, g in zip(stops, self.groups, strict=True)]
+        stops = accumulate(g.count for g in self.groups)
+        return tuple(slice(s - g.count, s) for s, g in zip(stops, self.groups, strict=True))
 
     # -------------------------------------------------------------------- parameters
 
@@ -220,11 +221,7 @@ def _grams(block: Block, asked: list[tuple[int, Floats]]) -> list[Floats]:
     for number in {design for design, _ in asked}:
         mine = [i for i, (design, _) in enumerate(asked) if design == number]
         rows = [asked[i][1] for i in mine]
-        with frame():
-            weights = rows[0]
-            if len(rows) > 1:
-                weights = np.concatenate(rows, out=empty((sum(map(len, rows)), block.w.size)))
-            grams = block.designs[number].grams(weights)
+        grams = block.designs[number].grams(*rows)
         stop = 0
         for i, part in zip(mine, rows, strict=True):
             start, stop = stop, stop + len(part)

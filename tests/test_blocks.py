@@ -67,6 +67,8 @@ def test_grams_are_weighted_products_of_the_design(rng, monkeypatch, q, M, keep)
     for _ in range(2):
         grams = unpack_symmetric(design.grams(weights), q)
         np.testing.assert_allclose(grams, direct, rtol=1e-10, atol=1e-11)
+        parts = design.grams(weights[:1], weights[1:1], weights[1:])
+        np.testing.assert_allclose(unpack_symmetric(parts, q), direct, rtol=1e-10, atol=1e-11)
 
 
 def test_grams_do_not_change_when_another_design_is_asked(rng):

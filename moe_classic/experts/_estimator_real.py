@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +16,9 @@ from moe_classic._stats import Summary
 from moe_classic._typing import Bools, Floats
 
 from ._estimator_base import BoundEstimator, EstimatorParams, Rows, RowStats, features_of
+from ._gaussian import GaussianParams
+from ._location_scale import ScaleParams
+from ._student_t import StudentTParams
 
 #: Interval in which degrees of freedom are estimated, as for StudentTExpert.
 DF_BOUNDS = (2.0, 200.0)
@@ -34,13 +37,12 @@ class _Known:
         return self.eta.copy()
 
 
-@dataclass(frozen=True)
-class _Noise:
-    """Parameters of the noise alone, as its family reads them."""
-
-    scale: Any
-    df: Any
-    coef: None = None
+def _noise_alone(params: EstimatorParams, d: int) -> ScaleParams:
+    """Parameters for d outputs as the families read them, without coefficients."""
+    coef = np.empty((len(params.scale), d, 0))
+    if params.df is not None:
+        return StudentTParams(coef, params.scale, params.df)
+    return GaussianParams(coef, params.scale)
 
 
 class FittedRegressors(BoundEstimator):
@@ -115,7 +117,7 @@ class FittedRegressors(BoundEstimator):
 
     def _around(self, params: EstimatorParams, eta: Floats, y: Floats) -> Forward:
         """Log density of ``y`` around the predictions ``eta``, by the family of the noise."""
-        return self.noise.forward(_Noise(params.scale, params.df), _Known(eta), y)
+        return self.noise.forward(_noise_alone(params, y.shape[0]), _Known(eta), y)
 
     def _precisions(self, params: EstimatorParams, rows: Rows) -> Any:
         """Latent precisions of a t density, (K, n); 1 for others."""

@@ -12,6 +12,7 @@ equation 23.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,6 +35,18 @@ _COVARIANCES = ("full", "diag", "spherical")
 @dataclass(frozen=True)
 class GaussianParams(ScaleParams):
     """Coefficients (K, d, q) and standard deviations, (K or 1, d or 1)."""
+
+    @cached_property
+    def factor(self) -> Floats:
+        """What squared residuals are multiplied by in the log density, (K or 1, d or 1, 1)."""
+        return -0.5 / self.scale[:, :, None] ** 2
+
+    @cached_property
+    def constant(self) -> Floats:
+        """What is subtracted from that, (K or 1, 1)."""
+        d = self.coef.shape[1]
+        log_scale = np.log(self.scale).sum(axis=1) * (d / self.scale.shape[1])
+        return log_scale[:, None] + 0.5 * d * LOG_2PI
 
 
 class GaussianExpert(LocationScaleExpert):
@@ -122,12 +135,10 @@ class GaussianExpert(LocationScaleExpert):
     def forward(self, params: GaussianParams, design: Design, y: Floats) -> Forward:
         """Log density and what the statistics reuse."""
         e = residuals(params, design, y)
-        d = e.shape[1]
         squares = np.multiply(e, e, out=empty(e.shape))
-        squares *= -0.5 / params.scale[:, :, None] ** 2
-        log_prob = squares[:, 0] if d == 1 else squares.sum(axis=1)
-        log_scale = np.log(params.scale).sum(axis=1) * (d / params.scale.shape[1])
-        log_prob -= log_scale[:, None] + 0.5 * d * LOG_2PI
+        squares *= params.factor
+        log_prob = squares[:, 0] if e.shape[1] == 1 else squares.sum(axis=1)
+        log_prob -= params.constant
         return Forward(log_prob, None, e)
 
     # -------------------------------------------------------------------- curvature and sums

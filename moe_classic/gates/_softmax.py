@@ -13,6 +13,7 @@ Nowlan & Hinton (1991); Jordan & Jacobs (1994), equations 3 and 25; Newton as in
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -55,6 +56,11 @@ class SoftmaxParams:
     """Coefficients (K - 1, q) relative to the last expert."""
 
     coef: Floats
+
+    @cached_property
+    def full(self) -> Floats:
+        """Coefficients with the zeros of the last expert, (K, q)."""
+        return np.vstack([self.coef, np.zeros(self.coef.shape[1])])
 
 
 def _rule(params: SoftmaxParams) -> str:
@@ -126,10 +132,7 @@ class SoftmaxGate(Gate):
 
     def forward(self, params: SoftmaxParams, design: Design) -> Forward:
         """Log gate (K, n) and the gate itself."""
-        m, q = params.coef.shape
-        coef = np.zeros((m + 1, q))
-        coef[:m] = params.coef
-        eta = design.linear(coef)
+        eta = design.linear(params.full)
         g = normalise(eta)
         return Forward(eta, None, g)
 
@@ -225,5 +228,5 @@ class SoftmaxGate(Gate):
 
     def reorder(self, params: SoftmaxParams, order: np.ndarray) -> SoftmaxParams:
         """Coefficients for experts in a new order, relative to the new last one."""
-        full = np.vstack([params.coef, np.zeros(params.coef.shape[1])])[order]
+        full = params.full[order]
         return SoftmaxParams((full - full[-1])[:-1])

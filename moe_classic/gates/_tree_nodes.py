@@ -16,8 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._linalg import solve_psd, unpack_symmetric, unring
-from moe_classic._logit import GATE_LIMIT, block_step, bohning_step, centring, curvature_rows
+from moe_classic._linalg import solve_psd
+from moe_classic._logit import (
+    GATE_LIMIT,
+    assemble,
+    block_step,
+    bohning_step,
+    centring,
+    curvature_rows,
+)
 from moe_classic._typing import Floats, Ints
 from moe_classic._workspace import empty
 
@@ -267,7 +274,7 @@ def curvature_of(family: Family, rule: str, P: Floats, mass: Floats) -> Floats:
 
 
 def _sibling_pairs(P: Floats, mass: Floats) -> Floats:
-    """Rows ``mass P_a (1[a = b] - P_b)`` for pairs of siblings: (m C (C - 1) / 2, n)."""
+    """Rows ``mass P_a P_b`` for pairs of siblings: (m C (C - 1) / 2, n)."""
     if P.shape[1] > 2:
         return np.concatenate([curvature_rows(p, w) for p, w in zip(P, mass, strict=True)])
     out = np.multiply(P[:, 0], P[:, 1], out=empty(mass.shape))
@@ -295,9 +302,7 @@ def steps_of(rule: str, coef: Floats, gram: Floats, score: Floats, pull: float) 
 def _newton_steps(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
     """Newton steps of all nodes at once."""
     m, a, q = coef.shape
-    blocks = unpack_symmetric(unring(gram.transpose(0, 2, 1), a), a)
-    blocks = unpack_symmetric(np.moveaxis(blocks, 1, -1), q)
-    H = blocks.transpose(0, 1, 3, 2, 4).reshape(m, a * q, a * q)
+    H = assemble(gram, a, q)
     g = score[:, :a].copy()
     if pull > 0.0:
         centre, slopes = centring(a), np.arange(q - 1)
