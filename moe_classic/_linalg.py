@@ -18,6 +18,8 @@ from ._workspace import empty, frame
 
 #: Squared relative pivot below which a Gram matrix counts as singular.
 _SINGULAR = 1e-11
+#: Diagonal elements up to this are zero: a solution along them would overflow.
+_NO_CURVATURE = 1e-150
 #: Sums of exponentials between these lost nothing to underflow or overflow.
 _TINY, _HUGE = 1e-200, 1e280
 #: Exponent from which on an exponential is rounded to zero, and its value, about 1e-283.
@@ -226,7 +228,7 @@ def solve_psd(A: Floats, b: Floats) -> Floats:
     x : ndarray of shape (K, q, m)
     """
     diagonal = np.einsum("kii->ki", A)
-    scale = np.where(diagonal > 0.0, diagonal, 1.0) ** -0.5
+    scale = np.where(diagonal > _NO_CURVATURE, diagonal, 1.0) ** -0.5
     M = A * scale[:, :, None] * scale[:, None, :]
     r = b * scale[:, :, None]
     try:

@@ -131,6 +131,12 @@ def test_directions_without_curvature_do_not_move(rng):
     np.testing.assert_array_equal(x, np.zeros((2, 3, 1)))
 
 
+def test_directions_of_next_to_no_curvature_do_not_move():
+    # Where classes are separable, curvature underflows before the slope does.
+    A = np.diag([1.0, 1e-310])[None]
+    np.testing.assert_array_equal(solve_psd(A, np.array([[[2.0], [1e-10]]]))[0, :, 0], [2.0, 0.0])
+
+
 def test_solve_leaves_its_arguments_alone(rng):
     A, b = spd(rng, 2, 3), rng.standard_normal((2, 3, 1))
     A.setflags(write=False)
