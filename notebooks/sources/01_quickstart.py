@@ -17,9 +17,10 @@ X, y = load_motorcycle(return_X_y=True, as_frame=True)
 X.join(y).describe().round(1)
 
 # %%
+TIME, FORCE = "time after the impact (ms)", "acceleration (g)"
 fig, ax = plt.subplots(figsize=(6.4, 3.6))
 ax.scatter(X.times, y, s=14, color="#555555")
-ax.set(xlabel="time after the impact (ms)", ylabel="acceleration (g)")
+ax.set(xlabel=TIME, ylabel=FORCE)
 plt.show()
 
 # %% [markdown]
@@ -55,6 +56,8 @@ fig, axes = plt.subplots(
 )
 ExpertsDisplay.from_estimator(moe, X, y, ax=axes[0])
 GateDisplay.from_estimator(moe, X, ax=axes[1])
+axes[0].set(xlabel="", ylabel=FORCE)
+axes[1].set_xlabel(TIME)
 plt.show()
 
 # %% [markdown]
@@ -77,7 +80,8 @@ new.assign(mean=moe.predict(new), low=low, high=high).round(1)
 fig, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
 FanDisplay.from_estimator(moe, X, y, ax=axes[0])
 FanDisplay.from_estimator(moe, X, ax=axes[1], kind="density")
-axes[1].set_ylabel("")
+axes[0].set(xlabel=TIME, ylabel=FORCE)
+axes[1].set(xlabel=TIME, ylabel="")
 plt.show()
 
 # %% [markdown]

@@ -152,12 +152,14 @@ epochs.round(0).astype(int)
 
 # %%
 fig, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
-for i, (name, by_step) in enumerate(runs.items()):
+colors = ["#0072B2", "#E69F00", "#009E73", "#CC79A7"]
+for color, (name, by_step) in zip(colors, runs.items(), strict=True):
     for seed, (_, _, curve) in enumerate(by_step[10]):
         at = (1 + np.arange(len(curve))) * (CHUNK if "experts" in name else 1)
-        style = {"color": f"C{i}", "linestyle": "-" if "experts" in name else "--"}
+        style = {"color": color, "linestyle": "-" if "experts" in name else "--"}
         ax.plot(at, curve, **style, linewidth=1.2, label=name if seed == 0 else None)
 ax.axhline(GOAL, color="black", linewidth=0.8)
+ax.text(980, GOAL - 0.005, "the goal", ha="right", va="top")
 ax.set(xlabel="epochs (step 10)", ylabel="mean squared error", ylim=(0, 0.3))
 ax.legend(frameon=False)
 plt.show()
@@ -166,8 +168,8 @@ plt.show()
 # So the first claim does not hold here: with a small step the networks need fewer epochs, with a large
 # one all systems need about the same number. How fast a network learns depends on its step, its
 # starting weights and the scale of its inputs at least as much as on its kind. `benchmarks/jacobs_vowels.py`
-# repeats the race with formants in kHz, which are not centred: all systems are slower by a factor of two
-# to five, and there the experts are ahead, though by less than the paper's factor of two.
+# repeats the race with formants in kHz, which are not centred: all systems are slower by a factor of
+# three to six, and there the experts are ahead, though by less than the paper's factor of two.
 #
 # All of them get nearly the same share of the test vowels right, as in the paper (90 % for each there):
 
@@ -213,6 +215,7 @@ draw_vowels(axes[0])
 axes[0].legend(loc="upper right")
 fig.colorbar(shades, ax=axes[0], label="output of the mixture")
 PartitionDisplay.from_estimator(moe, X, ax=axes[1])
+axes[1].set(xlabel="F1 (standardised)", ylabel="F2 (standardised)")
 plt.show()
 
 # %% [markdown]

@@ -4,7 +4,7 @@
 # Jordan and Jacobs (1994) introduced the hierarchical mixture of experts, and EM for it, on a robot
 # arm: from the angles, angular velocities and torques of four joints predict the four angular
 # accelerations. Their simulator was not published; `make_robot_arm` computes an arm of our own by
-# rigid-body mechanics. On both a linear model leaves a relative error of 0.31. To keep this notebook
+# rigid-body mechanics. On both a linear model leaves a relative error of about 0.3. To keep this notebook
 # short we take 2000 training rows where they had 15 000.
 
 # %%
@@ -124,11 +124,13 @@ plt.show()
 print(small.export_text(decimals=1))
 
 # %% [markdown]
-# The gates ask how far the elbow is bent. Where it is nearly straight (experts 1 and 3) a newton metre on
-# the elbow counts for 18 or 15 rad/s², where it is bent far (experts 2 and 4) for 10.
+# The gates ask how far the elbow is bent. Where it is nearly straight (experts 2 and 3) a newton metre on
+# the elbow counts for 17 or 19 rad/s², where it is bent far (experts 1 and 4) for 10 or 11.
 
 # %%
 PartitionDisplay.from_estimator(small, X, features=("angle2", "angle3"))
+plt.xlabel("angle of the shoulder (rad)")
+plt.ylabel("angle of the elbow (rad)")
 plt.show()
 
 # %%

@@ -23,13 +23,15 @@ def fit(family, X, y):
     return MoERegressor(2, expert=family, random_state=0).fit(X, y)
 
 
-def draw(data, ylim=(0.9, 4.3)):
+def draw(data, ylim=(0.9, 4.7)):
     fig, axes = plt.subplots(1, 3, figsize=(12, 4.2), sharey=True, layout="constrained")
     for ax, (family, title) in zip(axes, FAMILIES.items(), strict=True):
         ExpertsDisplay.from_estimator(
             fit(family, *data), *data, coverage=None, ax=ax, mixture=False
         )
-        ax.set(xlabel=f"stretchratio: {title} experts", ylim=ylim)
+        ax.set(xlabel="stretch ratio", ylabel="", ylim=ylim)
+        ax.annotate(f"{title} experts", (0.03, 0.96), xycoords="axes fraction", va="top", size=11)
+    axes[0].set_ylabel("tuned ratio")
     plt.show()
 
 

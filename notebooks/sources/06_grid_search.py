@@ -112,7 +112,8 @@ pd.DataFrame(rows).T.round(3)
 # The t experts come closest to the truth. `interval_coverage` is the share of rows inside the 90 %
 # intervals; all three are near 0.9, so it would not have told them apart. The histogram of
 # $P(Y \le y | x)$ shows more. It is flat for the right model, up to the grey band. With t experts no
-# bar leaves the band; with Gaussian ones too many rows lie in the lower tail and too few beside it.
+# bar leaves the band; with Gaussian ones too many rows lie in the middle and too few beside it: a normal
+# distribution that is wide enough for the tails is too wide for everything else.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")

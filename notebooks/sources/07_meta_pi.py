@@ -29,6 +29,8 @@ for ax, s in zip(axes, (0, 2, 4), strict=True):
         ax.scatter(*X[mine, :2].T, s=10, marker=marker, color=color, label=f"/{name}/", alpha=0.6)
     ax.set_title(f"speaker {s}")
     ax.set_aspect("equal")
+    ax.set_xlabel("x0 (sound)")
+axes[0].set_ylabel("x1 (sound)")
 axes[0].legend(loc="upper left", frameon=False, handletextpad=0.1)
 plt.show()
 
@@ -99,12 +101,24 @@ table = served.source_table_
 image = ax.imshow(table, cmap="Blues", vmin=0, vmax=1)
 for (i, j), value in np.ndenumerate(table.to_numpy()):
     ax.text(
-        j, i, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.5 else "black"
+        j, i, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.6 else "black"
     )
-ax.set_xticks(range(5), table.columns)
-ax.set_yticks(range(6), [f"speaker {s}" for s in table.index])
+ax.set_xticks(range(5), range(5))
+ax.set_yticks(range(6), table.index)
+ax.set(xlabel="expert", ylabel="speaker")
 ax.set_title("mean weight of each expert", fontsize="medium")
 plt.show()
+
+# %% [markdown]
+# ## Why this answer?
+#
+# `explain` takes a prediction apart: who was asked, with what weight, what each said, and by which
+# equation. Here for the word of the last speaker that the blend is least sure of. The equations of the
+# experts are for the log odds against the last class; the blend adds up probabilities and has none.
+
+# %%
+doubtful = served.predict_proba(X_test[last]).max(axis=1).argmin()
+served.explain(X_test[last][[doubtful]], min_weight=0.05).drop(columns="equation").round(2)
 
 # %% [markdown]
 # ## Does the gate have to look?

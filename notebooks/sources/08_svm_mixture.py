@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from moe_classic import HardMoEClassifier
+from moe_classic.inspection import ConvergenceDisplay, PartitionDisplay
 
 CENTRES = np.array([[0, 0], [4, 0], [0, 4], [4, 4], [2, 2], [6, 2]])
 SIZES = np.array([1.5, 0.7, 0.5, 1.2, 0.4, 0.6])
@@ -87,11 +88,13 @@ def regions(ax, machine, title):
         ax.scatter(*X[mine].T, s=2.5, color=color, marker=marker, linewidths=0)
     ax.set_title(title, fontsize="medium")
     ax.set_aspect("equal")
+    ax.set_xlabel("x0")
 
 
 fig, axes = plt.subplots(1, 2, figsize=(11, 5.4), sharey=True, layout="constrained")
 for ax, name in zip(axes, ["one SVM", "gated mixture of SVMs"], strict=True):
-    regions(ax, machines[name], f"{name}: {errors[name]:.1f} %")
+    regions(ax, machines[name], f"{name}: {errors[name]:.1f} % test error")
+axes[0].set_ylabel("x1")
 plt.show()
 
 # %% [markdown]
@@ -105,19 +108,19 @@ moe = machines["gated mixture of SVMs"]
 moe.history_.drop(columns="seconds").round(3)
 
 # %%
-moe.best_round_
+ConvergenceDisplay.from_estimator(moe)
+plt.show()
 
 # %% [markdown]
-# Which expert does the gate trust most at each row? After the first round, and in the end:
+# Which expert does the gate trust most where? After the first round, and in the end:
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(11, 5.4), sharey=True, layout="constrained")
 first = HardMoEClassifier(6, gate="softmax", max_iter=1, gate_iter=300, random_state=0).fit(X, y)
+fig, axes = plt.subplots(1, 2, figsize=(11, 5.4), layout="constrained")
 for ax, model, title in ((axes[0], first, "first round"), (axes[1], moe, "best round")):
-    trusted = model.predict_expert(X)
-    for k in range(6):
-        look = {"color": f"C{k}", "marker": "o^sDvP"[k]}
-        ax.scatter(*X[trusted == k].T, s=9, linewidths=0, **look)
+    PartitionDisplay.from_estimator(model, X, ax=ax)
+    for label, color in ((0, "black"), (1, "white")):
+        ax.scatter(*X[y == label].T, s=2.5, color=color, linewidths=0)
     ax.set_title(title, fontsize="medium")
     ax.set_aspect("equal")
 plt.show()

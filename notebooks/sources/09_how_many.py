@@ -82,6 +82,8 @@ pd.DataFrame(
 # %%
 moe = chosen.best_estimator_
 ExpertsDisplay.from_estimator(moe, X, y)
+plt.xlabel("length of the eruption (minutes)")
+plt.ylabel("wait for the next one (minutes)")
 plt.show()
 
 # %% [markdown]

@@ -141,6 +141,8 @@ for ax, ((system, _), model) in zip(axes.flat, zoo.items(), strict=True):
     ax.plot(grid.times, model.predict(grid), linewidth=1.8, color="#D55E00")
     ax.set_title(system, fontsize="medium")
     ax.set_ylim(-160, 100)
+fig.supxlabel("time after the impact (ms)", fontsize="medium")
+fig.supylabel("acceleration (g)", fontsize="medium")
 plt.show()
 
 # %% [markdown]
