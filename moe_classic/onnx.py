@@ -72,7 +72,13 @@ def to_onnx(estimator: Any, *, dtype: Any = np.float32) -> Any:
             "to_onnx exports a mixture of experts, not a pipeline: export pipeline[:-1] with "
             "skl2onnx and pipeline[-1] with to_onnx, and join them with onnx.compose.merge_models."
         )
-    moe = fitted_moe(estimator, needs="_model", caller="to_onnx")
+    moe = fitted_moe(estimator, needs="gate_proba", caller="to_onnx")
+    if not hasattr(moe, "log_likelihood_"):
+        raise TypeError(
+            f"to_onnx exports experts of this package, and {type(moe).__name__} blends estimators "
+            "of scikit-learn: export those with skl2onnx and add them up with the weights of the "
+            "gate."
+        )
     _check_exportable(moe)
     graph = _Graph(onnx, np.dtype(dtype))
     gate = graph.node("Identity", _gate(graph, moe), output="gate")

@@ -12,6 +12,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from moe_classic import (
     HierarchicalMoEClassifier,
     HierarchicalMoERegressor,
+    MetaPiRegressor,
     MoEClassifier,
     MoERegressor,
 )
@@ -156,6 +157,13 @@ def test_pipeline_is_refused_with_advice(table):
     pipeline = make_pipeline(StandardScaler(), MoERegressor(1)).fit(*table)
     with pytest.raises(TypeError, match=r"onnx\.compose\.merge_models"):
         to_onnx(pipeline)
+
+
+def test_blend_of_other_estimators_is_refused_with_advice(table):
+    X, y = table
+    blend = MetaPiRegressor(LinearRegression()).fit(X, y)
+    with pytest.raises(TypeError, match="MetaPiRegressor blends estimators of scikit-learn"):
+        to_onnx(blend)
 
 
 def test_half_precision_is_refused(table):
