@@ -71,8 +71,7 @@ class Design:
         q, n = self.Z.shape
         count = sum(map(len, weights))
         if q > _PACK_LIMIT and count <= q:
-            Z = self.Z
-            return np.stack([pack_symmetric((Z * w) @ Z.T) for rows in weights for w in rows])
+            return np.stack([self._wide_gram(w) for rows in weights for w in rows])
         pairs = q * (q + 1) // 2
         if self.keep_products:
             if self._products is None:
@@ -89,6 +88,21 @@ class Design:
             Z, ring, *rows = (a[None, ..., split:] for a in arrays)
             weighted_products(Z, ring, rows, parts[-1:])
         return unring(np.add.reduce(parts), q)
+
+    def _wide_gram(self, w: Floats) -> Floats:
+        """One Gram, packed; of rows times the roots of the weights, which BLAS takes half for."""
+        q, n = self.Z.shape
+        positive = w.min(initial=0.0) >= 0.0
+        gram = np.zeros((q, q))
+        with frame():
+            factor = np.sqrt(w, out=empty((n,))) if positive else w
+            room, part = empty((q, min(n, _PRODUCT_ROWS))), empty((q, q))
+            for start in range(0, n, _PRODUCT_ROWS):
+                rows = slice(start, start + _PRODUCT_ROWS)
+                Z = self.Z[:, rows]
+                some = np.multiply(Z, factor[rows], out=room[:, : Z.shape[1]])
+                gram += np.matmul(some, some.T if positive else Z.T, out=part)
+        return pack_symmetric(gram)
 
     def _on_ring(self) -> Floats:
         """``Z`` on a ring; a kept design lives in it."""

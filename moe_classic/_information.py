@@ -12,6 +12,7 @@ products that one EM step needs, so that a Newton step costs a few EM steps.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,10 +116,7 @@ def information(model: Model, params: MoEParams, block: Block) -> InformationSta
     step = max(64, _SLICE_BYTES // (8 * layout.size))
     value, gradient = 0.0, np.zeros(layout.size)
     scores, missing = np.zeros((layout.size, layout.size)), Missing(layout)
-    for start in range(0, block.w.size, step):
-        rows = slice(start, start + step)
-        designs = tuple(Design(d.Z[:, rows]) for d in block.designs)
-        part = Block(designs, block.y[..., rows], block.w[rows])
+    for part in _slices(block, step):
         local = _local(model, params, part)
         expanded = _expand(layout, local, part)
         value += float(local.row @ part.w)
@@ -127,6 +125,17 @@ def information(model: Model, params: MoEParams, block: Block) -> InformationSta
         scores += expanded @ expanded.T
         missing.take(local, part)
     return InformationStats(value, gradient, scores - missing.matrix(), scores)
+
+
+def _slices(block: Block, step: int) -> Iterator[Block]:
+    """Blocks of at most ``step`` rows; a block that is small enough is the one slice itself."""
+    if block.w.size <= step:
+        yield block
+        return
+    for start in range(0, block.w.size, step):
+        rows = slice(start, start + step)
+        designs = tuple(Design(d.Z[:, rows]) for d in block.designs)
+        yield Block(designs, block.y[..., rows], block.w[rows])
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from ._linalg import ring_of, ring_pairs, ring_products, solve_psd, unpack_symmetric
+from ._linalg import exp_into, ring_of, ring_pairs, ring_products, solve_psd, unpack_symmetric
 from ._stats import Stats
 from ._typing import Floats
 from ._workspace import empty, frame
@@ -22,6 +22,8 @@ from ._workspace import empty, frame
 #: An expert has K such systems, a gate one.
 EXPERT_LIMIT = 300
 GATE_LIMIT = 1200
+#: A sum of exponentials below this has not overflowed.
+_HUGE = 1e280
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,24 @@ class ClassStats(LogitStats):
     mass: Floats
 
 
+def normalise(logits: Floats) -> Floats:
+    """Turn logits (..., C, n), the last 0, into log probabilities; return the probabilities.
+
+    A sum with a last term of 1 cannot vanish: only overflow asks for a shift.
+    """
+    p = empty(logits.shape)
+    with frame():
+        mass = empty((*logits.shape[:-2], 1, logits.shape[-1]))
+        with np.errstate(over="ignore"):
+            np.add.reduce(exp_into(logits, p), axis=-2, keepdims=True, out=mass)
+        if not mass.max(initial=1.0) < _HUGE:
+            logits -= logits.max(axis=-2, keepdims=True)
+            np.add.reduce(exp_into(logits, p), axis=-2, keepdims=True, out=mass)
+        p *= np.reciprocal(mass, out=empty(mass.shape))
+        logits -= np.log(mass, out=mass)
+    return p
+
+
 def curvature_rows(P: Floats, mass: Floats) -> Floats:
     """Rows ``mass P_a P_b`` for pairs of classes, (C (C - 1) / 2, n); ``P`` is (C, n).
 
@@ -47,14 +67,35 @@ def curvature_rows(P: Floats, mass: Floats) -> Floats:
     :func:`~moe_classic._linalg.ring_pairs`.
     """
     C, n = P.shape
+    return _pair_rows(P, mass, empty((C * (C - 1) // 2, n)))
+
+
+def _pair_rows(P: Floats, mass: Floats, out: Floats) -> Floats:
+    """Rows of :func:`curvature_rows` in ``out``."""
+    C, n = P.shape
 
     def weigh(rows: Floats, out: Floats) -> Floats:
         return np.multiply(rows, mass, out=out)
 
-    out = empty((C * (C - 1) // 2, n))
     with frame():
         ring = ring_of(P, empty((C + C // 2, n)), weigh)
         return ring_products(P, ring, out, nearest=1)
+
+
+def curvatures(P: Floats, mass: Floats) -> Floats:
+    """Rows of :func:`curvature_rows` of m logits, one after another, (m C (C - 1) / 2, n).
+
+    ``P`` is (m, C, n), ``mass`` (m, n).
+    """
+    m, C, n = P.shape
+    pairs = C * (C - 1) // 2
+    out = empty((m * pairs, n))
+    if C == 2:
+        np.multiply(P[:, 0], P[:, 1], out=out)
+        return np.multiply(out, mass, out=out)
+    for one, weight, rows in zip(P, mass, out.reshape(m, pairs, n), strict=True):
+        _pair_rows(one, weight, rows)
+    return out
 
 
 def assemble(gram: Floats, m: int, q: int) -> Floats:

@@ -8,7 +8,6 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
-from scipy.linalg import block_diag
 
 from ._blocks import Block
 from ._component import Forward
@@ -147,7 +146,12 @@ class Model:
         parts = [self.gate.penalty_hessian(params.gate, summary)]
         for group, p in zip(self.groups, params.experts, strict=True):
             parts.append(group.expert.penalty_hessian(p, summary))
-        return block_diag(*parts)
+        out = np.zeros((sum(map(len, parts)),) * 2)
+        stop = 0
+        for part in parts:
+            start, stop = stop, stop + len(part)
+            out[start:stop, start:stop] = part
+        return out
 
     def online(self) -> Model:
         """The model with experts whose statistics may be carried along from batch to batch."""

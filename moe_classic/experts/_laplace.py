@@ -22,6 +22,7 @@ from moe_classic._blocks import Design
 from moe_classic._component import Forward
 from moe_classic._stats import Stats, Summary
 from moe_classic._typing import Floats
+from moe_classic._workspace import empty, frame
 
 from ._location_scale import LocationScaleExpert, ScaleParams, residuals
 
@@ -82,24 +83,29 @@ class LaplaceExpert(LocationScaleExpert):
     def forward(self, params: ScaleParams, design: Design, y: Floats) -> Forward:
         """Log density and what the statistics reuse."""
         e = residuals(params, design, y)
-        size = np.abs(e[:, 0])
-        return Forward(-size / params.scale - np.log(2.0 * params.scale), None, (e, size))
+        size = np.abs(e[:, 0], out=empty(e[:, 0].shape))
+        log_prob = np.divide(size, -params.scale, out=empty(size.shape))
+        log_prob -= np.log(2.0 * params.scale)
+        return Forward(log_prob, None, (e, size))
 
     # -------------------------------------------------------------------- curvature and sums
 
     def curvature(self, params: ScaleParams, fwd: Forward, S: Floats) -> Floats:
         """Row weights of the Grams, ``S / |e|``."""
-        return S / np.maximum(fwd.work[1], self._smoothing * params.scale)
+        size = np.maximum(fwd.work[1], self._smoothing * params.scale, out=empty(S.shape))
+        return np.divide(S, size, out=size)
 
     def statistics(
         self, params: ScaleParams, fwd: Forward, design: Design, S: Floats, grams: Floats
     ) -> LaplaceStats:
         """Sums of weighted least squares and of absolute residuals."""
         e, size = fwd.work
-        weighted = self.curvature(params, fwd, S)[:, None, :] * e
-        rss = (weighted * e).sum(axis=-1)
-        absolute = (S * size).sum(axis=-1)[:, None]
-        return LaplaceStats(grams, design.scores(weighted), rss, absolute, S.sum(axis=1))
+        with frame():
+            weight = self.curvature(params, fwd, S)[:, None, :]
+            weighted = np.multiply(weight, e, out=empty(e.shape))
+            rss, score = np.einsum("kjn,kjn->kj", weighted, e), design.scores(weighted)
+        absolute = np.einsum("kn,kn->k", S, size)[:, None]
+        return LaplaceStats(grams, score, rss, absolute, S.sum(axis=1))
 
     def update(self, params: ScaleParams, stats: LaplaceStats, summary: Summary) -> ScaleParams:
         """Maximiser of the quadratic surrogate."""

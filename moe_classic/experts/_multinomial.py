@@ -13,23 +13,25 @@ unstable); where the Hessian would be too large, the bound of Bohning (1992),
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
 from moe_classic._blocks import Design
 from moe_classic._component import Forward
-from moe_classic._linalg import log_sum_exp
 from moe_classic._logit import (
     EXPERT_LIMIT,
     ClassStats,
     bohning_step,
-    curvature_rows,
+    curvatures,
     moved_score,
     newton_step,
+    normalise,
 )
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
+from moe_classic._workspace import empty, frame
 
 from ._base import LinearExpert, LinearParams
 from ._location_scale import STARVED
@@ -45,6 +47,11 @@ _ALONE = 3
 @dataclass(frozen=True)
 class MultinomialParams(LinearParams):
     """Coefficients (K, C - 1, q) relative to the last class."""
+
+    @cached_property
+    def full(self) -> Floats:
+        """Coefficients with the zeros of the last class, (K, C, q)."""
+        return np.concatenate([self.coef, np.zeros_like(self.coef[:, :1])], axis=1)
 
 
 def _wide(params: LinearParams) -> bool:
@@ -120,50 +127,35 @@ class MultinomialExpert(LinearExpert):
 
     # -------------------------------------------------------------------- log density
 
-    def probabilities(self, params: LinearParams, design: Design) -> Floats:
+    def probabilities(self, params: MultinomialParams, design: Design) -> Floats:
         """Class probabilities, (K, C, n)."""
-        eta = self._full_eta(params, design)
-        eta -= eta.max(axis=1, keepdims=True)
-        P = np.exp(eta, out=eta)
-        P /= P.sum(axis=1, keepdims=True)
-        return P
+        return normalise(design.linear(params.full))
 
-    def log_probabilities(self, params: LinearParams, design: Design) -> Floats:
-        """Logarithms of the class probabilities, (K, C, n)."""
-        eta = self._full_eta(params, design)
-        return eta - log_sum_exp(eta.transpose(1, 0, 2))[:, None]
-
-    def _full_eta(self, params: LinearParams, design: Design) -> Floats:
-        """Linear predictors with the reference class, (K, C, n)."""
-        K, m, _ = params.coef.shape
-        eta = np.zeros((K, m + 1, design.Z.shape[1]))
-        eta[:, :m] = design.linear(params.coef)
-        return eta
-
-    def forward(self, params: LinearParams, design: Design, y: np.ndarray) -> Forward:
+    def forward(self, params: MultinomialParams, design: Design, y: np.ndarray) -> Forward:
         """Log probability of the observed classes, and all probabilities."""
-        log_P = self.log_probabilities(params, design)
+        log_P = design.linear(params.full)
+        P = normalise(log_P)
         picked = log_P[:, y, np.arange(y.size)]
-        return Forward(picked, None, (np.exp(log_P), y))
+        return Forward(picked, None, (P, y))
 
     # -------------------------------------------------------------------- curvature and sums
 
     def curvature(self, params: LinearParams, fwd: Forward, S: Floats) -> Floats:
         """Row weights of the Grams: pairs of classes for Newton, ``S`` for the bound."""
-        if _wide(params):
-            return S
-        P = fwd.work[0]
-        return np.concatenate([curvature_rows(P[k], S[k]) for k in range(len(S))])
+        return S if _wide(params) else curvatures(fwd.work[0], S)
 
     def statistics(
         self, params: LinearParams, fwd: Forward, design: Design, S: Floats, grams: Floats
     ) -> ClassStats:
         """Score and curvature sums: (K, C, q) and (K, pairs, q (q + 1) / 2)."""
         P, y = fwd.work
-        residual = -S[:, None, :] * P
-        residual[:, y, np.arange(y.size)] += S
+        with frame():
+            residual = np.multiply(P, S[:, None], out=empty(P.shape))
+            np.negative(residual, out=residual)
+            residual[:, y, np.arange(y.size)] += S
+            score = design.scores(residual)
         grams = grams.reshape(len(S), -1, grams.shape[-1])
-        return ClassStats(grams, design.scores(residual), S.sum(axis=1))
+        return ClassStats(grams, score, S.sum(axis=1))
 
     def update(
         self, params: LinearParams, stats: ClassStats, summary: Summary
@@ -204,11 +196,13 @@ class MultinomialExpert(LinearExpert):
 
     # -------------------------------------------------------------------- moments, sampling
 
-    def mean(self, params: LinearParams, design: Design) -> Floats:
+    def mean(self, params: MultinomialParams, design: Design) -> Floats:
         """Class probabilities, (K, C, n)."""
         return self.probabilities(params, design)
 
-    def sample(self, params: LinearParams, design: Design, rng: np.random.Generator) -> np.ndarray:
+    def sample(
+        self, params: MultinomialParams, design: Design, rng: np.random.Generator
+    ) -> np.ndarray:
         """A class code from every expert at every row, (K, n)."""
         below = self.probabilities(params, design).cumsum(axis=1)
         u = rng.random((below.shape[0], 1, below.shape[2]))

@@ -20,7 +20,6 @@ import numpy as np
 
 from moe_classic._blocks import Design
 from moe_classic._component import Forward, check_alpha
-from moe_classic._linalg import exp_into
 from moe_classic._logit import (
     GATE_LIMIT,
     LogitStats,
@@ -32,6 +31,7 @@ from moe_classic._logit import (
     moved_score,
     moved_score_blocks,
     newton_step,
+    normalise,
 )
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
@@ -42,8 +42,6 @@ from ._base import Gate
 #: Largest change of a coefficient, in standardised units, in one step: where regions separate,
 #: the curvature vanishes and an unguarded Newton step leaves the range of the exponential.
 _MAX_STEP = 8.0
-#: A sum of exponentials below this has not overflowed.
-_HUGE = 1e280
 
 #: Experts up to which all pairs of their curvatures are formed, and width up to which one curvature
 #: an expert is: their Gram matrices grow with the square of either.
@@ -69,24 +67,6 @@ def _rule(params: SoftmaxParams) -> str:
     if m < _MANY:
         return "newton" if m * q <= GATE_LIMIT else "bound"
     return "block" if q <= _WIDE else "bound"
-
-
-def normalise(logits: Floats) -> Floats:
-    """Turn logits (..., C, n), the last 0, into log probabilities; return the probabilities.
-
-    A sum with a last term of 1 cannot vanish: only overflow asks for a shift.
-    """
-    p = empty(logits.shape)
-    with frame():
-        mass = empty((*logits.shape[:-2], 1, logits.shape[-1]))
-        with np.errstate(over="ignore"):
-            np.add.reduce(exp_into(logits, p), axis=-2, keepdims=True, out=mass)
-        if not mass.max(initial=1.0) < _HUGE:
-            logits -= logits.max(axis=-2, keepdims=True)
-            np.add.reduce(exp_into(logits, p), axis=-2, keepdims=True, out=mass)
-        p *= np.reciprocal(mass, out=empty(mass.shape))
-        logits -= np.log(mass, out=mass)
-    return p
 
 
 def _mass(fwd: Forward, S: Floats) -> Floats:

@@ -19,14 +19,14 @@ import numpy as np
 
 from moe_classic._blocks import Design
 from moe_classic._component import Forward
-from moe_classic._logit import LogitStats, moved_score, moved_score_blocks
+from moe_classic._logit import LogitStats, moved_score, moved_score_blocks, normalise
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
 from moe_classic._workspace import empty
 
 from ._base import Gate
 from ._constant import ConstantGate
-from ._softmax import _MAX_STEP, SoftmaxGate, SoftmaxParams, normalise
+from ._softmax import _MAX_STEP, SoftmaxGate, SoftmaxParams
 from ._tree_branching import balanced, count_leaves, parse_branching
 from ._tree_nodes import (
     Family,

@@ -23,7 +23,7 @@ from moe_classic._logit import (
     block_step,
     bohning_step,
     centring,
-    curvature_rows,
+    curvatures,
 )
 from moe_classic._typing import Floats, Ints
 from moe_classic._workspace import empty
@@ -270,15 +270,7 @@ def curvature_of(family: Family, rule: str, P: Floats, mass: Floats) -> Floats:
         return mass
     if rule == "block":
         return (P * (1.0 - P) * mass[:, None]).reshape(-1, mass.shape[1])
-    return _sibling_pairs(P, mass)
-
-
-def _sibling_pairs(P: Floats, mass: Floats) -> Floats:
-    """Rows ``mass P_a P_b`` for pairs of siblings: (m C (C - 1) / 2, n)."""
-    if P.shape[1] > 2:
-        return np.concatenate([curvature_rows(p, w) for p, w in zip(P, mass, strict=True)])
-    out = np.multiply(P[:, 0], P[:, 1], out=empty(mass.shape))
-    return np.multiply(out, mass, out=out)
+    return curvatures(P, mass)
 
 
 def family_grams(shape: TreeShape, gram: Floats, q: int) -> Iterator[tuple[Family, str, Floats]]:
