@@ -41,7 +41,7 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "navbar_end": ["theme-switcher"],
 }
-html_sidebars = {"install": [], "mathematics": [], "zoo": []}
+html_sidebars = {"install": [], "mathematics": [], "user_guide": [], "zoo": []}
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["gallery.css"]
