@@ -36,8 +36,9 @@ class SerialEngine:
 class ThreadedEngine:
     """Threads over the blocks, BLAS held at one thread in each.
 
-    Sources with random access are cut into contiguous shares, one a thread. Others are read by
-    the calling thread, a few blocks ahead of the work.
+    Sources with random access are cut into contiguous shares, one a thread; the calling thread
+    does a single block itself. Other sources are read by the calling thread, a few blocks ahead of
+    the work.
     """
 
     def __init__(self, n_threads: int) -> None:
@@ -49,6 +50,8 @@ class ThreadedEngine:
 
     def map_reduce(self, f: Callable[[Block], T], source: Source) -> T:
         """Sum of ``f(block)`` over the blocks of ``source``."""
+        if isinstance(source, ArraySource) and len(source) == 1:
+            return f(source[0])
         f = _in_context(f)
         with self._libraries.limit(limits=1, user_api="blas"):
             if isinstance(source, ArraySource):

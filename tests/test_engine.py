@@ -1,5 +1,6 @@
 """Engines: serial and threaded sums over blocks are the same sums."""
 
+import os
 import threading
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from moe_classic._blocks import ArraySource
-from moe_classic._engine import SerialEngine, ThreadedEngine, make_engine
+from moe_classic._engine import SerialEngine, ThreadedEngine, _one_a_processor, make_engine
 from moe_classic._stats import Stats
 
 
@@ -68,6 +69,32 @@ def test_iterated_source_is_read_by_the_calling_thread_only(source):
 
     assert ThreadedEngine(2).map_reduce(sums, watched()).rows == 205
     assert readers == {threading.get_ident()}
+
+
+def test_a_single_block_stays_with_the_calling_thread(rng):
+    X, y, workers = rng.standard_normal((9, 2)), rng.standard_normal((1, 9)), set()
+
+    def watched(block):
+        workers.add(threading.get_ident())
+        return sums(block)
+
+    for block_size in (9, 5):
+        source = ArraySource(X, y, np.ones(9), (Affine(),), block_size=block_size)
+        ThreadedEngine(2).map_reduce(watched, source)
+        assert (workers == {threading.get_ident()}) == (block_size == 9)
+
+
+def test_threads_that_take_all_processors_have_one_each(monkeypatch):
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("threads cannot be bound to processors here")
+    allowed, bound = {3, 5}, []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: allowed)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, places: bound.append(places))
+    for n_threads in (2, 1, 3):
+        bind = _one_a_processor(n_threads)
+        for _ in range(n_threads):
+            bind()
+    assert bound == [{3}, {5}]
 
 
 @pytest.mark.parametrize("engine", [SerialEngine(), ThreadedEngine(2)], ids=["serial", "threads"])
