@@ -38,10 +38,11 @@ html_theme = "pydata_sphinx_theme"
 html_title = "moe_classic"
 html_theme_options = {
     "show_prev_next": False,
+    "header_links_before_dropdown": 7,
     "secondary_sidebar_items": ["page-toc"],
     "navbar_end": ["theme-switcher"],
 }
-html_sidebars = {"install": [], "mathematics": [], "user_guide": [], "zoo": []}
+html_sidebars = {"install": [], "displays": [], "mathematics": [], "user_guide": [], "zoo": []}
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["gallery.css"]

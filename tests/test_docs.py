@@ -1,6 +1,6 @@
 """The documentation names everything public, and its code runs."""
 
-import importlib
+import importlib.util
 import re
 import warnings
 from functools import cache
@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,7 +24,7 @@ from moe_classic.model_selection import LikelihoodRatioTest, Selection
 from moe_classic.solvers import SOLVERS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PAGES = ["index", "install", "user_guide", "zoo", "mathematics"]
+PAGES = ["index", "install", "displays", "user_guide", "zoo", "mathematics"]
 PACKAGES = [
     "moe_classic",
     *(f"moe_classic.{name}" for name in moe_classic.__all__ if name.islower() and "__" not in name),
@@ -179,3 +180,24 @@ def test_code_of_the_guide_runs():
 def test_guide_names_every_display():
     for name in moe_classic.inspection.__all__:
         assert name in page("user_guide")
+
+
+# ------------------------------------------------------------------------- pictures
+
+
+def test_page_of_displays_draws_every_display_and_its_pictures_are_there(tmp_path):
+    spec = importlib.util.spec_from_file_location("_displays", DOCS / "_displays.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    text = page("displays")
+    script.draw(text, tmp_path)
+    drawn = {path.relative_to(tmp_path) for path in tmp_path.rglob("*.png")}
+    committed = {path.relative_to(DOCS) for path in DOCS.glob("images/displays/*.png")}
+    assert drawn == committed
+    assert len(drawn) == text.count("](images/displays/")
+    for name in moe_classic.inspection.__all__:
+        assert f"{name}.from_" in text
+    for path in drawn:
+        with Image.open(tmp_path / path) as ours, Image.open(DOCS / path) as theirs:
+            # Another version of matplotlib may move a letter, but the picture is the same one.
+            assert np.abs(np.subtract(ours.size, theirs.size)).max() <= 20, path

@@ -63,7 +63,7 @@ def legend_above(ax: Any, *, handles: Sequence[Any] | None = None) -> None:
         return
     # In units of the font size: handle, padding and gap take 4.6, a letter about 0.55, and there is
     # no gap after the last. A constrained layout will make the axes wider than they are now.
-    room = 1.15 * ax.figure.get_size_inches()[0] * ax.get_position().width * 72.0 / 10.0
+    room = 1.12 * ax.figure.get_size_inches()[0] * ax.get_position().width * 72.0 / 10.0
     widths = [4.6 + 0.55 * len(h.get_label()) for h in chosen]
     columns = len(chosen) if sum(widths) - 1.4 <= room else max(1, int(room / max(widths)))
     ax.legend(
