@@ -150,8 +150,13 @@ def _read(estimator: Any, n_features: int) -> LinearForm | None:
     if not (hasattr(estimator, "coef_") and hasattr(estimator, "intercept_")):
         return None
     coef = estimator.coef_
-    coef = np.atleast_2d(np.asarray(coef.toarray() if hasattr(coef, "toarray") else coef, float))
-    intercept = np.ravel(np.asarray(estimator.intercept_, dtype=float))
+    coef = coef.toarray() if hasattr(coef, "toarray") else coef
+    try:
+        coef = np.atleast_2d(np.asarray(coef, dtype=np.float64))
+        intercept = np.ravel(np.asarray(estimator.intercept_, dtype=np.float64))
+    except (TypeError, ValueError):
+        # Not numbers: an estimator from elsewhere that means something else by the names.
+        return None
     if coef.ndim != 2 or intercept.size not in (1, len(coef)):
         return None
     return LinearForm(coef, np.broadcast_to(intercept, len(coef)))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.decomposition import PCA, TruncatedSVD
@@ -107,6 +108,21 @@ def test_coefficients_of_centred_features_are_not_taken_for_an_equation(data):
     form = linear_mean(fitted, 3)
     # Whether they are one depends on scikit-learn's version; a wrong one must not come through.
     assert form is None or np.allclose(form(X)[0], fitted.predict(X))
+
+
+class Named(RegressorMixin, BaseEstimator):
+    """A regressor that keeps its coefficients by name."""
+
+    def fit(self, X, y):
+        self.coef_, self.intercept_ = {"x0": 1.0}, 0.0
+        return self
+
+    def predict(self, X):
+        return X[:, 0]
+
+
+def test_coefficients_that_are_no_array_are_left_alone(data):
+    assert linear_mean(Named().fit(*data), 3) is None
 
 
 def test_several_outputs_have_an_equation_each(data):

@@ -56,6 +56,7 @@ class Described:
             NaN, and its text names the estimator. With the linear gate of a hard mixture of
             regressors, ``mean`` is the mean of y, with the weight that others leave of one.
         """
+        check_is_fitted(self)
         return explain(self, X, min_weight=min_weight)
 
     def _html_repr(self) -> str:

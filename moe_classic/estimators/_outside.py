@@ -178,8 +178,9 @@ class FittedEstimator:
         """Equations of what the estimator says; None unless it is linear in x, or has others."""
         if self.says not in _FORMS:
             return None
-        form = _FORMS[self.says](self.estimator_, len(self.feature_names_))
-        return form if form is not None and len(form.coef) == n_equations else None
+        width = len(self.feature_names_)
+        form = _FORMS[self.says](self.estimator_, width)
+        return form if form is not None and form.coef.shape == (n_equations, width) else None
 
     @property
     def steps(self) -> list[str]:

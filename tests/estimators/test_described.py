@@ -6,6 +6,7 @@ import pytest
 from scipy.special import softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.neural_network import MLPRegressor
@@ -38,6 +39,12 @@ LINEAR = {
         2, expert=Ridge(), gate="sigmoid", hidden_units=0, max_iter=2, random_state=0
     ),
 }
+NOT_FITTED = [
+    MetaPiRegressor(Ridge()),
+    MetaPiClassifier(SVC()),
+    HardMoERegressor(2),
+    HardMoEClassifier(2, expert=LinearSVC()),
+]
 FEATURES = ["age", "income", "size"]
 
 
@@ -227,6 +234,24 @@ def test_classifiers_inside_a_mixture_are_not_their_own_log_odds(plane):
     assert moe.fit(X, y > 121.0).explain(X[:2]).intercept.isna().all()
 
 
+@pytest.mark.parametrize("estimator", [*NOT_FITTED, MoERegressor(2), MoEClassifier(2)])
+def test_tables_need_a_fitted_estimator(plane, estimator):
+    X, _ = plane
+    with pytest.raises(NotFittedError):
+        estimator.explain(X)
+    with pytest.raises(NotFittedError):
+        estimator.summary()
+
+
+def test_rows_of_another_width_are_refused(plane):
+    X, y = plane
+    blend = fitted(LINEAR["meta-pi"], X, y)
+    with pytest.raises(ValueError, match="feature names should match"):
+        blend.explain(X[FEATURES[:2]])
+    with pytest.raises(ValueError, match="min_weight=1"):
+        blend.explain(X, min_weight=1)
+
+
 # ------------------------------------------------------------------------- summary
 
 
@@ -301,15 +326,7 @@ def test_cards_of_classes_say_by_which_loss(plane):
     assert "squared error of tanh(margin)" in hard.fit(X, y > 121.0)._repr_html_()
 
 
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        MetaPiRegressor(Ridge()),
-        MetaPiClassifier(SVC()),
-        HardMoERegressor(2),
-        HardMoEClassifier(2, expert=LinearSVC()),
-    ],
-)
+@pytest.mark.parametrize("estimator", NOT_FITTED)
 def test_view_before_fit_has_no_cards(estimator):
     html = estimator._repr_html_()
     assert "moe-cards" not in html
