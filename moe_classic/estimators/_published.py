@@ -18,6 +18,7 @@ from moe_classic._stats import Summary
 from moe_classic._typing import Floats, Ints
 
 from ._failures import report_fits
+from ._kept import Kept
 from ._train import Trained, Trainer
 from ._views import AnyExpert, AnyGate, expert_labels, view_experts, view_gate
 
@@ -55,6 +56,7 @@ class Published(BaseEstimator):
     _width_in: int
     _start_report: dict[str, list[Any]]
     _online_state: OnlineState | None = None
+    _kept: Kept | None = None
 
     def _publish(self, trainer: Trainer, trained: Trained) -> None:
         """Set the fitted attributes, on the original scales, experts ordered by mass."""
@@ -72,6 +74,7 @@ class Published(BaseEstimator):
             self._order = order_of(views, self.order_by)
         self._show(result.params, mass)
         self._online_state = trained.census.state(result.params, data.summary.weight)
+        self._kept = None
         target_offset = -data.summary.weight * float(np.log(data.factor).sum())
         self.log_likelihood_ = trained.census.log_likelihood + target_offset
         self.trace_ = np.array(result.trace) + offset * data.summary.weight

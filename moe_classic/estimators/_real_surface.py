@@ -102,11 +102,18 @@ class RealSurface(CommonSurface):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Learn from one batch of rows that need not be seen again.
 
-        The first batch is fitted as :meth:`fit` would, and fixes the standardisation; it should
-        hold several rows a parameter. Each further batch updates averaged statistics and takes
-        one step (Cappe & Moulines 2009); with a single expert these are the exact weighted
-        statistics of all rows. After :meth:`fit`, learning goes on from there. ``trace_`` then
-        holds running estimates, which may fall.
+        The first batch is fitted as :meth:`fit` would. Because a few rows choose a poor hill, the
+        first 20,000 distinct rows are kept, and fitted anew from all starts whenever their weight
+        has doubled; in between, and for good once there are that many, a batch updates averaged
+        statistics and takes one step (Cappe & Moulines 2009). The standardisation is that of the
+        last fit. Several passes over up to 20,000 rows so end at the top that :meth:`fit` finds, up
+        to the luck of its starts; over more rows, near the top of the hill that starts find for the
+        first 20,000. With a single linear Gaussian
+        expert the result is exact after every batch.
+
+        After :meth:`fit` or :meth:`fit_blocks`, and with responsibilities for ``init``, no rows are
+        kept: learning goes on from there. ``trace_`` then holds running estimates, which may fall.
+        The order of the experts may change where rows are fitted anew.
 
         Parameters
         ----------
@@ -117,6 +124,17 @@ class RealSurface(CommonSurface):
         Returns
         -------
         self : estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a batch is empty or has other columns than the first, if a component has no sums to
+            carry along, or ``solver`` climbs something else than the likelihood.
+
+        References
+        ----------
+        Cappe & Moulines (2009), On-line expectation-maximization algorithm for latent data models,
+        Journal of the Royal Statistical Society B 71.
         """
         return self._partial_fit(X, y, sample_weight)
 

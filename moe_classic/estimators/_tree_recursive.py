@@ -117,6 +117,7 @@ class RecursiveSurface(TreeSurface):
         seen = observe(self._model, params, blocks)
         state = replace(seen, weight=before.weight + seen.weight)
         self._online_state, self._recursion = state, (state, tree)
+        self._kept = None
         self._show(params, tree.mass)
         self.log_likelihood_ = state.weight * (state.stats.objective + self._offset)
         self.trace_ = np.append(self.trace_, self.log_likelihood_)

@@ -187,11 +187,26 @@ class StudentTExpert(LocationScaleExpert):
 
     def _step_df(self, df: Floats, stats: StudentTStats) -> Floats:
         """Newton step on log v, uphill and bounded."""
+        first, curvature = self._df_slope(df, stats)
+        step = np.clip(first / curvature, -_MAX_LOG_STEP, _MAX_LOG_STEP)
+        return np.clip(df * np.exp(step), *self.df_bounds)
+
+    def _df_slope(self, df: Floats, stats: StudentTStats) -> tuple[Floats, Floats]:
+        """Slope in log v and the curvature that steps use, (K, 1) each."""
         first = stats.df_first * df
         second = stats.df_second * df**2 + first
         # Where the curvature has the wrong sign, its size still gives an uphill step.
-        step = first / np.maximum(np.abs(second), 1e-12 + 1e-3 * np.abs(first))
-        return np.clip(df * np.exp(np.clip(step, -_MAX_LOG_STEP, _MAX_LOG_STEP)), *self.df_bounds)
+        return first, np.maximum(np.abs(second), 1e-12 + 1e-3 * np.abs(first))
+
+    def translate(self, stats: StudentTStats, old: Any, new: Any) -> StudentTStats:
+        """Sums at ``old`` as they are at ``new``, to second order in log v too."""
+        moved: StudentTStats = super().translate(stats, old, new)
+        if self.df is not None:
+            return moved
+        first, curvature = self._df_slope(old.df, moved)
+        first = first - curvature * np.log(new.df / old.df)
+        # The curvature in log v stays as it is.
+        return replace(moved, df_first=first / new.df, df_second=-(curvature + first) / new.df**2)
 
     def clip(self, params: StudentTParams, summary: Summary) -> StudentTParams:
         """Scales above their floor, df inside its interval."""

@@ -1,5 +1,7 @@
 """Student-t experts: robust regression with given or estimated degrees of freedom."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -173,3 +175,18 @@ def test_impossible_df_bounds_are_refused(bounds):
 def test_several_outputs_are_refused(rng):
     with pytest.raises(ValueError, match="StudentTExpert describes one output, y has 2"):
         StudentTExpert().bind(summarise(rng.standard_normal((2, 9)), np.ones(9)))
+
+
+def test_translated_sums_foretell_the_slope_in_df(heavy):
+    design, y, w = heavy
+    expert = StudentTExpert()
+    params, _ = fit(expert, design, y, w)
+    start = statistics(expert, params, design, y, w[None])
+    misses = []
+    for step in (0.1, 0.05):
+        new = replace(params, df=params.df * np.exp(step))
+        moved = expert.translate(start, params, new)
+        true = statistics(expert, new, design, y, w[None])
+        misses.append(abs((moved.df_first - true.df_first) * new.df).item())
+    # Second order: half the step leaves a quarter of the error.
+    assert misses[1] < 0.3 * misses[0]
