@@ -2,12 +2,14 @@
 
 One thread unless said otherwise. The parts: ``mixture`` (CPU seconds of one EM iteration against
 one of scikit-learn's GaussianMixture on (X, y), and against the machine's own rates), ``threads``,
-``growth`` (rows, features, experts), ``families`` (experts and gates), ``fits`` (default fits, in
-iterations and beside other packages), ``predict``, ``memory`` and ``r`` (flexmix and mixtools where
-``Rscript`` has them). Writes the table as speed.csv and a picture as speed.png.
+``single`` (what float32 would save and cost), ``growth`` (rows, features, experts), ``families``
+(experts and gates), ``fits`` (default fits, in iterations and beside other packages), ``predict``,
+``memory`` and ``r`` (flexmix and mixtools where ``Rscript`` has them). Writes the table as
+speed.csv and a picture as speed.png.
 """
 
 import argparse
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -27,6 +29,8 @@ from _problems import best_of, em_pass, em_problem, in_turn, mixture_pass_second
 
 from moe_classic import MoERegressor
 from moe_classic._blocks import _PRODUCT_ROWS
+from moe_classic._linalg import ring_of, ring_products
+from moe_classic._workspace import _NUMPY_BUFFER
 from moe_classic.datasets import load_tone
 
 mpl.use("Agg")
@@ -70,32 +74,93 @@ def roofline(n, p, K, problem):
     Z, A, C = rng.random((q, block)), rng.random((K, block)), rng.random((K, q))
     out, product = np.empty((K, block)), np.empty_like(P)
 
-    def products():
-        start = 0
-        for i in range(q):
-            np.multiply(Z[i, :few], Z[i:, :few], out=product[start : start + q - i])
-            start += q - i
+    ring = ring_of(Z, np.empty((q + q // 2, block)))[..., :few]
+    usual = np.setbufsize(_NUMPY_BUFFER)
 
     clock = time.perf_counter
     a_row = best_of(lambda: W @ P.T, 40, clock) / few
-    a_row += best_of(products, 40, clock) / few
+    a_row += best_of(lambda: ring_products(Z[:, :few], ring, product), 40, clock) / few
     a_row += 2.0 * best_of(lambda: np.exp(A, out=out), 40, clock) / block
     a_row += 2.0 * best_of(lambda: np.matmul(C, Z, out=out), 40, clock) / block
     a_row += 2.0 * best_of(lambda: A @ Z.T, 40, clock) / block
+    np.setbufsize(usual)
     return n * a_row
 
 
 def threads(shapes):
-    """Wall time of one iteration with one and two threads, in turn."""
+    """Wall time of one iteration with one and two threads, and what two processes reach."""
     for n, p, K in shapes:
         X, y, _ = regions(n, p, K)
         (one, params), (two, _) = em_problem(X, y, K), em_problem(X, y, K, n_jobs=2)
         alone, both = in_turn(
             lambda: em_pass(one, params),  # noqa: B023
             lambda: em_pass(two, params),  # noqa: B023
+            repeats=30,
         )
         report("EM iteration, one thread (wall)", (n, p, K), alone)
         report("speed-up of two threads", (n, p, K), alone / both, unit="x")
+        apart = two_processes(n, p, K)
+        report("speed-up of two processes, half each", (n, p, K), alone / apart, unit="x")
+
+
+def two_processes(n, p, K):
+    """Least wall time of an iteration on half the rows, in two processes at the same time."""
+    spawn = multiprocessing.get_context("spawn")
+    meeting, times = spawn.Barrier(2), spawn.Queue()
+    workers = [spawn.Process(target=half, args=(n // 2, p, K, meeting, times)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    seconds = [times.get() for _ in workers]
+    for worker in workers:
+        worker.join()
+    return np.max(seconds, axis=0).min()
+
+
+def half(n, p, K, meeting, times):
+    """What each of the two processes does."""
+    X, y, _ = regions(n, p, K)
+    problem, params = em_problem(X, y, K)
+    seconds = []
+    for _ in range(30):
+        meeting.wait()
+        start = time.perf_counter()
+        em_pass(problem, params)
+        meeting.wait()
+        seconds.append(time.perf_counter() - start)
+    times.put(seconds[2:])
+
+
+def single_precision(n, q, M):
+    """What sums of products in float32 would save, and what they would cost in digits."""
+    rng = np.random.default_rng(0)
+    Z = np.vstack([rng.standard_normal((q - 1, n)).astype(np.float32), np.ones(n, np.float32)])
+    few, seconds = _PRODUCT_ROWS, {}
+    usual = np.setbufsize(_NUMPY_BUFFER)
+    for kind in (np.float64, np.float32):
+        part = Z[:, :few].astype(kind)
+        ring = ring_of(part, np.empty((q + q // 2, few), kind))
+        room, W = np.empty((q * (q + 1) // 2, few), kind), np.ones((M, few), kind)
+        seconds[kind] = best_of(lambda: ring_products(part, ring, room), 300, time.perf_counter)  # noqa: B023
+        seconds[kind] += best_of(lambda: W @ room.T, 300, time.perf_counter)  # noqa: B023
+    np.setbufsize(usual)
+    report("products and Grams, float32 / float64", (few, q - 1, M), *map(seconds.get, seconds))
+    exact, coef = Z.astype(float), rng.standard_normal(q)
+    rough = sum((Z[:, i : i + few] @ Z[:, i : i + few].T).astype(float) for i in range(0, n, few))
+    for noise in (0.3, 1e-3):
+        y = coef @ exact + noise * rng.standard_normal(n)
+        score = exact @ y
+        step = np.linalg.solve(rough, score)
+        rss = y @ y - 2.0 * step @ score + step @ rough @ step
+        least = np.sum((y - np.linalg.solve(exact @ exact.T, score) @ exact) ** 2)
+        report("error of a residual sum after one step", f"noise {noise}", rss / least - 1, unit="")
+        e, e32 = y - coef @ exact, y - coef.astype(np.float32) @ Z
+        height = [-0.5 * u @ u / noise**2 - n * np.log(noise) for u in (e, e32)]
+        report(
+            "error of a float32 log-likelihood",
+            f"noise {noise}",
+            height[1] / height[0] - 1,
+            unit="",
+        )
 
 
 # ------------------------------------------------------------------------- growth
@@ -299,6 +364,7 @@ def main():
     parts_of = {
         "mixture": lambda q: against_gaussian_mixture(quick_shapes if q else shapes),
         "threads": lambda q: threads(quick_shapes if q else shapes[1:]),
+        "single": lambda q: single_precision(20_000 if q else 200_000, 11, 15),
         "growth": lambda q: growth(rows[:3] if q else rows, features, experts),
         "families": lambda q: families(20_000 if q else 100_000, 10, 4),
         "fits": lambda q: whole_fits(

@@ -77,7 +77,7 @@ def ring_of(Z: Floats, out: Floats, copy: Any = np.positive) -> Floats:
     copy(Z, out=out[:q])
     copy(Z[: q // 2], out=out[q:])
     row, item = out.strides
-    return np.ndarray((q // 2 + 1, q, n), buffer=out, strides=(row, row, item))
+    return np.ndarray((q // 2 + 1, q, n), out.dtype, out, strides=(row, row, item))
 
 
 def ring_pairs(q: int) -> tuple[Ints, Ints]:
