@@ -12,10 +12,12 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.metrics import get_scorer as sklearn_scorer
 from sklearn.metrics import get_scorer_names as sklearn_scorer_names
-from sklearn.metrics import mean_pinball_loss
+from sklearn.metrics import log_loss, mean_pinball_loss
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
+from sklearn.utils.validation import check_is_fitted
 
 from moe_classic._access import fitted_moe, inner_rows
 
@@ -35,6 +37,11 @@ from ._scores import (
 
 def _log_score(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
     """Mean log density (log probability for classes), in nats."""
+    if is_classifier(estimator) and not hasattr(estimator, "score_samples"):
+        check_is_fitted(estimator)
+        if hasattr(estimator, "predict_proba"):
+            proba, classes = estimator.predict_proba(X), estimator.classes_
+            return -float(log_loss(y, proba, sample_weight=sample_weight, labels=classes))
     moe = fitted_moe(estimator, needs="score_samples", caller="log_score")
     return _mean(moe.score_samples(inner_rows(estimator, X), y), sample_weight)
 
@@ -245,7 +252,8 @@ def get_scorer(scoring: Any, **options: Any) -> Any:
     ==================== =======================================================================
     name                 mean over rows of
     ==================== =======================================================================
-    log_score            log density, or log probability of the class, in nats
+    log_score            log density, or log probability of the class, in nats; of classes for any
+                         estimator with ``predict_proba``
     neg_crps             minus the continuous ranked probability score
     neg_pinball_loss     minus the pinball loss; option ``quantile=0.5``, or a list of levels
     neg_interval_score   minus the interval score; option ``coverage=0.9``, as below

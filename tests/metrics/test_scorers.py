@@ -5,14 +5,15 @@ import pickle
 import numpy as np
 import pytest
 from sklearn import config_context
-from sklearn.exceptions import UnsetMetadataPassedError
-from sklearn.linear_model import LinearRegression
+from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss, mean_pinball_loss
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
-from moe_classic import MoEClassifier, MoERegressor
+from moe_classic import HardMoEClassifier, MetaPiClassifier, MoEClassifier, MoERegressor
 from moe_classic.datasets import load_tone
 from moe_classic.metrics import (
     crps_samples,
@@ -81,6 +82,31 @@ def test_log_score_of_a_classifier_is_minus_its_log_loss(rng):
     y = np.where(X[:, 0] > 0.5, "a", np.where(X[:, 1] > 0.0, "b", "c"))
     moe = MoEClassifier(1, random_state=0).fit(X, y)
     assert log_score_scorer(moe, X, y) == pytest.approx(-log_loss(y, moe.predict_proba(X)))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(),
+        make_pipeline(StandardScaler(), MetaPiClassifier(LogisticRegression())),
+        GridSearchCV(HardMoEClassifier(2, max_iter=1, random_state=0), {"n_experts": [2]}, cv=2),
+    ],
+    ids=["scikit-learn's", "blend", "search"],
+)
+def test_log_score_compares_with_every_classifier_that_has_probabilities(rng, estimator):
+    X = rng.standard_normal((60, 2))
+    y, w = np.where(X[:, 0] > 0.5, "a", "b"), rng.uniform(0.5, 2.0, 60)
+    fitted = estimator.fit(X, y)
+    expected = -log_loss(y, fitted.predict_proba(X), sample_weight=w)
+    assert log_score_scorer(fitted, X, y, sample_weight=w) == pytest.approx(expected, rel=1e-12)
+
+
+def test_log_score_needs_probabilities_of_classes_and_a_fit(rng):
+    X = rng.standard_normal((30, 2))
+    with pytest.raises(TypeError, match="score_samples"):
+        log_score_scorer(LinearSVC().fit(X, X[:, 0] > 0.0), X, X[:, 0] > 0.0)
+    with pytest.raises(NotFittedError):
+        log_score_scorer(LogisticRegression(), X, X[:, 0] > 0.0)
 
 
 def test_pinball_option_takes_one_level_or_averages_several(moe, tone):
