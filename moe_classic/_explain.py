@@ -169,6 +169,9 @@ def explain(estimator: Any, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:
 
     Notes
     -----
+    The equation of a ``blend`` gives its prediction, not what a change of a feature would do to it:
+    for that the weights change too.
+
     Estimators of scikit-learn have an equation if they are linear in x: linear models, a support
     vector machine with a linear kernel, and pipelines that end in one behind transformers that
     shift, scale, select or rotate. It is checked against the estimator's own predictions.
