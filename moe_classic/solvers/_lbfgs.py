@@ -4,8 +4,10 @@
 
     theta <- theta + step H g,   H from the last pairs of steps and gradient changes
 
-Exact gradients by Fisher's identity; coordinates scaled by the complete-data curvature at the
-start. The iteration is scipy's L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995).
+Exact gradients by Fisher's identity. Coordinates are those in which the observed information at
+the start is the identity, so that first steps are Newton's and stay on the hill; where the
+information is not affordable, coordinates are scaled by the complete-data curvature. The iteration
+is scipy's L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995).
 """
 
 from __future__ import annotations
@@ -28,16 +30,20 @@ from ._base import (
     Limits,
     Problem,
     Result,
+    after,
     check_count,
     check_switch,
     gain_left,
     polished,
 )
+from ._newton import Newton
 from ._posed import Posed
-from ._quadratic import affordable, warmed_up
+from ._quadratic import Quadratic, affordable, warmed_up
 
 #: Relative difference of coordinates that is rounding.
 _ROUNDING = 1e-9
+#: Smallest curvature, of a largest of about 1, that coordinates are stretched by.
+_FLAT = 1e-4
 
 
 class _Stop(Exception):  # noqa: N818 - not an error: leaves scipy's loop
@@ -59,9 +65,10 @@ class LBFGS(Posed):
     error : {"likelihood", "cooperative", "competitive", "unit_likelihood"}, default="likelihood"
         What is climbed; see :class:`SGD`.
     warm_up : bool, default=True
-        Whether to begin with steps of EM, as in :class:`Newton`. Only under
-        ``error="likelihood"``, and where the information matrix is affordable (up to 600
-        parameters, and 2e8 rows times squared parameters).
+        Whether to begin with steps of EM, as in :class:`Newton`, and to let the information judge
+        the end: where it says that more is left to gain, as on plateaus and saddles, steps of
+        Newton take over. Only under ``error="likelihood"``, and where the information matrix is
+        affordable (up to 600 parameters, and 2e8 rows times squared parameters).
 
     References
     ----------
@@ -87,15 +94,24 @@ class LBFGS(Posed):
 
     def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
         """L-BFGS, after steps of EM where the log-likelihood is not concave yet."""
-        if self.warm_up and self.error == "likelihood" and affordable(problem, params):
-            return warmed_up(problem, params, limits, self.ascend)
-        return super().climb(problem, params, limits)
+        if not (self.warm_up and self.error == "likelihood" and affordable(problem, params)):
+            return super().climb(problem, params, limits)
+        result = warmed_up(problem, params, limits, self.ascend)
+        rest = limits.after(result.n_iter)
+        if not result.converged or rest.max_iter < 1:
+            return result
+        return after(result, Newton().ascend(problem, result.params, rest))
 
     def ascend(
-        self, problem: Problem, params: MoEParams, limits: Limits, *, seen: object = None
+        self,
+        problem: Problem,
+        params: MoEParams,
+        limits: Limits,
+        *,
+        seen: Quadratic | None = None,
     ) -> Result:
-        """Steps of scipy's L-BFGS-B from ``params``; it has no use for the matrix ``seen``."""
-        climb = _Climb(problem, params, limits)
+        """Steps of scipy's L-BFGS-B from ``params``, around which the objective may be known."""
+        climb = _Climb(problem, params, limits, seen)
         try:
             found = minimize(
                 climb.value,
@@ -120,32 +136,73 @@ class LBFGS(Posed):
         return climb.result()
 
 
-class _Climb:
-    """Bookkeeping around scipy's loop: scaling, trace, stopping."""
+class _Coordinates:
+    """Coordinates ``x = V' (theta * scale)`` in which the objective curves alike everywhere.
 
-    def __init__(self, problem: Problem, params: MoEParams, limits: Limits) -> None:
+    Parameters
+    ----------
+    scale : (D,) positive
+    V : (D, D) or None
+        Axes, each as long as the root of the curvature along it; None for those of theta.
+    """
+
+    def __init__(self, scale: Floats, V: Floats | None = None) -> None:
+        self.scale, self.V = scale, V
+        self.inverse = None if V is None else V / (V**2).sum(axis=0)
+
+    def of(self, theta: Floats) -> Floats:
+        """Coordinates x of theta, (D,)."""
+        x = theta * self.scale
+        return x if self.V is None else self.V.T @ x
+
+    def theta(self, x: Floats) -> Floats:
+        """Inverse of :meth:`of`."""
+        return (x if self.inverse is None else self.inverse @ x) / self.scale
+
+    def slope(self, gradient: Floats) -> Floats:
+        """Gradient in x from the gradient in theta, (D,)."""
+        slope = gradient / self.scale
+        return slope if self.inverse is None else self.inverse.T @ slope
+
+
+def _coordinates(problem: Problem, params: MoEParams, seen: Quadratic | None) -> _Coordinates:
+    """Coordinates that the information suggests, or the complete-data curvature."""
+    weight = problem.summary.weight
+    if seen is not None:
+        scale = seen.scale(weight)
+        values, vectors = np.linalg.eigh(seen.matrix / np.outer(scale, scale))
+        return _Coordinates(scale, vectors * np.sqrt(np.maximum(values, _FLAT)))
+    curvature = problem.engine.map_reduce(
+        lambda b: diagonal(problem.model, params, b), problem.source
+    ).curvature
+    size = curvature + np.diag(problem.model.penalty_hessian(params, problem.summary))
+    return _Coordinates(np.sqrt(np.maximum(size, 1e-6 * weight)))
+
+
+class _Climb:
+    """Bookkeeping around scipy's loop: coordinates, trace, stopping."""
+
+    def __init__(
+        self, problem: Problem, params: MoEParams, limits: Limits, seen: Quadratic | None
+    ) -> None:
         self.problem, self.like, self.limits = problem, params, limits
-        curvature = problem.engine.map_reduce(
-            lambda b: diagonal(problem.model, params, b), problem.source
-        ).curvature
-        size = curvature + np.diag(problem.model.penalty_hessian(params, problem.summary))
-        self.scale = np.sqrt(np.maximum(size, 1e-6 * problem.summary.weight))
-        self.start = problem.model.pack(params) * self.scale
+        self.at = _coordinates(problem, params, seen)
+        self.start = self.at.of(problem.model.pack(params))
         self.best, self.left = params, np.inf
         self.trace: list[float] = []
-        self.passes, self.converged = 1, False
+        self.passes, self.converged = int(seen is None), False
         self.message = CAPPED
         self.last = (np.full_like(self.start, np.nan), -np.inf)
 
     def value(self, x: Floats) -> tuple[float, Floats]:
-        """Negative penalised objective and gradient at scaled coordinates."""
-        theta, model = x / self.scale, self.problem.model
+        """Negative penalised objective and gradient at coordinates x."""
+        theta, model = self.at.theta(x), self.problem.model
         params = model.unpack(theta, self.like, self.problem.summary)
         value, slope = self.problem.slope(params)
         self.passes += 1
         # Beyond a bound, such as the floor of a scale, the objective is flat.
         inside = np.abs(model.pack(params) - theta) <= _ROUNDING * (1.0 + np.abs(theta))
-        slope = np.where(inside, slope / self.scale, 0.0)
+        slope = self.at.slope(np.where(inside, slope, 0.0))
         if not np.isfinite(value):
             value, slope = -1e300, np.zeros_like(x)
         if not self.trace:
@@ -159,7 +216,8 @@ class _Climb:
             self.value(x)
         value = self.last[1]
         if value >= self.trace[-1]:
-            self.best = self.problem.model.unpack(x / self.scale, self.like, self.problem.summary)
+            theta = self.at.theta(x)
+            self.best = self.problem.model.unpack(theta, self.like, self.problem.summary)
         self.trace.append(max(value, self.trace[-1]))
         self.left, watch = gain_left(self.trace), self.limits.watch
         if watch is not None and watch(len(self.trace), value):

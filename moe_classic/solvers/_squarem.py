@@ -31,6 +31,9 @@ _GROWTH = 4.0
 #: plateau single cycles see fast directions only.
 _QUIET_CYCLES = 3
 _MEMORY = 5
+#: Share of what may be left at which cycles count as quiet: estimates from few of them were seen to
+#: miss by a factor of ten.
+_CAUTION = 0.1
 
 
 class SQUAREM(Solver):
@@ -83,7 +86,8 @@ def extrapolated(
         proposal, length, slowest = _extrapolate(problem, start, point, longest)
         lengths.append(slowest)
         walk.left = _left(point.value - start.value, max(lengths))
-        quiet = quiet + 1 if walk.left <= polished(limits.enough, point.value) else 0
+        little = max(_CAUTION * polished(limits.enough, point.value), 1e-15 * abs(point.value))
+        quiet = quiet + 1 if walk.left <= little else 0
         if quiet >= _QUIET_CYCLES:
             walk.end(ENOUGH)
         if walk.over or walk.passes >= limits.max_iter:

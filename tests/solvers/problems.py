@@ -11,6 +11,7 @@ from moe_classic._blocks import ArraySource
 from moe_classic._model import Group, Model, MoEParams
 from moe_classic._objective import Assigned, Mixture
 from moe_classic._stats import Summary, summarise
+from moe_classic.datasets import make_moe
 from moe_classic.experts import EXPERTS
 from moe_classic.gates import GATES
 from moe_classic.gates._tree import TreeGate
@@ -115,6 +116,27 @@ def beside(problem: Problem, params: MoEParams, step: float = 0.3) -> MoEParams:
     theta = problem.model.pack(optimum)
     theta = theta + step * rng.standard_normal(theta.size)
     return problem.model.unpack(theta, optimum, problem.summary)
+
+
+def hilly(
+    seed: int, n_experts: int, p: int, separation: float, sharpness: float
+) -> tuple[Problem, MoEParams]:
+    """A problem with a saddle on the way, and a start before it."""
+    X, y = make_moe(
+        600,
+        n_experts=n_experts,
+        n_features=p,
+        separation=separation,
+        sharpness=sharpness,
+        random_state=seed,
+    )
+    X, y = (X - X.mean(axis=0)) / X.std(axis=0), (y - y.mean()) / y.std()
+    problem = problem_on(X, y[None], n_experts=n_experts)
+    model = problem.model
+    start = model.start([p + 1, p + 1], problem.summary)
+    noise = np.random.default_rng(1).standard_normal(model.pack(start).size)
+    rough = model.unpack(model.pack(start) + 0.3 * noise, start, problem.summary)
+    return problem, EM(finish=None).run(problem, rough, max_iter=10, tol=1e-6).params
 
 
 _LOOSE = Summary(1.0, np.zeros(1), np.ones(1))

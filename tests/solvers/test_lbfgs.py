@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from moe_classic.solvers import LBFGS, Newton
+from moe_classic.solvers import EM, LBFGS, Newton
 
-from .problems import beside, drawn, problem_on
+from .problems import beside, drawn, hilly, problem_on
 
 
 def test_lbfgs_reaches_least_squares_with_one_expert(rng):
@@ -28,6 +28,29 @@ def test_lbfgs_ends_where_newton_does_whatever_its_memory(memory):
     best = Newton().run(problem, start, max_iter=100, tol=1e-10)
     assert found.converged
     assert found.objective == pytest.approx(best.objective, abs=1e-6)
+
+
+@pytest.mark.parametrize("solver", [LBFGS(), EM(finish="lbfgs")], ids=repr)
+def test_first_steps_keep_to_the_hill_where_the_information_is_known(solver):
+    # With coordinates scaled one by one, the first steps led to a hill 16 nats lower.
+    problem, start = hilly(3, 2, 2, 0.6, 2.0)
+    found = solver.run(problem, start, max_iter=5000, tol=1e-9)
+    best = Newton().run(problem, start, max_iter=500, tol=1e-9)
+    assert found.objective == pytest.approx(best.objective, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_plateau_is_not_taken_for_the_top(seed):
+    problem, _ = drawn("logistic", "tree", n=200, n_experts=3, seed=seed)
+    model = problem.model
+    equal = model.start([2, 2], problem.summary)
+    theta = model.pack(equal)
+    theta = theta + 0.05 * np.random.default_rng(seed).standard_normal(theta.size)
+    start = model.unpack(theta, equal, problem.summary)
+    found = LBFGS().run(problem, start, max_iter=5000, tol=1e-6)
+    further = Newton(warm_up=False).run(problem, found.params, max_iter=200, tol=1e-13)
+    assert found.converged
+    assert further.objective - found.objective < 1e-6
 
 
 def test_lbfgs_stops_at_the_cap_and_says_so():

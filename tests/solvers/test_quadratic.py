@@ -1,45 +1,26 @@
 """Where the log-likelihood is concave, and climbs that keep to one hill."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 from moe_classic._model import MoEParams
-from moe_classic.datasets import make_moe
 from moe_classic.solvers import EM, LBFGS, SQUAREM, Newton
 from moe_classic.solvers._base import STOPPED, Limits
 from moe_classic.solvers._quadratic import Lookout, affordable, concave, quadratic, warmed_up
 from moe_classic.solvers._walk import Walk
 
-from .problems import beside, drawn, problem_on
+from .problems import beside, drawn, hilly, problem_on
 
 
 def equal_experts(problem, params):
     """The saddle where both experts say the same and the gate has no opinion."""
     expert, model = params.experts[0], problem.model
-    same = {k: np.repeat(v[:1], len(v), axis=0) for k, v in vars(expert).items()}
+    values = {f.name: getattr(expert, f.name) for f in fields(expert)}
+    same = {name: np.repeat(v[:1], len(v), axis=0) for name, v in values.items()}
     gate = model.gate.unpack(0.0 * model.gate.pack(params.gate), params.gate, problem.summary)
     return MoEParams(gate, (replace(expert, **same),))
-
-
-def hilly(seed, n_experts, p, separation, sharpness):
-    """A problem with a saddle on the way, and a start before it."""
-    X, y = make_moe(
-        600,
-        n_experts=n_experts,
-        n_features=p,
-        separation=separation,
-        sharpness=sharpness,
-        random_state=seed,
-    )
-    X, y = (X - X.mean(axis=0)) / X.std(axis=0), (y - y.mean()) / y.std()
-    problem = problem_on(X, y[None], n_experts=n_experts)
-    model = problem.model
-    start = model.start([p + 1, p + 1], problem.summary)
-    noise = np.random.default_rng(1).standard_normal(model.pack(start).size)
-    rough = model.unpack(model.pack(start) + 0.3 * noise, start, problem.summary)
-    return problem, EM(finish=None).run(problem, rough, max_iter=10, tol=1e-6).params
 
 
 # ------------------------------------------------------------------------- concave or not
