@@ -257,3 +257,12 @@ def test_partial_fit_refuses_other_columns_and_empty_batches(regimes):
         moe.partial_fit(np.column_stack([X, y]), y)
     with pytest.raises(ValueError, match="0 sample"):
         moe.partial_fit(X[:0], y[:0])
+
+
+def test_partial_fit_refuses_another_number_of_outputs(regimes):
+    X, y = regimes
+    moe = MoERegressor(2, n_init=1, random_state=0).partial_fit(X[:500], y[:500])
+    with pytest.raises(ValueError, match="y has 2 outputs, the first rows had 1"):
+        moe.partial_fit(X, np.column_stack([y, y]))
+    # What was learned is whole.
+    assert moe.partial_fit(X[500:600], y[500:600]).predict(X).shape == y.shape

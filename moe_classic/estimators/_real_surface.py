@@ -32,6 +32,8 @@ def _fraction(name: str, value: Any) -> float:
 class RealSurface(CommonSurface):
     """Predictions of real targets."""
 
+    _width_out: int
+
     def __sklearn_tags__(self) -> Any:
         """Tags; several outputs where the expert describes them."""
         tags = super().__sklearn_tags__()
@@ -56,8 +58,14 @@ class RealSurface(CommonSurface):
         X, y, w, used = self._validate_rows(
             X, y, sample_weight, y_numeric=True, multi_output=outputs, reset=reset
         )
-        self._flat_target = y.ndim == 1
         key = np.atleast_2d(np.asarray(y, dtype=np.float64).T)
+        if reset:
+            self._flat_target, self._width_out = y.ndim == 1, len(key)
+        elif len(key) != self._width_out:
+            raise ValueError(
+                f"y has {len(key)} outputs, the first rows had {self._width_out}; every batch must "
+                "have the same."
+            )
         if used.all():
             return RawData(X, key, w, used)
         return RawData(X[used], key[:, used], w[used], used)
