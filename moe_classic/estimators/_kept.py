@@ -62,9 +62,10 @@ class Kept:
         batch = RawData(raw.X.copy(), raw.key.copy(), raw.w.copy(), raw.used.copy())
         waiting = (*self.waiting, batch)
         joined = replace(self, waiting=waiting, weight=self.weight + float(raw.w.sum()))
-        if sum(b.w.size for b in waiting) >= max(_WAITING, self.size):
-            return joined.merged()
-        return joined
+        count = sum(b.w.size for b in waiting)
+        # Merging costs as much as there are rows: it waits for as many new ones, up to the bound.
+        enough = self.size if self.size + count < MOST_ROWS else _WAITING
+        return joined.merged() if count >= max(_WAITING, enough) else joined
 
     def merged(self) -> Kept:
         """With no batch waiting."""

@@ -84,7 +84,7 @@ class Published(BaseEstimator):
         report = report.assign(objective=report.objective + offset * report.weight)
         # Plain lists: skops and others store them without knowing pandas.
         self._start_report = report.reset_index().to_dict(orient="list")
-        self._warn(trained)
+        self._warn(trained, trainer.solver.climbs)
         report_fits(model, self._params, self._expert_labels())
 
     def _show(self, params: MoEParams, mass: Floats) -> None:
@@ -100,15 +100,18 @@ class Published(BaseEstimator):
         self.gate_ = view_gate(model, self._params, self._maps[model.gate_design])
         self.experts_ = view_experts(model, self._params, self._maps, self._shares)
 
-    def _warn(self, trained: Trained) -> None:
+    def _warn(self, trained: Trained, climbs: str) -> None:
         """One warning for each thing that the user should know about the fit."""
         result = trained.result
         if not (result.converged or result.failure or "callback" in result.message):
             known = np.isfinite(result.gain_left)
+            what = "nats of log-likelihood"
+            if climbs != "likelihood":
+                what = f"units of the objective ({climbs})"
             left = f"about {result.gain_left:.3g}" if known else "an unknown number of"
             warnings.warn(
-                f"The fit stopped after max_iter={self.max_iter} passes with {left} nats of "
-                "log-likelihood still to gain. Raise max_iter or tol.",
+                f"The fit stopped after max_iter={self.max_iter} passes with {left} {what} still "
+                "to gain. Raise max_iter or tol.",
                 ConvergenceWarning,
                 stacklevel=6,
             )

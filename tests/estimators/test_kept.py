@@ -49,3 +49,14 @@ def test_rows_beyond_the_bound_make_it_full(monkeypatch):
     kept = kept.joined(raw(np.arange(4.0, 12.0))).merged()
     assert kept.full
     assert kept.due
+
+
+def test_rows_near_the_bound_are_merged_at_once(monkeypatch):
+    monkeypatch.setattr("moe_classic.estimators._kept.MOST_ROWS", 100)
+    monkeypatch.setattr("moe_classic.estimators._kept._WAITING", 5)
+    kept = Kept.of(raw(np.arange(60.0))).fitted()
+    for start in range(60, 100, 4):
+        kept = kept.joined(raw(np.arange(start, start + 4.0)))
+        # Within what waits, the bound is strict.
+        assert kept.size + sum(b.w.size for b in kept.waiting) < 100 + 5
+    assert kept.merged().full

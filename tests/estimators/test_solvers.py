@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 from moe_classic import MoERegressor
@@ -99,3 +100,14 @@ def test_error_function_gives_a_density_all_the_same(data):
     share = ((y >= covered[:, 0]) & (y <= covered[:, 1])).mean()
     # Five standard errors of 200 rows.
     assert share == pytest.approx(0.9, abs=0.11)
+
+
+@pytest.mark.parametrize(
+    ("solver", "what"),
+    [(EM(finish=None), "nats of log-likelihood"), (LBFGS(error="cooperative"), "cooperative")],
+    ids=repr,
+)
+def test_a_capped_fit_names_what_it_climbs(data, solver, what):
+    moe = MoERegressor(2, solver=solver, max_iter=3, tol=0.0, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=f"max_iter=3 passes .*{what}"):
+        moe.fit(*data)
