@@ -220,7 +220,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         self._check_init()
         groups = resolve_experts(self.expert, self.n_experts, self._target)
         self._validate_names([label for label, _, _ in groups if label is not None])
-        gate = resolve_gate(self.gate, self.n_experts)
+        gate = resolve_gate(self.gate, self.n_experts, self._target)
         solver = by_name("solver", self.solver, SOLVERS, Solver)
         solver.check()
         return groups, gate, solver

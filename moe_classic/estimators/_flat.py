@@ -54,8 +54,7 @@ class MoERegressor(RealSurface, RegressorMixin, BaseMoE):
     block_size : int or None, default=None
         Rows worked on at a time; None chooses from the cache size. Changes speed, not results.
     n_jobs : int or None, default=None
-        Threads over blocks of rows, as in scikit-learn; where there are two or more, one more
-        stands by while others wait for the interpreter. Changes speed, not results.
+        Threads over blocks of rows, as in scikit-learn. Changes speed, not results.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the last fit instead of the starts.
     random_state : int, RandomState or None, default=None
@@ -165,7 +164,9 @@ class MoEClassifier(ClassSurface, ClassifierMixin, BaseMoE):
         :mod:`moe_classic.experts`, or K named unlike experts.
     gate : str or gate, default="softmax"
         ``"softmax"``, ``"gaussian"`` or ``"constant"``, or an instance from
-        :mod:`moe_classic.gates`.
+        :mod:`moe_classic.gates`. By name, the softmax gate is ``SoftmaxGate(alpha=1e-4)``, with
+        the penalty of the experts: a freer one fits noise where it can tell the rows of experts
+        apart without error, as on many features it can.
     solver, init, n_init, max_iter, tol, standardize, block_size, n_jobs, warm_start, random_state,
     verbose, order_by
         As for :class:`MoERegressor`.

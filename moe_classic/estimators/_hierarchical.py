@@ -71,8 +71,7 @@ class HierarchicalMoERegressor(RecursiveSurface, RealSurface, RegressorMixin, Ba
     block_size : int or None, default=None
         Rows worked on at a time; None chooses from the cache size. Changes speed, not results.
     n_jobs : int or None, default=None
-        Threads over blocks of rows, as in scikit-learn; where there are two or more, one more
-        stands by while others wait for the interpreter. Changes speed, not results.
+        Threads over blocks of rows, as in scikit-learn. Changes speed, not results.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the last fit instead of the starts.
     random_state : int, RandomState or None, default=None
@@ -179,8 +178,11 @@ class HierarchicalMoEClassifier(TreeSurface, ClassSurface, ClassifierMixin, Base
 
     Parameters
     ----------
-    branching, depth, node
+    branching, depth
         As for :class:`HierarchicalMoERegressor`.
+    node : str or gate, default="softmax"
+        As for :class:`HierarchicalMoERegressor`; by name, ``SoftmaxGate(alpha=1e-4)`` as in
+        :class:`MoEClassifier`.
     expert : str, expert, or list of (name, expert), default="multinomial"
         As for :class:`MoEClassifier`; a list names one expert a leaf, from left to right.
     solver, init, n_init, least_squares_iter, max_leaves, criterion, validation_fraction, max_iter,

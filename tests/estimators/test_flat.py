@@ -644,6 +644,19 @@ def test_features_that_are_not_there_are_named(frame, features, error, message, 
 # ------------------------------------------------------------------------- unlike experts
 
 
+@pytest.mark.parametrize("expert", ["multinomial", "gaussian"])
+def test_softmax_gate_by_name_has_the_penalty_that_its_experts_call_for(real, classes, expert):
+    estimator, (X, y), alpha = {
+        "multinomial": (MoEClassifier, classes, 1e-4),
+        "gaussian": (MoERegressor, real, 1e-6),
+    }[expert]
+    gates = ("softmax", SoftmaxGate(alpha=alpha), SoftmaxGate(alpha=1e-2))
+    options = {"n_init": 2, "random_state": 0}
+    named, made, other = (estimator(2, gate=g, **options).fit(X, y) for g in gates)
+    np.testing.assert_array_equal(named.gate_.coef_, made.gate_.coef_)
+    assert not np.allclose(named.gate_.coef_, other.gate_.coef_, rtol=1e-3)
+
+
 def test_unlike_experts_keep_their_names_and_order(real):
     experts = [("a", LaplaceExpert()), ("b", "gaussian"), ("c", StudentTExpert(df=3.0))]
     model = regressor(3, expert=experts).fit(*real)
