@@ -165,8 +165,8 @@ ax.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# So the first claim does not hold here: with a small step the networks need fewer epochs, with a large
-# one all systems need about the same number. How fast a network learns depends on its step, its
+# So the first claim does not hold here: with a small step the networks need half the epochs of the
+# experts, with a large one three quarters of them. How fast a network learns depends on its step, its
 # starting weights and the scale of its inputs at least as much as on its kind. `benchmarks/jacobs_vowels.py`
 # repeats the race with formants in kHz, which are not centred: all systems are slower by a factor of
 # three to six, and there the experts are ahead, though by less than the paper's factor of two.
