@@ -55,7 +55,7 @@ def against_gaussian_mixture(shapes):
         X, y, _ = regions(n, p, K)
         theirs = mixture_pass_seconds(np.column_stack([X, y]), K)
         problem, params = em_problem(X, y, K)
-        ours = best_of(lambda: em_pass(problem, params), 7)  # noqa: B023 - called at once
+        ours = best_of(lambda: em_pass(problem, params), 25)  # noqa: B023 - called at once
         report("GaussianMixture iteration", (n, p, K), theirs)
         report("EM iteration / GaussianMixture", (n, p, K), ours, theirs)
         report("roofline / EM iteration", (n, p, K), roofline(n, p, K, problem), ours)
