@@ -9,15 +9,14 @@ mixtures of experts, NIPS 8, split in this way.
 from __future__ import annotations
 
 import numbers
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 
+from ._quiet import quietly
 from ._typing import Bools, Floats
 
 #: Share of a row that goes to the side on which it lies.
@@ -167,8 +166,7 @@ def _finished(template: Any, trial: Grown, X: Any, y: Any, sample_weight: Any) -
 
 def _fitted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     """The fitted estimator; what it warns of is read off its attributes."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with quietly():
         return estimator.fit(X, y, sample_weight)
 
 

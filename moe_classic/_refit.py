@@ -29,12 +29,13 @@ from sklearn import config_context
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from ._quiet import quiet
 from ._typing import Floats, Ints
 
 #: Rows below this share of the largest weight are left out: they cost time and change nothing.
@@ -234,7 +235,8 @@ def side_by_side(function: Callable[[Any], Any], items: list[Any], n_jobs: int |
 def show(notices: Notices, *, stacklevel: int) -> None:
     """Give the warnings that refits gave: once a fit, not once a refit."""
     for category, message in dict.fromkeys(notices):
-        warnings.warn(message, category, stacklevel=stacklevel + 1)
+        if not (quiet() and issubclass(category, ConvergenceWarning)):
+            warnings.warn(message, category, stacklevel=stacklevel + 1)
 
 
 # ------------------------------------------------------------------------- what comes back

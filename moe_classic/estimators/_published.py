@@ -14,6 +14,7 @@ from moe_classic._features import DesignMap
 from moe_classic._inference_labels import order_of
 from moe_classic._model import Model, MoEParams
 from moe_classic._online import OnlineState
+from moe_classic._quiet import quiet
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats, Ints
 
@@ -102,6 +103,8 @@ class Published(BaseEstimator):
 
     def _warn(self, trained: Trained, climbs: str) -> None:
         """One warning for each thing that the user should know about the fit."""
+        if quiet():
+            return
         result = trained.result
         if not (result.converged or result.failure or "callback" in result.message):
             known = np.isfinite(result.gain_left)

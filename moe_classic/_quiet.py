@@ -1,0 +1,28 @@
+"""Fits inside other work, whose convergence is read off their attributes and not warned of.
+
+Filters of :mod:`warnings` are shared by all threads: one that leaves ``catch_warnings`` would give
+the others the filters that it found. A context variable is each thread's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_QUIET = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Within, fits give no :class:`~sklearn.exceptions.ConvergenceWarning`."""
+    token = _QUIET.set(True)
+    try:
+        yield
+    finally:
+        _QUIET.reset(token)
+
+
+def quiet() -> bool:
+    """Whether this is within :func:`quietly`."""
+    return _QUIET.get()
