@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain, cycle, islice
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -226,13 +227,18 @@ STRATEGIES: dict[str, Strategy] = {
     "cut": feature_cut,
 }
 
-#: Order in which a portfolio of any length is filled; deterministic and cheap ones first.
-_AUTO = ("principal", "kmeans", "elemental", "residual", "segments", "elemental", "local")
+#: Order in which a portfolio of any length is filled; deterministic and cheap ones first. Those
+#: without chance come once.
+_ONCE = ("principal", "cut")
+_DRAWN = ("kmeans", "elemental", "residual", "segments", "elemental", "local")
 
 
 def portfolio(init: str, n_init: int) -> list[str]:
     """Names of the strategies of ``n_init`` starts."""
-    return [_AUTO[i % len(_AUTO)] if init == "auto" else init for i in range(n_init)]
+    if init != "auto":
+        return [init] * n_init
+    rounds = ([once, *_DRAWN] for once in _ONCE)
+    return list(islice(chain(*rounds, cycle(_DRAWN)), n_init))
 
 
 def soften(labels: Ints, n_experts: int) -> Floats:
