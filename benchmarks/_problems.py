@@ -38,7 +38,7 @@ def em_problem(X, y, K, *, expert="gaussian", gate="softmax", n_jobs=1, block_si
         target, n_classes = ((y - y.mean()) / y.std())[None], 0
     summary = summarise(target, w, n_classes)
     model = Model(GATES[gate](), (Group(EXPERTS[expert]().bind(summary), K, 0),))
-    source = ArraySource(X, target, w, (design,), block_size, n_experts=K)
+    source = ArraySource(X, target, w, (design,), block_size, n_experts=K, n_threads=n_jobs)
     problem = Problem(model, Mixture(model), source, summary, make_engine(n_jobs))
     start = model.start([p + 1], summary)
     theta = model.pack(start)

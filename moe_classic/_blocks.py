@@ -13,7 +13,16 @@ from typing import Protocol
 
 import numpy as np
 
-from ._linalg import pack_symmetric, pieces, ring_of, ring_products, unring, weighted_products
+from ._linalg import (
+    matmul_by_rows,
+    pack_symmetric,
+    pieces,
+    ring_of,
+    ring_products,
+    sums_by_rows,
+    unring,
+    weighted_products,
+)
 from ._typing import Floats
 from ._workspace import empty, frame
 
@@ -23,7 +32,9 @@ _PACK_LIMIT = 32
 #: two would map all of them to the same cache lines.
 _PRODUCT_ROWS = 1000
 #: Bytes that the arrays of one block may fill: part of a level-3 cache for every thread.
-_BLOCK_BYTES = 7_000_000
+_BLOCK_BYTES = 9_000_000
+#: Most rows of a block.
+_MOST_ROWS = 12_000
 #: Experts that a block is made for where their number is not known.
 _USUAL_EXPERTS = 8
 #: Designs below this many bytes in all are kept from pass to pass; so are their products.
@@ -53,12 +64,12 @@ class Design:
     def linear(self, coef: Floats) -> Floats:
         """Linear predictors ``coef @ Z``: (..., q) gives (..., n)."""
         flat = coef.reshape(-1, self.width)
-        out = np.matmul(flat, self.Z, out=empty((len(flat), self.Z.shape[1])))
+        out = matmul_by_rows(flat, self.Z, empty((len(flat), self.Z.shape[1])))
         return out.reshape(*coef.shape[:-1], self.Z.shape[1])
 
     def scores(self, s: Floats) -> Floats:
         """Sums ``s @ Z'``: (..., n) gives (..., q)."""
-        flat = s.reshape(-1, s.shape[-1]) @ self.Z.T
+        flat = sums_by_rows(s.reshape(-1, s.shape[-1]), self.Z)
         return flat.reshape(*s.shape[:-1], self.width)
 
     def grams(self, *weights: Floats) -> Floats:
@@ -151,13 +162,19 @@ class Source(Protocol):
         """Blocks in a fixed order."""
 
 
-def default_block_size(widths: list[int], n_experts: int = _USUAL_EXPERTS) -> int:
+def default_block_size(
+    widths: list[int], n_experts: int = _USUAL_EXPERTS, n_threads: int = 1
+) -> int:
     """Rows a block: enough that calls cost little, few enough that its arrays stay in cache.
 
-    A pass has about twelve arrays of a number an expert in use, besides the designs.
+    A pass has about twelve arrays of a number an expert in use, besides the designs. Threads queue
+    for the interpreter between calls: for them, blocks are larger by half.
     """
     row = 8 * (sum(widths) + 12 * n_experts)
-    return int(np.clip(_BLOCK_BYTES // row, 512, 16_000))
+    more = 1.0 if n_threads == 1 else 1.5
+    size = int(np.clip(more * _BLOCK_BYTES // row, 512, more * _MOST_ROWS))
+    # Products are formed for two pieces at a time.
+    return size - size % (2 * _PRODUCT_ROWS) if size > 4 * _PRODUCT_ROWS else size
 
 
 class ArraySource:
@@ -173,8 +190,8 @@ class ArraySource:
         Rows a block; None chooses from the cache size.
     target : callable or None
         Turns a slice of ``y`` into what the model works with; None leaves it as it is.
-    n_experts : int
-        Experts of the model, which the size of a block depends on.
+    n_experts, n_threads : int
+        Experts of the model and threads that share its blocks, which their size depends on.
     """
 
     def __init__(
@@ -186,10 +203,16 @@ class ArraySource:
         block_size: int | None = None,
         target: Callable[[np.ndarray], np.ndarray] | None = None,
         n_experts: int = _USUAL_EXPERTS,
+        n_threads: int = 1,
     ) -> None:
         self.X, self.y, self.w, self.maps, self.target = X, y, w, maps, target
         widths = [m.width for m in maps]
-        self.block_size = block_size or default_block_size(widths, n_experts)
+        self.block_size = block_size or default_block_size(widths, n_experts, n_threads)
+        if block_size is None and n_threads > 1 and self.block_size < len(w):
+            # As many blocks for every thread, each of whole pieces.
+            count = -(-len(w) // self.block_size)
+            pieces_each = -(-len(w) // ((count + -count % n_threads) * _PRODUCT_ROWS))
+            self.block_size = pieces_each * _PRODUCT_ROWS
         products = sum(q * (q + 1) // 2 for q in widths) * 8 * len(w)
         self._keep_products = products <= _KEEP_PRODUCT_BYTES
         doubled = sum(q + q // 2 for q in widths) * 8 * len(w)

@@ -28,6 +28,8 @@ T = TypeVar("T", bound=Stats)
 class SerialEngine:
     """A plain loop."""
 
+    n_threads = 1
+
     def map_reduce(self, f: Callable[[Block], T], source: Source) -> T:
         """Sum of ``f(block)`` over the blocks of ``source``."""
         return total(f(block) for block in source)

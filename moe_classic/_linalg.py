@@ -22,6 +22,9 @@ _SINGULAR = 1e-11
 _NO_CURVATURE = 1e-150
 #: Sums of exponentials between these lost nothing to underflow or overflow.
 _TINY, _HUGE = 1e-200, 1e280
+#: Multiplications of a matrix product that BLAS does as it stands, and columns of a piece at least.
+_SMALL_PRODUCT = 1_000_000
+_SHORT = 500
 #: Exponent from which on an exponential is rounded to zero, and its value, about 1e-283.
 _LEAST = -650.0
 _FLOOR = float(np.exp(_LEAST))
@@ -116,9 +119,10 @@ def _steps(
     whole = half + q % 2
     count = whole - nearest
     if count:
-        yield first, ring[..., nearest:whole, :, :], out[: count * q].reshape(count, q, n)
+        products = out[..., : count * q, :].reshape(*out.shape[:-2], count, q, n)
+        yield first[..., None, :, :], ring[..., nearest:whole, :, :], products
     if whole == half:
-        yield first[..., :half, :], ring[..., half, :half, :], out[count * q :]
+        yield first[..., :half, :], ring[..., half, :half, :], out[..., count * q :, :]
 
 
 def pieces(a: Floats, count: int) -> Floats:
@@ -127,10 +131,41 @@ def pieces(a: Floats, count: int) -> Floats:
     return cut.transpose(a.ndim - 1, *range(a.ndim - 1), a.ndim)
 
 
+def matmul_by_rows(a: Floats, Z: Floats, out: Floats) -> Floats:
+    """``a @ Z`` for few rows ``a`` (m, q) and long ``Z`` (q, n), into ``out`` (m, n).
+
+    BLAS rearranges the factors of a large product before it multiplies, which for few rows takes
+    longer than the product: the columns go in pieces that are small enough to do without.
+    """
+    count, whole = _pieces(a.size, Z.shape[-1])
+    np.matmul(a, pieces(Z[:, :whole], count), out=pieces(out[:, :whole], count))
+    if whole < Z.shape[-1]:
+        np.matmul(a, Z[:, whole:], out=out[:, whole:])
+    return out
+
+
+def sums_by_rows(a: Floats, Z: Floats) -> Floats:
+    """``a @ Z'`` for rows ``a`` (m, n) and ``Z`` (q, n), in pieces as :func:`matmul_by_rows`."""
+    n = Z.shape[-1]
+    count, whole = _pieces(len(a) * len(Z), n)
+    if count == 1:
+        return np.asarray(a @ Z.T, dtype=np.float64)
+    parts = np.matmul(pieces(a[:, :whole], count), pieces(Z[:, :whole], count).swapaxes(1, 2))
+    sums = np.add.reduce(parts)
+    return sums + a[:, whole:] @ Z[:, whole:].T if whole < n else sums
+
+
+def _pieces(cost: int, n: int) -> tuple[int, int]:
+    """Number of equal pieces for ``n`` columns of some cost, and the columns that they cover."""
+    count = max(1, min(-(-cost * n // _SMALL_PRODUCT), n // _SHORT))
+    return count, n - n % count
+
+
 def weighted_products(first: Floats, ring: Floats, weights: list[Floats], out: Floats) -> None:
     """Weighted sums of the products of every pair of rows, piece by piece.
 
-    Python comes between calls of numpy as little as can be: it is what threads queue for.
+    Python comes between calls of numpy as little as can be: it is what threads queue for. So
+    pieces go two by two.
 
     Parameters
     ----------
@@ -141,17 +176,28 @@ def weighted_products(first: Floats, ring: Floats, weights: list[Floats], out: F
         Together m rows of weights.
     out : ndarray of shape (c, m, q (q + 1) / 2)
     """
-    n = first.shape[-1]
+    count, _, n = first.shape
+    both = min(count, 2)
+    if count % both:
+        weighted_products(first[-1:], ring[-1:], [w[-1:] for w in weights], out[-1:])
+    even = slice(0, count - count % both)
+    pairs = [_by(a[even], both) for a in (first, ring, out, *weights)]
     with frame():
-        room = empty((out.shape[-1], n))
-        products, joint = room.T, empty((out.shape[1], n)) if len(weights) > 1 else None
+        room = empty((both, out.shape[-1], n))
+        products = room.swapaxes(1, 2)
+        joint = empty((both, out.shape[1], n)) if len(weights) > 1 else None
         multiply, matmul, concatenate = np.multiply, np.matmul, np.concatenate
-        calls = [zip(a, b, repeat(r)) for a, b, r in _steps(first, ring, room)]
-        for *formed, rows, sums in zip(*calls, zip(*weights, strict=True), out, strict=True):
+        calls = [zip(a, b, repeat(r)) for a, b, r in _steps(pairs[0], pairs[1], room)]
+        for *formed, sums, rows in zip(*calls, pairs[2], zip(*pairs[3:], strict=True), strict=True):
             for a, b, r in formed:
                 multiply(a, b, out=r)
-            w = rows[0] if joint is None else concatenate(rows, out=joint)
+            w = rows[0] if joint is None else concatenate(rows, axis=1, out=joint)
             matmul(w, products, out=sums)
+
+
+def _by(a: Floats, size: int) -> Floats:
+    """View (c / size, size, ...) of ``a`` (c, ...)."""
+    return a.reshape(len(a) // size, size, *a.shape[1:])
 
 
 def log_sum_exp(a: Floats) -> Floats:

@@ -147,10 +147,21 @@ def test_mapped_files_are_read_but_not_copied_or_changed(table, tmp_path):
 
 @pytest.mark.parametrize("widths", [[1], [3], [3, 20], [31], [500]])
 @pytest.mark.parametrize("n_experts", [1, 8, 200])
-def test_default_blocks_fit_into_a_cache(widths, n_experts):
-    size = default_block_size(widths, n_experts)
-    assert 512 <= size <= 16_000
+@pytest.mark.parametrize("n_threads", [1, 4])
+def test_default_blocks_fit_into_a_cache(widths, n_experts, n_threads):
+    size, times = default_block_size(widths, n_experts, n_threads), 1 if n_threads == 1 else 1.5
+    assert 512 <= size <= times * 12_000
     # Blocks are as large as their arrays allow, unless they would become tiny.
     row = 8 * (sum(widths) + 12 * n_experts)
-    assert size * row <= _blocks._BLOCK_BYTES or size == 512
-    assert (size + 1) * row > _blocks._BLOCK_BYTES or size == 16_000
+    assert size * row <= times * _blocks._BLOCK_BYTES or size == 512
+    assert (size + 2000) * row > times * _blocks._BLOCK_BYTES or size == times * 12_000
+
+
+@pytest.mark.parametrize("n", [7000, 30_000, 100_001, 500_000])
+def test_threads_get_as_many_blocks_each(n):
+    X, y, w = np.zeros((n, 10)), np.zeros((1, n)), np.broadcast_to(1.0, n)
+    source = ArraySource(X, y, w, (Affine(10),), n_experts=4, n_threads=2)
+    sizes = [min(source.block_size, n - i * source.block_size) for i in range(len(source))]
+    assert len(sizes) == 1 if n <= 18_000 else len(sizes) % 2 == 0
+    assert min(sizes) > 0.4 * max(sizes)
+    assert source.block_size <= 18_000

@@ -7,11 +7,13 @@ from scipy.special import logsumexp, softmax
 from moe_classic._linalg import (
     exp_into,
     log_sum_exp,
+    matmul_by_rows,
     pack_symmetric,
     ring_of,
     ring_products,
     softmax_in_place,
     solve_psd,
+    sums_by_rows,
     unpack_symmetric,
     unring,
 )
@@ -142,3 +144,12 @@ def test_solve_leaves_its_arguments_alone(rng):
     A.setflags(write=False)
     b.setflags(write=False)
     assert np.isfinite(solve_psd(A, b)).all()
+
+
+@pytest.mark.parametrize(("m", "q", "n"), [(1, 1, 3), (5, 11, 1999), (40, 30, 2003), (9, 60, 4000)])
+def test_products_with_long_rows_are_exact_in_pieces(rng, m, q, n):
+    a, b, Z = rng.standard_normal((m, q)), rng.standard_normal((m, n)), rng.standard_normal((q, n))
+    np.testing.assert_allclose(
+        matmul_by_rows(a, Z, np.empty((m, n))), a @ Z, rtol=1e-12, atol=1e-13
+    )
+    np.testing.assert_allclose(sums_by_rows(b, Z), b @ Z.T, rtol=1e-11, atol=1e-11)

@@ -150,7 +150,14 @@ class Trainer:
     def problem(self, X: Floats, key: Floats, w: Floats) -> Problem:
         """The fitting problem on some rows."""
         source = ArraySource(
-            X, key, w, self.maps, self.block_size, self.data.target, self.model.n_experts
+            X,
+            key,
+            w,
+            self.maps,
+            self.block_size,
+            self.data.target,
+            self.model.n_experts,
+            self.engine.n_threads,
         )
         # Penalties are per unit of weight: of the rows at hand.
         summary = replace(self.summary, weight=float(w.sum()), n_rows=w.size)
