@@ -90,14 +90,15 @@ class Design:
             return unring(np.concatenate(weights) @ self._products.T, q)
         whole = n // _PRODUCT_ROWS
         split = whole * _PRODUCT_ROWS
-        parts = np.empty((whole + 1, count, pairs))
+        parts = np.empty((whole + (split < n), count, pairs))
         with frame():
             arrays = [self.Z, self._on_ring(), *weights]
             if whole:
                 Z, ring, *rows = (pieces(a[..., :split], whole) for a in arrays)
-                weighted_products(Z, ring, rows, parts[:-1])
-            Z, ring, *rows = (a[None, ..., split:] for a in arrays)
-            weighted_products(Z, ring, rows, parts[-1:])
+                weighted_products(Z, ring, rows, parts[:whole])
+            if split < n:
+                Z, ring, *rows = (a[None, ..., split:] for a in arrays)
+                weighted_products(Z, ring, rows, parts[whole:])
         return unring(np.add.reduce(parts), q)
 
     def _wide_gram(self, w: Floats) -> Floats:

@@ -59,10 +59,12 @@ def test_scores_are_products_with_the_transposed_design(rng, shape):
 # Narrow designs lay out their products; wide ones multiply a Gram at a time, unless many are asked.
 @pytest.mark.parametrize(("q", "M"), [(1, 2), (4, 3), (40, 2), (40, 50)])
 @pytest.mark.parametrize("keep", [(False, False), (True, False), (True, True)])
-def test_grams_are_weighted_products_of_the_design(rng, monkeypatch, q, M, keep):
+# Products are formed 13 rows at a time, two such pieces in a call: with and without a rest.
+@pytest.mark.parametrize("n", [5, 26, 30, 39, 70])
+def test_grams_are_weighted_products_of_the_design(rng, monkeypatch, q, M, keep, n):
     monkeypatch.setattr(_blocks, "_PRODUCT_ROWS", 13)
-    design = Design(rng.standard_normal((q, 30)), keep=keep[0], keep_products=keep[1])
-    weights = rng.standard_normal((M, 30))
+    design = Design(rng.standard_normal((q, n)), keep=keep[0], keep_products=keep[1])
+    weights = rng.standard_normal((M, n))
     weights[0] = np.abs(weights[0])
     direct = np.einsum("mn,in,jn->mij", weights, design.Z, design.Z)
     for _ in range(2):

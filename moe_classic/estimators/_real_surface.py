@@ -116,8 +116,7 @@ class RealSurface(CommonSurface):
         statistics and takes one step (Cappe & Moulines 2009). The standardisation is that of the
         last fit. Several passes over up to 20,000 rows so end at the top that :meth:`fit` finds, up
         to the luck of its starts; over more rows, near the top of the hill that starts find for the
-        first 20,000. With a single linear Gaussian
-        expert the result is exact after every batch.
+        first 20,000. With a single linear Gaussian expert the result is exact after every batch.
 
         After :meth:`fit` or :meth:`fit_blocks`, and with responsibilities for ``init``, no rows are
         kept: learning goes on from there. ``trace_`` then holds running estimates, which may fall.
