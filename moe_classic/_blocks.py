@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -218,6 +218,10 @@ class ArraySource:
         self._keep_products = products <= _KEEP_PRODUCT_BYTES
         doubled = sum(q + q // 2 for q in widths) * 8 * len(w)
         self._kept: dict[int, Block] | None = {} if doubled <= _KEEP_BYTES else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the blocks it keeps, which can be cut again."""
+        return {**self.__dict__, "_kept": None if self._kept is None else {}}
 
     def __len__(self) -> int:
         return -(-len(self.w) // self.block_size)

@@ -26,12 +26,23 @@ T = TypeVar("T", bound=Stats)
 
 
 class SerialEngine:
-    """A plain loop."""
+    """A plain loop.
+
+    Parameters
+    ----------
+    n_shares : int, default=1
+        Adds in the order in which this many threads would, to the same digits.
+    """
 
     n_threads = 1
 
+    def __init__(self, n_shares: int = 1) -> None:
+        self.n_shares = n_shares
+
     def map_reduce(self, f: Callable[[Block], T], source: Source) -> T:
         """Sum of ``f(block)`` over the blocks of ``source``."""
+        if self.n_shares > 1 and isinstance(source, ArraySource):
+            return total(_share(f, source, part) for part in _shares(source, self.n_shares))
         return total(f(block) for block in source)
 
 
@@ -57,13 +68,13 @@ class ThreadedEngine:
         f = _in_context(f)
         with self._libraries.limit(limits=1, user_api="blas"):
             if isinstance(source, ArraySource):
-                return self._shares(f, source)
+                parts = _shares(source, self.n_threads)
+                return total(self._pool.map(lambda part: _share(f, source, part), parts))
             return total(self._ahead(f, source))
 
-    def _shares(self, f: Callable[[Block], T], source: ArraySource) -> T:
-        """Each thread sums a contiguous share."""
-        shares = np.array_split(np.arange(len(source)), min(self.n_threads, len(source)))
-        return total(self._pool.map(lambda share: total(f(source[i]) for i in share), shares))
+    def __reduce__(self) -> tuple[type[SerialEngine], tuple[int]]:
+        """Sent to another process, which has threads enough beside it, it does without."""
+        return SerialEngine, (self.n_threads,)
 
     def _ahead(self, f: Callable[[Block], T], source: Source) -> Iterator[T]:
         """Results in block order, at most two blocks a thread in flight."""
@@ -74,6 +85,16 @@ class ThreadedEngine:
                 yield flying.popleft().result()
         while flying:
             yield flying.popleft().result()
+
+
+def _shares(source: ArraySource, count: int) -> list[np.ndarray]:
+    """Numbers of the blocks of each thread: contiguous, as many for one as for another."""
+    return np.array_split(np.arange(len(source)), min(count, len(source)))
+
+
+def _share(f: Callable[[Block], T], source: ArraySource, part: np.ndarray) -> T:
+    """What one thread adds up."""
+    return total(f(source[i]) for i in part)
 
 
 def _one_a_processor(n_threads: int) -> Callable[[], None]:

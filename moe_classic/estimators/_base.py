@@ -34,7 +34,7 @@ from ._resolve import (
     resolve_gate,
 )
 from ._stream import RawBlock, RowStream, first_pass
-from ._train import StreamTrainer, Trained, Trainer
+from ._train import StreamTrainer, Trained, Trainer, unwatched
 from ._watch import Watch
 
 
@@ -317,7 +317,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         """A watcher for each long run: logs, and reports to callbacks."""
         callbacks = bool(getattr(self, "_skl_callbacks", None))
         if not callbacks and not self.verbose:
-            return lambda name: None
+            return unwatched
 
         def watcher(name: str) -> Any:
             run = root.subcontext(task_name=name, max_subtasks=None) if callbacks else None

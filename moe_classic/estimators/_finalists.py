@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
@@ -25,7 +25,11 @@ def rank(run: Run) -> tuple[bool, float]:
 
 
 def follow(
-    runs: list[Run], further: Callable[[int, Run], Run], *, same: float, every: bool
+    runs: list[Run],
+    further: Callable[[list[tuple[int, Run]]], Iterator[Run]],
+    *,
+    same: float,
+    every: bool,
 ) -> list[int]:
     """Follow short runs to the end, the most promising first; which were followed, best first.
 
@@ -34,27 +38,37 @@ def follow(
     runs : list of Run
         Short runs, replaced in place by what they led to.
     further : callable
-        Takes the number of a run and the run, and follows it to the end.
+        Takes runs with their numbers and follows them to the end, in this order, as the results
+        are asked for.
     same : float
         Difference of heights, in nats, below which two ends are the same.
     every : bool
         Whether all are followed. Otherwise three that agree on the best height are enough, and
         five the most.
     """
+    order = sorted(range(len(runs)), key=lambda i: rank(runs[i]))
+    first = _first_alike(runs, order)
     followed: list[int] = []
-    begun: list[tuple[float, int]] = []
-    for i in sorted(range(len(runs)), key=lambda i: rank(runs[i])):
-        short = runs[i]
-        twins = [j for value, j in begun if abs(value - short[1]) <= _ROUNDING * abs(value)]
-        begun.append((short[1], i))
-        runs[i] = (short[0], *runs[twins[0]][1:]) if twins else further(i, short)
-        followed.append(i)
-        followed.sort(key=lambda j: rank(runs[j]))
-        numbers = optima(runs, followed, same)
-        agreed = sum(numbers[j] == 1 for j in followed)
-        if not every and (agreed >= AGREE or len(followed) >= MOST):
-            break
+    for batch in [order] if every else [order[:AGREE], order[AGREE:MOST]]:
+        ends = further([(i, runs[i]) for i in batch if first[i] == i])
+        for i in batch:
+            runs[i] = next(ends) if first[i] == i else (runs[i][0], *runs[first[i]][1:])
+            followed.append(i)
+            followed.sort(key=lambda j: rank(runs[j]))
+            numbers = optima(runs, followed, same)
+            if not every and sum(numbers[j] == 1 for j in followed) >= AGREE:
+                return followed
     return followed
+
+
+def _first_alike(runs: list[Run], order: list[int]) -> dict[int, int]:
+    """For each run the first in ``order`` on the same path: as high, but for rounding."""
+    first: dict[int, int] = {}
+    for i in order:
+        value = runs[i][1]
+        like = (j for j in first if abs(runs[j][1] - value) <= _ROUNDING * abs(runs[j][1]))
+        first[i] = first[j] if (j := next(like, None)) is not None else i
+    return first
 
 
 def optima(runs: list[Run], followed: list[int], same: float) -> list[int]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,6 +40,7 @@ from ._finalists import Run, follow, report
 from ._outside import unit_columns
 from ._resolve import Plan
 from ._stream import RowStream, StreamSource
+from ._workers import Workers
 
 #: Passes of a short run, and rows up to which every start is followed to the end.
 SHORT_PASSES = 15
@@ -119,6 +122,27 @@ def census(model: Model, params: MoEParams, source: Source, engine: Any) -> Cens
         return Census(S.sum(axis=1), float(ll @ block.w), stats)
 
     return engine.map_reduce(look, source)
+
+
+def unwatched(name: str) -> None:
+    """Watches no run."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Few rows on which starts are tried, as solvers, the portfolio and components see them.
+
+    Attributes
+    ----------
+    problem, view, block
+    complete : bool
+        Whether these are all distinct rows.
+    """
+
+    problem: Problem
+    view: View
+    block: Block
+    complete: bool
 
 
 @dataclass
@@ -225,29 +249,32 @@ class Trainer:
     def from_portfolio(self, init: str, n_init: int, rng: np.random.Generator) -> Trained:
         """Short runs from a portfolio of starts on a sample, long runs from the best."""
         count = self.model.n_parameters(self.model.start(self.plan.widths, self.summary))
-        sample = self.sample(sample_size(count))
-        small = self.problem(sample.X, sample.y, sample.w)
+        few, ground = self._on(self.sample(sample_size(count)))
         if self.model.n_experts == 1:
             init, n_init = "principal", 1
-        view, block = self._view(sample), sample.block(self.maps, self.data.target)
-        runs = self._short_runs(small, view, block, self.names(init, n_init), rng)
+        # Experts that are estimators are refitted side by side themselves.
+        workers = Workers(self.engine.n_threads if self.model.additive else 1)
+        starts = list(zip(self.names(init, n_init), rng.spawn(n_init), strict=True))
+        runs = list(workers.map(partial(few.short_run, ground), starts))
+        small, complete = ground.problem, ground.complete
         if not self.likelihood:
             posed = self.solver.pose(small)
             runs = [(name, posed.value(r.params), r, bad) for name, _, r, bad in runs]
-        weight, complete = small.summary.weight, sample.complete
+        weight = small.summary.weight
         same = max(self._long_tol(complete=complete), _ROUNDING) * weight
         # Long runs on few rows cost little, but for epochs of small steps.
-        few = complete and sample.w.size <= _FEW_ROWS
+        cheap = complete and small.summary.n_rows <= _FEW_ROWS
+        watched = self.watchers is not unwatched and (complete or not self.likelihood)
         finalists = follow(
             runs,
-            lambda i, run: self._follow(small, i, run, complete=complete),
+            partial((Workers(1) if watched else workers).map, partial(few.further, ground)),
             same=same,
-            every=few and not isinstance(self.solver, GradientAscent),
+            every=cheap and not isinstance(self.solver, GradientAscent),
         )
         best = finalists[0]
         heights = [runs[i][1] for i in finalists]
         if self.likelihood and init == "auto" and max(heights) - min(heights) > 1e-6 * weight:
-            moved = self._moves(small, view, block, runs[best], complete=complete)
+            moved = few.moves(ground, runs[best], Workers(1) if watched else workers)
             if moved is not None:
                 best = len(runs)
                 runs.append(moved)
@@ -260,6 +287,14 @@ class Trainer:
         seen = census(self.model, result.params, problem.source, self.engine)
         return Trained(result, table, seen)
 
+    def _on(self, sample: Sample) -> tuple[Trainer, Ground]:
+        """A trainer of these rows alone, small enough to be sent elsewhere, and its ground."""
+        few = copy(self)
+        few.data = replace(self.data, X=sample.X, key=sample.y, w=sample.w)
+        problem = few.problem(sample.X, sample.y, sample.w)
+        block = sample.block(self.maps, few.data.target)
+        return few, Ground(problem, few._view(sample), block, sample.complete)
+
     def _long_tol(self, *, complete: bool) -> float:
         """What long runs leave to gain, in nats per unit of weight.
 
@@ -267,45 +302,49 @@ class Trainer:
         """
         return self.tol if complete or not self.likelihood else max(self.tol, _ROUGH_TOL)
 
-    def _follow(self, small: Problem, i: int, run: Run, *, complete: bool) -> Run:
-        """A long run that goes on from a short one."""
-        name, _, short, _ = run
-        if complete or not self.likelihood:
+    def further(self, ground: Ground, start: tuple[int, Run]) -> Run:
+        """A long run that goes on from a short one, which has a number or, with -1, none."""
+        i, (name, _, short, _) = start
+        if ground.complete or not self.likelihood:
             label = f"start {i + 1}: {name}" if i >= 0 else name
-            long = self.long_run(small, short.params, label)
+            long = self.long_run(ground.problem, short.params, label)
         else:
-            passes, tol = min(self.max_iter, 60), self._long_tol(complete=complete)
-            long = EM().run(small, short.params, max_iter=passes, tol=tol)
+            passes, tol = min(self.max_iter, 60), self._long_tol(complete=False)
+            long = EM().run(ground.problem, short.params, max_iter=passes, tol=tol)
         if self.likelihood and long.objective >= short.objective:
             # Annealing begins anew, below what the short run reached.
             trace = short.trace + [v for v in long.trace[1:] if v >= short.objective]
             long = replace(long, trace=trace, n_iter=short.n_iter + long.n_iter)
         return name, long.objective, long, self._degenerate(long.params)
 
-    def _moves(
-        self, small: Problem, view: View, block: Block, run: Run, *, complete: bool
-    ) -> Run | None:
+    def moves(self, ground: Ground, run: Run, workers: Workers) -> Run | None:
         """The best run after split-and-merge moves, None if none helps."""
-        weight, found = small.summary.weight, None
+        found = None
         for _ in range(_MOVE_ROUNDS):
-            for R in proposals(self.model, run[2].params, block, view):
-                params = params_from_responsibilities(
-                    self.model, block, R, small.summary, run[2].params
-                )
-                short = EM(finish=None).run(
-                    small, params, max_iter=min(2 * SHORT_PASSES, self.max_iter), tol=self.tol
-                )
-                if short.objective < run[1] - _HOPELESS * weight:
-                    continue
-                tried = self._follow(
-                    small, -1, ("split and merge", 0.0, short, 0), complete=complete
-                )
-                if tried[1] > run[1] + 1e-6 * weight and tried[3] <= run[3]:
-                    run = found = tried
-                    break
-            else:
+            tried = workers.map(
+                partial(self._move, ground, run),
+                list(proposals(self.model, run[2].params, ground.block, ground.view)),
+                ahead=1,
+            )
+            better = next((t for t in tried if t is not None), None)
+            if better is None:
                 break
+            run = found = better
         return found
+
+    def _move(self, ground: Ground, run: Run, R: Floats) -> Run | None:
+        """The run from responsibilities ``R`` (K, n), None if it ends no higher than ``run``."""
+        small = ground.problem
+        weight = small.summary.weight
+        params = params_from_responsibilities(
+            self.model, ground.block, R, small.summary, run[2].params
+        )
+        passes = min(2 * SHORT_PASSES, self.max_iter)
+        short = EM(finish=None).run(small, params, max_iter=passes, tol=self.tol)
+        if short.objective < run[1] - _HOPELESS * weight:
+            return None
+        tried = self.further(ground, (-1, ("split and merge", 0.0, short, 0)))
+        return tried if tried[1] > run[1] + 1e-6 * weight and tried[3] <= run[3] else None
 
     def _view(self, sample: Sample) -> View:
         """Standardised features and targets of the sample, as the portfolio sees them."""
@@ -332,23 +371,14 @@ class Trainer:
         R = soften(STRATEGIES[name](view, rng), self.model.n_experts)
         return params_from_responsibilities(self.model, block, R, summary)
 
-    def _short_runs(
-        self,
-        small: Problem,
-        view: View,
-        block: Block,
-        names: list[str],
-        rng: np.random.Generator,
-    ) -> list[Run]:
-        """(strategy, objective, result, degenerate experts) of every start."""
-        runs: list[Run] = []
-        for name, child in zip(names, rng.spawn(len(names)), strict=True):
-            params = self.begin(name, view, block, small.summary, child)
-            result = EM(finish=None).run(
-                small, params, max_iter=min(SHORT_PASSES, self.max_iter), tol=self.tol
-            )
-            runs.append((name, result.objective, result, self._degenerate(result.params)))
-        return runs
+    def short_run(self, ground: Ground, start: tuple[str, np.random.Generator]) -> Run:
+        """(strategy, objective, result, degenerate experts) of one start."""
+        name, rng = start
+        small = ground.problem
+        params = self.begin(name, ground.view, ground.block, small.summary, rng)
+        passes = min(SHORT_PASSES, self.max_iter)
+        result = EM(finish=None).run(small, params, max_iter=passes, tol=self.tol)
+        return name, result.objective, result, self._degenerate(result.params)
 
 
 @dataclass
@@ -366,6 +396,10 @@ class StreamTrainer(Trainer):
         source = StreamSource(self.stream, self.maps, self.data.target)
         mixture = Mixture(self.model)
         return Problem(self.model, mixture, source, self.summary, self.engine, self.seed)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the stream, which can be read only where it is."""
+        return {name: value for name, value in self.__dict__.items() if name != "stream"}
 
     def sample(self, size: int) -> Sample:
         """At most ``size`` distinct rows of those drawn in the first pass."""

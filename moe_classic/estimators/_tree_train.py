@@ -26,9 +26,10 @@ from moe_classic.solvers._base import STOPPED
 
 from ._finalists import Run
 from ._grow import Growth, GrowthStep, grow
-from ._train import SHORT_PASSES, StreamTrainer, Trained, Trainer
+from ._train import SHORT_PASSES, Ground, StreamTrainer, Trained, Trainer
 from ._tree_least import least_squares
 from ._tree_split import Splitter
+from ._workers import Workers
 
 #: Partitions that split well; each is tried at every node of its starts, "best" tries them all.
 SPLITS = ("kmeans", "principal", "residual", "segments", "cut")
@@ -127,13 +128,12 @@ class TreeTrainer(Trainer):
         nodes = pinched(params, splitter.posteriors(params) @ block.w)
         return splitter.resplit(params, nodes, SPLITS, rng) if nodes else None
 
-    def _moves(
-        self, small: Problem, view: View, block: Block, run: Run, *, complete: bool
-    ) -> Run | None:
+    def moves(self, ground: Ground, run: Run, workers: Workers) -> Run | None:
         """A run after growing anew, level by level, the branches that gain by it, or None."""
         if not surgical(self.model):
-            return super()._moves(small, view, block, run, complete=complete)
-        splitter = Splitter(self.model, view, block, small.summary)
+            return super().moves(ground, run, workers)
+        small = ground.problem
+        splitter = Splitter(self.model, ground.view, ground.block, small.summary)
         rng, short = np.random.default_rng(0), None
         shape, params = run[2].params.gate.shape, run[2].params
         for level in shape.levels[-2:0:-1]:
@@ -145,7 +145,7 @@ class TreeTrainer(Trainer):
                 params = short.params
         if short is None:
             return None
-        tried = self._follow(small, -1, ("regrown", 0.0, short, 0), complete=complete)
+        tried = self.further(ground, (-1, ("regrown", 0.0, short, 0)))
         better = tried[1] > run[1] + 1e-6 * small.summary.weight and tried[3] <= run[3]
         return tried if better else None
 

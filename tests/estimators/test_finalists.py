@@ -20,9 +20,10 @@ def led_to(heights):
     """What follows run i to ``heights[i]``, and the list of those that were."""
     asked = []
 
-    def further(i, short):
-        asked.append(i)
-        return run(heights[i])
+    def further(starts):
+        for i, _ in starts:
+            asked.append(i)
+            yield run(heights[i])
 
     return further, asked
 
@@ -98,20 +99,19 @@ def test_degenerate_optimum_comes_after_all_others_however_high():
 def test_as_many_starts_as_reported_reach_the_best_optimum(monkeypatch, solver):
     X, y = make_moe(150, n_experts=3, n_features=1, separation=0.8, random_state=3)
     shorts = []
-    original = _train.Trainer._short_runs
+    original = _train.Trainer.short_run
 
-    def kept(self, small, *args):
-        runs = original(self, small, *args)
-        shorts.append((small, list(runs)))
-        return runs
+    def kept(self, ground, start):
+        shorts.append((ground.problem, original(self, ground, start)))
+        return shorts[-1][1]
 
-    monkeypatch.setattr(_train.Trainer, "_short_runs", kept)
+    monkeypatch.setattr(_train.Trainer, "short_run", kept)
     moe = MoERegressor(3, solver=solver, random_state=0).fit(X, y)
     starts = moe.start_report_[~moe.start_report_.strategy.isin(["split and merge"])]
-    small, runs = shorts[0]
+    small = shorts[0][0]
     # Every short run once more, to the last digits, by a solver of its own.
     ends = []
-    for _, _, short, _ in runs:
+    for _, (_, _, short, _) in shorts:
         far = solver.run(small, short.params, max_iter=2000, tol=1e-9)
         ends.append(EM(finish=None).run(small, far.params, max_iter=20, tol=1e-12).objective)
     # split-and-merge moves may have found a height that no start reached
