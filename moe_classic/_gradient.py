@@ -15,6 +15,7 @@ from ._linalg import softmax_in_place
 from ._model import Model, MoEParams
 from ._stats import Stats
 from ._typing import Floats
+from ._workspace import empty, workspace
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,21 @@ class DiagonalStats(Stats):
 
 def gradient(model: Model, params: MoEParams, block: Block) -> GradientStats:
     """Objective and gradient on one block."""
+    with workspace():
+        return _gradient(model, params, block)
+
+
+def _gradient(model: Model, params: MoEParams, block: Block) -> GradientStats:
+    """The same, with arrays that are reused."""
     seen = model.evaluate(params, block)
-    S = seen.gate.log_prob + seen.log_prob
+    S = np.add(seen.gate.log_prob, seen.log_prob, out=empty(seen.gate.log_prob.shape))
     row = softmax_in_place(S)
     S *= block.w
     parts = [model.gate.gradient(params.gate, block.designs[model.gate_design], S)]
     for group, p, fwd, share in zip(
         model.groups, params.experts, seen.experts, model.shares, strict=True
     ):
-        first, _ = group.expert.derivatives(p, fwd, block.y)
+        first = group.expert.first_derivatives(p, fwd, block.y)
         design = block.designs[group.design]
         parts.append(group.expert.gradient_from(p, design, first, S[share]))
     return GradientStats(float(row @ block.w), np.concatenate(parts))

@@ -12,6 +12,7 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
+from scipy.linalg.lapack import dposv
 
 from ._typing import Floats, Ints
 from ._workspace import empty, frame
@@ -275,15 +276,13 @@ def solve_psd(A: Floats, b: Floats) -> Floats:
     """
     diagonal = np.einsum("kii->ki", A)
     scale = np.where(diagonal > _NO_CURVATURE, diagonal, 1.0) ** -0.5
-    M = A * scale[:, :, None] * scale[:, None, :]
-    r = b * scale[:, :, None]
-    try:
-        pivots = np.einsum("kii->ki", np.linalg.cholesky(M))
-        regular = pivots.min() ** 2 > _SINGULAR
-    except np.linalg.LinAlgError:
-        regular = False
-    if regular:
-        x = np.linalg.solve(M, r)
-    else:
-        x = np.stack([_solve_by_eigenvalues(M[k], r[k]) for k in range(len(M))])
-    return x * scale[:, :, None]
+    units = scale[:, :, None]
+    M, x = A * (units * scale[:, None, :]), b * units
+    pivots = np.einsum("kii->ki", M)
+    failed = np.zeros(len(M), dtype=bool)
+    # Columns first, as LAPACK has them: the factor takes the place of the matrix.
+    for k, (matrix, side) in enumerate(zip(M.transpose(0, 2, 1), x, strict=True)):
+        _, x[k], failed[k] = dposv(matrix, side, overwrite_a=True)
+    for k in map(int, np.flatnonzero(failed | ~(pivots.min(axis=1) ** 2 > _SINGULAR))):
+        x[k] = _solve_by_eigenvalues(A[k] * (units[k] * scale[k]), b[k] * units[k])
+    return x * units

@@ -141,6 +141,13 @@ class Model:
             parts.append(group.expert.penalty_gradient(p, summary))
         return np.concatenate(parts)
 
+    def penalty_curvature(self, params: MoEParams, summary: Summary) -> Floats:
+        """Diagonal of the Hessian of the penalty, (D,)."""
+        parts = [np.diag(self.gate.penalty_hessian(params.gate, summary))]
+        for group, p in zip(self.groups, params.experts, strict=True):
+            parts.append(group.expert.penalty_curvature(p, summary))
+        return np.concatenate(parts)
+
     def penalty_hessian(self, params: MoEParams, summary: Summary) -> Floats:
         """Hessian of the penalty, (D, D)."""
         parts = [self.gate.penalty_hessian(params.gate, summary)]

@@ -128,6 +128,11 @@ def test_one_singular_system_leaves_the_others_exact(rng):
     assert x[1, 2, 0] == 0.0
 
 
+def test_solutions_are_accurate_for_several_right_sides(rng):
+    A, b = spd(rng, 5, 7), rng.standard_normal((5, 7, 3))
+    np.testing.assert_allclose(A @ solve_psd(A, b), b, atol=1e-10)
+
+
 def test_directions_without_curvature_do_not_move(rng):
     x = solve_psd(np.zeros((2, 3, 3)), rng.standard_normal((2, 3, 1)))
     np.testing.assert_array_equal(x, np.zeros((2, 3, 1)))

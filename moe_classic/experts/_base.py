@@ -17,6 +17,7 @@ from moe_classic._blocks import Design
 from moe_classic._component import Forward, check_alpha, pack_field, unpack_field
 from moe_classic._stats import Stats, Summary
 from moe_classic._typing import Bools, Floats
+from moe_classic._workspace import empty
 
 
 class Expert(BaseEstimator, ABC):
@@ -148,13 +149,17 @@ class LinearExpert(Expert):
         out[: slopes.size] = self.alpha * summary.weight * slopes.ravel()
         return out
 
-    def penalty_hessian(self, params: LinearParams, summary: Summary) -> Floats:
-        """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
+    def penalty_curvature(self, params: LinearParams, summary: Summary) -> Floats:
+        """Diagonal of the Hessian of the penalty, (n_theta,)."""
         diagonal = np.zeros(self.pack(params).size)
         slopes = np.ones(params.coef.shape)
         slopes[..., -1] = 0.0
         diagonal[: slopes.size] = self.alpha * summary.weight * slopes.ravel()
-        return np.diag(diagonal)
+        return diagonal
+
+    def penalty_hessian(self, params: LinearParams, summary: Summary) -> Floats:
+        """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
+        return np.diag(self.penalty_curvature(params, summary))
 
     # -------------------------------------------------------------------- derivatives
 
@@ -171,6 +176,10 @@ class LinearExpert(Expert):
         second : ndarray of shape (K, J, J, n)
         """
 
+    def first_derivatives(self, params: Any, fwd: Forward, y: np.ndarray) -> Floats:
+        """The first of :meth:`derivatives` alone, where that costs less."""
+        return self.derivatives(params, fwd, y)[0]
+
     def nuisance_map(self, params: LinearParams) -> np.ndarray:
         """Place in theta of each expert's nuisance variables, (K, J - M)."""
         start, columns = params.coef.size, []
@@ -186,7 +195,7 @@ class LinearExpert(Expert):
 
     def gradient(self, params: LinearParams, design: Design, y: np.ndarray, S: Floats) -> Floats:
         """Gradient of ``sum S log p`` in unconstrained coordinates, (n_theta,)."""
-        first, _ = self.derivatives(params, self.forward(params, design, y), y)
+        first = self.first_derivatives(params, self.forward(params, design, y), y)
         return self.gradient_from(params, design, first, S)
 
     def gradient_from(
@@ -194,7 +203,7 @@ class LinearExpert(Expert):
     ) -> Floats:
         """The same from first derivatives that are already there."""
         m = params.coef.shape[1]
-        weighted = S[:, None, :] * first
+        weighted = np.multiply(S[:, None, :], first, out=empty(first.shape))
         out = np.zeros(self.pack(params).size)
         out[: params.coef.size] = design.scores(weighted[:, :m]).ravel()
         np.add.at(out, self.nuisance_map(params), weighted[:, m:].sum(axis=-1))

@@ -179,21 +179,33 @@ class GaussianExpert(LocationScaleExpert):
         own = params.scale.shape[1]
         inverse = 1.0 / params.scale[:, :, None]
         z = fwd.work * inverse
-        first = np.empty((K, d + own, n))
+        first = self.first_derivatives(params, fwd, y)
         second = np.zeros((K, d + own, d + own, n))
-        first[:, :d] = z * inverse
         for j in range(d):
             k = d + (j if own > 1 else 0)
             second[:, j, j] = -np.broadcast_to(inverse[:, j % own] ** 2, (K, n))
             second[:, j, k] = second[:, k, j] = -2.0 * first[:, j]
         if own == d:
-            first[:, d:] = z**2 - 1.0
             index = np.arange(d, 2 * d)
             second[:, index, index] = -2.0 * z**2
         else:
-            first[:, d] = (z**2).sum(axis=1) - d
             second[:, d, d] = -2.0 * (z**2).sum(axis=1)
         return first, second
+
+    def first_derivatives(self, params: GaussianParams, fwd: Forward, y: Floats) -> Floats:
+        """The first of them alone."""
+        K, d, n = fwd.work.shape
+        own = params.scale.shape[1]
+        inverse = 1.0 / params.scale[:, :, None]
+        first = empty((K, d + own, n))
+        z = np.multiply(fwd.work, inverse, out=empty(fwd.work.shape))
+        np.multiply(z, inverse, out=first[:, :d])
+        np.multiply(z, z, out=z)
+        if own == d:
+            np.subtract(z, 1.0, out=first[:, d:])
+        else:
+            np.subtract(z.sum(axis=1), float(d), out=first[:, d])
+        return first
 
     # -------------------------------------------------------------------- moments, sampling
 

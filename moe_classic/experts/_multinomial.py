@@ -24,6 +24,7 @@ from moe_classic._logit import (
     EXPERT_LIMIT,
     ClassStats,
     bohning_step,
+    centring,
     curvatures,
     moved_score,
     newton_step,
@@ -108,22 +109,23 @@ class MultinomialExpert(LinearExpert):
         squares = (slopes**2).sum() - (slopes.sum(axis=1) ** 2).sum() / (slopes.shape[1] + 1)
         return 0.5 * self._pull(summary) * float(squares)
 
-    def _penalty_block(self, params: LinearParams, summary: Summary) -> Floats:
-        """Hessian of the penalty of one expert, ((C - 1) q, (C - 1) q)."""
-        m, q = params.coef.shape[1:]
-        centre = np.eye(m) - 1.0 / (m + 1)
-        slopes = np.diag(np.r_[np.ones(q - 1), 0.0])
-        return self._pull(summary) * np.kron(centre, slopes)
-
     def penalty_gradient(self, params: LinearParams, summary: Summary) -> Floats:
         """Gradient of the penalty with respect to theta, (n_theta,)."""
-        block = self._penalty_block(params, summary)
-        return (params.coef.reshape(params.n_experts, -1) @ block).ravel()
+        slopes = params.coef.copy()
+        slopes[..., -1] = 0.0
+        return self._pull(summary) * (centring(slopes.shape[1]) @ slopes).ravel()
+
+    def penalty_curvature(self, params: LinearParams, summary: Summary) -> Floats:
+        """Diagonal of the Hessian of the penalty, (n_theta,)."""
+        slopes = np.full(params.coef.shape, 1.0 - 1.0 / (params.coef.shape[1] + 1))
+        slopes[..., -1] = 0.0
+        return self._pull(summary) * slopes.ravel()
 
     def penalty_hessian(self, params: LinearParams, summary: Summary) -> Floats:
         """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
-        blocks = np.kron(np.eye(params.n_experts), self._penalty_block(params, summary))
-        return np.asarray(blocks, dtype=np.float64)
+        K, m, q = params.coef.shape
+        one = np.kron(centring(m), np.diag(np.r_[np.ones(q - 1), 0.0]))
+        return np.asarray(self._pull(summary) * np.kron(np.eye(K), one), dtype=np.float64)
 
     # -------------------------------------------------------------------- log density
 
@@ -189,10 +191,17 @@ class MultinomialExpert(LinearExpert):
         """In eta_1..eta_{C-1}: ``1[y = c] - P_c`` and ``-P_c (d_cb - P_b)``."""
         P = fwd.work[0][:, :-1]
         classes = np.arange(P.shape[1])
-        first = (y == classes[:, None]) - P
         second = P[:, :, None] * P[:, None, :]
         second[:, classes, classes] -= P
-        return first, second
+        return self.first_derivatives(params, fwd, y), second
+
+    def first_derivatives(self, params: LinearParams, fwd: Forward, y: np.ndarray) -> Floats:
+        """The first of them alone."""
+        P = fwd.work[0][:, :-1]
+        first = np.negative(P, out=empty(P.shape))
+        rows = np.flatnonzero(y < P.shape[1])
+        first[:, y[rows], rows] += 1.0
+        return first
 
     # -------------------------------------------------------------------- moments, sampling
 

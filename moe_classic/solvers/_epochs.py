@@ -267,7 +267,7 @@ def _curvature(problem: Problem, params: MoEParams) -> Floats:
     squares = problem.engine.map_reduce(
         lambda block: squared_scores(model, params, block), problem.source
     ).squares
-    squares = squares + np.diag(model.penalty_hessian(params, summary))
+    squares = squares + model.penalty_curvature(params, summary)
     return np.maximum(squares / summary.weight, _FLAT)
 
 
@@ -285,7 +285,7 @@ def squared_scores(model: Model, params: MoEParams, block: Block) -> SquareStats
     for group, p, fwd, share in zip(
         model.groups, params.experts, seen.experts, model.shares, strict=True
     ):
-        first, _ = group.expert.derivatives(p, fwd, block.y)
+        first = group.expert.first_derivatives(p, fwd, block.y)
         weighted = S[share][:, None] * first**2
         m = p.coef.shape[1]
         out = np.zeros(group.expert.pack(p).size)

@@ -175,7 +175,7 @@ def _coordinates(problem: Problem, params: MoEParams, seen: Quadratic | None) ->
     curvature = problem.engine.map_reduce(
         lambda b: diagonal(problem.model, params, b), problem.source
     ).curvature
-    size = curvature + np.diag(problem.model.penalty_hessian(params, problem.summary))
+    size = curvature + problem.model.penalty_curvature(params, problem.summary)
     return _Coordinates(np.sqrt(np.maximum(size, 1e-6 * weight)))
 
 

@@ -227,6 +227,8 @@ def test_first_derivatives_equal_central_differences(case):
     first, _ = scene.component.derivatives(scene.params, scene.forward(scene.params), scene.y)
     numeric = local_differences(scene, scene.log_prob)
     assert_slopes_match(first.transpose(1, 0, 2), numeric)
+    alone = scene.component.first_derivatives(scene.params, scene.forward(scene.params), scene.y)
+    np.testing.assert_array_equal(alone, first)
 
 
 @each_expert
@@ -271,7 +273,11 @@ def test_penalty_derivatives_equal_central_differences(case):
     slope = expert.penalty_gradient(scene.params, scene.summary)
     assert_slopes_match(slope, value)
     bend = differences(lambda t: expert.penalty_gradient(scene.at(t), scene.summary), theta)
-    assert_slopes_match(expert.penalty_hessian(scene.params, scene.summary), bend)
+    hessian = expert.penalty_hessian(scene.params, scene.summary)
+    assert_slopes_match(hessian, bend)
+    np.testing.assert_allclose(
+        expert.penalty_curvature(scene.params, scene.summary), np.diag(hessian), rtol=1e-14
+    )
     alpha = expert.alpha
     assert (expert.penalty(scene.params, scene.summary) > 0.0) == (
         alpha > 0.0 and case.n_features > 0
