@@ -274,15 +274,18 @@ def solve_psd(A: Floats, b: Floats) -> Floats:
     -------
     x : ndarray of shape (K, q, m)
     """
-    diagonal = np.einsum("kii->ki", A)
-    scale = np.where(diagonal > _NO_CURVATURE, diagonal, 1.0) ** -0.5
+    diagonal = A.diagonal(axis1=1, axis2=2)
+    scale = 1.0 / np.sqrt(np.where(diagonal > _NO_CURVATURE, diagonal, 1.0))
     units = scale[:, :, None]
     M, x = A * (units * scale[:, None, :]), b * units
-    pivots = np.einsum("kii->ki", M)
-    failed = np.zeros(len(M), dtype=bool)
+    failed = [0] * len(M)
     # Columns first, as LAPACK has them: the factor takes the place of the matrix.
-    for k, (matrix, side) in enumerate(zip(M.transpose(0, 2, 1), x, strict=True)):
-        _, x[k], failed[k] = dposv(matrix, side, overwrite_a=True)
-    for k in map(int, np.flatnonzero(failed | ~(pivots.min(axis=1) ** 2 > _SINGULAR))):
-        x[k] = _solve_by_eigenvalues(A[k] * (units[k] * scale[k]), b[k] * units[k])
-    return x * units
+    for k, matrix in enumerate(M.transpose(0, 2, 1)):
+        _, x[k], failed[k] = dposv(matrix, x[k], overwrite_a=True)
+    pivots = M.diagonal(axis1=1, axis2=2)
+    if any(failed) or not pivots.min(initial=1.0) ** 2 > _SINGULAR:
+        for k, (bad, least) in enumerate(zip(failed, pivots.min(axis=1), strict=True)):
+            if bad or not least**2 > _SINGULAR:
+                x[k] = _solve_by_eigenvalues(A[k] * (units[k] * scale[k]), b[k] * units[k])
+    x *= units
+    return x

@@ -103,6 +103,8 @@ def assemble(gram: Floats, m: int, q: int) -> Floats:
 
     The last class is the reference: it has no rows of its own.
     """
+    if m == 1:
+        return unpack_symmetric(gram[..., 0, :], q)
     a, b = ring_pairs(m + 1)
     pairs = np.zeros((*gram.shape[:-2], m + 1, m + 1, gram.shape[-1]))
     pairs[..., a, b, :] = pairs[..., b, a, :] = gram
