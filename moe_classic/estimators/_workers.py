@@ -26,6 +26,11 @@ _BEGINNING, _SENDING = 2.0, 0.05
 _KEPT = 200.0
 
 
+def locked() -> bool:
+    """Whether threads queue for the interpreter."""
+    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
+
+
 class Workers:
     """Runs tasks here or in joblib's workers; a joblib context may say which.
 
@@ -40,7 +45,7 @@ class Workers:
 
     def __init__(self, n_jobs: int) -> None:
         self.n_jobs = n_jobs
-        self.locked = getattr(sys, "_is_gil_enabled", lambda: True)()
+        self.locked = locked()
         self.spent, self.done = 0.0, 0
 
     def map(

@@ -31,6 +31,7 @@ def clock(monkeypatch):
     still = Clock()
     monkeypatch.setattr(_workers, "perf_counter", still)
     monkeypatch.setattr(Workers, "_used", -_workers._KEPT)
+    monkeypatch.setattr(_workers, "locked", lambda: True)
     return still
 
 
@@ -106,11 +107,10 @@ def test_fit_that_took_long_is_taken_to_go_on(clock, sent):
     assert sent == [2]
 
 
-def test_threads_that_need_no_lock_begin_at_once(clock, sent):
+def test_threads_that_need_no_lock_begin_at_once(clock, sent, monkeypatch):
+    monkeypatch.setattr(_workers, "locked", lambda: False)
     task, _ = lasting(clock, 0.2)
-    workers = Workers(2)
-    workers.locked = False
-    list(workers.map(task, [1, 2, 3, 4]))
+    list(Workers(2).map(task, [1, 2, 3, 4]))
     assert sent == [3]
 
 
