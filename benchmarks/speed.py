@@ -3,9 +3,9 @@
 One thread unless said otherwise. The parts: ``mixture`` (CPU seconds of one EM iteration against
 one of scikit-learn's GaussianMixture on (X, y), and against the machine's own rates), ``threads``,
 ``single`` (what float32 would save and cost), ``growth`` (rows, features, experts), ``families``
-(experts and gates), ``fits`` (default fits, in iterations and beside other packages), ``predict``,
-``memory`` and ``r`` (flexmix and mixtools where ``Rscript`` has them). Writes the table as
-speed.csv and a picture as speed.png.
+(experts and gates), ``fits`` (default fits, in iterations and beside other packages), ``jobs``
+(whole fits with one job and two), ``predict``, ``memory`` and ``r`` (flexmix and mixtools where
+``Rscript`` has them). Writes the table as speed.csv and a picture as speed.png.
 """
 
 import argparse
@@ -26,8 +26,9 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from _problems import best_of, em_pass, em_problem, in_turn, mixture_pass_seconds, regions
+from sklearn.datasets import load_digits, make_friedman1
 
-from moe_classic import MoERegressor
+from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
 from moe_classic._blocks import _PRODUCT_ROWS
 from moe_classic._linalg import matmul_by_rows, ring_of, ring_products, sums_by_rows
 from moe_classic._workspace import _NUMPY_BUFFER
@@ -256,17 +257,45 @@ def beside(n, p, K):
 
 
 def predictions(n):
-    """Rows a second that a small model answers for."""
+    """Rows a second that a small model answers for, and what two threads gain."""
     X, y, _ = regions(n, 10, 4)
     moe = MoERegressor(4, n_init=1, max_iter=20, tol=1e-3, random_state=0).fit(X[:20000], y[:20000])
     calls = {
-        "predict": lambda: moe.predict(X),
-        "gate_proba": lambda: moe.gate_proba(X),
-        "score_samples": lambda: moe.score_samples(X, y),
-        "predict_quantile": lambda: moe.predict_quantile(X, 0.9),
+        "predict": lambda m=moe: m.predict(X),
+        "gate_proba": lambda m=moe: m.gate_proba(X),
+        "score_samples": lambda m=moe: m.score_samples(X, y),
+        "predict_quantile": lambda m=moe: m.predict_quantile(X, 0.9),
     }
     for name, call in calls.items():
-        report(f"{name}: rows a second", (n, 10, 4), n / best_of(call, 2), unit="/s")
+        report(f"{name}: rows a second", (n, 10, 4), n / best_of(call, 3), unit="/s")
+        alone, both = in_turn(
+            lambda: call(moe.set_params(n_jobs=1)),  # noqa: B023 - called at once
+            lambda: call(moe.set_params(n_jobs=2)),  # noqa: B023
+            repeats=5,
+        )
+        report(f"{name}: speed-up of two threads", (n, 10, 4), alone / both, unit="x")
+
+
+def jobs(*, quick):
+    """Whole fits whose starts take seconds, with one and two jobs; wall time."""
+    X, y = load_digits(return_X_y=True)
+    fits = {"digits, 8 multinomial experts": (MoEClassifier(8, random_state=0), X, y)}
+    if not quick:
+        X, y = make_friedman1(10_000, noise=1.0, random_state=0)
+        t = MoERegressor(8, expert="student_t", random_state=0)
+        fits |= {
+            "friedman1, 16 Gaussian experts": (MoERegressor(16, random_state=0), X, y),
+            "friedman1, 8 t experts": (t, X, y),
+            "friedman1, tree of 4 x 4": (HierarchicalMoERegressor((4, 4), random_state=0), X, y),
+        }
+    for name, (moe, X, y) in fits.items():
+        seconds = []
+        for n_jobs in (1, 2):
+            start = time.perf_counter()
+            moe.set_params(n_jobs=n_jobs).fit(X, y)
+            seconds.append(time.perf_counter() - start)
+        report(f"fit, {name}", X.shape, seconds[0])
+        report("speed-up of two jobs", X.shape, seconds[0] / seconds[1], unit="x")
 
 
 MEMORY_CODE = """
@@ -370,6 +399,7 @@ def main():
         "fits": lambda q: whole_fits(
             (100_000, 10, 5) if q else (500_000, 10, 5), [1000] if q else [1000, 100_000]
         ),
+        "jobs": lambda q: jobs(quick=q),
         "predict": lambda q: predictions(200_000 if q else 1_000_000),
         "memory": lambda q: memory(200_000 if q else 2_000_000),
         "r": lambda q: against_r(20_000 if q else 100_000, 10, 4),

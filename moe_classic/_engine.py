@@ -1,6 +1,7 @@
 """Who does the adding: the one place that knows about loops over blocks and threads.
 
-``map_reduce(f, source)`` returns the sum of ``f(block)`` over all blocks. Sums are taken in block
+``map(f, items)`` returns what ``f`` says of each item, ``map_reduce(f, source)`` the sum of
+``f(block)`` over all blocks. Sums are taken in block
 order within each thread's contiguous share, so a result depends on the number of threads only
 through rounding.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -23,6 +24,10 @@ from ._blocks import ArraySource, Block, Source
 from ._stats import Stats, total
 
 T = TypeVar("T", bound=Stats)
+
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 class SerialEngine:
@@ -44,6 +49,10 @@ class SerialEngine:
         if self.n_shares > 1 and isinstance(source, ArraySource):
             return total(_share(f, source, part) for part in _shares(source, self.n_shares))
         return total(f(block) for block in source)
+
+    def map(self, f: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+        """``f`` of every item, in order."""
+        return [f(item) for item in items]
 
 
 class ThreadedEngine:
@@ -71,6 +80,11 @@ class ThreadedEngine:
                 parts = _shares(source, self.n_threads)
                 return total(self._pool.map(lambda part: _share(f, source, part), parts))
             return total(self._ahead(f, source))
+
+    def map(self, f: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+        """``f`` of every item, in order."""
+        with self._libraries.limit(limits=1, user_api="blas"):
+            return list(self._pool.map(_in_context(f), items))
 
     def __reduce__(self) -> tuple[type[SerialEngine], tuple[int]]:
         """Sent to another process, which has threads enough beside it, it does without."""
@@ -118,10 +132,10 @@ def _one_a_processor(n_threads: int) -> Callable[[], None]:
     return bind
 
 
-def _in_context(f: Callable[[Block], T]) -> Callable[[Block], T]:
+def _in_context(f: Callable[[Item], Answer]) -> Callable[[Item], Answer]:
     """``f`` under the caller's context, numpy's error state in it, whatever thread runs it."""
     context = copy_context()
-    return lambda block: context.copy().run(f, block)
+    return lambda item: context.copy().run(f, item)
 
 
 def make_engine(n_jobs: int | None) -> SerialEngine | ThreadedEngine:

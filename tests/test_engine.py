@@ -123,3 +123,14 @@ def test_n_jobs_chooses_the_engine():
     engine = make_engine(2)
     assert type(engine) is ThreadedEngine
     assert engine.n_threads == 2
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_answers_come_in_the_order_of_the_items(n_jobs):
+    engine = make_engine(n_jobs)
+    assert engine.map(lambda i: i * i, range(50)) == [i * i for i in range(50)]
+
+
+def test_threads_answer_under_the_error_state_of_the_caller():
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        make_engine(2).map(lambda i: np.ones(1) / np.zeros(i), [1, 1])

@@ -28,7 +28,7 @@ def test_proposals_free_an_expert_from_a_shared_region(three_lines):
     X, y = three_lines
     with pytest.warns(ConvergenceWarning):  # it is stopped while it is stuck
         stuck = MoERegressor(3, init=shared_start(X), max_iter=5, tol=0.0).fit(X, y)
-    block = next(stuck._blocks(X, y[None]))
+    block = stuck._block(X, y[None])
     view = View(block.designs[0].Z[:-1].T, ((y - y.mean()) / y.std())[:, None], block.w, 3)
     moves = list(proposals(stuck._model, stuck._params, block, view))
     assert moves

@@ -160,14 +160,6 @@ class ClassSurface(FromProba, CommonSurface):
             )
         return self._partial_fit(X, y, sample_weight)
 
-    def _mixtures(self, X: Any) -> list[tuple[Floats, Floats]]:
-        """(gate (K, n), class probabilities of the experts (K, C, n)), a block at a time."""
-        X, parts = self._check_rows(X), []
-        for block in self._blocks(X):
-            gate = np.exp(self._model.log_gate(self._params, block))
-            parts.append((gate, self._expert_proba(block)))
-        return parts
-
     def _expert_proba(self, block: Block) -> Floats:
         """Class probabilities of the experts, (K, C, n)."""
         return np.concatenate(
@@ -192,12 +184,19 @@ class ClassSurface(FromProba, CommonSurface):
         -------
         proba : ndarray of shape (n_samples, n_classes)
         """
+        X = self._check_rows(X)
         if top_k is None:
-            parts = [np.einsum("kn,kcn->nc", gate, P) for gate, P in self._mixtures(X)]
+            parts = self._answers(self._blended, X)
         else:
-            parts = [m.proba().T for m in self._consulted(X, top_k)]
+            consulting = self._consulting(top_k)
+            parts = self._answers(lambda b: consulting(b).proba().T, X)
         proba = np.concatenate(parts)
         return proba / proba.sum(axis=1, keepdims=True)
+
+    def _blended(self, block: Block) -> Floats:
+        """Class probabilities of one block, (n, C)."""
+        blend: Floats = np.einsum("kn,kcn->nc", self._gate(block), self._expert_proba(block))
+        return blend
 
     def expert_predictions(self, X: Any) -> Floats:
         """Class probabilities of each expert by itself.
@@ -210,7 +209,8 @@ class ClassSurface(FromProba, CommonSurface):
         -------
         proba : ndarray of shape (n_samples, n_experts, n_classes)
         """
-        return np.concatenate([P for _, P in self._mixtures(X)], axis=2).transpose(2, 0, 1)
+        parts = self._answers(self._expert_proba, self._check_rows(X))
+        return np.concatenate(parts, axis=2).transpose(2, 0, 1)
 
     def sample(self, X: Any, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """Draws from the class probabilities.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from moe_classic._blocks import Block, Design
+from moe_classic._engine import make_engine
 from moe_classic._explain import Account
 from moe_classic._linalg import log_sum_exp, softmax_in_place
 from moe_classic._typing import Floats, Ints
@@ -24,6 +25,8 @@ from ._published import Published
 from ._transform import GateFeatures
 from ._views import AnyExpert
 
+T = TypeVar("T")
+
 #: Rows predicted at a time: bounds the memory of (K, n) arrays.
 _ROWS = 1 << 14
 
@@ -35,6 +38,8 @@ def generator(random_state: Any) -> np.random.Generator:
 
 class CommonSurface(GateFeatures, Described, Published):
     """Answers that need a fitted gate and experts, but no kind of target."""
+
+    n_jobs: int | None
 
     @abstractmethod
     def _target_columns(self, y: Any) -> np.ndarray:
@@ -60,14 +65,26 @@ class CommonSurface(GateFeatures, Described, Published):
         check_is_fitted(self)
         return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
 
-    def _blocks(self, X: Floats, y: np.ndarray | None = None) -> Iterator[Block]:
-        """Blocks of validated rows; without a target their target is zero."""
-        for start in range(0, len(X), _ROWS):
-            rows = slice(start, start + _ROWS)
-            designs = tuple(Design(m(X[rows])) for m in self._maps)
-            n = designs[0].Z.shape[1]
-            target = self._no_target(n) if y is None else y[..., rows]
-            yield Block(designs, target, np.ones(n))
+    def _block(self, X: Floats, y: np.ndarray | None) -> Block:
+        """A block of some validated rows; without a target its target is zero."""
+        designs = tuple(Design(m(X)) for m in self._maps)
+        n = designs[0].Z.shape[1]
+        return Block(designs, self._no_target(n) if y is None else y, np.ones(n))
+
+    def _answers(
+        self, answer: Callable[[Block], T], X: Floats, y: np.ndarray | None = None
+    ) -> list[T]:
+        """What ``answer`` says of each block of validated rows, in order.
+
+        ``n_jobs`` threads share the blocks, where all components are our own: estimators of the
+        user's have numbers of their own, and need not bear threads.
+        """
+        blocks = [slice(start, start + _ROWS) for start in range(0, len(X), _ROWS)]
+        threads = len(blocks) > 1 and self._model.additive
+        engine = make_engine(self.n_jobs if threads else None)
+        return engine.map(
+            lambda rows: answer(self._block(X[rows], None if y is None else y[..., rows])), blocks
+        )
 
     def _no_target(self, n: int) -> np.ndarray:
         """A target for blocks whose target is not looked at."""
@@ -80,11 +97,10 @@ class CommonSurface(GateFeatures, Described, Published):
             raise ValueError(f"X has {len(X)} rows and y has {target.shape[-1]}; give one y a row.")
         return X, target
 
-    def _consulted(self, X: Any, top_k: Any) -> list[TopExperts]:
-        """Mixtures of the ``top_k`` likeliest experts of each row, a block at a time."""
-        X = self._check_rows(X)
+    def _consulting(self, top_k: Any) -> Callable[[Block], TopExperts]:
+        """What turns a block into mixtures of the ``top_k`` likeliest experts of each row."""
         count = check_top_k(top_k, self._model.n_experts)
-        return [TopExperts(self._model, self._params, b, count) for b in self._blocks(X)]
+        return lambda block: TopExperts(self._model, self._params, block, count)
 
     # -------------------------------------------------------------------- gate and experts
 
@@ -99,9 +115,11 @@ class CommonSurface(GateFeatures, Described, Published):
         -------
         proba : ndarray of shape (n_samples, n_experts)
         """
-        X = self._check_rows(X)
-        parts = [np.exp(self._model.log_gate(self._params, b)).T for b in self._blocks(X)]
-        return np.concatenate(parts)
+        return np.concatenate(self._answers(lambda b: self._gate(b).T, self._check_rows(X)))
+
+    def _gate(self, block: Block) -> Floats:
+        """Gate probabilities of one block, (K, n)."""
+        return np.exp(self._model.log_gate(self._params, block))
 
     def predict_expert(self, X: Any) -> Ints:
         """Number of the expert with the highest gate probability, from 0.
@@ -129,13 +147,14 @@ class CommonSurface(GateFeatures, Described, Published):
         R : ndarray of shape (n_samples, n_experts)
         """
         X, target = self._pairs(X, y)
-        parts = []
-        for block in self._blocks(X, target):
-            seen = self._model.evaluate(self._params, block)
-            R = seen.gate.log_prob + seen.log_prob
-            softmax_in_place(R)
-            parts.append(R.T)
-        return np.concatenate(parts)
+        return np.concatenate(self._answers(lambda b: self._posterior(b).T, X, target))
+
+    def _posterior(self, block: Block) -> Floats:
+        """Responsibilities of one block, (K, n)."""
+        seen = self._model.evaluate(self._params, block)
+        R = seen.gate.log_prob + seen.log_prob
+        softmax_in_place(R)
+        return R
 
     # -------------------------------------------------------------------- likelihood
 
@@ -155,11 +174,10 @@ class CommonSurface(GateFeatures, Described, Published):
             Natural logarithms.
         """
         if y is None:
-            X = self._check_rows(X)
-            return np.concatenate([self._log_marginal(b) for b in self._blocks(X)])
+            return np.concatenate(self._answers(self._log_marginal, self._check_rows(X)))
         X, target = self._pairs(X, y)
         return np.concatenate(
-            [self._model.log_likelihood(self._params, b) for b in self._blocks(X, target)]
+            self._answers(lambda b: self._model.log_likelihood(self._params, b), X, target)
         )
 
     def _log_marginal(self, block: Block) -> Floats:

@@ -10,6 +10,7 @@ from sklearn.callback import with_callbacks
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array
 
+from moe_classic._blocks import Block
 from moe_classic._crps import predictive_crps
 from moe_classic._stats import Summary
 from moe_classic._typing import Floats
@@ -100,10 +101,13 @@ class RealSurface(CommonSurface):
         """(d, n) to what the user gave: (n,) or (n, d)."""
         return columns[0] if self._flat_target else columns.T
 
-    def _predictives(self, X: Any) -> list[Predictive]:
-        """Predictive distributions, a block at a time."""
-        X = self._check_rows(X)
-        return [Predictive(self._model, self._params, b) for b in self._blocks(X)]
+    def _predictive(self, block: Block) -> Predictive:
+        """Predictive distributions of one block."""
+        return Predictive(self._model, self._params, block)
+
+    def _joined(self, parts: list[Floats]) -> Floats:
+        """Answers (d, n) of all blocks in the shape of the user's target."""
+        return self._shaped(np.concatenate(parts, axis=1))
 
     @available_if(learns_by_batches)
     @with_callbacks
@@ -174,12 +178,17 @@ class RealSurface(CommonSurface):
         std : ndarray of the same shape
             Only with ``return_std=True``.
         """
-        mixtures = self._predictives(X) if top_k is None else self._consulted(X, top_k)
-        mean = self._shaped(np.concatenate([m.mean() for m in mixtures], axis=1))
-        if not return_std:
-            return mean
-        variance = np.concatenate([m.variance() for m in mixtures], axis=1)
-        return mean, self._shaped(np.sqrt(variance))
+        X = self._check_rows(X)
+        mixture = self._predictive if top_k is None else self._consulting(top_k)
+
+        def moments(block: Block) -> list[Floats]:
+            seen = mixture(block)
+            return [seen.mean(), np.sqrt(seen.variance())] if return_std else [seen.mean()]
+
+        answers = [
+            self._joined(list(parts)) for parts in zip(*self._answers(moments, X), strict=True)
+        ]
+        return tuple(answers) if return_std else answers[0]
 
     def predict_quantile(self, X: Any, q: Any) -> Floats:
         """Conditional quantiles; of each output on its own.
@@ -196,10 +205,13 @@ class RealSurface(CommonSurface):
         levels = [_fraction("q", v) for v in np.atleast_1d(q)]
         if not levels:
             raise ValueError(f"q={q!r} is empty; give at least one level between 0 and 1.")
-        mixtures = self._predictives(X)
-        columns = [
-            self._shaped(np.concatenate([m.quantile(v) for m in mixtures], axis=1)) for v in levels
-        ]
+
+        def quantiles(block: Block) -> list[Floats]:
+            seen = self._predictive(block)
+            return [seen.quantile(v) for v in levels]
+
+        parts = self._answers(quantiles, self._check_rows(X))
+        columns = [self._joined(list(level)) for level in zip(*parts, strict=True)]
         return columns[0] if np.ndim(q) == 0 else np.stack(columns, axis=-1)
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Floats:
@@ -230,8 +242,7 @@ class RealSurface(CommonSurface):
         p : ndarray of the shape of y
         """
         X, target = self._pairs(X, y)
-        parts = [Predictive(self._model, self._params, b).cdf(b.y) for b in self._blocks(X, target)]
-        return self._shaped(np.concatenate(parts, axis=1))
+        return self._joined(self._answers(lambda b: self._predictive(b).cdf(b.y), X, target))
 
     def crps(self, X: Any, y: Any) -> Floats:
         """Continuous ranked probability score of each row, in the units of y; lower is better.
@@ -248,9 +259,9 @@ class RealSurface(CommonSurface):
         crps : ndarray of the shape of y
         """
         X, target = self._pairs(X, y)
-        blocks = self._blocks(X, target)
-        parts = [predictive_crps(Predictive(self._model, self._params, b), b.y) for b in blocks]
-        return self._shaped(np.concatenate(parts, axis=1))
+        return self._joined(
+            self._answers(lambda b: predictive_crps(self._predictive(b), b.y), X, target)
+        )
 
     def predict_mode(self, X: Any) -> Floats:
         """Highest point of the conditional density.
@@ -263,7 +274,8 @@ class RealSurface(CommonSurface):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
-        return self._shaped(np.concatenate([m.mode() for m in self._predictives(X)], axis=1))
+        X = self._check_rows(X)
+        return self._joined(self._answers(lambda b: self._predictive(b).mode(), X))
 
     def expert_predictions(self, X: Any) -> Floats:
         """What each expert predicts by itself.
@@ -276,7 +288,8 @@ class RealSurface(CommonSurface):
         -------
         y : ndarray of shape (n_samples, n_experts) or (n_samples, n_experts, n_outputs)
         """
-        location = np.concatenate([m.location for m in self._predictives(X)], axis=2)
+        X = self._check_rows(X)
+        location = np.concatenate(self._answers(lambda b: self._predictive(b).location, X), axis=2)
         return location[:, 0].T if self._flat_target else location.transpose(2, 0, 1)
 
     def sample(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Floats:
@@ -294,7 +307,8 @@ class RealSurface(CommonSurface):
         y : ndarray of shape (n_rows, n_samples) or (n_rows, n_samples, n_outputs)
         """
         check_integer("n_samples", n_samples, 1, "draws a row")
-        mixtures, rng = self._predictives(X), generator(random_state)
+        X, rng = self._check_rows(X), generator(random_state)
+        mixtures = self._answers(self._predictive, X)
         draws = [
             np.concatenate([m.sample(rng) for m in mixtures], axis=1) for _ in range(n_samples)
         ]

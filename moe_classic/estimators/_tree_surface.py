@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from moe_classic._linalg import softmax_in_place
 from moe_classic._model import MoEParams
 from moe_classic._typing import Floats
 from moe_classic.experts._base import LinearExpert
@@ -205,12 +204,10 @@ class TreeSurface(BaseMoE):
             conditional probability that the gate of the parent gives.
         """
         X, gate = self._check_rows(X), self._model.gate
-        number = self._model.gate_design
-        parts = [
-            np.exp(gate.log_nodes(self._params.gate, block.designs[number])).T
-            for block in self._blocks(X)
-        ]
-        return np.concatenate(parts)
+        number, params = self._model.gate_design, self._params.gate
+        return np.concatenate(
+            self._answers(lambda b: np.exp(gate.log_nodes(params, b.designs[number])).T, X)
+        )
 
     def node_responsibilities(self, X: Any, y: Any) -> Floats:
         """Posterior probability of each node given x and y.
@@ -226,13 +223,8 @@ class TreeSurface(BaseMoE):
             Nodes breadth first, as in :meth:`node_proba`.
         """
         X, target = self._pairs(X, y)
-        shape, parts = self._params.gate.shape, []
-        for block in self._blocks(X, target):
-            seen = self._model.evaluate(self._params, block)
-            R = seen.gate.log_prob + seen.log_prob
-            softmax_in_place(R)
-            parts.append(shape.up(R).T)
-        return np.concatenate(parts)
+        shape = self._params.gate.shape
+        return np.concatenate(self._answers(lambda b: shape.up(self._posterior(b)).T, X, target))
 
     # -------------------------------------------------------------------- how it reads
 

@@ -77,12 +77,11 @@ class Workers:
     def _pays(self, count: int) -> bool:
         """Whether ``count`` tasks are worth sending away.
 
-        They are taken to last as long as those before; and a fit, at least twice as long in all as
-        so far.
+        They are taken to last as long as those before; and a fit, half as long again as so far.
         """
         if self.n_jobs == 1 or not self.done:
             return False
-        left = max(self.spent / self.done * count, self.spent)
+        left = max(self.spent / self.done * count, 0.5 * self.spent)
         awake = not self.locked or perf_counter() - Workers._used < _KEPT
         return left * (1.0 - 1.0 / self.n_jobs) > (_SENDING if awake else _BEGINNING)
 

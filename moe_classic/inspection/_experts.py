@@ -303,8 +303,8 @@ def _expert_intervals(moe: Any, X: Any, coverage: float, output: int) -> Floats:
     """Central intervals of the experts' own noise, (n, K, 2)."""
     if not 0.0 < coverage < 1.0:
         raise ValueError(f"coverage={coverage!r} must lie strictly between 0 and 1, or be None.")
-    parts = [_block_intervals(moe, b, coverage, output) for b in moe._blocks(moe._check_rows(X))]
-    return np.concatenate(parts)
+    rows = moe._check_rows(X)
+    return np.concatenate(moe._answers(lambda b: _block_intervals(moe, b, coverage, output), rows))
 
 
 def _block_intervals(moe: Any, block: Block, coverage: float, output: int) -> Floats:

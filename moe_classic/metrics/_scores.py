@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length
 
 from moe_classic._access import fitted_moe, inner_rows
-from moe_classic._crps import FAMILIES, Noise, mixture_crps, predictive_crps
+from moe_classic._crps import FAMILIES, Noise, mixture_crps
 from moe_classic._typing import Floats
 
 # ------------------------------------------------------------------------- CRPS
@@ -134,14 +134,7 @@ def crps_samples(estimator: Any, X: Any, y: Any) -> Floats:
         If the estimator does not predict distributions of real targets.
     """
     moe = fitted_moe(estimator, needs="predict_cdf", caller="crps_samples")
-    rows = inner_rows(estimator, X)
-    target = moe._pairs(rows, y)[1]
-    parts, start = [], 0
-    for mixture in moe._predictives(rows):
-        stop = start + mixture.weights.shape[1]
-        parts.append(predictive_crps(mixture, target[:, start:stop]))
-        start = stop
-    return moe._shaped(np.concatenate(parts, axis=1))
+    return np.asarray(moe.crps(inner_rows(estimator, X), y), dtype=np.float64)
 
 
 # ------------------------------------------------------------------------- PIT
