@@ -54,8 +54,8 @@ class MoERegressor(RealSurface, RegressorMixin, BaseMoE):
     block_size : int or None, default=None
         Rows worked on at a time; None chooses from the cache size. Changes speed, not results.
     n_jobs : int or None, default=None
-        Threads over blocks of rows; processes over starts, once these have taken seconds. As in
-        scikit-learn, -1 means all processors. Changes speed, not results.
+        Threads over blocks of rows, in fits and predictions; processes over starts, once these
+        have taken seconds. -1 means all processors. Changes speed, not results.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the last fit instead of the starts.
     random_state : int, RandomState or None, default=None
