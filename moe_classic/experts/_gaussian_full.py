@@ -22,6 +22,7 @@ from moe_classic._component import Forward
 from moe_classic._linalg import solve_psd, unpack_symmetric
 from moe_classic._stats import Summary
 from moe_classic._typing import Bools, Floats
+from moe_classic._workspace import empty
 
 from ._base import LinearExpert, LinearParams
 from ._location_scale import STARVED, LeastSquaresStats, residuals
@@ -172,19 +173,13 @@ class FullGaussian(LinearExpert):
         """
         e, u = fwd.work
         K, d, n = e.shape
-        L = np.broadcast_to(params.chol, (K, d, d))
-        P = np.linalg.solve(L, np.broadcast_to(np.eye(d), (K, d, d)))
+        P, unit = _factors(params, K)
         Q = P.transpose(0, 2, 1) @ P
-        r = P.transpose(0, 2, 1) @ u
         rows, cols = np.tril_indices(d)
-        # Diagonal entries are optimised on the log scale: dL = L dlog L.
-        unit = np.where(rows == cols, L[:, rows, cols], 1.0)
-        J = d + rows.size
-        first, second = np.empty((K, J, n)), np.empty((K, J, J, n))
-        first[:, :d] = r
+        first = self.first_derivatives(params, fwd, y)
+        J, r = first.shape[1], first[:, :d]
+        second = np.empty((K, J, J, n))
         second[:, :d, :d] = -Q[..., None]
-        raw = r[:, rows] * u[:, cols] * unit[..., None]
-        first[:, d:] = raw - (rows == cols)[None, :, None]
         for i, (a, b) in enumerate(zip(rows, cols, strict=True)):
             scale = unit[:, i, None, None]
             dr = -(P[:, b, :, None] * r[:, a, None, :] + Q[:, :, a, None] * u[:, b, None, :])
@@ -193,8 +188,21 @@ class FullGaussian(LinearExpert):
             mixed = dr[:, rows] * u[:, cols] + r[:, rows] * du[:, cols]
             second[:, d:, d + i] = mixed * scale * unit[..., None]
             if a == b:
-                second[:, d + i, d + i] += raw[:, i]
+                second[:, d + i, d + i] += first[:, d + i] + 1.0
         return first, second
+
+    def first_derivatives(self, params: FullParams, fwd: Forward, y: Floats) -> Floats:
+        """The first of them alone."""
+        e, u = fwd.work
+        K, d, n = e.shape
+        P, unit = _factors(params, K)
+        rows, cols = np.tril_indices(d)
+        first = empty((K, d + rows.size, n))
+        r = np.matmul(P.transpose(0, 2, 1), u, out=first[:, :d])
+        np.multiply(r[:, rows], u[:, cols], out=first[:, d:])
+        first[:, d:] *= unit[..., None]
+        first[:, d:] -= (rows == cols)[:, None]
+        return first
 
     # -------------------------------------------------------------------- moments, sampling
 
@@ -241,3 +249,16 @@ class FullGaussian(LinearExpert):
         """A draw from every expert at every row, (K, d, n)."""
         eta = self.location(params, design)
         return eta + params.chol @ rng.standard_normal(eta.shape)
+
+
+def _factors(params: FullParams, K: int) -> tuple[Floats, Floats]:
+    """Inverse Cholesky factors (K, d, d), and what their entries move by, (K, d (d + 1) / 2).
+
+    Diagonal entries are optimised on the log scale: dL = L dlog L.
+    """
+    d = params.chol.shape[1]
+    L = np.broadcast_to(params.chol, (K, d, d))
+    P = np.linalg.solve(L, np.broadcast_to(np.eye(d), (K, d, d)))
+    rows, cols = np.tril_indices(d)
+    unit: Floats = np.where(rows == cols, L[:, rows, cols], 1.0)
+    return np.asarray(P, dtype=np.float64), unit

@@ -14,6 +14,7 @@ modeling using the t distribution, equations 19-27.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -24,6 +25,7 @@ from moe_classic._blocks import Design
 from moe_classic._component import Forward
 from moe_classic._stats import Stats, Summary
 from moe_classic._typing import Floats
+from moe_classic._workspace import empty, frame
 
 from ._location_scale import LocationScaleExpert, ScaleParams, residuals
 
@@ -36,6 +38,13 @@ class StudentTParams(ScaleParams):
     """Coefficients (K, 1, q), scales (K, 1) and degrees of freedom (K, 1)."""
 
     df: Floats
+
+    @cached_property
+    def constant(self) -> Floats:
+        """Log density at the location, (K, 1)."""
+        df = self.df
+        height = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(df * np.pi)
+        return np.asarray(height - np.log(self.scale), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -128,50 +137,64 @@ class StudentTExpert(LocationScaleExpert):
     def forward(self, params: StudentTParams, design: Design, y: Floats) -> Forward:
         """Log density and what the statistics reuse."""
         e = residuals(params, design, y)
-        df, scale = params.df, params.scale
-        ratio = np.square(e[:, 0] / scale) / df
-        log1p = np.log1p(ratio)
-        constant = (
-            gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(df * np.pi) - np.log(scale)
-        )
-        return Forward(constant - 0.5 * (df + 1.0) * log1p, None, (e, ratio, log1p))
+        ratio = np.divide(e[:, 0], params.scale * np.sqrt(params.df), out=empty(e[:, 0].shape))
+        ratio *= ratio
+        log1p = np.log1p(ratio, out=empty(ratio.shape))
+        ratio += 1.0
+        near = np.reciprocal(ratio, out=ratio)
+        log_prob = np.multiply(log1p, -0.5 * (params.df + 1.0), out=empty(ratio.shape))
+        log_prob += params.constant
+        return Forward(log_prob, None, (e, near, log1p))
 
-    def _df_derivatives(
-        self, params: StudentTParams, ratio: Floats, log1p: Floats
-    ) -> tuple[Floats, Floats]:
-        """First and second derivative of log p in v, (K, n)."""
-        df = params.df
-        half, both = df / 2.0, (df + 1.0) / 2.0
-        share = ratio / (1.0 + ratio)
-        first = 0.5 * (digamma(both) - digamma(half) - 1.0 / df - log1p + (df + 1.0) / df * share)
-        tail = 0.25 * (polygamma(1, both) - polygamma(1, half)) + 0.5 / df**2
-        # d share / d v = -share (1 - share) / v, with ratio = z^2 / v.
-        second = tail + share / (2.0 * df) - share / (2.0 * df**2)
-        second = second - (df + 1.0) / (2.0 * df**2) * share * (1.0 - share)
-        return first, second
+    def _df_slopes(self, df: Floats, near: Floats, log1p: Floats) -> Floats:
+        """First derivative of log p in v, (K, n).
+
+        ``near`` is ``1 / (1 + z^2 / v)``, 1 at the location and 0 far away.
+        """
+        at_location, _ = _df_at_location(df)
+        return at_location - 0.5 * log1p + 0.5 * (df + 1.0) / df * (1.0 - near)
+
+    def _df_bends(self, df: Floats, near: Floats) -> Floats:
+        """Second derivative of log p in v, (K, n)."""
+        share = 1.0 - near
+        # d share / d v = -share near / v
+        _, at_location = _df_at_location(df)
+        slope = share * (df - 1.0) - (df + 1.0) * share * near
+        return at_location + slope / (2.0 * df**2)
 
     # -------------------------------------------------------------------- curvature and sums
 
     def curvature(self, params: StudentTParams, fwd: Forward, S: Floats) -> Floats:
         """Row weights of the Grams, ``S u``."""
-        return S * ((params.df + 1.0) / params.df / (1.0 + fwd.work[1]))
+        weight = np.multiply(S, fwd.work[1], out=empty(S.shape))
+        return np.multiply(weight, (params.df + 1.0) / params.df, out=weight)
 
     def statistics(
         self, params: StudentTParams, fwd: Forward, design: Design, S: Floats, grams: Floats
     ) -> StudentTStats:
         """Sums of weighted least squares and, where df is free, of its derivatives."""
-        e, ratio, log1p = fwd.work
-        weight = self.curvature(params, fwd, S)
-        weighted = weight[:, None, :] * e
-        rss = (weighted * e).sum(axis=-1)
+        e, near, log1p = fwd.work
+        mass = S.sum(axis=1)
         first = second = np.zeros((len(S), 1))
-        if self.df is None:
-            d1, d2 = self._df_derivatives(params, ratio, log1p)
-            first = (S * d1).sum(axis=1, keepdims=True)
-            second = (S * d2).sum(axis=1, keepdims=True)
-        return StudentTStats(
-            grams, design.scores(weighted), rss, weight.sum(axis=1), first, second, S.sum(axis=1)
-        )
+        with frame():
+            weight = self.curvature(params, fwd, S)
+            weighted = np.multiply(weight[:, None, :], e, out=empty(e.shape))
+            rss, score = np.einsum("kjn,kjn->kj", weighted, e), design.scores(weighted)
+            total = weight.sum(axis=1)
+            if self.df is None:
+                # What the derivatives in v sum to takes but three sums over rows.
+                df = params.df
+                inside, squares = (
+                    df / (df + 1.0) * s[:, None]
+                    for s in (total, np.einsum("kn,kn->k", weight, near))
+                )
+                share = mass[:, None] - inside
+                at_location, bend = _df_at_location(df)
+                logs = np.einsum("kn,kn->k", S, log1p)[:, None]
+                first = at_location * mass[:, None] - 0.5 * logs + 0.5 * (df + 1.0) / df * share
+                slope = share * (df - 1.0) - (df + 1.0) * (inside - squares)
+                second = bend * mass[:, None] + slope / (2.0 * df**2)
+        return StudentTStats(grams, score, rss, total, first, second, mass)
 
     def update(
         self, params: StudentTParams, stats: StudentTStats, summary: Summary
@@ -217,36 +240,50 @@ class StudentTExpert(LocationScaleExpert):
 
     def derivatives(self, params: StudentTParams, fwd: Forward, y: Floats) -> tuple[Floats, Floats]:
         """In (eta, log s, logit of df in its interval)."""
-        e, ratio, log1p = fwd.work
+        e, near, _ = fwd.work
         df, scale, z = params.df, params.scale, e[:, 0] / params.scale
-        u = (df + 1.0) / (df * (1.0 + ratio))
-        share = ratio / (1.0 + ratio)
-        free = self.df is None
-        J = 3 if free else 2
-        first, second = np.empty((len(z), J, z.shape[1])), np.empty((len(z), J, J, z.shape[1]))
-        first[:, 0] = u * z / scale
-        first[:, 1] = u * z**2 - 1.0
-        # d u / d z = -2 u z / (v + z^2): hence the factors 1 - 2 share.
-        second[:, 0, 0] = -u * (1.0 - 2.0 * share) / scale**2
-        second[:, 0, 1] = second[:, 1, 0] = -2.0 * u * (z / scale) * (1.0 - share)
-        second[:, 1, 1] = -2.0 * u * z**2 * (1.0 - share)
-        if free:
-            low, high = self.df_bounds
-            inside = (df - low) / (high - low)
-            slope = (df - low) * (1.0 - inside)
-            d1, d2 = self._df_derivatives(params, ratio, log1p)
-            du = (1.0 - u) / (df * (1.0 + ratio))
-            first[:, 2] = d1 * slope
+        u = (df + 1.0) / df * near
+        first = self.first_derivatives(params, fwd, y)
+        K, J, n = first.shape
+        second = np.empty((K, J, J, n))
+        # d u / d z = -2 u z near / v: hence the factors.
+        second[:, 0, 0] = -u * (2.0 * near - 1.0) / scale**2
+        second[:, 0, 1] = second[:, 1, 0] = -2.0 * u * (z / scale) * near
+        second[:, 1, 1] = -2.0 * u * z**2 * near
+        if self.df is None:
+            inside, slope = self._df_units(df)
+            du = (1.0 - u) / df * near
             second[:, 0, 2] = second[:, 2, 0] = du * z / scale * slope
             second[:, 1, 2] = second[:, 2, 1] = du * z**2 * slope
-            second[:, 2, 2] = d2 * slope**2 + d1 * slope * (1.0 - 2.0 * inside)
+            bends = self._df_bends(df, near) * slope**2
+            second[:, 2, 2] = bends + first[:, 2] * (1.0 - 2.0 * inside)
         return first, second
+
+    def first_derivatives(self, params: StudentTParams, fwd: Forward, y: Floats) -> Floats:
+        """The first of them alone."""
+        e, near, log1p = fwd.work
+        df, scale = params.df, params.scale
+        K, _, n = e.shape
+        first = empty((K, 3 if self.df is None else 2, n))
+        uz = np.multiply(e[:, 0], near, out=first[:, 0])
+        uz *= (df + 1.0) / (df * scale**2)
+        np.multiply(uz, e[:, 0], out=first[:, 1])
+        first[:, 1] -= 1.0
+        if self.df is None:
+            np.multiply(self._df_slopes(df, near, log1p), self._df_units(df)[1], out=first[:, 2])
+        return first
+
+    def _df_units(self, df: Floats) -> tuple[Floats, Floats]:
+        """Where v stands in its interval, and what it changes by with its logit; (K, 1) each."""
+        low, high = self.df_bounds
+        inside = (df - low) / (high - low)
+        return inside, (df - low) * (1.0 - inside)
 
     # -------------------------------------------------------------------- moments, sampling
 
     def precision(self, params: StudentTParams, fwd: Forward) -> Floats:
         """Precisions of the normal that touches the density at the residual, (K, n, 1, 1)."""
-        u = (params.df + 1.0) / (params.df * (1.0 + fwd.work[1]))
+        u = (params.df + 1.0) / params.df * fwd.work[1]
         return (u / params.scale**2)[:, :, None, None]
 
     def standard_variance(self, params: StudentTParams) -> Floats:
@@ -273,3 +310,11 @@ class StudentTExpert(LocationScaleExpert):
     ) -> Floats:
         """Student noise."""
         return rng.standard_t(np.broadcast_to(params.df[:, :, None], shape))
+
+
+def _df_at_location(df: Floats) -> tuple[Floats, Floats]:
+    """First and second derivative of the log density at its location in v, (K, 1) each."""
+    half, both = df / 2.0, (df + 1.0) / 2.0
+    first = 0.5 * (digamma(both) - digamma(half) - 1.0 / df)
+    second = 0.25 * (polygamma(1, both) - polygamma(1, half)) + 0.5 / df**2
+    return first, second

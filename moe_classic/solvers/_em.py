@@ -63,7 +63,7 @@ class EM(Solver):
     ----------
     finish : {"auto", "newton", "lbfgs", "squarem", None}, default="auto"
         What takes over when EM has become slow, and goes to the last digits. ``"auto"`` takes
-        Newton where its matrix is affordable (up to 600 parameters, and 2e8 rows times squared
+        Newton where its matrix is affordable (up to 600 parameters, and 5e8 rows times squared
         parameters), else L-BFGS, and SQUAREM where a density has kinks (Laplace) or the gate
         describes x (Gaussian); None never hands over. Only with soft and stochastic assignment.
     assignment : {"soft", "hard", "stochastic"}, default="soft"

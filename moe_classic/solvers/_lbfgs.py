@@ -68,7 +68,7 @@ class LBFGS(Posed):
         Whether to begin with steps of EM, as in :class:`Newton`, and to let the information judge
         the end: where it says that more is left to gain, as on plateaus and saddles, steps of
         Newton take over. Only under ``error="likelihood"``, and where the information matrix is
-        affordable (up to 600 parameters, and 2e8 rows times squared parameters).
+        affordable (up to 600 parameters, and 5e8 rows times squared parameters).
 
     References
     ----------
