@@ -1,9 +1,8 @@
 """Who does the adding: the one place that knows about loops over blocks and threads.
 
 ``map(f, items)`` returns what ``f`` says of each item, ``map_reduce(f, source)`` the sum of
-``f(block)`` over all blocks. Sums are taken in block
-order within each thread's contiguous share, so a result depends on the number of threads only
-through rounding.
+``f(block)`` over all blocks. Sums are taken in block order within each thread's contiguous share,
+so a result depends on the number of threads only through rounding.
 """
 
 from __future__ import annotations
