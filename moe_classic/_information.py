@@ -22,6 +22,7 @@ from ._linalg import softmax_in_place, unpack_symmetric
 from ._model import Model, MoEParams
 from ._stats import Stats
 from ._typing import Floats, Ints
+from ._workspace import empty, frame, workspace
 
 #: Bytes of the pointwise matrices of one slice of a block.
 _SLICE_BYTES = 8 << 20
@@ -116,14 +117,16 @@ def information(model: Model, params: MoEParams, block: Block) -> InformationSta
     step = max(64, _SLICE_BYTES // (8 * layout.size))
     value, gradient = 0.0, np.zeros(layout.size)
     scores, missing = np.zeros((layout.size, layout.size)), Missing(layout)
-    for part in _slices(block, step):
-        local = _local(model, params, part)
-        expanded = _expand(layout, local, part)
-        value += float(local.row @ part.w)
-        gradient += expanded @ part.w
-        expanded *= np.sqrt(part.w)
-        scores += expanded @ expanded.T
-        missing.take(local, part)
+    with workspace():
+        for part in _slices(block, step):
+            with frame():
+                local = _local(model, params, part)
+                expanded = _expand(layout, local, part)
+                value += float(local.row @ part.w)
+                gradient += expanded @ part.w
+                expanded *= np.sqrt(part.w)
+                scores += expanded @ expanded.T
+                missing.take(local, part)
     return InformationStats(value, gradient, scores - missing.matrix(), scores)
 
 
@@ -193,10 +196,11 @@ def _expand(layout: Variables, local: Local, block: Block) -> Floats:
     for _, _, m, weighted, _ in local.experts:
         linear.append(weighted[:, :m].reshape(-1, n))
         plain.append(weighted[:, m:].reshape(-1, n))
-    out = np.zeros((layout.size, n))
+    out = empty((layout.size, n))
     for (number, places), score in zip(layout.linear, linear, strict=True):
         products = score[:, None] * block.designs[number].Z
         out[places.ravel()] = products.reshape(-1, n)
+    out[layout.plain] = 0.0
     np.add.at(out, layout.plain, np.concatenate(plain))
     return out
 
@@ -205,67 +209,66 @@ class Missing:
     """What Louis' identity takes off the product of mean scores, summed over slices.
 
     Kept as the small products that pairs of variables need - packed Grams, sums with a design,
-    plain sums - and laid out as a matrix of theta once.
+    plain sums - and laid out as a matrix of theta once. Pairs that multiply the same designs share
+    one product.
     """
 
     def __init__(self, layout: Variables) -> None:
-        self.layout = layout
-        self.sums: dict[tuple[int, int], Floats] = {}
-        self.spans: dict[tuple[int, int], tuple[Span, Span]] = {}
+        self.size, gate = layout.size, layout.gate
+        self.pairs = [(gate, gate)]
+        for linear, plain in layout.experts:
+            for its, other in zip(linear.places, plain.places, strict=True):
+                lin, own = Span(linear.design, its), Span(None, other)
+                self.pairs += [(gate, lin), (gate, own), (lin, lin), (lin, own), (own, own)]
+        self.alike: dict[tuple[int | None, int | None], list[int]] = {}
+        for i, (a, b) in enumerate(self.pairs):
+            self.alike.setdefault((a.design, b.design), []).append(i)
+        self.sums: dict[tuple[int | None, int | None], Floats] = {}
 
     def take(self, local: Local, block: Block) -> None:
         """Add one slice."""
-        gate, w, count = self.layout.gate, block.w, 0
-        self._add((count, 0), gate, gate, local.gate_missing, block)
-        for group, (_, share, m, weighted, inner) in enumerate(local.experts):
-            linear, plain = self.layout.experts[group]
-            u = weighted * w
+        weights = [local.gate_missing]
+        for _, share, m, weighted, inner in local.experts:
+            u, inside = weighted * block.w, inner * block.w
             for k, expert in enumerate(range(share.start, share.stop)):
-                count += 1
-                lin, own = Span(linear.design, linear.places[k]), Span(None, plain.places[k])
                 cross = local.s[:, expert, None] * u[k]
-                self._add((count, 0), gate, lin, cross[:, :m], block)
-                self._add((count, 1), gate, own, cross[:, m:], block)
-                block_k = inner[k] * w
-                self._add((count, 2), lin, lin, block_k[:m, :m], block)
-                self._add((count, 3), lin, own, block_k[:m, m:], block)
-                self._add((count, 4), own, own, block_k[m:, m:], block)
-
-    def _add(self, key: tuple[int, int], a: Span, b: Span, omega: Floats, block: Block) -> None:
-        """Add ``sum_n omega_vu z_a z_b'`` for one pair of spans; ``omega`` is (V, U, n)."""
-        if not omega.shape[0] * omega.shape[1]:
-            return
-        part = _product(a, b, omega, block)
-        if key in self.sums:
-            self.sums[key] += part
-        else:
-            self.sums[key], self.spans[key] = part, (a, b)
+                weights += [cross[:, :m], cross[:, m:]]
+                weights += [inside[k, :m, :m], inside[k, :m, m:], inside[k, m:, m:]]
+        flat = [omega.reshape(-1, omega.shape[-1]) for omega in weights]
+        for designs, numbers in self.alike.items():
+            part = _product(designs, [flat[i] for i in numbers], block)
+            self.sums[designs] = self.sums[designs] + part if designs in self.sums else part
 
     def matrix(self) -> Floats:
         """The matrix of theta, (D, D)."""
-        out = np.zeros((self.layout.size, self.layout.size))
-        for key, part in self.sums.items():
-            a, b = self.spans[key]
-            full = _unpacked(a, b, part)
-            rows, cols = a.places[:, None, :, None], b.places[None, :, None, :]
-            np.add.at(out, (rows, cols), full)
-            if a is not b:
-                np.add.at(out, (cols, rows), full)
+        out = np.zeros((self.size, self.size))
+        for designs, numbers in self.alike.items():
+            stop = 0
+            for a, b in (self.pairs[i] for i in numbers):
+                start, stop = stop, stop + len(a.places) * len(b.places)
+                full = _unpacked(a, b, self.sums[designs][start:stop])
+                rows, cols = a.places[:, None, :, None], b.places[None, :, None, :]
+                np.add.at(out, (rows, cols), full)
+                if a is not b:
+                    np.add.at(out, (cols, rows), full)
         return out
 
 
-def _product(a: Span, b: Span, omega: Floats, block: Block) -> Floats:
-    """Sums over rows for one pair of spans, Grams packed."""
-    V, U, n = omega.shape
-    flat = omega.reshape(V * U, n)
-    if a.design is None:
-        return flat.sum(axis=1) if b.design is None else block.designs[b.design].scores(flat)
-    if b.design is None:
-        return block.designs[a.design].scores(flat)
-    if a.design == b.design:
-        return block.designs[a.design].grams(flat)
-    Za, Zb = block.designs[a.design].Z, block.designs[b.design].Z
-    return np.einsum("vn,in,jn->vij", flat, Za, Zb, optimize=True)
+def _product(designs: tuple[int | None, int | None], weights: list[Floats], block: Block) -> Floats:
+    """``sum_n omega_n z_a z_b'`` for every row of some weights (m, n), Grams packed.
+
+    Nothing takes the place of a design that is None.
+    """
+    known = [block.designs[number] for number in designs if number is not None]
+    if not known:
+        return np.concatenate([omega.sum(axis=1) for omega in weights])
+    count = sum(map(len, weights))
+    flat = np.concatenate(weights, out=empty((count, block.w.size)))
+    if len(known) == 1:
+        return known[0].scores(flat)
+    if designs[0] == designs[1]:
+        return known[0].grams(flat)
+    return np.einsum("vn,in,jn->vij", flat, known[0].Z, known[1].Z, optimize=True)
 
 
 def _unpacked(a: Span, b: Span, part: Floats) -> Floats:
