@@ -5,12 +5,12 @@ import warnings
 
 import numpy as np
 
-from moe_classic._blocks import ArraySource
-from moe_classic._engine import make_engine
-from moe_classic._features import fit_design, slices_of
-from moe_classic._model import Group, Model
-from moe_classic._objective import Mixture
-from moe_classic._stats import summarise
+from moe_classic._data.blocks import ArraySource
+from moe_classic._data.features import fit_design, slices_of
+from moe_classic._data.stats import summarise
+from moe_classic._engine.map_reduce import make_engine
+from moe_classic._model.model import Group, Model
+from moe_classic._objectives.likelihood import Mixture
 from moe_classic.experts import EXPERTS
 from moe_classic.gates import GATES
 from moe_classic.solvers import Problem

@@ -24,11 +24,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from moe_classic._blocks import ArraySource
-from moe_classic._competition import ERRORS, Cooperative
-from moe_classic._model import Group, Model
-from moe_classic._objective import Mixture
-from moe_classic._stats import summarise
+from moe_classic._data.blocks import ArraySource
+from moe_classic._data.stats import summarise
+from moe_classic._model.model import Group, Model
+from moe_classic._objectives.errors import ERRORS, Cooperative
+from moe_classic._objectives.likelihood import Mixture
 from moe_classic.datasets import make_vowels
 from moe_classic.experts import LogisticExpert
 from moe_classic.gates import SoftmaxGate

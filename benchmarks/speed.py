@@ -30,9 +30,9 @@ from joblib.externals.loky import get_reusable_executor
 from sklearn.datasets import load_digits, make_friedman1
 
 from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
-from moe_classic._blocks import _PRODUCT_ROWS
-from moe_classic._linalg import matmul_by_rows, ring_of, ring_products, sums_by_rows
-from moe_classic._workspace import _NUMPY_BUFFER
+from moe_classic._data.blocks import _PRODUCT_ROWS
+from moe_classic._numerics.linalg import matmul_by_rows, ring_of, ring_products, sums_by_rows
+from moe_classic._numerics.memory import _NUMPY_BUFFER
 from moe_classic.datasets import load_tone
 
 mpl.use("Agg")

@@ -2,7 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from . import (
+from moe_classic import (
     datasets,
     experts,
     gates,
@@ -13,7 +13,7 @@ from . import (
     onnx,
     solvers,
 )
-from .estimators import (
+from moe_classic.estimators import (
     HardMoEClassifier,
     HardMoERegressor,
     HierarchicalMoEClassifier,

@@ -23,12 +23,20 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from ._report import draw
-from ._table import MOST_CLASSES, Table, UsageError, check_rows, csv_table, tone_table
+from moe_classic._cli import (
+    MOST_CLASSES,
+    Table,
+    UsageError,
+    check_rows,
+    csv_table,
+    draw,
+    tone_table,
+)
+from moe_classic.estimators import MoEClassifier, MoERegressor
+from moe_classic.experts import EXPERTS
+from moe_classic.gates import GATES
+
 from ._typing import Floats
-from .estimators import MoEClassifier, MoERegressor
-from .experts import EXPERTS
-from .gates import GATES
 
 #: For each task its estimator, the kind of target of its experts, and the families compared
 #: unless the user names some.

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ._access import fitted_moe
-from ._features import DesignMap
+from moe_classic._data import DesignMap
+from moe_classic._results import fitted_moe
+
 from ._typing import Floats
 
 __all__ = ["to_onnx"]

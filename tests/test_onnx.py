@@ -18,7 +18,7 @@ from moe_classic import (
 )
 from moe_classic.experts import GaussianExpert
 from moe_classic.gates import GaussianGate, SoftmaxGate
-from moe_classic.gates._tree import TreeGate
+from moe_classic.gates._tree.gate import TreeGate
 from moe_classic.onnx import to_onnx
 
 pytest.importorskip("onnx", reason="needs the extra onnx")

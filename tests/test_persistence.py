@@ -21,7 +21,7 @@ from moe_classic import (
     MoERegressor,
 )
 from moe_classic.experts import GaussianExpert, StudentTExpert
-from moe_classic.gates._tree import TreeGate
+from moe_classic.gates._tree.gate import TreeGate
 
 QUICK = {"n_init": 1, "init": "kmeans", "tol": 1e-2, "random_state": 0}
 MODELS = {

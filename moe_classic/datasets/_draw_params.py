@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 from scipy.cluster.vq import kmeans2
 
-from moe_classic._blocks import Design
-from moe_classic._stats import Summary
+from moe_classic._data import Design, Summary
+from moe_classic._training import Plan
 from moe_classic._typing import Floats
-from moe_classic.estimators._resolve import Plan
-from moe_classic.experts._base import LinearExpert
-from moe_classic.gates import ConstantGate, GaussianGate, TreeGate
-from moe_classic.gates._tree import TreeParams
+from moe_classic.experts import LinearExpert
+from moe_classic.gates import ConstantGate, GaussianGate, TreeGate, TreeParams
 
 #: Variance of a feature that is uniform on (-1, 1).
 _VARIANCE = 1.0 / 3.0

@@ -14,17 +14,12 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from moe_classic._blocks import Block, Design
-from moe_classic._features import slices_of
+from moe_classic._data import Block, Design, RawData, Summary, slices_of
 from moe_classic._model import MoEParams
-from moe_classic._stats import Summary
+from moe_classic._results import AnyExpert, FittedGate, summary_table, view_experts, view_gate
+from moe_classic._training import Plan, bind, by_name, components, resolve_experts, resolve_gate
 from moe_classic._typing import Floats, Ints
-from moe_classic.estimators import _views as views
-from moe_classic.estimators._data import RawData
-from moe_classic.estimators._outside import components
-from moe_classic.estimators._resolve import Plan, bind, by_name, resolve_experts, resolve_gate
-from moe_classic.experts import EXPERTS, Expert
-from moe_classic.experts._base import LinearExpert
+from moe_classic.experts import EXPERTS, Expert, LinearExpert
 from moe_classic.gates import ConstantGate, Gate, GaussianGate, SoftmaxGate, TreeGate
 from moe_classic.predictive import choose
 
@@ -55,8 +50,8 @@ class MoETruth:
         score that no model beats in the long run.
     """
 
-    experts_: list[views.AnyExpert]
-    gate_: views.FittedGate
+    experts_: list[AnyExpert]
+    gate_: FittedGate
     z: Ints
     gate_proba: Floats
     log_density: Floats
@@ -65,7 +60,7 @@ class MoETruth:
         """Parameters as an estimator's ``summary()`` shows them: one column an expert."""
         prefix = "" if "scale_" not in self.experts_[0].extras else "y"
         outputs = [f"{prefix}{j}" for j in range(np.size(self.experts_[0].intercept_))]
-        return views.summary_table(self.experts_, self.gate_, outputs)
+        return summary_table(self.experts_, self.gate_, outputs)
 
 
 def make_moe(
@@ -333,8 +328,8 @@ def _truth(plan: Plan, params: MoEParams, X: Floats, y: np.ndarray, z: Ints) -> 
     model, block = plan.model, Block(tuple(Design(m(X)) for m in plan.maps), y, np.ones(len(X)))
     shares = np.bincount(z, minlength=model.n_experts) / len(z)
     return MoETruth(
-        views.view_experts(model, params, plan.maps, shares),
-        cast(views.FittedGate, views.view_gate(model, params, plan.maps[model.gate_design])),
+        view_experts(model, params, plan.maps, shares),
+        cast(FittedGate, view_gate(model, params, plan.maps[model.gate_design])),
         z,
         np.exp(model.log_gate(params, block)).T,
         model.log_likelihood(params, block),

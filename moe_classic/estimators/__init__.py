@@ -1,9 +1,9 @@
 """Estimators with ``fit`` and ``predict``."""
 
-from ._flat import MoEClassifier, MoERegressor
+from ._blend import MetaPiClassifier, MetaPiRegressor
 from ._hard import HardMoEClassifier, HardMoERegressor
-from ._hierarchical import HierarchicalMoEClassifier, HierarchicalMoERegressor
-from ._meta_pi import MetaPiClassifier, MetaPiRegressor
+from ._mixture import MoEClassifier, MoERegressor
+from ._tree import HierarchicalMoEClassifier, HierarchicalMoERegressor
 
 __all__ = [
     "HardMoEClassifier",

@@ -4,11 +4,12 @@
 """
 
 from ._base import Expert
-from ._estimator import EstimatorExpert
-from ._gaussian import GaussianExpert
-from ._laplace import LaplaceExpert
-from ._multinomial import LogisticExpert, MultinomialExpert
-from ._student_t import StudentTExpert
+from ._glm import LogisticExpert, MultinomialExpert
+from ._linear import LinearExpert as LinearExpert
+from ._linear import LinearParams as LinearParams
+from ._location_scale import GaussianExpert, LaplaceExpert, StudentTExpert
+from ._wrapped import EstimatorExpert
+from ._wrapped import EstimatorParams as EstimatorParams
 
 EXPERTS: dict[str, type[Expert]] = {
     cls.name: cls

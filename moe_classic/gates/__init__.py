@@ -8,7 +8,15 @@ from ._constant import ConstantGate
 from ._estimator import EstimatorGate
 from ._gaussian import GaussianGate
 from ._softmax import SoftmaxGate
+from ._tree import Nested as Nested
 from ._tree import TreeGate
+from ._tree import TreeParams as TreeParams
+from ._tree import TreeShape as TreeShape
+from ._tree import count_leaves as count_leaves
+from ._tree import free_rows as free_rows
+from ._tree import parse_branching as parse_branching
+from ._tree import tree_shape as tree_shape
+from ._tree import write_branching as write_branching
 
 GATES: dict[str, type[Gate]] = {
     cls.name: cls for cls in (ConstantGate, GaussianGate, SoftmaxGate, TreeGate)

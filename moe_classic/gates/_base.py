@@ -11,10 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from moe_classic._blocks import Design
-from moe_classic._component import Forward
-from moe_classic._linalg import log_sum_exp
-from moe_classic._stats import Stats, Summary
+from moe_classic._components import Forward
+from moe_classic._data import Design, Stats, Summary
+from moe_classic._numerics import log_sum_exp
 from moe_classic._typing import Floats
 
 

@@ -15,9 +15,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from moe_classic._blocks import Design
-from moe_classic._component import Forward
-from moe_classic._stats import Stats, Summary
+from moe_classic._components import Forward
+from moe_classic._data import Design, Stats, Summary
 from moe_classic._typing import Floats
 
 from ._base import Gate

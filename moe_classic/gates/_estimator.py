@@ -19,9 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from moe_classic._blocks import Design
-from moe_classic._component import Forward
-from moe_classic._refit import (
+from moe_classic._adapters import (
     Job,
     Notices,
     check_prefit,
@@ -31,7 +29,8 @@ from moe_classic._refit import (
     run_jobs,
     target_of,
 )
-from moe_classic._stats import Stats, Summary
+from moe_classic._components import Forward
+from moe_classic._data import Design, Stats, Summary
 from moe_classic._typing import Floats
 
 from ._base import Gate

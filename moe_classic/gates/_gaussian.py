@@ -18,11 +18,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moe_classic._blocks import Design
-from moe_classic._component import Forward, pack_field, unpack_field
-from moe_classic._linalg import unpack_symmetric
-from moe_classic._normal import normal_curvature, normal_scores
-from moe_classic._stats import Stats, Summary
+from moe_classic._components import (
+    Forward,
+    normal_curvature,
+    normal_scores,
+    pack_field,
+    unpack_field,
+)
+from moe_classic._data import Design, Stats, Summary
+from moe_classic._numerics import unpack_symmetric
 from moe_classic._typing import Floats
 
 from ._base import Gate

@@ -18,24 +18,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moe_classic._blocks import Design
-from moe_classic._component import Forward, check_alpha
-from moe_classic._logit import (
+from moe_classic._components import (
     GATE_LIMIT,
+    Forward,
     LogitStats,
     block_rows,
     block_step,
     bohning_step,
     centring,
+    check_alpha,
     curvature_rows,
     moved_score,
     moved_score_blocks,
     newton_step,
     normalise,
 )
-from moe_classic._stats import Summary
+from moe_classic._data import Design, Summary
+from moe_classic._numerics import empty, frame
 from moe_classic._typing import Floats
-from moe_classic._workspace import empty, frame
 
 from ._base import Gate
 

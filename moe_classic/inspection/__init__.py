@@ -9,6 +9,11 @@ from ._gate import GateDisplay
 from ._partition import PartitionDisplay
 from ._responsibility import ResponsibilityDisplay
 from ._selection import SelectionDisplay
+from ._style import DATA_COLOR as DATA_COLOR
+from ._style import MIXTURE_COLOR as MIXTURE_COLOR
+from ._style import legend_above as legend_above
+from ._style import point_look as point_look
+from ._style import tidy as tidy
 from ._tree import TreeDisplay
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moe_classic._access import fitted_moe, inner_rows
+from moe_classic._results import fitted_moe, inner_rows
 
 from ._profile import check_choice
 from ._style import MIXTURE_COLOR, axes_for, legend_above, point_look, tidy

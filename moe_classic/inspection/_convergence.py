@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moe_classic._access import fitted_moe
+from moe_classic._results import fitted_moe
 from moe_classic._typing import Floats
 
 from ._profile import check_choice

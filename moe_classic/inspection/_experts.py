@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._access import fitted_moe, inner_rows
-from moe_classic._blocks import Block
+from moe_classic._data import Block
+from moe_classic._results import fitted_moe, inner_rows
 from moe_classic._typing import Floats
 
 from ._membership import memberships

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._access import fitted_moe, inner_rows
+from moe_classic._results import fitted_moe, inner_rows
 from moe_classic._typing import Floats
 
 from ._membership import is_share

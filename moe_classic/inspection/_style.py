@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from moe_classic._palette import EXPERT_COLORS, expert_color
+from moe_classic._results import EXPERT_COLORS, expert_color
 
 __all__ = [
     "EXPERT_COLORS",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._access import fitted_moe
+from moe_classic._results import fitted_moe
 from moe_classic._typing import Floats
 
 from ._style import DATA_COLOR, MIXTURE_COLOR, axes_for, expert_color

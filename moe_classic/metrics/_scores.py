@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length
 
-from moe_classic._access import fitted_moe, inner_rows
-from moe_classic._crps import FAMILIES, Noise, mixture_crps
+from moe_classic._results import fitted_moe, inner_rows
 from moe_classic._typing import Floats
+from moe_classic.predictive import FAMILIES, Noise, mixture_crps
 
 # ------------------------------------------------------------------------- CRPS
 

@@ -4,6 +4,8 @@
 """
 
 from ._adam import SGD, Adam
+from ._adam import GradientAscent as GradientAscent
+from ._base import STOPPED as STOPPED
 from ._base import DivergenceError, Problem, Result, Solver
 from ._em import EM
 from ._lbfgs import LBFGS

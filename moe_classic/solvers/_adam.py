@@ -19,12 +19,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from moe_classic._arguments import check_choice, check_count, check_range
 from moe_classic._model import MoEParams
 from moe_classic._typing import Floats
 
-from ._base import Limits, Problem, Result, check_choice, check_count, check_range
+from ._base import Limits, Problem, Result
 from ._epochs import Epochs, Rule
-from ._posed import Posed
+from ._gradient_solver import Posed
 
 
 class GradientAscent(Posed):

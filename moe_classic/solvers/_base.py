@@ -10,10 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from moe_classic._blocks import Source
+from moe_classic._data import Source, Summary
 from moe_classic._engine import SerialEngine, ThreadedEngine
 from moe_classic._model import Model, MoEParams, MoEStats
-from moe_classic._stats import Summary
 from moe_classic._typing import Floats
 
 #: Called after every accepted step with (iteration, objective); True asks to stop.
@@ -188,67 +187,4 @@ def after(first: Result, then: Result) -> Result:
 # ------------------------------------------------------------------------- arguments
 
 
-def check_choice(solver: Solver, name: str, choices: tuple[Any, ...]) -> None:
-    """Raise unless an argument is one of ``choices``."""
-    value = getattr(solver, name)
-    if not any(value is c or (isinstance(value, str) and value == c) for c in choices):
-        raise ValueError(f"{type(solver).__name__}: {name}={value!r} must be one of {choices}.")
-
-
-def check_range(
-    solver: Solver, name: str, what: str, *, low: float = 0.0, high: float = np.inf
-) -> None:
-    """Raise unless an argument is a number strictly between ``low`` and ``high``."""
-    value = getattr(solver, name)
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if number and low < value < high:
-        return
-    limits = f"> {low:g}" if high == np.inf else f"in ({low:g}, {high:g})"
-    raise (ValueError if number else TypeError)(
-        f"{type(solver).__name__}: {name}={value!r} must be a finite number {limits}: {what}."
-    )
-
-
-def check_switch(solver: Solver, name: str) -> None:
-    """Raise unless an argument is True or False."""
-    value = getattr(solver, name)
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{type(solver).__name__}: {name}={value!r} must be True or False.")
-
-
-def check_count(solver: Solver, name: str, what: str) -> None:
-    """Raise unless an argument is an integer of at least 1."""
-    value = getattr(solver, name)
-    number = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if number and value >= 1:
-        return
-    raise (ValueError if number else TypeError)(
-        f"{type(solver).__name__}: {name}={value!r} must be an integer >= 1: {what}."
-    )
-
-
 # ------------------------------------------------------------------------- stopping
-
-
-def polished(enough: float, value: float) -> float:
-    """What solvers that converge fast leave to gain, in nats, where ``enough`` would do.
-
-    The last digits cost them little, and make the end the same whatever the way: a thousandth,
-    at most 1e-7, at least the rounding of the objective.
-    """
-    return max(min(1e-3 * enough, 1e-7), 1e-15 * abs(value))
-
-
-def gain_left(trace: list[float]) -> float:
-    """Aitken's estimate of what a linearly converging sequence has still to gain.
-
-    Two increments d1, d2 with ratio a = d2 / d1 < 1 leave d2 a / (1 - a) to gain. Infinite while
-    there is no evidence of convergence.
-    """
-    if len(trace) < 3:
-        return np.inf
-    d1, d2 = trace[-2] - trace[-3], trace[-1] - trace[-2]
-    if d2 <= 1e-14 * max(1.0, abs(trace[-1])):
-        return 0.0
-    ratio = d2 / d1 if d1 > 0.0 else np.inf
-    return max(d2 * ratio / (1.0 - ratio), d2 * 1e-2) if ratio < 1.0 else np.inf

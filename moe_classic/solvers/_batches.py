@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_classic._blocks import ArraySource, Block, Design, Source
+from moe_classic._data import ArraySource, Block, Design, Source
 from moe_classic._typing import Bools, Ints
 
 

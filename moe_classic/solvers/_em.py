@@ -25,28 +25,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from moe_classic._assignment import SHARES, Classified, reseed
-from moe_classic._information import supported
-from moe_classic._model import Model, MoEParams
+from moe_classic._arguments import check_choice, check_range
+from moe_classic._model import Model, MoEParams, supported
+from moe_classic._objectives import SHARES, Classified, reseed
 
-from ._base import (
-    ENOUGH,
-    STOPPED,
-    Limits,
-    Problem,
-    Result,
-    Solver,
-    after,
-    check_choice,
-    check_range,
-    polished,
-)
+from ._ascent import Walk, walk_up
+from ._base import ENOUGH, STOPPED, Limits, Problem, Result, Solver, after
 from ._lbfgs import LBFGS, differentiable
 from ._newton import Newton
 from ._quadratic import affordable, warmed_up
 from ._squarem import SQUAREM
-from ._stages import anneal, wander
-from ._walk import Walk, walk_up
+from ._stopping import polished
+from ._warm_up import anneal, wander
 
 #: Passes after which EM may hand over, and the rate of convergence above which it does: below, EM
 #: itself gets to the last digits in fewer passes than the finish would take.

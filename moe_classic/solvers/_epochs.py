@@ -7,16 +7,16 @@ from typing import Protocol
 
 import numpy as np
 
-from moe_classic._blocks import ArraySource, Block, Source
-from moe_classic._component import Forward
+from moe_classic._components import Forward
+from moe_classic._data import ArraySource, Block, Source, Stats
 from moe_classic._engine import SerialEngine
-from moe_classic._linalg import softmax_in_place
 from moe_classic._model import Model, MoEParams
-from moe_classic._stats import Stats
+from moe_classic._numerics import softmax_in_place
 from moe_classic._typing import Floats
 
-from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result, gain_left
+from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result
 from ._batches import batches, held_out, weight_of
+from ._stopping import gain_left
 
 #: Cuts of the learning rate in a row that gained nothing, after which batches have done their work.
 _CUTS = 3

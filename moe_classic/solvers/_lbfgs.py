@@ -17,28 +17,16 @@ from typing import ClassVar
 import numpy as np
 from scipy.optimize import minimize
 
-from moe_classic._gradient import diagonal
-from moe_classic._model import MoEParams
+from moe_classic._arguments import check_count, check_switch
+from moe_classic._model import MoEParams, diagonal
 from moe_classic._typing import Floats
 from moe_classic.experts import Expert
 
-from ._base import (
-    CAPPED,
-    ENOUGH,
-    STOPPED,
-    STUCK,
-    Limits,
-    Problem,
-    Result,
-    after,
-    check_count,
-    check_switch,
-    gain_left,
-    polished,
-)
+from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result, after
+from ._gradient_solver import Posed
 from ._newton import Newton
-from ._posed import Posed
 from ._quadratic import Quadratic, affordable, warmed_up
+from ._stopping import gain_left, polished
 
 #: Relative difference of coordinates that is rounding.
 _ROUNDING = 1e-9

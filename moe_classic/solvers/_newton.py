@@ -16,23 +16,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from moe_classic._information import available
-from moe_classic._model import Model, MoEParams
+from moe_classic._arguments import check_range, check_switch
+from moe_classic._model import Model, MoEParams, available
 from moe_classic._typing import Floats
 
-from ._base import (
-    CAPPED,
-    STOPPED,
-    STUCK,
-    Limits,
-    Problem,
-    Result,
-    Solver,
-    check_range,
-    check_switch,
-    polished,
-)
+from ._base import CAPPED, STOPPED, STUCK, Limits, Problem, Result, Solver
 from ._quadratic import Quadratic, held, quadratic, warmed_up
+from ._stopping import polished
 
 
 class Newton(Solver):

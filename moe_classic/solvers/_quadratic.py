@@ -12,13 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
-from moe_classic._information import available, information
-from moe_classic._model import Model, MoEParams
+from moe_classic._model import Model, MoEParams, available, observed_information
 from moe_classic._typing import Bools, Floats
 
+from ._ascent import Walk
 from ._base import STOPPED, Limits, Problem, Result, after
 from ._squarem import extrapolated
-from ._walk import Walk
 
 #: Most parameters for which the information matrix is formed, and most rows times squared
 #: parameters: a pass with the matrix costs some fifteenth of their number in passes with the
@@ -52,7 +51,9 @@ def quadratic(problem: Problem, params: MoEParams) -> Quadratic:
     """One pass with the information matrix."""
     model, summary = problem.model, problem.summary
     with np.errstate(over="ignore", invalid="ignore"):
-        stats = problem.engine.map_reduce(lambda b: information(model, params, b), problem.source)
+        stats = problem.engine.map_reduce(
+            lambda b: observed_information(model, params, b), problem.source
+        )
     return Quadratic(
         stats.objective - model.penalty(params, summary),
         stats.gradient - model.penalty_gradient(params, summary),

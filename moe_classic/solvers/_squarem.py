@@ -22,8 +22,9 @@ import numpy as np
 
 from moe_classic._model import Model, MoEParams
 
-from ._base import ENOUGH, Limits, Problem, Result, Solver, polished
-from ._walk import Point, Walk
+from ._ascent import Point, Walk
+from ._base import ENOUGH, Limits, Problem, Result, Solver
+from ._stopping import polished
 
 #: Factor by which the longest extrapolation grows when it was of use and shrinks when it was not.
 _GROWTH = 4.0

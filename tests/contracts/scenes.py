@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._blocks import Design
-from moe_classic._stats import Stats, Summary, summarise
-from moe_classic._workspace import _arena, workspace
+from moe_classic._data.blocks import Design
+from moe_classic._data.stats import Stats, Summary, summarise
+from moe_classic._numerics.memory import _arena, workspace
 from moe_classic.experts import EXPERTS
-from moe_classic.experts._base import LinearExpert
+from moe_classic.experts._linear import LinearExpert
 from moe_classic.gates import GATES
 
 #: Step of a central difference: the error, step^2 f''' / 6 + eps |f| / step, is near its least.

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as distributions
 
-from moe_classic._blocks import Design
-from moe_classic._stats import Summary
+from moe_classic._data.blocks import Design
+from moe_classic._data.stats import Summary
 from moe_classic.experts import Expert
 
 from .scenes import (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moe_classic._linalg import log_sum_exp
+from moe_classic._numerics.linalg import log_sum_exp
 from moe_classic.gates import GATES
 
 from .scenes import (

@@ -17,6 +17,7 @@ from moe_classic.solvers import SOLVERS
 
 ROOT = Path(moe_classic.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
+TESTS = Path(__file__).resolve().parents[1]
 PUBLIC = [
     "moe_classic",
     *sorted(
@@ -26,26 +27,29 @@ PUBLIC = [
     ),
 ]
 
-#: Places that the architecture names, lowest first. Whatever a module imports, and whatever that
-#: imports in turn, lies in a lower place or in its own.
-ORDER = [
-    {"_typing"},
-    {"_linalg", "_stats"},
-    {"_blocks", "_component", "_logit"},
+#: The storeys of the house, lowest first: every module and folder at the top of the package stands
+#: on one. What a file imports lies on a lower storey, on its own, or in its own room.
+STOREYS = [
+    {"_typing", "_arguments", "_warnings"},
+    {"_numerics", "_adapters"},
+    {"_data", "_routing"},
+    {"_engine", "_components"},
     {"experts", "gates"},
     {"_model"},
-    {"_objective"},
-    {"solvers"},
-    {"inference"},
-    {"estimators"},
-    {"inspection", "metrics", "model_selection"},
-    {"__init__"},
-    {"__main__", "_report"},
+    {"_objectives", "predictive", "_results"},
+    {"solvers", "metrics", "onnx"},
+    {"_training", "inference"},
+    {"estimators", "datasets", "inspection"},
+    {"model_selection", "_cli"},
+    {"__init__", "__main__"},
 ]
-LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
+STOREY = {room: level for level, rooms in enumerate(STOREYS) for room in rooms}
+
+#: Tests that look at the whole package, and what they share.
+WHOLE = {"contracts", "records", "test_docs.py", "test_notebooks.py", "test_persistence.py"}
 
 #: Libraries that only some rooms may import.
-ONLY_HERE = {"matplotlib": {"inspection", "_report"}, "dask": {"_dask"}}
+ONLY_HERE = {"matplotlib": {"inspection", "_cli"}}
 
 
 def short(path: Path) -> str:
@@ -114,21 +118,65 @@ def reached(path: Path) -> set[Path]:
     return found
 
 
-# ------------------------------------------------------------------------- who imports whom
+def folder(path: Path) -> Path:
+    """Folder of a module; of a package's ``__init__`` the one above, where it stands as a face."""
+    return path.parent.parent if path.name == "__init__.py" else path.parent
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if room(p) in LEVEL], ids=short)
-def test_module_reaches_lower_places_only(path):
-    mine = room(path)
-    upwards = {
-        short(other)
-        for other in reached(path)
-        if room(other) in LEVEL and room(other) != mine and LEVEL[room(other)] >= LEVEL[mine]
+# ------------------------------------------------------------------------- rooms
+
+
+def test_every_module_and_folder_stands_on_one_storey():
+    assert sorted({room(path) for path in MODULES}) == sorted(STOREY)
+    assert sum(len(rooms) for rooms in STOREYS) == len(STOREY)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=short)
+def test_nothing_is_imported_from_a_higher_storey(path):
+    mine = STOREY[room(path)]
+    assert {short(o) for o in DIRECT[path] if STOREY[room(o)] > mine} == set()
+
+
+def test_rooms_of_a_storey_do_not_need_each_other_in_a_circle():
+    needs = {
+        name: {room(o) for p in MODULES if room(p) == name for o in DIRECT[p]} for name in STOREY
     }
-    if mine not in {"experts", "gates"}:
-        # Neighbours may use each other; cycles are looked for below.
-        upwards = {o for o in upwards if LEVEL[room(ROOT / o)] > LEVEL[mine]}
-    assert not upwards
+    for rooms in STOREYS:
+        left = set(rooms)
+        while left:
+            free = {name for name in left if not needs[name] & left - {name}}
+            assert free, f"{sorted(left)} need each other"
+            left -= free
+
+
+@pytest.mark.parametrize("path", MODULES, ids=short)
+def test_other_rooms_are_entered_by_their_face(path):
+    """A file imports from its own folder, from those around it, and from faces of others."""
+    around = [folder(path), path.parent, *folder(path).parents]
+    inside = {short(o) for o in DIRECT[path] if folder(o) not in around}
+    assert inside == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=short)
+def test_path_has_one_underscore_at_most(path):
+    parts = [part for part in path.relative_to(ROOT).parts if not part.startswith("__")]
+    assert sum(part.startswith("_") for part in parts) <= 1
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda p: p.name)
+def test_tests_mirror_the_tree(path):
+    parts = path.relative_to(TESTS).parts
+    if parts[0] in WHOLE:
+        return
+    name = parts[-1].removeprefix("test_")
+    place = ROOT.joinpath(*parts[:-1])
+    # One module may have several files of tests: test_select_path.py for _select.py.
+    known = {p.name.removesuffix(".py").strip("_") for p in place.glob("*.py")} | {"init"}
+    stem = name.removesuffix(".py")
+    assert any(stem == k or stem.startswith(f"{k}_") for k in known), f"no module of {path}"
+
+
+# ------------------------------------------------------------------------- who imports whom
 
 
 def test_imports_have_no_cycles():
@@ -157,10 +205,12 @@ def test_library_is_imported_where_it_belongs(library):
 
 
 def test_core_leaves_validation_to_the_estimators():
-    core = {p for p in MODULES if LEVEL.get(room(p), LEVEL["estimators"]) < LEVEL["estimators"]}
-    core |= {other for path in core for other in reached(path)}
-    # What stands inside as an expert or gate is validated where it is wrapped.
-    core -= {ROOT / "_refit.py"}
+    core = {p for p in MODULES if STOREY[room(p)] < STOREY["solvers"]}
+    # What stands inside as an expert or gate is validated where it is wrapped; users come in by
+    # `_results.unwrap`.
+    core -= {ROOT / "_adapters" / "fitting.py"}
+    # What users see checks that it is fitted.
+    core -= {ROOT / "_results" / "unwrap.py", ROOT / "_results" / "cards.py"}
     names = {(short(p), n) for p in core for n, _ in imported(p)}
     assert {(p, n) for p, n in names if n.startswith("sklearn.utils.validation")} == set()
 
@@ -169,7 +219,7 @@ def test_core_leaves_validation_to_the_estimators():
 def test_optional_or_slow_library_is_imported_inside_functions(library):
     for path in MODULES:
         tops = [n for n, top in imported(path) if top and n.split(".")[0] == library]
-        assert not tops or room(path) == "_dask", short(path)
+        assert not tops, short(path)
 
 
 # ------------------------------------------------------------------------- text
@@ -198,7 +248,7 @@ def test_modules_do_not_print():
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.Name)
         and node.id == "print"
-        and room(path) not in {"__main__", "_report"}
+        and room(path) not in {"__main__", "_cli"}
     ]
     assert found == []
 
@@ -303,6 +353,7 @@ CONVENTIONAL = {
     "random_state",
     "n_test",
     "classes",
+    "order_by",
 }
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from moe_classic._blocks import Design
-from moe_classic._stats import summarise
+from moe_classic._data.blocks import Design
+from moe_classic._data.stats import summarise
 
 
 def make_design(x):

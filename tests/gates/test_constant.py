@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from moe_classic._blocks import Design
-from moe_classic._stats import Summary
+from moe_classic._data.blocks import Design
+from moe_classic._data.stats import Summary
 from moe_classic.gates import ConstantGate, SoftmaxGate
 from moe_classic.gates._constant import ConstantParams, MassStats
 

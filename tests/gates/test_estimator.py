@@ -12,8 +12,8 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from moe_classic import MoEClassifier, MoERegressor
-from moe_classic._blocks import Design
-from moe_classic._stats import Summary
+from moe_classic._data.blocks import Design
+from moe_classic._data.stats import Summary
 from moe_classic.gates import EstimatorGate
 from moe_classic.gates._estimator import GateRows, GateRowStats
 

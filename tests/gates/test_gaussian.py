@@ -6,13 +6,13 @@ from scipy import stats
 from scipy.special import logsumexp
 from sklearn.mixture import GaussianMixture
 
-from moe_classic._blocks import Block, Design
-from moe_classic._linalg import unpack_symmetric
-from moe_classic._model import Group, Model, MoEParams
-from moe_classic._objective import Mixture
-from moe_classic._stats import Summary, summarise
+from moe_classic._data.blocks import Block, Design
+from moe_classic._data.stats import Summary, summarise
+from moe_classic._model.model import Group, Model, MoEParams
+from moe_classic._numerics.linalg import unpack_symmetric
+from moe_classic._objectives.likelihood import Mixture
 from moe_classic.experts import GaussianExpert
-from moe_classic.experts._gaussian import GaussianParams
+from moe_classic.experts._location_scale.gaussian import GaussianParams
 from moe_classic.gates import GaussianGate
 from moe_classic.gates._gaussian import GaussianGateParams
 

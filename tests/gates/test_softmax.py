@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from moe_classic._blocks import Design
-from moe_classic._stats import Summary
+from moe_classic._data.blocks import Design
+from moe_classic._data.stats import Summary
 from moe_classic.gates import SoftmaxGate, _softmax
 from moe_classic.gates._softmax import SoftmaxParams
 

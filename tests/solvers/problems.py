@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._blocks import ArraySource
-from moe_classic._model import Group, Model, MoEParams
-from moe_classic._objective import Assigned, Mixture
-from moe_classic._stats import Summary, summarise
+from moe_classic._data.blocks import ArraySource
+from moe_classic._data.stats import Summary, summarise
+from moe_classic._model.model import Group, Model, MoEParams
+from moe_classic._objectives.likelihood import Assigned, Mixture
 from moe_classic.datasets import make_moe
 from moe_classic.experts import EXPERTS
 from moe_classic.gates import GATES
-from moe_classic.gates._tree import TreeGate
+from moe_classic.gates._tree.gate import TreeGate
 from moe_classic.solvers import EM, Problem
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from moe_classic._gradient import diagonal
+from moe_classic._model.gradient import diagonal
 from moe_classic.solvers import EM, SGD, Adam
 from moe_classic.solvers._base import Limits
 from moe_classic.solvers._epochs import Epochs, squared_scores

@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from moe_classic import MoERegressor
 from moe_classic.solvers import EM, LBFGS, SGD, SOLVERS, SQUAREM, Adam, Newton
-from moe_classic.solvers._base import gain_left, polished
+from moe_classic.solvers._stopping import gain_left, polished
 
 from .problems import drawn
 

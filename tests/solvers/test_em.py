@@ -7,12 +7,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from moe_classic._assignment import Classified
-from moe_classic._model import MoEParams
-from moe_classic._objective import Mixture
+from moe_classic._model.model import MoEParams
+from moe_classic._objectives.assignment import Classified
+from moe_classic._objectives.likelihood import Mixture
 from moe_classic.experts import EXPERTS
 from moe_classic.solvers import EM, LBFGS, SQUAREM, Newton
-from moe_classic.solvers._stages import anneal, wander
+from moe_classic.solvers._warm_up import anneal, wander
 
 from .problems import drawn, problem_on
 

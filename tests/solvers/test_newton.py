@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from moe_classic._model import MoEParams
+from moe_classic._model.model import MoEParams
 from moe_classic.solvers import EM, Newton
 from moe_classic.solvers._newton import trust_step
 from moe_classic.solvers._quadratic import held, quadratic

@@ -5,11 +5,11 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from moe_classic._model import MoEParams
+from moe_classic._model.model import MoEParams
 from moe_classic.solvers import EM, LBFGS, SQUAREM, Newton
+from moe_classic.solvers._ascent import Walk
 from moe_classic.solvers._base import STOPPED, Limits
 from moe_classic.solvers._quadratic import Lookout, affordable, concave, quadratic, warmed_up
-from moe_classic.solvers._walk import Walk
 
 from .problems import beside, drawn, hilly, problem_on
 

@@ -5,9 +5,9 @@ import pytest
 
 from moe_classic.experts import EXPERTS
 from moe_classic.solvers import EM, SQUAREM
+from moe_classic.solvers._ascent import Walk
 from moe_classic.solvers._base import Limits
 from moe_classic.solvers._squarem import _extrapolate, _left
-from moe_classic.solvers._walk import Walk
 
 from .problems import beside, drawn
 

@@ -1,0 +1,286 @@
+"""Fits of scikit-learn estimators that stand inside a mixture: weights, seeds, names, failures.
+
+Five rules hold wherever the package fits an estimator of the user's:
+
+- **Weights** go to ``sample_weight``, of the last step in a pipeline. An estimator that takes none,
+  or is wrapped around one that takes none, sees the rows repeated: as often as the weights say if
+  these are whole numbers, or else as many rows as the weights are worth, Kish's effective number
+  ``m = (sum w)^2 / sum w^2`` (1965), in which row i stands ``floor(m C_i + 1/2) -
+  floor(m C_{i-1} + 1/2)`` times, with ``C_i`` the share of the weight of the rows up to i. Nothing
+  is random, equal fractions repeat nothing, and no run of rows is off by more than one row.
+- **Seeds**: a ``random_state`` of None, nested ones too, becomes the number of the expert, so that
+  refits repeat their randomness and a fit can be repeated.
+- **Names**: an estimator fitted on a DataFrame is given a DataFrame.
+- **One class**: a classifier whose rows are all of one class would refuse them; a
+  :class:`~sklearn.dummy.DummyClassifier` that always says so takes its place.
+- **Warnings** of estimators are kept and given once a fit, those of the last refit.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from sklearn import config_context
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from moe_classic._typing import Floats, Ints
+from moe_classic._warnings import quiet
+
+#: Rows below this share of the largest weight are left out: they cost time and change nothing.
+_NEGLIGIBLE = 1e-9
+#: Whole weights are followed to the letter while they repeat a row this often on average.
+_MOST_COPIES = 10
+#: What an estimator raises when it cannot use the rows that it was given.
+FIT_ERRORS = (ValueError, ArithmeticError, RuntimeError)
+#: Warnings that estimators gave: category and text.
+Notices: TypeAlias = tuple[tuple[type[Warning], str], ...]
+
+
+# ------------------------------------------------------------------------- what is accepted
+
+
+def is_estimator(value: Any) -> bool:
+    """Whether ``value`` is an instance that scikit-learn can clone, fit and predict with."""
+    if isinstance(value, type):
+        return False
+    return all(hasattr(value, name) for name in ("fit", "predict", "get_params"))
+
+
+def target_of(owner: str, estimator: Any) -> str:
+    """What an estimator predicts: "class" for classifiers, "real" for regressors."""
+    if not is_estimator(estimator):
+        hint = (
+            f" Write {estimator.__name__}() with parentheses."
+            if isinstance(estimator, type)
+            else ""
+        )
+        raise TypeError(
+            f"{owner}: {estimator!r} is not a scikit-learn estimator; it needs fit, predict and "
+            f"get_params.{hint}"
+        )
+    if is_classifier(estimator):
+        return "class"
+    if is_regressor(estimator):
+        return "real"
+    raise TypeError(
+        f"{owner}: {estimator!r} is neither a regressor nor a classifier for scikit-learn; derive "
+        "it from RegressorMixin or ClassifierMixin."
+    )
+
+
+def check_proba(owner: str, estimator: Any) -> None:
+    """Raise unless a classifier gives probabilities."""
+    if not hasattr(estimator, "predict_proba"):
+        raise TypeError(
+            f"{owner}: {estimator!r} has no predict_proba; wrap it in "
+            "sklearn.calibration.CalibratedClassifierCV, which adds probabilities."
+        )
+
+
+def check_prefit(owner: str, estimator: Any, n_features: int | None = None) -> None:
+    """Raise if a frozen estimator was never fitted, or on another number of features."""
+    if not isinstance(estimator, FrozenEstimator):
+        return
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        raise ValueError(
+            f"{owner}: the prefit estimator {estimator.estimator!r} is not fitted; fit it before "
+            "it goes into FrozenEstimator."
+        ) from None
+    width = getattr(estimator, "n_features_in_", n_features)
+    if n_features is not None and width != n_features:
+        raise ValueError(
+            f"{owner}: the prefit estimator {estimator.estimator!r} was fitted on {width} "
+            f"features, here it would see {n_features}."
+        )
+
+
+# ------------------------------------------------------------------------- one fit
+
+
+def named(X: np.ndarray, names: list[str] | None) -> Any:
+    """``X`` as a DataFrame where there are names."""
+    return X if names is None else pd.DataFrame(X, columns=names)
+
+
+def fed(estimator: Any, X: np.ndarray) -> Any:
+    """``X`` in the form in which a fitted estimator knows it."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return X if names is None or len(names) != X.shape[1] else named(X, list(names))
+
+
+def weight_argument(estimator: Any) -> str | None:
+    """Argument of ``fit`` that carries the sample weights, or None."""
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        inner = weight_argument(last)
+        return None if inner is None else f"{name}__{inner}"
+    if isinstance(estimator, TransformedTargetRegressor):
+        return None if estimator.regressor is None else weight_argument(estimator.regressor)
+    inner = getattr(estimator, "estimator", None)
+    if is_estimator(inner) and not has_fit_parameter(inner, "sample_weight"):
+        # A meta-estimator would refuse the weights, or use them for its own part alone.
+        return None
+    return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
+
+
+def copies(w: Floats) -> Ints:
+    """How often each row is repeated where weights cannot be given, (n,); see the module."""
+    if w.sum() <= _MOST_COPIES * w.size and np.array_equal(w, np.floor(w)):
+        return w.astype(np.intp)
+    size = max(1.0, np.round(w.sum() ** 2 / np.square(w).sum()))
+    edge = np.floor(np.cumsum(w) * size / w.sum() + 0.5)
+    return np.diff(edge, prepend=0.0).astype(np.intp)
+
+
+def seeded(estimator: Any, seed: int) -> Any:
+    """``estimator`` with every ``random_state`` of None set to ``seed``."""
+    free = {
+        name: seed
+        for name, value in estimator.get_params().items()
+        if name.split("__")[-1] == "random_state" and value is None
+    }
+    return estimator.set_params(**free) if free else estimator
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fit: a description, rows, and the expert it is for.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Not changed; a clone is fitted.
+    X : (n, p), y : (n,) or (n, d), w : (n,)
+    seed : int
+        Stands in for ``random_state=None``.
+    names : list of str, or None
+        Column names of X.
+    """
+
+    estimator: Any
+    X: np.ndarray
+    y: np.ndarray
+    w: Floats
+    seed: int
+    names: list[str] | None = None
+
+    def run(self) -> Any:
+        """The fitted clone; a frozen estimator as it is."""
+        if isinstance(self.estimator, FrozenEstimator):
+            return self.estimator
+        fresh = seeded(clone(self.estimator), self.seed)
+        rows = np.flatnonzero(self.w > _NEGLIGIBLE * self.w.max())
+        if is_classifier(fresh) and np.all(self.y[rows] == self.y[rows[0]]):
+            fresh = DummyClassifier(strategy="prior")
+        argument = weight_argument(fresh)
+        if argument is None:
+            rows, weights = np.repeat(rows, copies(self.w[rows])), {}
+        else:
+            weights = {argument: self.w[rows]}
+        # Weights go straight to the step that uses them, whatever the user routes elsewhere.
+        with config_context(enable_metadata_routing=False):
+            return fresh.fit(named(self.X[rows], self.names), self.y[rows], **weights)
+
+    def attempt(self) -> Outcome:
+        """The fitted clone, or why there is none."""
+        try:
+            return Outcome(self.run())
+        except FIT_ERRORS as error:
+            return Outcome(None, f"{type(error).__name__}: {error}")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A fitted estimator, or None and the error that it raised."""
+
+    estimator: Any
+    error: str | None = None
+
+
+def run_jobs(jobs: list[Job], n_jobs: int | None) -> tuple[list[Outcome], Notices]:
+    """Fits in parallel, in threads unless a joblib context says otherwise.
+
+    Returns
+    -------
+    outcomes : list of Outcome, in the order of the jobs
+    notices : the warnings that estimators gave, each once; they are not shown
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        outcomes = side_by_side(Job.attempt, jobs, n_jobs)
+    return outcomes, tuple(dict.fromkeys((c.category, str(c.message)) for c in caught))
+
+
+def side_by_side(function: Callable[[Any], Any], items: list[Any], n_jobs: int | None) -> list[Any]:
+    """``function`` of every item, in threads where there is more than one job."""
+    if len(items) < 2 or n_jobs in (None, 1):
+        return [function(item) for item in items]
+    return Parallel(n_jobs=n_jobs, prefer="threads")(delayed(function)(item) for item in items)
+
+
+def show(notices: Notices, *, stacklevel: int) -> None:
+    """Give the warnings that refits gave: once a fit, not once a refit."""
+    for category, message in dict.fromkeys(notices):
+        if not (quiet() and issubclass(category, ConvergenceWarning)):
+            warnings.warn(message, category, stacklevel=stacklevel + 1)
+
+
+# ------------------------------------------------------------------------- what comes back
+
+
+def outputs_of(estimator: Any, X: np.ndarray) -> Floats:
+    """Predictions of a fitted regressor, (d, n)."""
+    return np.atleast_2d(np.asarray(estimator.predict(fed(estimator, X)), dtype=np.float64).T)
+
+
+def proba_of(estimator: Any, X: np.ndarray, classes: np.ndarray) -> Floats:
+    """Class probabilities of a fitted classifier, (C, n); classes it never saw have none."""
+    out = np.zeros((classes.size, len(X)))
+    places = class_places("classifier", estimator, classes)
+    out[places] = np.asarray(estimator.predict_proba(fed(estimator, X)), dtype=np.float64).T
+    return out
+
+
+def class_places(owner: str, estimator: Any, classes: np.ndarray) -> Ints:
+    """Where the classes of a fitted classifier stand among ``classes``."""
+    own = np.asarray(getattr(estimator, "classes_", classes))
+    foreign = [c for c in own.tolist() if c not in classes.tolist()]
+    if foreign:
+        raise ValueError(
+            f"{owner}: {estimator!r} knows the classes {foreign}, which y does not have; y has "
+            f"{classes.tolist()[:10]}."
+        )
+    return np.searchsorted(classes, own)
+
+
+def count_parameters(estimator: Any) -> float:
+    """Numbers that a fitted estimator learned: coefficients, leaves; nan where unknown."""
+    if isinstance(estimator, FrozenEstimator):
+        return 0
+    if isinstance(estimator, Pipeline):
+        return count_parameters(estimator[-1])
+    if hasattr(estimator, "coefs_"):
+        return sum(np.size(a) for a in (*estimator.coefs_, *estimator.intercepts_))
+    if hasattr(estimator, "coef_") and hasattr(estimator, "intercept_"):
+        free = np.size(estimator.intercept_) if getattr(estimator, "fit_intercept", True) else 0
+        return np.size(estimator.coef_) + free
+    if hasattr(estimator, "tree_"):
+        values = estimator.tree_.value[0].size - int(is_classifier(estimator))
+        return int(estimator.tree_.n_leaves) * values
+    if hasattr(estimator, "estimators_"):
+        return float(sum(count_parameters(e) for e in np.ravel(estimator.estimators_)))
+    return np.nan

@@ -1,0 +1,63 @@
+"""Checks of arguments, with one kind of sentence."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+
+def check_integer(name: str, value: Any, low: int, what: str) -> int:
+    """``value`` as an int, or an error that says what is allowed."""
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= low:
+        return int(value)
+    kind = TypeError if not isinstance(value, numbers.Real) else ValueError
+    raise kind(f"{name}={value!r} must be an integer >= {low}: {what}.")
+
+
+def check_real(name: str, value: Any, low: float, what: str) -> float:
+    """``value`` as a float, or an error that says what is allowed."""
+    if isinstance(value, numbers.Real) and low <= float(value) < np.inf:
+        return float(value)
+    kind = TypeError if not isinstance(value, numbers.Real) else ValueError
+    raise kind(f"{name}={value!r} must be a finite number >= {low}: {what}.")
+
+
+def check_choice(owner: Any, name: str, choices: tuple[Any, ...]) -> None:
+    """Raise unless an argument is one of ``choices``."""
+    value = getattr(owner, name)
+    if not any(value is c or (isinstance(value, str) and value == c) for c in choices):
+        raise ValueError(f"{type(owner).__name__}: {name}={value!r} must be one of {choices}.")
+
+
+def check_range(
+    owner: Any, name: str, what: str, *, low: float = 0.0, high: float = np.inf
+) -> None:
+    """Raise unless an argument is a number strictly between ``low`` and ``high``."""
+    value = getattr(owner, name)
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if number and low < value < high:
+        return
+    limits = f"> {low:g}" if high == np.inf else f"in ({low:g}, {high:g})"
+    raise (ValueError if number else TypeError)(
+        f"{type(owner).__name__}: {name}={value!r} must be a finite number {limits}: {what}."
+    )
+
+
+def check_switch(owner: Any, name: str) -> None:
+    """Raise unless an argument is True or False."""
+    value = getattr(owner, name)
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{type(owner).__name__}: {name}={value!r} must be True or False.")
+
+
+def check_count(owner: Any, name: str, what: str) -> None:
+    """Raise unless an argument is an integer of at least 1."""
+    value = getattr(owner, name)
+    number = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if number and value >= 1:
+        return
+    raise (ValueError if number else TypeError)(
+        f"{type(owner).__name__}: {name}={value!r} must be an integer >= 1: {what}."
+    )

@@ -1,0 +1,210 @@
+"""What a component sees of X: all columns, some, or the output of a transformer; standardised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from moe_classic._typing import Floats, Ints
+
+#: A pass over (rows (n, p), weights (n,)), as often as it is called.
+Rows = Callable[[], Iterable[tuple[np.ndarray, Floats]]]
+#: Rows at a time when moments are taken.
+_SLICE = 1 << 16
+#: Columns whose spread is below this share of their size are constant up to rounding.
+_CONSTANT = 1e-13
+
+
+@dataclass(frozen=True)
+class DesignMap:
+    """Raw rows (n, p) to a standardised design (q, n) with a last row of ones.
+
+    Attributes
+    ----------
+    columns : ndarray of int, or None
+        Columns taken; None takes all.
+    transformer : fitted transformer, or None
+        Applied instead of taking columns.
+    names_in : list of str, or None
+        Column names under which the transformer was fitted.
+    centre, inverse : ndarray of shape (q - 1,)
+        A design row is ``(x - centre) * inverse``; constant columns have inverse 0, the others
+        one over their spread, or 1 where they are only centred.
+    names : tuple of str
+        Names of the design's features, without the constant.
+    """
+
+    columns: Ints | None
+    transformer: Any
+    names_in: list[str] | None
+    centre: Floats
+    inverse: Floats
+    names: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        """Rows q of the design: features and the constant."""
+        return len(self.centre) + 1
+
+    def __call__(self, X: np.ndarray) -> Floats:
+        """Design matrix (q, n) of the rows of ``X``."""
+        raw = raw_features(X, self.columns, self.transformer, self.names_in)
+        out = np.empty((self.width, len(X)))
+        np.subtract(raw.T, self.centre[:, None], out=out[:-1])
+        out[:-1] *= self.inverse[:, None]
+        out[-1] = 1.0
+        return out
+
+    def original(self, coef: Floats) -> tuple[Floats, Floats]:
+        """Slopes (..., q - 1) and intercepts (...) on the raw scale of the features."""
+        slopes = coef[..., :-1] * self.inverse
+        return slopes, coef[..., -1] - slopes @ self.centre
+
+
+def raw_features(
+    X: np.ndarray, columns: Ints | None, transformer: Any, names_in: list[str] | None
+) -> Floats:
+    """Features before standardisation, (n, q - 1)."""
+    if transformer is None:
+        return X if columns is None else X[:, columns]
+    out = transformer.transform(_named(X, names_in))
+    if hasattr(out, "toarray"):
+        out = out.toarray()
+    return np.asarray(out, dtype=np.float64).reshape(len(X), -1)
+
+
+def _named(X: np.ndarray, names: list[str] | None) -> Any:
+    """``X`` as a DataFrame where it was fitted on names."""
+    return X if names is None else pd.DataFrame(X, columns=names)
+
+
+def _column_numbers(features: Any, names: list[str], owner: str) -> Ints:
+    """Positions of columns given by name or index."""
+    values = list(features)
+    if all(isinstance(v, (bool, np.bool_)) for v in values) and len(values) == len(names):
+        return np.flatnonzero(values)
+    places = []
+    for v in values:
+        if isinstance(v, str) and v in names:
+            places.append(names.index(v))
+        elif (
+            type(v) is not bool
+            and isinstance(v, (int, np.integer))
+            and -len(names) <= v < len(names)
+        ):
+            places.append(int(v) % len(names))
+        else:
+            raise ValueError(
+                f"{owner}: features={features!r} names {v!r}, which is not a column of X; X has "
+                f"{len(names)} columns {names[:8]}{'...' if len(names) > 8 else ''}."
+            )
+    if len(set(places)) < len(places):
+        raise ValueError(f"{owner}: features={features!r} names a column twice.")
+    return np.array(places, dtype=np.intp)
+
+
+def fit_design(
+    features: Any,
+    rows: Rows,
+    *,
+    fit_on: tuple[np.ndarray, np.ndarray],
+    names_in: list[str] | None,
+    standardize: bool,
+    raw: bool = False,
+    owner: str,
+) -> DesignMap:
+    """Fit what turns raw rows (n, p) into the design of one component.
+
+    Parameters
+    ----------
+    features : None, sequence of names or indices, or transformer
+    rows : callable
+        Each call passes once over (rows, weights), which fix centre and scale.
+    fit_on : features and target on which a transformer is fitted
+    names_in : column names of X, or None if it has none
+    standardize : whether to scale to unit variance; every design is centred, which changes no
+        penalty and keeps the digits of features with a large offset
+    raw : leave features as they are, for estimators that are to see them so
+    owner : name of the component, for messages
+    """
+    width = fit_on[0].shape[1]
+    names = names_in or [f"x{j}" for j in range(width)]
+    columns, transformer = None, None
+    if features is None:
+        out_names = list(names)
+    elif hasattr(features, "transform"):
+        transformer = clone(features).fit(_named(fit_on[0], names_in), fit_on[1])
+        out_names = _names_out(transformer, names_in)
+    elif isinstance(features, (list, tuple, np.ndarray, pd.Index)):
+        columns = _column_numbers(features, names, owner)
+        out_names = [names[j] for j in columns]
+    else:
+        raise TypeError(
+            f"{owner}: features={features!r} must be None, a list of column names or indices, or "
+            "a transformer with fit and transform."
+        )
+    count = raw_features(fit_on[0][:1], columns, transformer, names_in).shape[1]
+    if len(out_names) != count:
+        out_names = [f"f{j}" for j in range(count)]
+    centre, inverse = np.zeros(count), np.ones(count)
+    if count and (transformer is not None or not raw):
+        moments = _moments(rows, lambda X: raw_features(X, columns, transformer, names_in))
+        if not all(np.isfinite(m).all() for m in moments):
+            raise ValueError(f"{owner}: features={features!r} gave NaN or infinite values.")
+        if not raw:
+            centre, inverse = moments
+            inverse = inverse if standardize else (inverse > 0.0).astype(np.float64)
+    return DesignMap(columns, transformer, names_in, centre, inverse, tuple(out_names))
+
+
+def slices_of(X: np.ndarray, w: Floats) -> Rows:
+    """Passes over arrays in memory, a slice at a time."""
+
+    def passes() -> Iterator[tuple[np.ndarray, Floats]]:
+        for start in range(0, len(w), _SLICE):
+            yield X[start : start + _SLICE], w[start : start + _SLICE]
+
+    return passes
+
+
+def _moments(rows: Rows, extract: Callable[[np.ndarray], Floats]) -> tuple[Floats, Floats]:
+    """Weighted means and inverse standard deviations, 0 for constant columns; one pass.
+
+    Slices are merged by the update of Chan, Golub & LeVeque (1983), which does not cancel.
+    """
+    weight: float = 0.0
+    mean = scatter = size = np.zeros(1)
+    for X, w in rows():
+        raw, here = extract(X).astype(np.float64, copy=False), float(w.sum())
+        if here == 0.0:
+            continue
+        local = w @ raw / here
+        step, share = local - mean, here / (weight + here)
+        scatter = scatter + w @ np.square(raw - local) + weight * share * step**2
+        size = np.maximum(size, np.abs(raw).max(axis=0))
+        mean = mean + share * step
+        weight += here
+    spread = np.sqrt(scatter / weight)
+    varies = spread > _CONSTANT * size
+    return mean, np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
+
+
+def _names_out(transformer: Any, names_in: list[str] | None) -> list[str]:
+    """Feature names of a fitted transformer, or none."""
+    try:
+        return [str(v) for v in transformer.get_feature_names_out(names_in)]
+    except (AttributeError, ValueError):
+        return []
+
+
+def same_features(a: Any, b: Any) -> bool:
+    """Whether two ``features`` arguments surely select the same design."""
+    if a is b:
+        return True
+    plain = (list, tuple)
+    return isinstance(a, plain) and isinstance(b, plain) and list(a) == list(b)

@@ -1,0 +1,84 @@
+"""A bounded sample of distinct rows, cut by the content of the rows, never by their position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from moe_classic._typing import Floats
+
+from .blocks import Block, Design, FeatureMap
+
+#: Largest sample, and largest data set whose equal rows are merged before anything else.
+MOST_ROWS = 20000
+
+
+#: Rows hashed at a time.
+_SLICE = 1 << 17
+
+
+def row_hashes(columns: list[np.ndarray]) -> np.ndarray:
+    """A 64-bit hash of each row, the same wherever the row stands; columns are (n,) float64."""
+    mixed = np.full(columns[0].size, 0x9E3779B97F4A7C15, dtype=np.uint64)
+    for column in columns:
+        bits = np.ascontiguousarray(column + 0.0, dtype=np.float64).view(np.uint64)
+        mixed ^= bits + (mixed << np.uint64(6)) + (mixed >> np.uint64(2))
+        mixed *= np.uint64(0xBF58476D1CE4E5B9)
+        mixed ^= mixed >> np.uint64(31)
+    return mixed
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Distinct rows in hash order with their summed weights.
+
+    Attributes
+    ----------
+    X : (m, p), y : (d, m) target or class codes, w : (m,)
+    complete : whether all distinct rows are in it.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    w: Floats
+    complete: bool
+
+    def block(
+        self, maps: tuple[FeatureMap, ...], target: Callable[[np.ndarray], np.ndarray]
+    ) -> Block:
+        """The sample as one block whose products are kept."""
+        designs = tuple(Design(m(self.X), keep=True) for m in maps)
+        return Block(designs, target(self.y), self.w)
+
+
+def take_sample(X: np.ndarray, y: np.ndarray, w: Floats, size: int) -> Sample:
+    """The ``size`` distinct rows with the smallest hashes, equal rows merged.
+
+    Works through slices and keeps the best few rows of each, so that its memory does not grow
+    with the number of rows.
+    """
+    held = merge_sample(None, X[:_SLICE], y[:, :_SLICE], w[:_SLICE], size)
+    for start in range(_SLICE, len(w), _SLICE):
+        rows = slice(start, start + _SLICE)
+        held = merge_sample(held, X[rows], y[:, rows], w[rows], size)
+    return held
+
+
+def merge_sample(held: Sample | None, X: np.ndarray, y: np.ndarray, w: Floats, size: int) -> Sample:
+    """Merge further rows into a sample and cut it to ``size`` distinct rows."""
+    if held is not None:
+        X, y = np.concatenate([held.X, X]), np.concatenate([held.y, y], axis=1)
+        w = np.concatenate([held.w, w])
+    keys = row_hashes([*X.T, *y])
+    distinct, first, member = np.unique(keys, return_index=True, return_inverse=True)
+    weight = np.bincount(member, weights=w).astype(np.float64, copy=False)
+    complete = distinct.size <= size and (held is None or held.complete)
+    chosen = first[:size]
+    return Sample(X[chosen], y[:, chosen], weight[:size], complete)
+
+
+def sample_size(n_parameters: int) -> int:
+    """Rows on which starts are tried: twenty a parameter, within bounds."""
+    return int(np.clip(20 * n_parameters, 2000, MOST_ROWS))

@@ -1,0 +1,102 @@
+"""Statistics that add: the only type that crosses a block, a thread or a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from moe_classic._typing import Floats
+
+T = TypeVar("T", bound="Stats")
+
+#: Rows at a time when moments are taken.
+_SLICE = 1 << 16
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """Names of the fields of a record."""
+    return tuple(f.name for f in fields(kind))
+
+
+def _add(a: Any, b: Any) -> Any:
+    """Sum of two fields; tuples of statistics add item by item, tuples never concatenate."""
+    if isinstance(a, tuple):
+        return tuple(_add(u, v) for u, v in zip(a, b, strict=True))
+    return a + b
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Base of every statistics record: fields add, whatever they hold."""
+
+    def __add__(self: T, other: T) -> T:
+        names = _names(cast("Any", type(self)))
+        return type(self)(*[_add(getattr(self, n), getattr(other, n)) for n in names])
+
+    def scaled(self: T, factor: float) -> T:
+        """Every field times ``factor``: what on-line learning forgets and averages with."""
+
+        def scale(a: Any) -> Any:
+            if isinstance(a, tuple):
+                return tuple(scale(u) for u in a)
+            return a.scaled(factor) if isinstance(a, Stats) else a * factor
+
+        return type(self)(*[scale(getattr(self, n)) for n in _names(cast("Any", type(self)))])
+
+
+def total(parts: Iterable[T]) -> T:
+    """Sum of at least one statistics record, in the order given."""
+    iterator = iter(parts)
+    result = next(iterator, None)
+    if result is None:
+        raise ValueError("There are no blocks to add up: the source yielded nothing in this pass.")
+    for part in iterator:
+        result = result + part
+    return result
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one first pass over the data says, in the units in which components work.
+
+    Attributes
+    ----------
+    weight : float
+        Sum of the sample weights; penalties are per unit of it.
+    y_mean, y_var : ndarray of shape (d,)
+        Weighted moments of the target; for classes, the class shares and their variances.
+    n_classes : int
+        Number of classes, 0 for regression.
+    n_rows : int
+        Number of rows; decides what is affordable, never what is fitted.
+    """
+
+    weight: float
+    y_mean: Floats
+    y_var: Floats
+    n_classes: int = 0
+    n_rows: int = 0
+
+    @property
+    def y_scale(self) -> Floats:
+        """Standard deviation of the target, 1 where it is constant; shape (d,)."""
+        return np.where(self.y_var > 0.0, np.sqrt(self.y_var), 1.0)
+
+
+def summarise(y: np.ndarray, w: Floats, n_classes: int = 0) -> Summary:
+    """Weighted moments of ``y``: (d, n) real values, or (n,) class codes."""
+    weight = float(w.sum())
+    if n_classes:
+        share = np.bincount(y, weights=w, minlength=n_classes) / weight
+        return Summary(weight, share, share * (1.0 - share), n_classes, len(w))
+    # Two passes: the one-pass formula cancels when the mean dwarfs the spread. In slices, so that
+    # no copy of a long target is made.
+    slices = [slice(i, i + _SLICE) for i in range(0, len(w), _SLICE)]
+    mean = np.sum([y[:, s] @ w[s] for s in slices], axis=0) / weight
+    var = np.sum([(y[:, s] - mean[:, None]) ** 2 @ w[s] for s in slices], axis=0) / weight
+    return Summary(weight, mean, var, n_rows=len(w))

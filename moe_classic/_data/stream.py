@@ -1,0 +1,126 @@
+"""Training rows that are read block by block, from a source larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from moe_classic._typing import Floats
+
+from .blocks import Block, Design, FeatureMap
+from .sample import Sample, merge_sample
+from .stats import Summary, summarise
+
+#: A validated block: features (n, p), target (d, n) as numbers or codes, weights (n,).
+RawBlock = tuple[np.ndarray, Floats, Floats]
+
+
+class RowStream:
+    """A user's blocks, validated anew on every pass.
+
+    Parameters
+    ----------
+    blocks : callable or iterable
+        A callable without arguments that returns an iterable of ``(X, y)`` or ``(X, y, w)``, or
+        an iterable that can be iterated over again (a list, not a generator).
+    validate : callable
+        ``validate(X, y, w, first)`` returns a :data:`RawBlock` or raises.
+    """
+
+    def __init__(self, blocks: Any, validate: Callable[[Any, Any, Any, bool], RawBlock]) -> None:
+        if not callable(blocks):
+            if not isinstance(blocks, Iterable):
+                raise TypeError(
+                    f"blocks={blocks!r} must be a callable that returns an iterable of (X, y) or "
+                    "(X, y, w), or an iterable of such tuples."
+                )
+            if isinstance(blocks, Iterator):
+                raise TypeError(
+                    "blocks is an iterator, which can be read only once, and a fit reads its rows "
+                    "many times. Pass a callable that returns a new iterator each time."
+                )
+        self._open = blocks if callable(blocks) else lambda: blocks
+        self._validate = validate
+        self._seen = False
+
+    def __iter__(self) -> Iterator[RawBlock]:
+        opened = self._open()
+        if not isinstance(opened, Iterable):
+            raise TypeError(
+                f"blocks() returned {opened!r}; it must return an iterable of (X, y) or (X, y, w)."
+            )
+        count, known = 0, self._seen
+        for number, item in enumerate(opened):
+            block = self._checked(number, item)
+            if block is not None:
+                count += block[2].size
+                yield block
+        if count == 0 and known:
+            raise ValueError(
+                "blocks() yielded rows in an earlier pass and none now; it must return a new "
+                "iterator each time, and a fit reads its rows many times."
+            )
+        if count == 0:
+            raise ValueError("blocks yielded no rows with positive weight.")
+
+    def _checked(self, number: int, item: Any) -> RawBlock | None:
+        """One validated block, None if it has no rows that count."""
+        if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
+            raise ValueError(
+                f"block {number} must be a tuple (X, y) or (X, y, w); got {type(item).__name__}"
+                f"{f' of {len(item)}' if isinstance(item, (tuple, list)) else ''}."
+            )
+        X, y, w = (*item, None)[:3]
+        if len(X) == 0 or (w is not None and not np.any(w)):
+            return None  # partitions without rows are common
+        first, self._seen = not self._seen, True
+        try:
+            block = self._validate(X, y, w, first)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"block {number}: {error}") from error
+        return block if block[2].size else None
+
+    def rows(self) -> Iterator[tuple[np.ndarray, Floats]]:
+        """One pass over features and weights."""
+        return ((X, w) for X, _, w in self)
+
+
+@dataclass(frozen=True)
+class StreamSource:
+    """Blocks as the model sees them, one pass at a time."""
+
+    stream: RowStream
+    maps: tuple[FeatureMap, ...]
+    target: Callable[[np.ndarray], np.ndarray]
+
+    def __iter__(self) -> Iterator[Block]:
+        for X, key, w in self.stream:
+            yield Block(tuple(Design(m(X)) for m in self.maps), self.target(key), w)
+
+
+def first_pass(stream: RowStream, size: int) -> tuple[Sample, Summary, int]:
+    """Sample of at most ``size`` distinct rows, moments of the target, number of rows."""
+    sample: Sample | None = None
+    summary: Summary | None = None
+    n_rows = 0
+    for X, key, w in stream:
+        sample = merge_sample(sample, X, key, w, size)
+        summary = _merge(summary, summarise(key, w))
+        n_rows += w.size
+    if sample is None or summary is None:
+        raise ValueError("blocks yielded no rows with positive weight.")
+    return sample, summary, n_rows
+
+
+def _merge(a: Summary | None, b: Summary) -> Summary:
+    """Moments of two sets of rows together (Chan, Golub & LeVeque 1983)."""
+    if a is None:
+        return b
+    weight = a.weight + b.weight
+    share, step = b.weight / weight, b.y_mean - a.y_mean
+    var = (1.0 - share) * a.y_var + share * b.y_var + share * (1.0 - share) * step**2
+    rows = a.n_rows + b.n_rows
+    return replace(a, weight=weight, y_mean=a.y_mean + share * step, y_var=var, n_rows=rows)

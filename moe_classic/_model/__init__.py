@@ -1,0 +1,27 @@
+"""Gate times experts: the joint density, its gradient, its information, its labels."""
+
+from .gradient import GradientStats, diagonal, likelihood_gradient
+from .information import InformationStats, available, observed_information, row_scores, supported
+from .labelling import check_order_by, exchangeable, match_experts, order_of, reordered
+from .model import Group, Model, MoEParams, MoEStats, same_shapes
+
+__all__ = [
+    "GradientStats",
+    "Group",
+    "InformationStats",
+    "MoEParams",
+    "MoEStats",
+    "Model",
+    "available",
+    "check_order_by",
+    "diagonal",
+    "exchangeable",
+    "likelihood_gradient",
+    "match_experts",
+    "observed_information",
+    "order_of",
+    "reordered",
+    "row_scores",
+    "same_shapes",
+    "supported",
+]

@@ -1,0 +1,84 @@
+"""The exact gradient of the mixture log-likelihood, and the size of its curvature.
+
+Fisher's identity: with responsibilities ``S = w R`` held at their values,
+``dL / dtheta = sum S d log(g_k p_k) / dtheta``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from moe_classic._data import Block, Stats
+from moe_classic._numerics import empty, softmax_in_place, workspace
+from moe_classic._typing import Floats
+
+from .model import Model, MoEParams
+
+
+@dataclass(frozen=True)
+class GradientStats(Stats):
+    """Objective without penalties, and its gradient (D,)."""
+
+    objective: float
+    gradient: Floats
+
+
+@dataclass(frozen=True)
+class DiagonalStats(Stats):
+    """Size of the complete-data curvature along each coordinate, (D,)."""
+
+    curvature: Floats
+
+
+def likelihood_gradient(model: Model, params: MoEParams, block: Block) -> GradientStats:
+    """Objective and gradient on one block."""
+    with workspace():
+        return _gradient(model, params, block)
+
+
+def _gradient(model: Model, params: MoEParams, block: Block) -> GradientStats:
+    """The same, with arrays that are reused."""
+    seen = model.evaluate(params, block)
+    S = np.add(seen.gate.log_prob, seen.log_prob, out=empty(seen.gate.log_prob.shape))
+    row = softmax_in_place(S)
+    S *= block.w
+    parts = [model.gate.gradient(params.gate, block.designs[model.gate_design], S)]
+    for group, p, fwd, share in zip(
+        model.groups, params.experts, seen.experts, model.shares, strict=True
+    ):
+        first = group.expert.first_derivatives(p, fwd, block.y)
+        design = block.designs[group.design]
+        parts.append(group.expert.gradient_from(p, design, first, S[share]))
+    return GradientStats(float(row @ block.w), np.concatenate(parts))
+
+
+def diagonal(model: Model, params: MoEParams, block: Block) -> DiagonalStats:
+    """Absolute complete-data curvature along each coordinate on one block.
+
+    Serves as a scaling: gradient methods then see coordinates of like importance.
+    """
+    seen = model.evaluate(params, block)
+    S = seen.gate.log_prob + seen.log_prob
+    softmax_in_place(S)
+    S *= block.w
+    size = model.gate.pack(params.gate).size
+    if hasattr(model.gate, "derivatives") and not getattr(model.gate, "plain", False):
+        _, curvature = model.gate.derivatives(params.gate, seen.gate, S)
+        squares = np.square(block.designs[model.gate_design].Z)
+        parts = [(np.einsum("aan->an", curvature) @ squares.T).ravel()]
+    else:
+        parts = [np.full(size, block.w.sum())]
+    for group, p, fwd, share in zip(
+        model.groups, params.experts, seen.experts, model.shares, strict=True
+    ):
+        _, second = group.expert.derivatives(p, fwd, block.y)
+        weighted = np.abs(np.einsum("kjjn->kjn", second)) * S[share][:, None]
+        m = p.coef.shape[1]
+        out = np.zeros(group.expert.pack(p).size)
+        squares = np.square(block.designs[group.design].Z)
+        out[: p.coef.size] = (weighted[:, :m] @ squares.T).ravel()
+        np.add.at(out, group.expert.nuisance_map(p), weighted[:, m:].sum(axis=-1))
+        parts.append(out)
+    return DiagonalStats(np.concatenate(parts))

@@ -1,0 +1,123 @@
+"""Which expert is which: a canonical order, and the same expert in another fit.
+
+The likelihood does not change when experts change places. Tables and draws become comparable once
+an order is fixed, or once the experts of one fit are matched with those of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from moe_classic._data import DesignMap
+from moe_classic._typing import Floats, Ints
+
+from .model import Model, MoEParams
+
+#: Smallest responsibility that counts: keeps logarithms finite.
+_SMALLEST = 1e-12
+
+
+def order_of(experts: Sequence[Any], order_by: Any = "mass") -> Ints:
+    """Canonical order of fitted experts.
+
+    Parameters
+    ----------
+    experts : sequence of FittedExpert
+        As in ``experts_`` of an estimator.
+    order_by : str or (int, str), default="mass"
+        ``"mass"``: the largest share of the training weight first. The name of a term:
+        ``"intercept"``, a feature, ``"scale"`` or ``"df"``: the smallest value first. With several
+        outputs, a pair (output number, term); a term alone is that of the first output.
+
+    Returns
+    -------
+    order : ndarray of int of shape (K,)
+        Places of the experts, first to last; experts that tie keep their order.
+
+    Raises
+    ------
+    ValueError
+        If an expert has no such term.
+    """
+    if order_by == "mass":
+        return np.argsort([-expert.weight_ for expert in experts], kind="stable")
+    return np.argsort([_term(expert, order_by) for expert in experts], kind="stable")
+
+
+def _term(expert: Any, order_by: Any) -> float:
+    """Value of a term of one expert."""
+    number, name = order_by if isinstance(order_by, tuple) else (0, order_by)
+    outputs = [str(j) for j in range(np.size(expert.intercept_))]
+    terms = expert.terms(outputs)
+    if isinstance(number, (int, np.integer)) and (str(number), name) in terms:
+        return terms[str(number), name]
+    known = sorted({term for _, term in terms})
+    raise ValueError(
+        f"order_by={order_by!r} is not a term of {expert.label!r}; choose 'mass' or one of "
+        f"{known}, with several outputs a pair (output number from 0 to {len(outputs) - 1}, term)."
+    )
+
+
+def check_order_by(
+    order_by: Any, model: Model, maps: tuple[DesignMap, ...], n_outputs: int
+) -> None:
+    """Raise before any work if :func:`order_of` could not follow ``order_by`` after the fit."""
+    if isinstance(order_by, str) and order_by == "mass":
+        return
+    if not exchangeable(model):
+        raise ValueError(
+            f"order_by={order_by!r} has no meaning where the order of the experts is given, by a "
+            "list of unlike experts or by a tree; leave it at 'mass'."
+        )
+    group = model.groups[0]
+    if not hasattr(group.expert, "nuisances"):
+        raise ValueError(
+            f"order_by={order_by!r} has no meaning for {group.expert.name!r} experts, whose terms "
+            "are their own affair; leave it at 'mass'."
+        )
+    scales = {"scale", "chol"} & set(group.expert.nuisances)
+    known = ["intercept", *maps[group.design].names, *(["scale"] if scales else [])]
+    known += ["df"] if "df" in group.expert.nuisances else []
+    number, name = order_by if isinstance(order_by, tuple) and len(order_by) == 2 else (0, order_by)
+    if not isinstance(name, str) or name not in known or number not in range(n_outputs):
+        raise ValueError(
+            f"order_by={order_by!r} must be 'mass' or one of {known}, with several outputs a pair "
+            f"(output number from 0 to {n_outputs - 1}, term)."
+        )
+
+
+def match_experts(R: Floats, other: Floats, w: Floats) -> Ints:
+    """Order that makes the experts of another fit those of this one.
+
+    Minimises the Kullback-Leibler divergence of the posterior probabilities over all rows, the
+    relabelling of Stephens (2000), Dealing with label switching in mixture models, Journal of the
+    Royal Statistical Society B 62, section 4.1; an assignment problem.
+
+    Parameters
+    ----------
+    R, other : ndarrays of shape (K, n)
+        Responsibilities of both fits at the same rows.
+    w : ndarray of shape (n,)
+
+    Returns
+    -------
+    order : ndarray of int of shape (K,)
+        ``other[order]`` corresponds to ``R``.
+    """
+    cost = -(R * w) @ np.log(np.maximum(other, _SMALLEST)).T
+    return linear_sum_assignment(cost)[1]
+
+
+def exchangeable(model: Model) -> bool:
+    """Whether experts may change places."""
+    return len(model.groups) == 1 and model.gate.exchangeable
+
+
+def reordered(model: Model, params: MoEParams, order: Ints) -> MoEParams:
+    """Parameters with the experts of the only group in a new order."""
+    expert = model.groups[0].expert.reorder(params.experts[0], order)
+    return MoEParams(model.gate.reorder(params.gate, order), (expert,))

@@ -1,0 +1,239 @@
+"""A gate and groups of experts, bound to the designs they see: the whole model, without numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from moe_classic._components import Forward
+from moe_classic._data import Block, Stats, Summary
+from moe_classic._numerics import log_sum_exp
+from moe_classic._typing import Floats
+from moe_classic.experts import Expert
+from moe_classic.gates import Gate
+
+
+@dataclass(frozen=True)
+class Group:
+    """``count`` like experts that see design number ``design``."""
+
+    expert: Expert
+    count: int
+    design: int
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class MoEParams:
+    """Parameters of the gate and of each group of experts."""
+
+    gate: Any
+    experts: tuple[Any, ...]
+
+
+def same_shapes(a: Any, b: Any) -> bool:
+    """Whether two parameter records have the same types and shapes throughout."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(map(same_shapes, a, b))
+    if is_dataclass(a):
+        return all(same_shapes(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
+    return np.shape(a) == np.shape(b)
+
+
+@dataclass(frozen=True)
+class MoEStats(Stats):
+    """What one pass gives: objective without penalties, and the statistics of every component."""
+
+    objective: float
+    gate: Stats
+    experts: tuple[Stats, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Forward records of one block."""
+
+    gate: Forward
+    experts: tuple[Forward, ...]
+
+    @property
+    def log_prob(self) -> Floats:
+        """Log densities of all experts, (K, n)."""
+        if len(self.experts) == 1:
+            return self.experts[0].log_prob
+        return np.concatenate([f.log_prob for f in self.experts])
+
+
+@dataclass(frozen=True)
+class Model:
+    """Gate and experts with the numbers of their designs."""
+
+    gate: Gate
+    groups: tuple[Group, ...]
+    gate_design: int = 0
+
+    @property
+    def n_experts(self) -> int:
+        """Number of experts K in all groups."""
+        return sum(g.count for g in self.groups)
+
+    @property
+    def additive(self) -> bool:
+        """Whether all statistics are sums over rows of bounded size."""
+        return self.gate.additive and all(g.expert.additive for g in self.groups)
+
+    @cached_property
+    def shares(self) -> tuple[slice, ...]:
+        """Rows of each group among all experts."""
+        stops = accumulate(g.count for g in self.groups)
+        return tuple(slice(s - g.count, s) for s, g in zip(stops, self.groups, strict=True))
+
+    # -------------------------------------------------------------------- parameters
+
+    def start(self, widths: list[int], summary: Summary) -> MoEParams:
+        """Equal experts, each as likely as the others everywhere."""
+        gate = self.gate.start(self.n_experts, widths[self.gate_design], summary)
+        experts = tuple(g.expert.start(g.count, widths[g.design], summary) for g in self.groups)
+        return MoEParams(gate, experts)
+
+    def pack(self, params: MoEParams) -> Floats:
+        """All free parameters in one unconstrained vector."""
+        parts = [self.gate.pack(params.gate)]
+        parts += [g.expert.pack(p) for g, p in zip(self.groups, params.experts, strict=True)]
+        return np.concatenate(parts)
+
+    def unpack(self, theta: Floats, like: MoEParams, summary: Summary) -> MoEParams:
+        """Inverse of :meth:`pack`, with the shapes of ``like``."""
+        stop = self.gate.pack(like.gate).size
+        gate = self.gate.unpack(theta[:stop], like.gate, summary)
+        experts = []
+        for group, old in zip(self.groups, like.experts, strict=True):
+            start, stop = stop, stop + group.expert.pack(old).size
+            experts.append(group.expert.unpack(theta[start:stop], old, summary))
+        return MoEParams(gate, tuple(experts))
+
+    def between(self, a: MoEParams, b: MoEParams, summary: Summary) -> MoEParams:
+        """Point half way from ``a`` to ``b`` in unconstrained coordinates.
+
+        What has no coordinates, such as a fitted estimator, is that of ``b``: such components
+        take a step only if it climbs, so that damping the others is enough.
+        """
+        return self.unpack(0.5 * (self.pack(a) + self.pack(b)), b, summary)
+
+    def penalty(self, params: MoEParams, summary: Summary) -> float:
+        """What the solver subtracts from the log-likelihood."""
+        value = self.gate.penalty(params.gate, summary)
+        for group, p in zip(self.groups, params.experts, strict=True):
+            value += group.expert.penalty(p, summary)
+        return value
+
+    def penalty_gradient(self, params: MoEParams, summary: Summary) -> Floats:
+        """Gradient of the penalty, (D,)."""
+        parts = [self.gate.penalty_gradient(params.gate, summary)]
+        for group, p in zip(self.groups, params.experts, strict=True):
+            parts.append(group.expert.penalty_gradient(p, summary))
+        return np.concatenate(parts)
+
+    def penalty_curvature(self, params: MoEParams, summary: Summary) -> Floats:
+        """Diagonal of the Hessian of the penalty, (D,)."""
+        parts = [np.diag(self.gate.penalty_hessian(params.gate, summary))]
+        for group, p in zip(self.groups, params.experts, strict=True):
+            parts.append(group.expert.penalty_curvature(p, summary))
+        return np.concatenate(parts)
+
+    def penalty_hessian(self, params: MoEParams, summary: Summary) -> Floats:
+        """Hessian of the penalty, (D, D)."""
+        parts = [self.gate.penalty_hessian(params.gate, summary)]
+        for group, p in zip(self.groups, params.experts, strict=True):
+            parts.append(group.expert.penalty_hessian(p, summary))
+        out = np.zeros((sum(map(len, parts)),) * 2)
+        stop = 0
+        for part in parts:
+            start, stop = stop, stop + len(part)
+            out[start:stop, start:stop] = part
+        return out
+
+    def online(self) -> Model:
+        """The model with experts whose statistics may be carried along from batch to batch."""
+        groups = tuple(replace(g, expert=g.expert.online()) for g in self.groups)
+        return replace(self, groups=groups)
+
+    def n_parameters(self, params: MoEParams) -> int:
+        """Number of free parameters."""
+        count = self.gate.n_parameters(params.gate)
+        for group, p in zip(self.groups, params.experts, strict=True):
+            count += group.expert.n_parameters(p)
+        return count
+
+    # -------------------------------------------------------------------- one block
+
+    def evaluate(self, params: MoEParams, block: Block) -> Evaluation:
+        """Forward records of gate and experts."""
+        gate = self.gate.forward(params.gate, block.designs[self.gate_design])
+        experts = tuple(
+            g.expert.forward(p, block.designs[g.design], block.y)
+            for g, p in zip(self.groups, params.experts, strict=True)
+        )
+        return Evaluation(gate, experts)
+
+    def log_gate(self, params: MoEParams, block: Block) -> Floats:
+        """Log gate probabilities, (K, n)."""
+        return self.gate.log_gate(params.gate, block.designs[self.gate_design])
+
+    def log_likelihood(self, params: MoEParams, block: Block) -> Floats:
+        """Log density of y given x, one a row, (n,)."""
+        log_prob = self.evaluate(params, block).log_prob
+        return log_sum_exp(self.log_gate(params, block) + log_prob)
+
+    def statistics(
+        self, params: MoEParams, seen: Evaluation, block: Block, S: Floats, objective: float
+    ) -> MoEStats:
+        """Statistics of every component for the row weights ``S`` (K, n).
+
+        Gram matrices that components ask for on the same design come from one BLAS call.
+        """
+        shares = self.shares
+        asked = [(self.gate_design, self.gate.curvature(params.gate, seen.gate, S))]
+        for group, p, fwd, share in zip(
+            self.groups, params.experts, seen.experts, shares, strict=True
+        ):
+            asked.append((group.design, group.expert.curvature(p, fwd, S[share])))
+        grams = _grams(block, asked)
+        gate_design = block.designs[self.gate_design]
+        gate = self.gate.statistics(params.gate, seen.gate, gate_design, S, grams[0])
+        experts = tuple(
+            g.expert.statistics(p, fwd, block.designs[g.design], S[share], gram)
+            for g, p, fwd, share, gram in zip(
+                self.groups, params.experts, seen.experts, shares, grams[1:], strict=True
+            )
+        )
+        return MoEStats(objective, gate, experts)
+
+    def update(self, params: MoEParams, stats: MoEStats, summary: Summary) -> MoEParams:
+        """One step of every component."""
+        gate = self.gate.update(params.gate, stats.gate, summary)
+        experts = tuple(
+            g.expert.update(p, s, summary)
+            for g, p, s in zip(self.groups, params.experts, stats.experts, strict=True)
+        )
+        return MoEParams(gate, experts)
+
+
+def _grams(block: Block, asked: list[tuple[int, Floats]]) -> list[Floats]:
+    """Packed Grams for each request, one product for all requests on a design."""
+    result: list[Floats] = [rows for _, rows in asked]
+    for number in {design for design, _ in asked}:
+        mine = [i for i, (design, _) in enumerate(asked) if design == number]
+        rows = [asked[i][1] for i in mine]
+        grams = block.designs[number].grams(*rows)
+        stop = 0
+        for i, part in zip(mine, rows, strict=True):
+            start, stop = stop, stop + len(part)
+            result[i] = grams[start:stop]
+    return result

@@ -1,0 +1,52 @@
+"""What a fit tells: records of gate and experts, explanations, cards."""
+
+from .cards import html_repr
+from .estimator import FittedEstimator
+from .explanation import Account, account, explain, margin_account
+from .palette import EXPERT_COLORS, expert_color
+from .records import (
+    AnyExpert,
+    AnyGate,
+    FittedGate,
+    expert_labels,
+    summary_table,
+    view_experts,
+    view_gate,
+)
+from .tree import (
+    FittedTreeGate,
+    PathExplanation,
+    TreeNode,
+    expert_equations,
+    export_graphviz,
+    export_text,
+    view_tree,
+)
+from .unwrap import fitted_moe, inner_rows
+
+__all__ = [
+    "EXPERT_COLORS",
+    "Account",
+    "AnyExpert",
+    "AnyGate",
+    "FittedEstimator",
+    "FittedGate",
+    "FittedTreeGate",
+    "PathExplanation",
+    "TreeNode",
+    "account",
+    "expert_color",
+    "expert_equations",
+    "expert_labels",
+    "explain",
+    "export_graphviz",
+    "export_text",
+    "fitted_moe",
+    "html_repr",
+    "inner_rows",
+    "margin_account",
+    "summary_table",
+    "view_experts",
+    "view_gate",
+    "view_tree",
+]

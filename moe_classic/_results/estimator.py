@@ -1,0 +1,114 @@
+"""scikit-learn's estimators as experts, as users see them after a fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from moe_classic._adapters import LinearForm, linear_log_odds, linear_margin, linear_mean
+from moe_classic.experts import EstimatorParams
+
+
+@dataclass(frozen=True)
+class FittedEstimator:
+    """A fitted estimator as an expert.
+
+    Attributes
+    ----------
+    label : str
+        Name in tables and legends.
+    name : str
+        ``"estimator"``.
+    weight_ : float
+        Share of the training weight that it explains.
+    estimator_ : fitted estimator, or None
+        None if no fit succeeded. Its attributes (``coef_``, ``feature_importances_`` ...) are
+        attributes of this record too.
+    feature_names_ : tuple of str
+        Names of the features that it sees.
+    extras : dict
+        ``scale_`` and ``df_`` of the noise around a regressor, also available as attributes.
+    says : {"mean", "probability", "log odds", "margin"}
+        What is told about the estimator. A mixture spreads a little of the probability of a
+        classifier over all classes, so that its log odds are not those of the estimator.
+    """
+
+    label: str
+    name: str
+    weight_: float
+    estimator_: Any
+    feature_names_: tuple[str, ...]
+    extras: dict[str, Any] = field(default_factory=dict)
+    says: str = "mean"
+
+    def __getattr__(self, name: str) -> Any:
+        extras = self.__dict__.get("extras", {})
+        if name in extras:
+            return extras[name]
+        if not name.startswith("__") and hasattr(self.__dict__.get("estimator_"), name):
+            return getattr(self.estimator_, name)
+        raise AttributeError(f"a fitted estimator expert has no attribute {name!r}")
+
+    def form(self, n_equations: int) -> LinearForm | None:
+        """Equations of what the estimator says; None unless it is linear in x, or has others."""
+        if self.says not in _FORMS:
+            return None
+        width = len(self.feature_names_)
+        form = _FORMS[self.says](self.estimator_, width)
+        return form if form is not None and form.coef.shape == (n_equations, width) else None
+
+    @property
+    def steps(self) -> list[str]:
+        """Class names of the estimator, or of the steps of a pipeline, in their order."""
+        return _steps(self.estimator_)
+
+    def terms(self, outputs: list[str]) -> dict[tuple[str, str], float]:
+        """Coefficients of a linear estimator, and noise, keyed by (output, term)."""
+        table: dict[tuple[str, str], float] = {}
+        form = self.form(len(outputs))
+        if form is not None:
+            for output, slope, intercept in zip(outputs, form.coef, form.intercept, strict=True):
+                table[output, "intercept"] = float(intercept)
+                for name, value in zip(self.feature_names_, slope, strict=True):
+                    table[output, name] = float(value)
+        for name in ("scale_", "df_"):
+            for output, value in zip(outputs, np.ravel(self.extras.get(name, [])), strict=False):
+                table[output, name[:-1]] = float(value)
+        return table
+
+
+def _steps(estimator: Any) -> list[str]:
+    """Class names of what an estimator does one after the other."""
+    if isinstance(estimator, FrozenEstimator):
+        return _steps(estimator.estimator)
+    if hasattr(estimator, "best_estimator_"):
+        return _steps(estimator.best_estimator_)
+    if isinstance(estimator, TransformedTargetRegressor):
+        return _steps(estimator.regressor_)
+    if isinstance(estimator, Pipeline):
+        parts = [part for _, part in estimator.steps if part not in (None, "passthrough")]
+        return [name for part in parts for name in _steps(part)]
+    return [type(estimator).__name__]
+
+
+#: How the equations of an estimator are found, by what it says.
+_FORMS = {"mean": linear_mean, "log odds": linear_log_odds, "margin": linear_margin}
+
+
+def view_estimator(
+    params: EstimatorParams, k: int, names: tuple[str, ...], label: str, share: float
+) -> FittedEstimator:
+    """View of expert ``k`` of a group of estimators."""
+    extras = {}
+    for source, name in (("scale", "scale_"), ("df", "df_")):
+        value = getattr(params, source)
+        if value is not None:
+            extras[name] = float(value[k, 0]) if value.shape[1] == 1 else value[k]
+    says = "mean" if params.scale is not None else "probability"
+    fitted = params.estimators[k]
+    return FittedEstimator(label, "estimator", float(share), fitted, names, extras, says)

@@ -1,0 +1,354 @@
+"""Why a fitted mixture of experts predicts what it predicts, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from moe_classic._typing import Floats, Ints
+
+from .estimator import FittedEstimator
+from .records import AnyExpert
+
+#: Name of the line that adds the experts up.
+BLEND = "blend"
+
+
+@dataclass(frozen=True)
+class Account:
+    """What an estimator with K experts says about n rows, in M lines each, of F features.
+
+    Attributes
+    ----------
+    index : Index of the rows
+    labels : list of str
+        Names of the experts.
+    gate : ndarray of shape (n, K)
+        Weights with which the experts are added up.
+    features : list of str
+        Names of the features of the equations.
+    coef, intercept : ndarrays of shape (n, K, M, F) and (n, K, M)
+        Of the equations; NaN where an expert has none. The first axis may be 1.
+    own, mixed : ndarrays of shape (n, K, M) and (n, M)
+        Predictions of the experts, and of all together.
+    outputs : list of str
+        Names of the lines.
+    level : str
+        Level of the index that the outputs go to; empty for none.
+    left, blended : list of str
+        Left sides of the equations of the experts, and of the blend.
+    kinds : list of str
+        What stands on the right side where an expert has no equation.
+    additive : bool
+        Whether equations may be added up as predictions are. Log odds may not.
+    """
+
+    index: pd.Index
+    labels: list[str]
+    gate: Floats
+    features: list[str]
+    coef: Floats
+    intercept: Floats
+    own: Floats
+    mixed: Floats
+    outputs: list[str]
+    level: str
+    left: list[str]
+    blended: list[str]
+    kinds: list[str]
+    additive: bool = True
+
+    def lines(self, min_weight: float) -> _Lines:
+        """Lines of the experts of at least ``min_weight``, and of the blend, row by row."""
+        n, K = self.gate.shape
+        coef = np.broadcast_to(self.coef, (n, *self.coef.shape[1:]))
+        intercept = np.broadcast_to(self.intercept, (n, *self.intercept.shape[1:]))
+        # Weights of a linear gate may be negative.
+        size = np.abs(self.gate)
+        order = np.argsort(-size, axis=1, kind="stable")
+        shown = np.take_along_axis(size, order, axis=1) >= min_weight
+        shown[:, 0] = True
+        rows, places = np.nonzero(shown)
+        alone = (np.arange(n), np.full(n, K), np.ones(n))
+        blend = _Lines(*alone, self.mixed, *self._added(intercept, coef))
+        k = order[rows, places]
+        experts = _Lines(
+            rows, k, self.gate[rows, k], self.own[rows, k], intercept[rows, k], coef[rows, k]
+        )
+        return experts.before(blend)
+
+    def with_constant(self, label: str, value: float, weight: Floats) -> Account:
+        """The same with one more expert, which predicts ``value`` everywhere; weight (n,)."""
+        (n, _, M), F = self.own.shape, len(self.features)
+        one = len(self.coef)
+        return replace(
+            self,
+            labels=[*self.labels, label],
+            gate=np.column_stack([self.gate, weight]),
+            coef=np.concatenate([self.coef, np.zeros((one, 1, M, F))], axis=1),
+            intercept=np.concatenate([self.intercept, np.full((one, 1, M), value)], axis=1),
+            own=np.concatenate([self.own, np.full((n, 1, M), value)], axis=1),
+            kinds=[*self.kinds, label],
+        )
+
+    def _added(self, intercept: Floats, coef: Floats) -> tuple[Floats, Floats]:
+        """Equations times weights, (n, M) and (n, M, F); experts of weight 0 need not have any."""
+        if not self.additive:
+            return np.full_like(intercept[:, 0], np.nan), np.full_like(coef[:, 0], np.nan)
+        idle = self.gate == 0.0
+        if idle.any():
+            intercept = np.where(idle[:, :, None], 0.0, intercept)
+            coef = np.where(idle[:, :, None, None], 0.0, coef)
+        return (
+            np.einsum("nk,nkm->nm", self.gate, intercept),
+            np.einsum("nk,nkmf->nmf", self.gate, coef),
+        )
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Lines of the table: row (L,), expert (L,), weight (L,), and M equations each.
+
+    ``prediction`` and ``intercept`` are (L, M), ``coef`` is (L, M, F); expert K is the blend.
+    """
+
+    row: Ints
+    expert: Ints
+    weight: Floats
+    prediction: Floats
+    intercept: Floats
+    coef: Floats
+
+    def before(self, last: _Lines) -> _Lines:
+        """These lines row by row, those of ``last`` at the end of each row."""
+        place = np.argsort(np.concatenate([self.row, last.row]), kind="stable")
+        return _Lines(
+            *(
+                np.concatenate([getattr(self, f.name), getattr(last, f.name)])[place]
+                for f in fields(self)
+            )
+        )
+
+
+def explain(estimator: Any, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:
+    """For each row its experts with their weights, and the linear equation that applies.
+
+    Every expert's equation is exact wherever the expert is, and the last line of a row, ``blend``,
+    adds them up with the weights: ``intercept + sum coef * feature`` is the prediction of the
+    mixture at this very row. Elsewhere the weights are others.
+
+    Parameters
+    ----------
+    estimator : fitted mixture of experts
+    X : array-like of shape (n_samples, n_features)
+    min_weight : float in [0, 1), default=0.0
+        Experts with less weight are left out, except the first of a row; ``blend`` counts them.
+
+    Returns
+    -------
+    table : DataFrame
+        Indexed by row (the index of a DataFrame X, else from 0) and expert, experts by falling
+        size of their weight; by output too, where there are several, and for classes by class but
+        the last. Columns, all on the original scales of the features:
+
+        - ``weight``: gate probability, 1 for ``blend``;
+        - ``prediction``: of this expert, or of all together; for classes, the probability of the
+          class, or its margin where margins are blended;
+        - ``intercept`` and ``coef <feature>``: of the equation; for classes, of the log odds
+          against the last class, or of the margin. NaN where there is no equation: of estimators
+          that are not linear, of blends with a share of them, and of the blend of classes, whose
+          probabilities are added, not their logarithms;
+        - ``equation``: the same as text, with four digits; the name of the estimator where there
+          is no equation.
+
+    Raises
+    ------
+    ValueError
+        If ``min_weight`` is out of range.
+
+    Notes
+    -----
+    The equation of a ``blend`` gives its prediction, not what a change of a feature would do to it:
+    for that the weights change too.
+
+    Estimators of scikit-learn have an equation if they are linear in x: linear models, a support
+    vector machine with a linear kernel, and pipelines that end in one behind transformers that
+    shift, scale, select or rotate. It is checked against the estimator's own predictions.
+    """
+    if not 0.0 <= min_weight < 1.0:
+        raise ValueError(f"min_weight={min_weight!r} must be at least 0 and below 1.")
+    account = estimator._account(X)
+    return _table(account, account.lines(min_weight))
+
+
+def _table(account: Account, lines: _Lines) -> pd.DataFrame:
+    """The long table, one line for each of M outputs or classes."""
+    L, M = lines.prediction.shape
+    labels = [*account.labels, BLEND]
+    levels = [
+        np.repeat(account.index.take(lines.row), M),
+        np.repeat(np.take(labels, lines.expert), M),
+    ]
+    names = ["row", "expert"]
+    if account.level:
+        levels.append(np.tile(account.outputs, L))
+        names.append(account.level)
+    columns: dict[str, Any] = {
+        "weight": np.repeat(lines.weight, M),
+        "prediction": lines.prediction.ravel(),
+        "intercept": lines.intercept.ravel(),
+    }
+    columns |= {f"coef {f}": lines.coef[:, :, i].ravel() for i, f in enumerate(account.features)}
+    columns["equation"] = _texts(account, lines)
+    return pd.DataFrame(columns, index=pd.MultiIndex.from_arrays(levels, names=names))
+
+
+def _texts(account: Account, lines: _Lines) -> list[str]:
+    """The equations as text, (L * M)."""
+    K, features = len(account.labels), account.features
+    shares: list[tuple[str, float]] = []
+    texts = []
+    for k, weight, a, b in zip(
+        lines.expert, lines.weight, lines.intercept, lines.coef, strict=True
+    ):
+        last = k == K
+        if not last:
+            shares.append((account.labels[k], weight))
+        for m, name in enumerate(account.blended if last else account.left):
+            if np.isfinite(a[m]):
+                right = equation(a[m], dict(zip(features, b[m], strict=True)))
+            else:
+                right = _terms(shares).removeprefix("+ ") if last else account.kinds[k]
+            texts.append(f"{name} = {right}")
+        if last:
+            shares = []
+    return texts
+
+
+def _terms(terms: Iterable[tuple[str, float]]) -> str:
+    """Named terms with their signs, as text."""
+    return " ".join(f"{'-' if v < 0.0 else '+'} {abs(v):.4g} {name}" for name, v in terms)
+
+
+def equation(intercept: float, coef: dict[str, float]) -> str:
+    """Right side of a linear equation, with four digits; terms that are exactly 0 are left out."""
+    slopes = _terms((name, value) for name, value in coef.items() if value != 0.0)
+    return f"{intercept:.4g} {slopes}".rstrip()
+
+
+def account(estimator: Any, X: Any) -> Account:
+    """Equations of the experts, with the gate's probabilities and what is predicted.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        With ``gate_proba``, ``expert_predictions``, and ``predict_proba`` if it tells classes.
+    X : array-like of shape (n_samples, n_features)
+    """
+    views, outputs = estimator._expert_views(), estimator._output_names()
+    features, coef, intercept = equations(views, len(outputs))
+    classes = hasattr(estimator, "classes_")
+    own, mixed = _predictions(estimator, X, len(outputs))
+    return Account(
+        index=rows_of(X, len(mixed)),
+        labels=estimator._expert_labels(),
+        gate=estimator.gate_proba(X),
+        features=features,
+        coef=coef[None],
+        intercept=intercept[None],
+        own=own,
+        mixed=mixed,
+        outputs=outputs,
+        level="class" if classes else "output" if len(outputs) > 1 else "",
+        left=(
+            [f"log P({c}) / P({estimator.classes_[-1]})" for c in outputs] if classes else outputs
+        ),
+        blended=[f"P({c})" for c in outputs] if classes else outputs,
+        kinds=[kind(view) for view in views],
+        additive=not classes,
+    )
+
+
+def equations(views: Sequence[AnyExpert], M: int) -> tuple[list[str], Floats, Floats]:
+    """Names of F features, coefficients (K, M, F) and intercepts (K, M) of all experts."""
+    features = list(dict.fromkeys(f for v in views for f in v.feature_names_))
+    coef = np.zeros((len(views), M, len(features)))
+    intercept = np.zeros((len(views), M))
+    for k, view in enumerate(views):
+        columns = [features.index(f) for f in view.feature_names_]
+        if not isinstance(view, FittedEstimator):
+            coef[k][:, columns] = np.atleast_2d(view.coef_)
+            intercept[k] = view.intercept_
+            continue
+        form = view.form(M)
+        if form is None:
+            coef[k], intercept[k] = np.nan, np.nan
+        else:
+            coef[k][:, columns], intercept[k] = form.coef, form.intercept
+    return features, coef, intercept
+
+
+def _predictions(estimator: Any, X: Any, M: int) -> tuple[Floats, Floats]:
+    """What experts (n, K, M) and all together (n, M) predict for every line of the table."""
+    own = estimator.expert_predictions(X)
+    if hasattr(estimator, "classes_"):
+        return own[:, :, :M], estimator.predict_proba(X)[:, :M]
+    mixed = np.asarray(estimator.predict(X))
+    return own.reshape(*own.shape[:2], M), mixed.reshape(len(mixed), M)
+
+
+def rows_of(X: Any, n: int) -> pd.Index:
+    """Index of the rows of X."""
+    return X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(n)
+
+
+def kind(view: AnyExpert) -> str:
+    """An expert as a function of x: ``SVR(StandardScaler(x))``."""
+    text = "x"
+    for step in view.steps if isinstance(view, FittedEstimator) else [view.name]:
+        text = f"{step}({text})"
+    return text
+
+
+def margin_account(estimator: Any, X: Any) -> Account:
+    """The same of experts whose margins are blended.
+
+    Of more than two classes the zero of a margin is half way between the two highest decision
+    values of a row, so that equations differ from row to row.
+    """
+    views, outputs = estimator._expert_views(), estimator._output_names()
+    M = len(outputs)
+    features, coef, intercept = equations(views, M)
+    own, mixed = estimator.expert_predictions(X), estimator.decision_function(X)
+    own, mixed = own.reshape(*own.shape[:2], M), mixed.reshape(len(mixed), M)
+    coef, intercept = coef[None], intercept[None]
+    if M > 1:
+        # Margins are decision values less a number a row: their order is the same.
+        highest = np.argsort(own, axis=2)[:, :, -2:, None]
+        middle = 0.5 * (
+            np.take_along_axis(intercept[..., None], highest, axis=2)[..., 0].sum(
+                axis=2, keepdims=True
+            )
+        )
+        intercept = intercept - middle
+        coef = coef - 0.5 * np.take_along_axis(coef, highest, axis=2).sum(axis=2, keepdims=True)
+    margins = [f"margin of {c}" for c in outputs]
+    return Account(
+        index=rows_of(X, len(mixed)),
+        labels=estimator._expert_labels(),
+        gate=estimator.gate_proba(X),
+        features=features,
+        coef=coef,
+        intercept=intercept,
+        own=own,
+        mixed=mixed,
+        outputs=outputs,
+        level="class",
+        left=margins,
+        blended=margins,
+        kinds=[kind(view) for view in views],
+    )

@@ -1,0 +1,219 @@
+"""Fitted components as users see them: plain records on the original scale of the features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from moe_classic._data import DesignMap
+from moe_classic._model import Group, Model, MoEParams
+from moe_classic._typing import Floats
+from moe_classic.gates import TreeParams
+
+from .estimator import FittedEstimator, view_estimator
+from .tree import FittedTreeGate, view_tree_gate
+
+#: Parameters besides the coefficients that a view shows, by the field of the parameter record.
+_EXTRAS = {"scale": "scale_", "df": "df_", "covariance": "covariance_"}
+
+
+def _plain(value: Floats) -> Any:
+    """Scalars as floats, everything else as it is."""
+    return float(value.reshape(-1)[0]) if value.size == 1 else value
+
+
+@dataclass(frozen=True)
+class FittedExpert:
+    """One expert on the original scale of the features.
+
+    Attributes
+    ----------
+    label : str
+        Name in tables and legends.
+    name : str
+        Registered name of the family.
+    weight_ : float
+        Share of the training weight that it explains.
+    coef_ : ndarray of shape (p,) or (M, p)
+        Slopes; one row an output, or one a class relative to the last class.
+    intercept_ : float or ndarray of shape (M,)
+    feature_names_ : tuple of str
+        Names of the features that the slopes belong to.
+    extras : dict
+        ``scale_``, ``df_`` or ``covariance_``, also available as attributes.
+    """
+
+    label: str
+    name: str
+    weight_: float
+    coef_: Floats
+    intercept_: Any
+    feature_names_: tuple[str, ...]
+    extras: dict[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        extras = self.__dict__.get("extras", {})
+        if name in extras:
+            return extras[name]
+        raise AttributeError(
+            f"a fitted {self.__dict__.get('name', '')} expert has no attribute {name!r}"
+        )
+
+    def terms(self, outputs: list[str]) -> dict[tuple[str, str], float]:
+        """Coefficients and nuisance parameters, keyed by (output, term)."""
+        slopes, intercepts = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
+        table: dict[tuple[str, str], float] = {}
+        for output, slope, intercept in zip(outputs, slopes, intercepts, strict=False):
+            table[output, "intercept"] = float(intercept)
+            for name, value in zip(self.feature_names_, slope, strict=True):
+                table[output, name] = float(value)
+        for name in ("scale_", "df_"):
+            for output, value in zip(outputs, np.ravel(self.extras.get(name, [])), strict=False):
+                table[output, name[:-1]] = float(value)
+        return table
+
+
+@dataclass(frozen=True)
+class FittedGate:
+    """The gate on the original scale of the features.
+
+    Attributes
+    ----------
+    name : str
+        Registered name of the family.
+    feature_names_ : tuple of str
+    parameters : dict
+        Also available as attributes: ``coef_`` (K, p) and ``intercept_`` (K,) of a softmax gate,
+        relative to the last expert; ``weights_`` (K,), ``means_`` (K, p), ``covariances_``
+        (K, p, p) of a Gaussian gate; ``weights_`` (K,) of a constant gate.
+    """
+
+    name: str
+    feature_names_: tuple[str, ...]
+    parameters: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        parameters = self.__dict__.get("parameters", {})
+        if name in parameters:
+            return parameters[name]
+        raise AttributeError(
+            f"a fitted {self.__dict__.get('name', '')} gate has no attribute {name!r}"
+        )
+
+    def terms(self, k: int) -> dict[str, float]:
+        """Parameters of the gate that belong to expert ``k``."""
+        if "coef_" in self.parameters:
+            table = {"intercept": float(self.intercept_[k])}
+            return table | dict(zip(self.feature_names_, map(float, self.coef_[k]), strict=True))
+        if "weights_" not in self.parameters:
+            return {}
+        table = {"weight": float(self.weights_[k])}
+        if "means_" in self.parameters:
+            for j, name in enumerate(self.feature_names_):
+                table[f"mean {name}"] = float(self.means_[k, j])
+                table[f"std {name}"] = float(np.sqrt(self.covariances_[k, j, j]))
+        return table
+
+
+AnyExpert = FittedExpert | FittedEstimator
+AnyGate = FittedGate | FittedTreeGate
+
+
+def expert_labels(model: Model) -> list[str]:
+    """Names of all experts: the user's, or ``expert 1`` and so on."""
+    labels: list[str] = []
+    for group in model.groups:
+        for _ in range(group.count):
+            labels.append(group.label or f"expert {len(labels) + 1}")
+    return labels
+
+
+def view_experts(
+    model: Model, params: MoEParams, maps: tuple[DesignMap, ...], shares: Floats
+) -> list[AnyExpert]:
+    """Views of all experts, in order."""
+    labels = expert_labels(model)
+    views: list[AnyExpert] = []
+    for group, p in zip(model.groups, params.experts, strict=True):
+        for k in range(group.count):
+            i = len(views)
+            views.append(_view_expert(group, p, k, maps[group.design], labels[i], shares[i]))
+    return views
+
+
+def _view_expert(
+    group: Group, p: Any, k: int, design: DesignMap, label: str, share: float
+) -> AnyExpert:
+    """View of expert ``k`` of a group."""
+    if not hasattr(p, "coef"):
+        return view_estimator(p, k, design.names, label, share)
+    slopes, intercepts = design.original(p.coef[k])
+    extras = {}
+    for source, name in _EXTRAS.items():
+        value = getattr(p, source, None)
+        if value is not None:
+            extras[name] = _plain(value[k] if len(value) == group.count else value[0])
+    one = len(slopes) == 1
+    return FittedExpert(
+        label,
+        group.expert.name,
+        float(share),
+        slopes[0] if one else slopes,
+        float(intercepts[0]) if one else intercepts,
+        design.names,
+        extras,
+    )
+
+
+def view_gate(model: Model, params: MoEParams, design: DesignMap) -> AnyGate:
+    """View of the gate."""
+    p = params.gate
+    if isinstance(p, TreeParams):
+        return view_tree_gate(p, design)
+    if hasattr(p, "coef"):
+        slopes, intercepts = design.original(np.vstack([p.coef, np.zeros(design.width)]))
+        parameters = {"coef_": slopes, "intercept_": intercepts}
+    elif hasattr(p, "means"):
+        parameters = _view_moments(p, design)
+    elif hasattr(p, "estimator"):
+        parameters = {"estimator_": p.estimator, "experts_": p.places}
+    else:
+        parameters = {"weights_": p.proportions}
+    return FittedGate(model.gate.name, design.names, parameters)
+
+
+def _view_moments(p: Any, design: DesignMap) -> dict[str, Floats]:
+    """Means and covariances of a Gaussian gate on the original scale."""
+    scale = np.where(
+        design.inverse > 0.0, 1.0 / np.where(design.inverse > 0.0, design.inverse, 1.0), 0.0
+    )
+    covariance = p.chol @ p.chol.transpose(0, 2, 1) * scale[:, None] * scale
+    K = len(p.proportions)
+    return {
+        "weights_": p.proportions,
+        "means_": design.centre + p.means * scale,
+        "covariances_": np.broadcast_to(covariance, (K, *covariance.shape[1:])).copy(),
+    }
+
+
+def summary_table(experts: Sequence[AnyExpert], gate: Any, outputs: list[str]) -> pd.DataFrame:
+    """Parameters as a table: one row a term, one column an expert."""
+    columns = {}
+    for k, expert in enumerate(experts):
+        column: dict[tuple[str, str], float] = {("mixture", "share"): expert.weight_}
+        for (output, term), value in expert.terms(outputs).items():
+            column["expert" if len(outputs) == 1 else f"expert: {output}", term] = value
+        for term, value in gate.terms(k).items():
+            column["gate", term] = value
+        columns[expert.label] = column
+    rows = list(dict.fromkeys(key for column in columns.values() for key in column))
+    rows.sort(key=lambda key: (key[0] != "mixture", key[0] == "gate"))
+    index = pd.MultiIndex.from_tuples(rows, names=["part", "term"])
+    return pd.DataFrame(
+        {label: [column.get(row, np.nan) for row in rows] for label, column in columns.items()},
+        index=index,
+    )

@@ -1,0 +1,77 @@
+"""Components bound to the designs that they see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moe_classic._data import DesignMap, RawData, Rows, Summary, fit_design, same_features
+from moe_classic._model import Group, Model
+from moe_classic.experts import Expert
+from moe_classic.gates import Gate
+
+from .wrap import adapted
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model bound to designs: what ``fit`` works with after all arguments made sense."""
+
+    model: Model
+    maps: tuple[DesignMap, ...]
+
+    @property
+    def widths(self) -> list[int]:
+        """Widths of the designs."""
+        return [m.width for m in self.maps]
+
+
+def bind(
+    groups: list[tuple[str | None, Expert, int]],
+    gate: Gate,
+    rows: Rows,
+    *,
+    raw: RawData,
+    summary: Summary,
+    names_in: list[str] | None,
+    standardize: bool,
+    classes: np.ndarray | None = None,
+    n_jobs: int | None = None,
+) -> Plan:
+    """Fit the designs that gate and experts see and bind them; like designs are shared.
+
+    Transformers are fitted on ``raw``, rows as the user gave them; moments are those of ``rows``.
+    """
+    specs: list[Any] = []
+    maps: list[DesignMap] = []
+
+    def design_of(component: Any) -> int:
+        features = getattr(component, "features", None)
+        raw_rows = getattr(component, "raw", False)
+        for number, (spec, raw_too) in enumerate(specs):
+            if raw_too == raw_rows and same_features(spec, features):
+                return number
+        specs.append((features, raw_rows))
+        maps.append(
+            fit_design(
+                features,
+                rows,
+                fit_on=(raw.X, raw.key.T.squeeze()),
+                names_in=names_in,
+                standardize=standardize,
+                raw=raw_rows,
+                owner=type(component).__name__,
+            )
+        )
+        return len(specs) - 1
+
+    gate_design = design_of(gate)
+    gate = adapted(gate, maps[gate_design], classes, n_jobs)
+    bound = []
+    for label, expert, count in groups:
+        number = design_of(expert)
+        told = adapted(expert.bind(summary), maps[number], classes, n_jobs)
+        bound.append(Group(told, count, number, label))
+    return Plan(Model(gate, tuple(bound), gate_design), tuple(maps))

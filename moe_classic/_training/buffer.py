@@ -1,0 +1,85 @@
+"""The first rows of a stream, kept until there are enough of them to choose a start by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from moe_classic._data import MOST_ROWS, RawData, Sample, merge_sample
+
+#: Rows that wait before equal ones are looked for, at least.
+_WAITING = 1000
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Rows that were seen, equal ones merged now and then.
+
+    Attributes
+    ----------
+    sample : Sample
+        Distinct rows with summed weights.
+    weight : float
+        Weight of all rows.
+    waiting : tuple of RawData
+        Batches that are not merged yet.
+    weight_fitted : float
+        Weight of all rows when they were last fitted.
+    """
+
+    sample: Sample
+    weight: float
+    waiting: tuple[RawData, ...] = ()
+    weight_fitted: float = 0.0
+
+    @classmethod
+    def of(cls, raw: RawData) -> Kept:
+        """Rows of the first batch."""
+        sample = merge_sample(None, raw.X, raw.key, raw.w, raw.w.size)
+        return cls(sample, float(raw.w.sum()))
+
+    @property
+    def size(self) -> int:
+        """Number of distinct rows, those that wait left out."""
+        return self.sample.w.size
+
+    @property
+    def full(self) -> bool:
+        """Whether these are as many rows as starts are ever tried on."""
+        return self.size >= MOST_ROWS
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for a fit: their weight has doubled, or no more will be kept."""
+        return self.full or self.weight >= 2.0 * self.weight_fitted
+
+    def joined(self, raw: RawData) -> Kept:
+        """With the rows of one more batch."""
+        # Copies: the user may fill the same arrays anew.
+        batch = RawData(raw.X.copy(), raw.key.copy(), raw.w.copy(), raw.used.copy())
+        waiting = (*self.waiting, batch)
+        joined = replace(self, waiting=waiting, weight=self.weight + float(raw.w.sum()))
+        count = sum(b.w.size for b in waiting)
+        # Merging costs as much as there are rows: it waits for as many new ones, up to the bound.
+        enough = self.size if self.size + count < MOST_ROWS else _WAITING
+        return joined.merged() if count >= max(_WAITING, enough) else joined
+
+    def merged(self) -> Kept:
+        """With no batch waiting."""
+        if not self.waiting:
+            return self
+        X = np.concatenate([b.X for b in self.waiting])
+        key = np.concatenate([b.key for b in self.waiting], axis=1)
+        w = np.concatenate([b.w for b in self.waiting])
+        sample = merge_sample(self.sample, X, key, w, self.size + w.size)
+        return replace(self, sample=sample, waiting=())
+
+    def fitted(self) -> Kept:
+        """After a fit of these rows."""
+        return replace(self, weight_fitted=self.weight)
+
+    def rows(self) -> RawData:
+        """The distinct rows as a fit takes them."""
+        s = self.sample
+        return RawData(s.X, s.y, s.w, np.ones(s.w.size, dtype=bool))

@@ -1,0 +1,42 @@
+"""What estimators inside a mixture had to say: failed fits and warnings, once a fit."""
+
+from __future__ import annotations
+
+import warnings
+
+from sklearn.exceptions import FitFailedWarning
+
+from moe_classic._adapters import show
+from moe_classic._model import Model, MoEParams
+
+
+def report_fits(model: Model, params: MoEParams, labels: list[str]) -> None:
+    """Warn of experts whose last refit failed, and give the estimators' own warnings.
+
+    Raises
+    ------
+    ValueError
+        If no expert was ever fitted.
+    """
+    errors: list[str | None] = []
+    fitted: list[bool] = []
+    for group, p in zip(model.groups, params.experts, strict=True):
+        errors += getattr(p, "failures", (None,) * group.count)
+        fitted += [e is not None for e in getattr(p, "estimators", (True,) * group.count)]
+    if not any(fitted):
+        raise ValueError(f"No expert could be fitted; {labels[0]} raised {errors[0]}")
+    for label, error, known in zip(labels, errors, fitted, strict=True):
+        if error is not None:
+            warn_failure(label, error, "its last fit" if known else "what y is on average")
+    for p in (params.gate, *params.experts):
+        show(getattr(p, "notices", ()), stacklevel=5)
+
+
+def warn_failure(label: str, error: str, instead: str) -> None:
+    """Warn that an expert could not be fitted, and say what it predicts by instead."""
+    warnings.warn(
+        f"{label} could not be fitted and predicts by {instead}; the others are not touched. "
+        f"{error}",
+        FitFailedWarning,
+        stacklevel=6,
+    )

@@ -1,0 +1,85 @@
+"""From constructor arguments to a bound model: names, capability checks, designs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from moe_classic.experts import EXPERTS, Expert
+from moe_classic.gates import GATES, Gate, SoftmaxGate, TreeGate
+
+from .wrap import labelled, wrapped_expert, wrapped_gate
+
+#: Penalty on the slopes of a softmax gate that is given by name, where its experts tell classes
+#: apart; that of the experts themselves. Where regions are separable, as on many features they
+#: are, a gate that is all but free fits noise: digits lose a third of their held-out score.
+_CLASS_ALPHA = 1e-4
+
+
+def by_name(argument: str, value: Any, registry: Mapping[str, type], base: type) -> Any:
+    """A component from a registered name or an instance."""
+    if isinstance(value, str):
+        if value not in registry:
+            raise ValueError(
+                f"{argument}={value!r} is not known; choose one of {sorted(registry)} or pass an "
+                f"instance."
+            )
+        return registry[value]()
+    if isinstance(value, base):
+        return value
+    hint = f" Write {value.__name__}() with parentheses." if isinstance(value, type) else ""
+    raise TypeError(
+        f"{argument}={value!r} must be one of {sorted(registry)} or an instance of "
+        f"{base.__module__.rsplit('._', 1)[0]}.{base.__name__}.{hint}"
+    )
+
+
+def resolve_experts(
+    value: Any, n_experts: int, target: str
+) -> list[tuple[str | None, Expert, int]]:
+    """Groups (label, expert, count) from the ``expert`` argument; each fits the target."""
+    groups: list[tuple[str | None, Expert, int]]
+    if isinstance(value, (list, tuple)):
+        groups = [
+            (label, by_name("expert", wrapped_expert(item), EXPERTS, Expert), 1)
+            for label, item in labelled(value)
+        ]
+        labels = [label for label, _, _ in groups]
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"expert={value!r}: names must differ, got {labels}.")
+        if len(groups) != n_experts:
+            raise ValueError(
+                f"expert lists {len(groups)} experts but n_experts={n_experts}; make the two agree."
+            )
+    else:
+        groups = [(None, by_name("expert", wrapped_expert(value), EXPERTS, Expert), n_experts)]
+    for _, expert, _ in groups:
+        if expert.target != target:
+            right = sorted(n for n, cls in EXPERTS.items() if cls.target == target)
+            raise ValueError(
+                f"expert={expert.name!r} describes a {expert.target} target, this estimator needs "
+                f"a {target} one; choose one of {right}"
+                + (", or use MoEClassifier." if target == "real" else ", or use MoERegressor.")
+            )
+        expert.check()
+    return groups
+
+
+def resolve_gate(value: Any, n_experts: int | None = None, target: str = "real") -> Gate:
+    """The gate from its argument; one that can choose between ``n_experts`` for the target."""
+    gate = by_name("gate", wrapped_gate(value), GATES, Gate)
+    if target == "class":
+        gate = _between_classifiers(value, gate)
+    gate.check()
+    if n_experts is not None:
+        gate.check_count(n_experts)
+    return gate
+
+
+def _between_classifiers(given: Any, gate: Gate) -> Gate:
+    """Gates that were named rather than made get the slopes' penalty of class experts."""
+    if isinstance(given, str) and given == "softmax":
+        return SoftmaxGate(alpha=_CLASS_ALPHA)
+    if isinstance(gate, TreeGate) and isinstance(gate.node, str) and gate.node == "softmax":
+        return TreeGate(gate.branching, node=SoftmaxGate(alpha=_CLASS_ALPHA))
+    return gate

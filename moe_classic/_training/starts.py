@@ -1,0 +1,194 @@
+"""Where to start: a portfolio of responsibilities on a bounded sample, short runs, the best go on.
+
+Everything random is a function of the *content* of the rows, never of their position: the sample
+is cut by a hash of each row, equal rows are merged, and picks are made on the weights. So a fit
+does not depend on the order of the rows, and a weight of 2 equals a repeated row, in the start too.
+
+References
+----------
+Biernacki, Celeux & Govaert (2003), Choosing starting values for the EM algorithm, Computational
+Statistics & Data Analysis 41: short runs of EM. Random elemental subsets assigned by residual:
+Rousseeuw (1984), Least median of squares regression, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain, cycle, islice
+
+import numpy as np
+from sklearn.cluster import KMeans
+
+from moe_classic._data import Block, Summary
+from moe_classic._model import Model, MoEParams
+from moe_classic._objectives import Assigned
+from moe_classic._typing import Floats, Ints
+
+from .thresholds import best_cut
+
+#: Share of a row that goes to the expert it is assigned to; the rest is spread evenly.
+_CERTAINTY = 0.9
+#: Updates under fixed responsibilities: Newton components need a few.
+_WARM_UPDATES = 3
+
+
+# ------------------------------------------------------------------------- the sample
+
+
+# ------------------------------------------------------------------------- the portfolio
+
+
+@dataclass(frozen=True)
+class View:
+    """What the portfolio looks at: standardised features (m, p), targets (m, d) and weights."""
+
+    X: Floats
+    T: Floats
+    w: Floats
+    n_experts: int
+
+    def pick(self, count: int, rng: np.random.Generator) -> Ints:
+        """Rows drawn in proportion to their weights, with replacement."""
+        below = np.cumsum(self.w)
+        return np.searchsorted(below, rng.random(count) * below[-1], side="right").clip(
+            max=self.w.size - 1
+        )
+
+    def cut(self, position: Floats) -> Ints:
+        """Segments of equal weight along ``position`` (m,)."""
+        order = np.argsort(position, kind="stable")
+        middle = np.cumsum(self.w[order]) - 0.5 * self.w[order]
+        label = np.empty(position.size, dtype=np.intp)
+        label[order] = (middle * self.n_experts / self.w.sum()).astype(np.intp)
+        return np.minimum(label, self.n_experts - 1)
+
+    def cluster(self, points: Floats, rng: np.random.Generator) -> Ints:
+        """Weighted k-means of ``points`` (m, r)."""
+        distinct = np.unique(points, axis=0) if len(points) < 50 * self.n_experts else points
+        if len(distinct) <= self.n_experts:
+            return self.cut(points[:, 0])
+        means = KMeans(self.n_experts, n_init=1, max_iter=30, random_state=int(rng.integers(2**31)))
+        return means.fit(points, sample_weight=self.w).labels_
+
+
+def _single_fit(view: View) -> Floats:
+    """Residuals (m, d) of one weighted least-squares fit."""
+    root = np.sqrt(view.w)[:, None]
+    A = np.column_stack([view.X, np.ones(len(view.X))])
+    coef = np.linalg.lstsq(A * root, view.T * root, rcond=None)[0]
+    return view.T - A @ coef
+
+
+def principal_segments(view: View, rng: np.random.Generator) -> Ints:
+    """Segments along the first principal axis of (x, y)."""
+    Z = np.column_stack([view.X, view.T])
+    _, axes = np.linalg.eigh((Z.T * view.w) @ Z)
+    return view.cut(Z @ axes[:, -1])
+
+
+def column_segments(view: View, rng: np.random.Generator) -> Ints:
+    """Segments along one feature or a random direction."""
+    p = view.X.shape[1]
+    if p == 0:
+        return view.cut(view.T[:, 0])
+    direction = np.eye(p)[rng.integers(p)] if rng.random() < 0.5 else rng.standard_normal(p)
+    return view.cut(view.X @ direction)
+
+
+def joint_clusters(view: View, rng: np.random.Generator) -> Ints:
+    """k-means on (x, y), the target weighted up at random."""
+    stretch = np.exp(rng.uniform(-1.0, 1.5)) * np.sqrt(max(view.X.shape[1], 1))
+    return view.cluster(np.column_stack([view.X, stretch * view.T]), rng)
+
+
+def residual_clusters(view: View, rng: np.random.Generator) -> Ints:
+    """k-means on (x, residual of a single fit)."""
+    r = _single_fit(view)
+    spread = r.std(axis=0)
+    r = r / np.where(spread > 0.0, spread, 1.0)
+    stretch = np.exp(rng.uniform(-0.5, 1.5)) * np.sqrt(max(view.X.shape[1], 1))
+    return view.cluster(np.column_stack([view.X, stretch * r]), rng)
+
+
+def elemental_fits(view: View, rng: np.random.Generator) -> Ints:
+    """Fits through few rows each, every row to the fit that misses it least."""
+    A = np.column_stack([view.X, np.ones(len(view.X))])
+    rows = A.shape[1] + (1 if A.shape[1] > 2 else 0)
+    miss = np.empty((view.n_experts, len(A)))
+    for k in range(view.n_experts):
+        chosen = view.pick(rows, rng)
+        gram = A[chosen].T @ A[chosen] + 1e-6 * np.eye(A.shape[1])
+        coef = np.linalg.solve(gram, A[chosen].T @ view.T[chosen])
+        miss[k] = ((view.T - A @ coef) ** 2).sum(axis=1)
+    return miss.argmin(axis=0)
+
+
+def local_fits(view: View, rng: np.random.Generator) -> Ints:
+    """Fits around randomly drawn centres, every row to the fit that misses it least."""
+    A = np.column_stack([view.X, np.ones(len(view.X))])
+    near = min(len(A), max(3 * A.shape[1], len(A) // (2 * view.n_experts)))
+    miss = np.empty((view.n_experts, len(A)))
+    for k, centre in enumerate(view.pick(view.n_experts, rng)):
+        distance = ((view.X - view.X[centre]) ** 2).sum(axis=1)
+        chosen = np.argpartition(distance, near - 1)[:near]
+        B = A[chosen] * view.w[chosen, None]
+        gram = B.T @ A[chosen] + 1e-3 * view.w[chosen].mean() * np.eye(A.shape[1])
+        coef = np.linalg.solve(gram, B.T @ view.T[chosen])
+        error = ((view.T - A @ coef) ** 2).sum(axis=1)
+        miss[k] = error + 1e-3 * distance
+    return miss.argmin(axis=0)
+
+
+def feature_cut(view: View, rng: np.random.Generator) -> Ints:
+    """The best cut along one feature, with a fit on either side."""
+    labels = best_cut(view.X, view.T, view.w, view.n_experts, rng)
+    return view.cut(view.T[:, 0]) if labels is None else labels
+
+
+Strategy = Callable[[View, np.random.Generator], Ints]
+
+STRATEGIES: dict[str, Strategy] = {
+    "principal": principal_segments,
+    "kmeans": joint_clusters,
+    "elemental": elemental_fits,
+    "residual": residual_clusters,
+    "segments": column_segments,
+    "local": local_fits,
+    "cut": feature_cut,
+}
+
+#: Order in which a portfolio of any length is filled; deterministic and cheap ones first. Those
+#: without chance come once.
+_ONCE = ("principal", "cut")
+_DRAWN = ("kmeans", "elemental", "residual", "segments", "elemental", "local")
+
+
+def portfolio(init: str, n_init: int) -> list[str]:
+    """Names of the strategies of ``n_init`` starts."""
+    if init != "auto":
+        return [init] * n_init
+    rounds = ([once, *_DRAWN] for once in _ONCE)
+    return list(islice(chain(*rounds, cycle(_DRAWN)), n_init))
+
+
+def soften(labels: Ints, n_experts: int) -> Floats:
+    """Responsibilities (K, m) that lean towards the labels."""
+    R = np.full((n_experts, labels.size), (1.0 - _CERTAINTY) / n_experts)
+    R[labels, np.arange(labels.size)] += _CERTAINTY
+    return R
+
+
+# ------------------------------------------------------------------------- from R to parameters
+
+
+def params_from_responsibilities(
+    model: Model, block: Block, R: Floats, summary: Summary, params: MoEParams | None = None
+) -> MoEParams:
+    """Parameters after a few updates under fixed responsibilities, from ``params`` if given."""
+    if params is None:
+        params = model.start([d.width for d in block.designs], summary)
+    objective = Assigned(model, R)
+    for _ in range(_WARM_UPDATES):
+        params = model.update(params, objective(params, block), summary)
+    return params

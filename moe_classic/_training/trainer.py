@@ -1,0 +1,407 @@
+"""From a bound model and data to the best parameters: starts, short runs, long runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from moe_classic._data import (
+    ArraySource,
+    Block,
+    DesignMap,
+    RowStream,
+    Sample,
+    Source,
+    Stats,
+    StreamSource,
+    Summary,
+    TrainingData,
+    merge_sample,
+    raw_features,
+    sample_size,
+    take_sample,
+    total,
+)
+from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
+from moe_classic._model import Model, MoEParams, MoEStats
+from moe_classic._numerics import log_sum_exp, softmax_in_place
+from moe_classic._objectives import Assigned, Mixture
+from moe_classic._typing import Floats
+from moe_classic.solvers import EM, GradientAscent, Problem, Result, Solver
+
+from .bound_model import Plan
+from .finalists import Run, follow, report
+from .online import OnlineState
+from .split_merge import proposals
+from .starts import STRATEGIES, View, params_from_responsibilities, portfolio, soften
+from .wrap import unit_columns
+
+#: Passes of a short run, and rows up to which every start is followed to the end.
+SHORT_PASSES = 15
+_FEW_ROWS = 1000
+
+#: Differences between heights, in nats per unit of weight, that no tolerance resolves.
+_ROUNDING = 1e-8
+
+#: Tolerance of long runs on a sample of the rows, in nats per unit of weight.
+_ROUGH_TOL = 1e-4
+
+#: Rounds of split-and-merge moves, and the shortfall after a short run, in nats per unit of weight,
+#: beyond which a move is given up.
+_MOVE_ROUNDS = 3
+_HOPELESS = 0.01
+
+#: Hands out a watcher for each long run: (name of the run) -> watcher or None.
+Watchers = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Census(Stats):
+    """One look at the fitted model.
+
+    Attributes
+    ----------
+    mass : (K,) weight that each expert explains
+    log_likelihood : conditional log-likelihood
+    stats : statistics at the fitted parameters, from which on-line learning goes on
+    """
+
+    mass: Floats
+    log_likelihood: float
+    stats: MoEStats
+
+    def state(self, params: MoEParams, weight: float) -> OnlineState:
+        """Where on-line learning stands after a fit."""
+        return OnlineState(params, self.stats.scaled(1.0 / weight), weight)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The best run, the report on all starts, and a census of the training data."""
+
+    result: Result
+    report: pd.DataFrame
+    census: Census
+
+
+def expand(data: TrainingData, plan: Plan) -> tuple[TrainingData, tuple[DesignMap, ...]]:
+    """Run transformers once: their output becomes further columns of X."""
+    columns, maps, width = [data.X], [], data.X.shape[1]
+    for m in plan.maps:
+        if m.transformer is None:
+            # What took all columns must not take those that are added here.
+            every = np.arange(data.X.shape[1])
+            maps.append(m if m.columns is not None else replace(m, columns=every))
+            continue
+        columns.append(raw_features(data.X, None, m.transformer, m.names_in))
+        place = np.arange(width, width + columns[-1].shape[1])
+        width += place.size
+        maps.append(replace(m, columns=place, transformer=None, names_in=None))
+    if len(columns) == 1:
+        return data, plan.maps
+    return replace(data, X=np.column_stack(columns)), tuple(maps)
+
+
+def census(model: Model, params: MoEParams, source: Source, engine: Any) -> Census:
+    """Look at the data once with the fitted model."""
+    online = model.online()
+
+    def look(block: Block) -> Census:
+        seen = model.evaluate(params, block)
+        ll = log_sum_exp(model.log_gate(params, block) + seen.log_prob)
+        S = seen.gate.log_prob + seen.log_prob
+        row = softmax_in_place(S)
+        S *= block.w
+        stats = online.statistics(params, seen, block, S, float(row @ block.w))
+        return Census(S.sum(axis=1), float(ll @ block.w), stats)
+
+    return engine.map_reduce(look, source)
+
+
+def unwatched(name: str) -> None:
+    """Watches no run."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Few rows on which starts are tried, as solvers, the portfolio and components see them.
+
+    Attributes
+    ----------
+    problem, view, block
+    complete : bool
+        Whether these are all distinct rows.
+    """
+
+    problem: Problem
+    view: View
+    block: Block
+    complete: bool
+
+
+@dataclass
+class Trainer:
+    """Tries starts, follows the best, reports on all."""
+
+    plan: Plan
+    data: TrainingData
+    solver: Solver
+    engine: SerialEngine | ThreadedEngine
+    max_iter: int
+    tol: float
+    block_size: int | None
+    watchers: Watchers
+    seed: int = field(default=0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.data, self.maps = expand(self.data, self.plan)
+        self.model, self.summary = self.plan.model, self.data.summary
+
+    def all_rows(self) -> Problem:
+        """The fitting problem on all rows."""
+        return self.problem(self.data.X, self.data.key, self.data.w)
+
+    def sample(self, size: int) -> Sample:
+        """At most ``size`` distinct rows to try starts on."""
+        return take_sample(self.data.X, self.data.key, self.data.w, size)
+
+    def problem(self, X: Floats, key: Floats, w: Floats) -> Problem:
+        """The fitting problem on some rows."""
+        source = ArraySource(
+            X,
+            key,
+            w,
+            self.maps,
+            self.block_size,
+            self.data.target,
+            self.model.n_experts,
+            self.engine.n_threads,
+        )
+        # Penalties are per unit of weight: of the rows at hand.
+        summary = replace(self.summary, weight=float(w.sum()), n_rows=w.size)
+        return Problem(self.model, Mixture(self.model), source, summary, self.engine, self.seed)
+
+    def long_run(self, problem: Problem, params: MoEParams, name: str) -> Result:
+        """The user's solver from ``params``."""
+        watch = self.watchers(name)
+        result = self.solver.run(problem, params, max_iter=self.max_iter, tol=self.tol, watch=watch)
+        if watch is not None:
+            watch.close()
+        return result
+
+    @property
+    def likelihood(self) -> bool:
+        """Whether the solver climbs the log-likelihood, as short runs do."""
+        return self.solver.climbs == "likelihood"
+
+    def offset(self) -> float:
+        """What a unit of weight adds to objectives on the user's scales; errors keep theirs."""
+        if not (self.likelihood or self.solver.climbs == "classification likelihood"):
+            return 0.0
+        value = float(np.log(self.data.factor).sum())
+        if self.model.gate.generative:
+            inverse = self.maps[self.model.gate_design].inverse
+            value -= float(np.log(inverse[inverse > 0.0]).sum())
+        return -value
+
+    # -------------------------------------------------------------------- one start
+
+    def from_params(self, params: MoEParams) -> Trained:
+        """One long run from given parameters."""
+        problem = self.all_rows()
+        result = self.long_run(problem, params, "warm start")
+        return self._single(problem, result, "warm start")
+
+    def from_responsibilities(self, R: Floats) -> Trained:
+        """One long run from given responsibilities (K, n)."""
+        problem = self.all_rows()
+        params = self.model.start(self.plan.widths, self.summary)
+        for _ in range(3):
+            stop, parts = 0, []
+            for block in problem.source:
+                start, stop = stop, stop + block.w.size
+                parts.append(Assigned(self.model, R[:, start:stop])(params, block))
+            params = self.model.update(params, total(parts), self.summary)
+        result = self.long_run(problem, params, "responsibilities")
+        return self._single(problem, result, "responsibilities")
+
+    def _single(self, problem: Problem, result: Result, name: str) -> Trained:
+        runs = [(name, result.objective, result, self._degenerate(result.params))]
+        table = report(runs, [0], problem.summary.weight, 0.0)
+        seen = census(self.model, result.params, problem.source, self.engine)
+        return Trained(result, table, seen)
+
+    def _degenerate(self, params: MoEParams) -> int:
+        """How many experts sit at a bound that only keeps the likelihood finite."""
+        return sum(
+            int(g.expert.degenerate(p, self.summary).sum())
+            for g, p in zip(self.model.groups, params.experts, strict=True)
+        )
+
+    # -------------------------------------------------------------------- many starts
+
+    def from_portfolio(self, init: str, n_init: int, rng: np.random.Generator) -> Trained:
+        """Short runs from a portfolio of starts on a sample, long runs from the best."""
+        count = self.model.n_parameters(self.model.start(self.plan.widths, self.summary))
+        few, ground = self._on(self.sample(sample_size(count)))
+        if self.model.n_experts == 1:
+            init, n_init = "principal", 1
+        # Experts that are estimators are refitted side by side themselves.
+        workers = Workers(self.engine.n_threads if self.model.additive else 1)
+        starts = list(zip(self.names(init, n_init), rng.spawn(n_init), strict=True))
+        runs = list(workers.map(partial(few.short_run, ground), starts))
+        small, complete = ground.problem, ground.complete
+        if not self.likelihood:
+            posed = self.solver.pose(small)
+            runs = [(name, posed.value(r.params), r, bad) for name, _, r, bad in runs]
+        weight = small.summary.weight
+        same = max(self._long_tol(complete=complete), _ROUNDING) * weight
+        # Long runs on few rows cost little, but for epochs of small steps.
+        cheap = complete and small.summary.n_rows <= _FEW_ROWS
+        watched = self.watchers is not unwatched and (complete or not self.likelihood)
+        finalists = follow(
+            runs,
+            partial((Workers(1) if watched else workers).map, partial(few.further, ground)),
+            same=same,
+            every=cheap and not isinstance(self.solver, GradientAscent),
+        )
+        best = finalists[0]
+        heights = [runs[i][1] for i in finalists]
+        if self.likelihood and init == "auto" and max(heights) - min(heights) > 1e-6 * weight:
+            moved = few.moves(ground, runs[best], Workers(1) if watched else workers)
+            if moved is not None:
+                best = len(runs)
+                runs.append(moved)
+                finalists.append(best)
+        table = report(runs, finalists, weight, same)
+        problem, result = small, runs[best][2]
+        if not complete:
+            problem = self.all_rows()
+            result = self.long_run(problem, result.params, "all rows")
+        seen = census(self.model, result.params, problem.source, self.engine)
+        return Trained(result, table, seen)
+
+    def _on(self, sample: Sample) -> tuple[Trainer, Ground]:
+        """A trainer of these rows alone, small enough to be sent elsewhere, and its ground."""
+        few = copy(self)
+        few.data = replace(self.data, X=sample.X, key=sample.y, w=sample.w)
+        problem = few.problem(sample.X, sample.y, sample.w)
+        block = sample.block(self.maps, few.data.target)
+        return few, Ground(problem, few._view(sample), block, sample.complete)
+
+    def _long_tol(self, *, complete: bool) -> float:
+        """What long runs leave to gain, in nats per unit of weight.
+
+        On a sample of the rows they only have to find the right hill: a rough tolerance will do.
+        """
+        return self.tol if complete or not self.likelihood else max(self.tol, _ROUGH_TOL)
+
+    def further(self, ground: Ground, start: tuple[int, Run]) -> Run:
+        """A long run that goes on from a short one, which has a number or, with -1, none."""
+        i, (name, _, short, _) = start
+        if ground.complete or not self.likelihood:
+            label = f"start {i + 1}: {name}" if i >= 0 else name
+            long = self.long_run(ground.problem, short.params, label)
+        else:
+            passes, tol = min(self.max_iter, 60), self._long_tol(complete=False)
+            long = EM().run(ground.problem, short.params, max_iter=passes, tol=tol)
+        if self.likelihood and long.objective >= short.objective:
+            # Annealing begins anew, below what the short run reached.
+            trace = short.trace + [v for v in long.trace[1:] if v >= short.objective]
+            long = replace(long, trace=trace, n_iter=short.n_iter + long.n_iter)
+        return name, long.objective, long, self._degenerate(long.params)
+
+    def moves(self, ground: Ground, run: Run, workers: Workers) -> Run | None:
+        """The best run after split-and-merge moves, None if none helps."""
+        found = None
+        for _ in range(_MOVE_ROUNDS):
+            tried = workers.map(
+                partial(self._move, ground, run),
+                list(proposals(self.model, run[2].params, ground.block, ground.view)),
+                ahead=1,
+            )
+            better = next((t for t in tried if t is not None), None)
+            if better is None:
+                break
+            run = found = better
+        return found
+
+    def _move(self, ground: Ground, run: Run, R: Floats) -> Run | None:
+        """The run from responsibilities ``R`` (K, n), None if it ends no higher than ``run``."""
+        small = ground.problem
+        weight = small.summary.weight
+        params = params_from_responsibilities(
+            self.model, ground.block, R, small.summary, run[2].params
+        )
+        passes = min(2 * SHORT_PASSES, self.max_iter)
+        short = EM(finish=None).run(small, params, max_iter=passes, tol=self.tol)
+        if short.objective < run[1] - _HOPELESS * weight:
+            return None
+        tried = self.further(ground, (-1, ("split and merge", 0.0, short, 0)))
+        return tried if tried[1] > run[1] + 1e-6 * weight and tried[3] <= run[3] else None
+
+    def _view(self, sample: Sample) -> View:
+        """Standardised features and targets of the sample, as the portfolio sees them."""
+        block = sample.block(self.maps, self.data.target)
+        seen = {self.model.gate_design, *(g.design for g in self.model.groups)}
+        widest = max(seen, key=lambda number: block.designs[number].width)
+        X = unit_columns(block.designs[widest].Z[:-1].T, sample.w, self.model)
+        if self.summary.n_classes:
+            share = self.summary.y_mean
+            onehot = np.eye(self.summary.n_classes)[block.y] - share
+            T = onehot / np.sqrt(np.maximum(share * (1.0 - share), 1e-12)).mean()
+        else:
+            T = ((block.y - self.summary.y_mean[:, None]) / self.summary.y_scale[:, None]).T
+        return View(np.ascontiguousarray(X), T, sample.w, self.model.n_experts)
+
+    def names(self, init: str, n_init: int) -> list[str]:
+        """Names of the strategies of ``n_init`` starts."""
+        return portfolio(init, n_init)
+
+    def begin(
+        self, name: str, view: View, block: Block, summary: Summary, rng: np.random.Generator
+    ) -> MoEParams:
+        """Parameters at one start."""
+        R = soften(STRATEGIES[name](view, rng), self.model.n_experts)
+        return params_from_responsibilities(self.model, block, R, summary)
+
+    def short_run(self, ground: Ground, start: tuple[str, np.random.Generator]) -> Run:
+        """(strategy, objective, result, degenerate experts) of one start."""
+        name, rng = start
+        small = ground.problem
+        params = self.begin(name, ground.view, ground.block, small.summary, rng)
+        passes = min(SHORT_PASSES, self.max_iter)
+        result = EM(finish=None).run(small, params, max_iter=passes, tol=self.tol)
+        return name, result.objective, result, self._degenerate(result.params)
+
+
+@dataclass
+class StreamTrainer(Trainer):
+    """A trainer whose rows are read block by block; ``data`` holds a sample of them."""
+
+    stream: RowStream
+    drawn: Sample
+
+    def __post_init__(self) -> None:
+        self.maps, self.model, self.summary = self.plan.maps, self.plan.model, self.data.summary
+
+    def all_rows(self) -> Problem:
+        """The fitting problem on all rows."""
+        source = StreamSource(self.stream, self.maps, self.data.target)
+        mixture = Mixture(self.model)
+        return Problem(self.model, mixture, source, self.summary, self.engine, self.seed)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the stream, which can be read only where it is."""
+        return {name: value for name, value in self.__dict__.items() if name != "stream"}
+
+    def sample(self, size: int) -> Sample:
+        """At most ``size`` distinct rows of those drawn in the first pass."""
+        few = merge_sample(None, self.drawn.X, self.drawn.y, self.drawn.w, size)
+        return replace(few, complete=few.complete and self.drawn.complete)

@@ -1,0 +1,129 @@
+"""scikit-learn's estimators among the components: wrapping them, and telling them what X is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+
+from moe_classic._data import DesignMap
+from moe_classic._model import Model
+from moe_classic._typing import Floats
+from moe_classic.experts import EstimatorExpert, Expert
+from moe_classic.gates import EstimatorGate, Gate
+
+
+def is_outsider(value: Any) -> bool:
+    """Whether ``value`` is an estimator (or wants to be one) rather than a component."""
+    if isinstance(value, (str, type, Expert, Gate)):
+        return False
+    return hasattr(value, "fit") or hasattr(value, "predict")
+
+
+def wrapped_expert(value: Any) -> Any:
+    """A plain estimator as an expert; everything else as it is."""
+    return EstimatorExpert(value) if is_outsider(value) else value
+
+
+def wrapped_gate(value: Any) -> Any:
+    """A plain classifier as a gate; everything else as it is."""
+    return EstimatorGate(value) if is_outsider(value) else value
+
+
+def components(value: Any) -> list[Any]:
+    """The experts of an ``expert`` argument without their names, estimators wrapped."""
+    if not isinstance(value, (list, tuple)):
+        return [wrapped_expert(value)]
+    return [wrapped_expert(item) for _, item in labelled(value)]
+
+
+def labelled(items: Any) -> list[tuple[str, Any]]:
+    """(name, item) of a list of unlike items; what has no name is called after its kind.
+
+    That is its registered name, or the class of an estimator in lower case, with a number where
+    it stands more than once, as in :func:`~sklearn.pipeline.make_pipeline`.
+    """
+    pairs = [item if _is_pair(item) else (None, item) for item in items]
+    many, used, out = (
+        Counter(_class_name(item) for name, item in pairs if not name),
+        Counter[str](),
+        [],
+    )
+    for name, item in pairs:
+        if name is None:
+            name = _class_name(item)
+            used[name] += 1
+            name = f"{name}-{used[name]}" if many[name] > 1 else name
+        out.append((name, item))
+    return out
+
+
+def _class_name(item: Any) -> str:
+    """A registered name itself; else the class of an item, or of the estimator in it."""
+    if isinstance(item, str):
+        return item
+    while isinstance(item, (EstimatorExpert, FrozenEstimator)):
+        item = item.estimator
+    return type(item).__name__.lower()
+
+
+def _is_pair(item: Any) -> bool:
+    """Whether ``item`` is (name, something)."""
+    return isinstance(item, (list, tuple)) and len(item) == 2 and isinstance(item[0], str)
+
+
+def describes_outputs(expert: Any) -> bool:
+    """Whether an estimator as an expert describes several outputs; False for what is none."""
+    return isinstance(expert, EstimatorExpert) and expert.multi_output
+
+
+def keeps_target(value: Any) -> bool:
+    """Whether some expert must see y as the user gave it, not standardised."""
+    return any(isinstance(e, EstimatorExpert) for e in components(value))
+
+
+def refuse_blocks(groups: list[tuple[str | None, Any, int]], gate: Any) -> None:
+    """Raise if a component needs all rows at once: its statistics are no sums of bounded size."""
+    for component in (gate, *(expert for _, expert, _ in groups)):
+        if not getattr(component, "additive", True):
+            raise ValueError(
+                f"{component!r} is refitted on all rows at once and cannot be trained block by "
+                "block; use fit, or components of moe_classic's own such as expert='gaussian'."
+            )
+
+
+def learns_by_batches(estimator: Any) -> bool:
+    """Whether a mixture has ``partial_fit``: not with estimators, which see all rows at once."""
+    parts = [wrapped_gate(estimator.gate), *components(estimator.expert)]
+    outside = [p for p in parts if isinstance(p, (EstimatorExpert, EstimatorGate))]
+    if outside:
+        raise AttributeError(
+            f"partial_fit needs components that learn from sums; {outside[0]!r} is refitted on all "
+            "rows at once. Use fit."
+        )
+    return True
+
+
+def adapted(
+    component: Any, design: DesignMap, classes: np.ndarray | None, n_jobs: int | None
+) -> Any:
+    """A bound component that knows the user's names, classes and ``n_jobs`` if it has to."""
+    if not getattr(component, "raw", False):
+        return component
+    names = list(design.names) if design.names_in is not None else None
+    return component.adapted(names, design.width - 1, classes, n_jobs)
+
+
+def unit_columns(X: Floats, w: Floats, model: Model) -> Floats:
+    """Features (m, p) for the starts: standardised here if an estimator is to see them raw."""
+    parts = [model.gate, *(g.expert for g in model.groups)]
+    if not any(getattr(c, "raw", False) for c in parts):
+        return X
+    centre = w @ X / w.sum()
+    spread = np.sqrt(w @ np.square(X - centre) / w.sum())
+    return (X - centre) / np.where(spread > 0.0, spread, 1.0)
+
+
+# ------------------------------------------------------------------------- how users see them

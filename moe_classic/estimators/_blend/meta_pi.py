@@ -1,0 +1,238 @@
+"""MetaPiRegressor and MetaPiClassifier: experts of several sources, blended by a gate.
+
+::
+
+    f(x) = sum_k p_k(x) o_k(x),   E = 1/N sum_n ||y_n - f(x_n)||^2
+    dE/do_k = -2/N p_k (y - f),   dE/ds_k = -2/N p_k (y - f)'(o_k - f)   for softmax weights
+
+Hampshire & Waibel (1992), The Meta-Pi network.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.utils import get_tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
+
+from moe_classic._typing import Floats
+
+from .base import MetaPi
+from .prediction import ClassBlend, RealBlend
+from .sources import all_experts
+
+
+class MetaPiRegressor(RealBlend, RegressorMixin, MetaPi):
+    """Regressors of several sources, blended by a gate that is not told the source.
+
+    ::
+
+        f(x) = sum_k p_k(x) o_k(x)
+
+    Every expert ``o_k`` learns from its own source alone. Then the gate ``p`` learns, on all rows
+    and without the sources' labels, from the squared error of the *blend*: unlike in a mixture
+    fitted by maximum likelihood, experts are to complete each other, and a row may need several.
+    A source without an expert of its own is served by those of others.
+
+    Parameters
+    ----------
+    experts : estimator, list of estimators, or list of (name, estimator)
+        One regressor is cloned for every source. Of a list, each learns from the source of its
+        name, or else from the one in its place when labels are sorted; with one source, all learn
+        from all rows. Prefit ones inside :class:`~sklearn.frozen.FrozenEstimator` do not learn; if
+        all are prefit, sources may be any.
+    gate : {"softmax", "sigmoid", "constant"}, default="softmax"
+        How the outputs of the gate become weights that sum to one: by exponentials; by logistic
+        functions divided by their sum, as in the paper; or weights that do not depend on x, which
+        are then the exact solution of least squares on the simplex (stacking).
+    hidden_units : int, default=0
+        Units of a hidden layer of tanh; with 0 the outputs are linear in x.
+    gate_features : None, list of column names or indices, or transformer, default=None
+        What the gate sees of X. None: all columns; a transformer is cloned and fitted inside.
+    alpha : float, default=1e-6
+        L2 penalty on the slopes of the gate, in standardised units, per unit of the target's
+        variance.
+    joint : bool, default=False
+        Whether gate and experts are trained further together, on the same loss. Experts must be
+        linear regressions, MLPs, or pipelines that end in one; their own penalties play no part.
+    max_iter : int, default=500
+        Largest number of L-BFGS steps of the gate, and again of the joint training.
+    tol : float, default=1e-7
+        Training ends when a step lowers the loss by less than this share.
+    n_jobs : int or None, default=None
+        How many experts are fitted at a time, in threads unless a joblib context says otherwise.
+    random_state : int, RandomState or None, default=None
+        Seed of the hidden units, and of experts whose own ``random_state`` is None.
+
+    Attributes
+    ----------
+    experts_ : list of fitted estimators
+    expert_names_ : list of str
+        Names given, or labels of the sources.
+    gate_ : fitted gate
+        With ``coef_`` (n_experts, n_features) and ``intercept_`` (n_experts,) on the original
+        scale, ``hidden_coef_`` and ``hidden_intercept_``, or ``weights_`` if constant.
+    sources_ : ndarray
+        Labels of the sources.
+    source_table_ : DataFrame
+        Mean weight of every expert (columns) in every source (rows).
+    loss_ : float
+        Mean squared error of the blend on the training rows, summed over outputs.
+    trace_ : ndarray
+        Loss and penalty over the target's variance, after every step; falls.
+    n_iter_ : int
+        Number of steps.
+    converged_ : bool
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        If X had names.
+
+    See Also
+    --------
+    MetaPiClassifier : the same for classes.
+    MoERegressor : experts that compete, fitted by maximum likelihood.
+
+    Notes
+    -----
+    The error of the blend is that of its experts less their disagreement, see :meth:`ambiguity`.
+    The loss is not convex in the gate unless it is constant. Experts that fit their own rows too
+    well mislead a gate that is trained on the same rows.
+
+    References
+    ----------
+    Hampshire & Waibel (1992), The Meta-Pi network: building distributed knowledge representations
+    for robust multisource pattern recognition, IEEE Transactions on Pattern Analysis and Machine
+    Intelligence 14. Krogh & Vedelsby (1995), Neural network ensembles, cross validation, and active
+    learning, NIPS 7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from moe_classic import MetaPiRegressor
+    >>> X = np.linspace(-3, 3, 60)[:, None]
+    >>> y = np.abs(X[:, 0])
+    >>> blend = MetaPiRegressor(LinearRegression()).fit(X, y, sources=X[:, 0] > 0)
+    >>> blend.score(X, y) > 0.99
+    True
+    """
+
+    _target = "real"
+
+    def __sklearn_tags__(self) -> Any:
+        """Tags; several outputs where every expert describes them."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = self._describes_outputs()
+        return tags
+
+    def _describes_outputs(self) -> bool:
+        """Whether every expert describes several outputs."""
+        found = [get_tags(e).target_tags.multi_output for e in all_experts(self.experts)]
+        return bool(found) and all(found)
+
+    def _validation(self) -> dict[str, Any]:
+        """Options of scikit-learn's validation."""
+        return {"y_numeric": True, "multi_output": self._describes_outputs()}
+
+    def _targets(self, y: Any) -> tuple[np.ndarray, Floats]:
+        """The target as given, and as (d, n)."""
+        y = np.asarray(y, dtype=np.float64)
+        self._flat_target = y.ndim == 1
+        target = np.atleast_2d(y.T)
+        self._n_outputs = len(target)
+        return y, target
+
+    def _stand_in(self) -> DummyRegressor:
+        """The mean."""
+        return DummyRegressor()
+
+    def _scored_target(self, y: Any) -> Floats:
+        """The target to score, (d, n)."""
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        target = np.atleast_2d(y.T)
+        if len(target) != self._n_outputs:
+            raise ValueError(
+                f"y has {len(target)} outputs, the experts were fitted on {self._n_outputs}."
+            )
+        return target
+
+
+class MetaPiClassifier(ClassBlend, ClassifierMixin, MetaPi):
+    """Classifiers of several sources, blended by a gate that is not told the source.
+
+    ::
+
+        P(y = c | x) = sum_k p_k(x) P_k(c | x)
+
+    As :class:`MetaPiRegressor`, with the experts' class probabilities for outputs and the classes,
+    one of each row being 1 and all others 0, for target.
+
+    Parameters
+    ----------
+    experts : estimator, list of estimators, or list of (name, estimator)
+        Classifiers with ``predict_proba``; see :class:`MetaPiRegressor`.
+    gate, hidden_units, gate_features, alpha, max_iter, tol, n_jobs, random_state
+        As for :class:`MetaPiRegressor`.
+    joint : bool, default=False
+        Whether gate and experts are trained further together, on the same loss. Experts must be
+        :class:`~sklearn.linear_model.LogisticRegression`, MLPs, or pipelines that end in one;
+        their own penalties play no part.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    experts_, expert_names_, gate_, sources_, source_table_, loss_, trace_, n_iter_, converged_,
+    n_features_in_, feature_names_in_
+        As for :class:`MetaPiRegressor`; the loss is Brier's score.
+
+    References
+    ----------
+    Hampshire & Waibel (1992), The Meta-Pi network: building distributed knowledge representations
+    for robust multisource pattern recognition, IEEE Transactions on Pattern Analysis and Machine
+    Intelligence 14.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from moe_classic import MetaPiClassifier
+    >>> from moe_classic.datasets import make_speakers
+    >>> X, y, speaker = make_speakers(900, random_state=0)
+    >>> blend = MetaPiClassifier(LogisticRegression()).fit(X, y, sources=speaker)
+    >>> blend.score(X, y) > LogisticRegression().fit(X, y).score(X, y)
+    True
+    """
+
+    _target = "class"
+
+    def _targets(self, y: Any) -> tuple[np.ndarray, Floats]:
+        """The labels, and the classes of the rows as 0 and 1, (C, n)."""
+        check_classification_targets(y)
+        y = column_or_1d(y)
+        self.classes_ = np.unique(y)
+        if self.classes_.size < 2:
+            raise ValueError(
+                f"y needs at least two classes among rows with weight; it has one class, "
+                f"{self.classes_.tolist()[0]!r}."
+            )
+        return y, self._onehot(y)
+
+    def _onehot(self, y: np.ndarray) -> Floats:
+        """Classes as 0 and 1, (C, n)."""
+        return (y == self.classes_[:, None]).astype(np.float64)
+
+    def _stand_in(self) -> DummyClassifier:
+        """The class shares."""
+        return DummyClassifier(strategy="prior")
+
+    def _scored_target(self, y: Any) -> Floats:
+        """Classes of a target to score as 0 and 1, (C, n)."""
+        check_is_fitted(self)
+        y = column_or_1d(y)
+        foreign = [c for c in np.unique(y).tolist() if c not in self.classes_.tolist()]
+        if foreign:
+            raise ValueError(f"y has classes that the experts were not fitted on: {foreign[:10]}.")
+        return self._onehot(y)

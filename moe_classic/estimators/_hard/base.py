@@ -1,0 +1,239 @@
+"""What both hard mixtures share: arguments, rows held out, and what a fit leaves."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from moe_classic._adapters import show
+from moe_classic._arguments import check_integer, check_real
+from moe_classic._data import BlendRows, distinct_rows
+from moe_classic._routing import deal, room
+from moe_classic._training import labelled, warn_failure
+from moe_classic._typing import Floats, Ints
+from moe_classic.estimators._blend import (
+    BlendSurface,
+    GateOptions,
+    all_experts,
+    check_experts,
+    names_of,
+)
+from moe_classic.estimators._params import NestedExperts
+
+from .loop import HardLoop, HardState
+
+_GATES = ("linear", "softmax", "sigmoid")
+_ASSIGNMENTS = ("greedy", "balanced")
+
+
+class HardMoE(NestedExperts, BlendSurface):
+    """Arguments and fit of both hard mixtures."""
+
+    _target: str
+    _squash: bool
+    _history: list[dict[str, Any]]
+
+    def __init__(
+        self,
+        n_experts: int = 2,
+        *,
+        expert: Any = None,
+        gate: str = "linear",
+        hidden_units: int = 20,
+        gate_features: Any = None,
+        alpha: float = 1e-5,
+        max_iter: int = 5,
+        gate_iter: int = 100,
+        gate_rows: int | None = None,
+        tol: float = 1e-6,
+        assignment: str = "greedy",
+        capacity: Any = None,
+        validation_fraction: float = 0.1,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.n_experts = n_experts
+        self.expert = expert
+        self.gate = gate
+        self.hidden_units = hidden_units
+        self.gate_features = gate_features
+        self.alpha = alpha
+        self.max_iter = max_iter
+        self.gate_iter = gate_iter
+        self.gate_rows = gate_rows
+        self.tol = tol
+        self.assignment = assignment
+        self.capacity = capacity
+        self.validation_fraction = validation_fraction
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @abstractmethod
+    def _default_expert(self) -> Any:
+        """A support vector machine with a radial kernel."""
+
+    @abstractmethod
+    def _check_kind(self, experts: Any) -> None:
+        """Raise unless the experts describe the target."""
+
+    @abstractmethod
+    def _taught(self, y: Any, w: Floats) -> tuple[Floats, Ints]:
+        """What the blend should say (d, m), and the strata (m,) that shares have in common."""
+
+    @abstractmethod
+    def _stand_in(self) -> Any:
+        """What predicts for an expert that could not be fitted."""
+
+    def _validation(self) -> dict[str, Any]:
+        """Options of scikit-learn's validation."""
+        return {}
+
+    # -------------------------------------------------------------------- fit
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> HardMoE:
+        """Fit experts and gate in turn.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0. Equal rows are merged, so that a weight of 2 is the same as a repeated
+            row; capacities count distinct rows.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument or the data cannot be used; the message says what to do.
+
+        Warns
+        -----
+        FitFailedWarning
+            If an expert could not be fitted: which one, and why.
+        """
+        options, descriptions = self._checked()
+        X, y = validate_data(
+            self, X, y, dtype=np.float64, ensure_min_samples=2, **self._validation()
+        )
+        w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        rows = distinct_rows(X, y, w, np.zeros(len(X), dtype=np.intp))
+        target, strata = self._taught(rows.y, rows.w)
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        rng = np.random.default_rng(seed)
+        learn, held = self._hold_out(strata, rng)
+        names = names_of(self)
+        loop = HardLoop(
+            owner=self,
+            descriptions=descriptions,
+            rows=rows,
+            target=target,
+            learn=learn,
+            held=held,
+            gate_rows=learn.size if self.gate_rows is None else self.gate_rows,
+            design=options.design(rows.X, rows.y, rows.w, names, type(self).__name__),
+            options=options,
+            squash=self._squash,
+            capacity=room(self.capacity, learn.size, self.n_experts),
+            exact=self.assignment == "balanced",
+            n_jobs=self.n_jobs,
+            names=names,
+            seeds=rng.integers(np.iinfo(np.int32).max, size=self.n_experts).tolist(),
+            rng=rng,
+        )
+        share = deal(strata[learn], self.n_experts, rng)
+        self._publish(loop, loop.run(share, self.max_iter), rows)
+        return self
+
+    def _checked(self) -> tuple[GateOptions, list[Any]]:
+        """Arguments that make sense by themselves, and the description of every expert."""
+        check_integer("n_experts", self.n_experts, 1, "the number of experts")
+        check_integer("max_iter", self.max_iter, 1, "the largest number of rounds")
+        if self.gate_rows is not None:
+            check_integer("gate_rows", self.gate_rows, 1, "rows the gate learns from, or None")
+        if self.assignment not in _ASSIGNMENTS:
+            raise ValueError(
+                f"assignment={self.assignment!r} is not known; choose one of {_ASSIGNMENTS}."
+            )
+        check_real("validation_fraction", self.validation_fraction, 0.0, "the share held out")
+        if self.validation_fraction >= 1.0:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction!r} must be less than 1: the share "
+                "of the rows that chooses among rounds; 0 holds none out."
+            )
+        expert = self._default_expert() if self.expert is None else self.expert
+        names = check_experts("expert", expert, self._target, probabilities=False)
+        self._validate_names(names)
+        self._check_kind(expert)
+        if any(isinstance(e, FrozenEstimator) for e in all_experts(expert)):
+            raise ValueError(
+                "expert: a FrozenEstimator cannot learn from its share of the rows; MetaPiRegressor"
+                " and MetaPiClassifier blend prefit experts."
+            )
+        listed = isinstance(expert, (list, tuple))
+        descriptions = [e for _, e in labelled(expert)] if listed else [expert] * self.n_experts
+        if len(descriptions) != self.n_experts:
+            raise ValueError(
+                f"expert lists {len(descriptions)} experts but n_experts={self.n_experts}; make "
+                "the two agree."
+            )
+        return GateOptions.of(self, _GATES, steps="gate_iter"), descriptions
+
+    def _hold_out(self, strata: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
+        """Rows to learn from and rows held out, every stratum split alike."""
+        n = strata.size
+        count = int(np.ceil(self.validation_fraction * n)) if self.validation_fraction else 0
+        if n - count < self.n_experts:
+            raise ValueError(
+                f"n_experts={self.n_experts} is more than the n_samples={n - count} distinct rows "
+                f"of X to learn from ({count} of {n} are held out); use fewer experts or more rows."
+            )
+        if not count:
+            return np.arange(n), np.empty(0, dtype=np.intp)
+        # Dealt in turn like cards, a share of the rows has every stratum in proportion.
+        place = deal(strata, n, rng)
+        out = np.floor((place + 1) * count / n) > np.floor(place * count / n)
+        return np.flatnonzero(~out), np.flatnonzero(out)
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """Losses, rows moved, sizes of shares and seconds of every round."""
+        check_is_fitted(self, "_history")
+        return pd.DataFrame(self._history).set_index("round")
+
+    def _headline(self) -> str:
+        """One line about the fit."""
+        name = "squared error of tanh(margin)" if self._squash else "mean squared error"
+        held = np.isfinite(self._history[0]["validation_loss"])
+        where = "rows held out" if held else "the training rows"
+        return (
+            f"{name} {self.loss_:.4g} on {where}, that of round {self.best_round_} of "
+            f"{self.n_iter_}"
+        )
+
+    def _publish(self, loop: HardLoop, state: HardState, rows: BlendRows) -> None:
+        """Set the fitted attributes."""
+        self.experts_ = state.experts
+        self.gate_ = state.gate
+        self._history = loop.history
+        self.best_round_ = state.round
+        self.n_iter_ = len(loop.history)
+        self.loss_ = state.loss
+        mass = np.bincount(state.share, weights=rows.w[loop.learn], minlength=self.n_experts)
+        self._shares = mass / mass.sum()
+        share = np.full(rows.w.size, -1, dtype=np.intp)
+        share[loop.learn] = state.share
+        self.partition_ = np.where(rows.place >= 0, share[rows.place], -1)
+        for k, error in state.errors.items():
+            instead = "an earlier fit" if state.round > 1 else "what its rows are on average"
+            warn_failure(f"Expert {k + 1}", error, instead)
+        show(state.notices, stacklevel=3)

@@ -1,0 +1,208 @@
+"""The loop of a hard mixture: fit experts on their shares, train the gate, deal the rows anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from moe_classic._adapters import FIT_ERRORS, Job, Notices, run_jobs, side_by_side
+from moe_classic._data import BlendRows, DesignMap
+from moe_classic._routing import balanced_assignment, greedy_assignment
+from moe_classic._typing import Floats, Ints
+from moe_classic.estimators._blend import (
+    BlendData,
+    FittedBlendGate,
+    GateOptions,
+    error_of,
+    train_gate,
+)
+
+
+@dataclass(frozen=True)
+class HardState:
+    """One round of the loop, complete.
+
+    Attributes
+    ----------
+    experts : list of fitted estimators
+    gate : FittedBlendGate
+    share : ndarray of int of shape (m,)
+        Expert of every training row, by which ``experts`` were fitted.
+    losses : tuple of float
+        Mean squared error of the blend on the rows to learn from, and on those held out.
+    round : int
+        From 1.
+    errors : dict
+        Why experts could not be fitted in this round, by number.
+    notices : warnings of the experts
+    """
+
+    experts: list[Any]
+    gate: FittedBlendGate
+    share: Ints
+    losses: tuple[float, float]
+    round: int
+    errors: dict[int, str]
+    notices: Notices
+
+    @property
+    def loss(self) -> float:
+        """What rounds are compared by: the loss on rows held out, if there are any."""
+        learned, held = self.losses
+        return learned if np.isnan(held) else held
+
+
+@dataclass
+class HardLoop:
+    """Collobert, Bengio & Bengio (2002), section 3.
+
+    Attributes
+    ----------
+    owner : estimator
+        Gives ``_output_of`` and ``_stand_in``.
+    descriptions : list of K estimators
+    rows : BlendRows
+    target : ndarray of shape (d, m)
+        What the blend should say.
+    learn, held : ndarrays of int
+        Rows to learn from, and rows held out.
+    gate_rows : int
+        Most rows to learn from that the gate sees.
+    design : DesignMap of the gate
+    options : GateOptions
+    squash : bool
+    capacity : int
+    exact : bool
+        Whether rows are dealt by the best assignment rather than the greedy one.
+    n_jobs : int or None
+    names : list of str, or None
+    seeds : list of K int
+    rng : generator
+    """
+
+    owner: Any
+    descriptions: list[Any]
+    rows: BlendRows
+    target: Floats
+    learn: Ints
+    held: Ints
+    gate_rows: int
+    design: DesignMap
+    options: GateOptions
+    squash: bool
+    capacity: int
+    exact: bool
+    n_jobs: int | None
+    names: list[str] | None
+    seeds: list[int]
+    rng: np.random.Generator
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self, share: Ints, max_iter: int) -> HardState:
+        """Go on from a partition ``share`` of the rows to learn from; the best round wins."""
+        best: Any = None
+        last: Any = None
+        for number in range(1, max_iter + 1):
+            begun = perf_counter()
+            last = self._round(share, last, number)
+            best = last if best is None or last.loss < best.loss else best
+            new = share if number == max_iter else self._deal(last.gate)
+            moved = int((new != share).sum())
+            self._note(last, moved, perf_counter() - begun)
+            if not moved:
+                break
+            share = new
+        return best
+
+    # -------------------------------------------------------------------- one round
+
+    def _round(self, share: Ints, last: HardState | None, number: int) -> HardState:
+        """Experts of the shares, the gate over all rows to learn from, and their loss."""
+        experts, errors, notices = self._fit_experts(share, last)
+        data = [self._gate_data(experts, r) for r in (self.taught, self.held)]
+        start = None if last is None else last.gate.theta
+        gate, _ = train_gate(self.options, self.design, data[0], self.rng, start)
+        learned, held = (
+            error_of(d, gate.trained.weights(gate.theta, d.Z)) if d.w.size else np.nan for d in data
+        )
+        return HardState(experts, gate, share, (learned, held), number, errors, notices)
+
+    @cached_property
+    def taught(self) -> Ints:
+        """Rows that the gate learns from: all, or some at random."""
+        if self.gate_rows >= self.learn.size:
+            return self.learn
+        return self.rng.choice(self.learn, self.gate_rows, replace=False)
+
+    def _gate_data(self, experts: list[Any], r: Ints) -> BlendData:
+        """What the gate is trained or judged on at the rows ``r``."""
+        X = self.rows.X[r]
+        stacked = np.empty((len(experts), len(self.target), 0))
+        if r.size:
+            outputs = side_by_side(lambda e: self.owner._output_of(e, X), experts, self.n_jobs)
+            stacked = np.stack(outputs)
+        target, w = self.target[:, r], self.rows.w[r]
+        return BlendData(self.design(X), stacked, target, w, self.squash)
+
+    def _fit_experts(
+        self, share: Ints, last: HardState | None
+    ) -> tuple[list[Any], dict[int, str], Notices]:
+        """One expert a share; one whose share is empty, or that fails, keeps its last fit."""
+        filled = [k for k in range(len(self.descriptions)) if (share == k).any()]
+        jobs = [self._job(k, self.learn[share == k]) for k in filled]
+        outcomes, notices = run_jobs(jobs, self.n_jobs)
+        experts = [None] * len(self.descriptions) if last is None else list(last.experts)
+        errors: dict[int, str] = {}
+        for k, job, outcome in zip(filled, jobs, outcomes, strict=True):
+            error = outcome.error or self._trouble(outcome.estimator)
+            if error is None:
+                experts[k] = outcome.estimator
+                continue
+            errors[k] = error
+            if experts[k] is None:
+                experts[k] = self.owner._stand_in().fit(job.X, job.y, sample_weight=job.w)
+        if len(errors) == len(filled):
+            raise ValueError(f"No expert could be fitted; expert 1 raised {errors[filled[0]]}")
+        return experts, errors, notices
+
+    def _job(self, k: int, mine: Ints) -> Job:
+        """The fit of expert ``k`` on the rows ``mine``."""
+        X, y, w = self.rows.X[mine], self.rows.y[mine], self.rows.w[mine]
+        return Job(self.descriptions[k], X, y, w, self.seeds[k], self.names)
+
+    def _trouble(self, fitted: Any) -> str | None:
+        """Why a fitted expert cannot predict, or None."""
+        try:
+            self.owner._output_of(fitted, self.rows.X[:1])
+        except FIT_ERRORS as error:
+            return f"{type(error).__name__}: {error}"
+        return None
+
+    # -------------------------------------------------------------------- the next partition
+
+    def _deal(self, gate: FittedBlendGate) -> Ints:
+        """Rows to the experts that the gate prefers, none above its capacity."""
+        weights = gate.trained.weights(gate.theta, self.design(self.rows.X[self.learn]))
+        if self.exact:
+            return balanced_assignment(weights, self.capacity)
+        order = self.rng.permutation(self.learn.size)
+        return greedy_assignment(weights, self.capacity, order)
+
+    def _note(self, state: HardState, moved: int, seconds: float) -> None:
+        """Add a round to the history."""
+        load = np.bincount(state.share, minlength=len(self.descriptions))
+        self.history.append(
+            {
+                "round": state.round,
+                "loss": state.losses[0],
+                "validation_loss": state.losses[1],
+                "rows_moved": moved,
+                "smallest_share": int(load.min()),
+                "largest_share": int(load.max()),
+                "seconds": seconds,
+            }
+        )

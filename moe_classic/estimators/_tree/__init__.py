@@ -1,0 +1,8 @@
+"""Hierarchical mixtures."""
+
+from .hierarchical import HierarchicalMoEClassifier, HierarchicalMoERegressor
+
+__all__ = [
+    "HierarchicalMoEClassifier",
+    "HierarchicalMoERegressor",
+]

@@ -1,0 +1,236 @@
+"""How trees are trained: recursive starts, a guard against pinched-off branches, growth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from moe_classic._data import MOST_ROWS, Block, Summary, sample_size
+from moe_classic._engine import Workers
+from moe_classic._model import Model, MoEParams
+from moe_classic._objectives import Mixture
+from moe_classic._training import (
+    SHORT_PASSES,
+    STRATEGIES,
+    Ground,
+    Run,
+    StreamTrainer,
+    Trained,
+    Trainer,
+    View,
+    params_from_responsibilities,
+    soften,
+)
+from moe_classic._typing import Floats, Ints
+from moe_classic.experts import LinearExpert
+from moe_classic.gates import Nested, count_leaves
+from moe_classic.solvers import EM, STOPPED, Problem, Result
+
+from .grow import Growth, GrowthStep, grow
+from .least_squares import least_squares
+from .split import Splitter
+
+#: Partitions that split well; each is tried at every node of its starts, "best" tries them all.
+SPLITS = ("kmeans", "principal", "residual", "segments", "cut")
+_AUTO = ("kmeans", "best", "principal", "best", "cut", "best", "residual", "best", "segments")
+#: A branch with less than this part of an equal share of its parent's weight is pinched off.
+_PINCHED = 0.02
+#: Passes over all rows, those held out included, after growth that was judged by them.
+_LAST_PASSES = 4
+#: How often a run is taken up again with pinched-off branches grown anew.
+_REPAIRS = 3
+
+
+@dataclass(frozen=True)
+class TreeSettings:
+    """What is special to the training of trees.
+
+    Attributes
+    ----------
+    least_squares_iter : int
+        Passes of Jordan and Jacobs' second algorithm before every short run.
+    growth : Growth or None
+        None trains a tree of the given shape.
+    """
+
+    least_squares_iter: int = 0
+    growth: Growth | None = None
+
+
+def split_names(name: str) -> tuple[str, ...]:
+    """Partitions tried at every node of a start."""
+    return SPLITS if name in ("auto", "best") else (name,)
+
+
+def surgical(model: Model) -> bool:
+    """Whether branches can be taken apart and fitted by themselves: like, linear experts."""
+    return len(model.groups) == 1 and isinstance(model.groups[0].expert, LinearExpert)
+
+
+class TreeTrainer(Trainer):
+    """A trainer of trees: recursive starts, regrown branches, growth."""
+
+    settings = TreeSettings()
+    history: list[GrowthStep] | None = None
+
+    # -------------------------------------------------------------------- starts
+
+    def names(self, init: str, n_init: int) -> list[str]:
+        """Names of the strategies of ``n_init`` starts."""
+        return [_AUTO[i % len(_AUTO)] if init == "auto" else init for i in range(n_init)]
+
+    def begin(
+        self, name: str, view: View, block: Block, summary: Summary, rng: np.random.Generator
+    ) -> MoEParams:
+        """Parameters of one start, by recursive splitting."""
+        if surgical(self.model):
+            params = Splitter(self.model, view, block, summary).start(split_names(name), rng)
+        else:
+            labels = recursive_labels(self.model.gate.nested, view, split_names(name), rng)
+            R = soften(labels, self.model.n_experts)
+            params = params_from_responsibilities(self.model, block, R, summary)
+        passes = self.settings.least_squares_iter
+        if not passes:
+            return params
+        problem = Problem(self.model, Mixture(self.model), [block], summary)
+        return least_squares(problem, params, passes)
+
+    # -------------------------------------------------------------------- the guard
+
+    def long_run(self, problem: Problem, params: MoEParams, name: str) -> Result:
+        """The user's solver, taken up again while branches are pinched off and can be regrown."""
+        result = super().long_run(problem, params, name)
+        rng = np.random.default_rng(0)
+        for _ in range(_REPAIRS):
+            rest = self.max_iter - result.n_iter
+            if rest < 2 or result.message == STOPPED or not surgical(self.model):
+                return result
+            repaired = self._repaired(result.params, rng)
+            if repaired is None:
+                return result
+            later = self.solver.run(
+                problem, repaired, max_iter=rest, tol=self.tol, watch=self.watchers(name)
+            )
+            count = result.n_iter + later.n_iter
+            if not later.objective > result.objective:
+                return replace(result, n_iter=count)
+            above = [value for value in later.trace if value > result.objective]
+            result = replace(later, trace=result.trace + above, n_iter=count)
+        return result
+
+    def _repaired(self, params: MoEParams, rng: np.random.Generator) -> MoEParams | None:
+        """Parameters with pinched-off branches grown anew, None if there are none."""
+        sample = self.sample(sample_size(self.model.n_parameters(params)))
+        block, view = sample.block(self.maps, self.data.target), self._view(sample)
+        summary = replace(self.summary, weight=float(sample.w.sum()))
+        splitter = Splitter(self.model, view, block, summary)
+        nodes = pinched(params, splitter.posteriors(params) @ block.w)
+        return splitter.resplit(params, nodes, SPLITS, rng) if nodes else None
+
+    def moves(self, ground: Ground, run: Run, workers: Workers) -> Run | None:
+        """A run after growing anew, level by level, the branches that gain by it, or None."""
+        if not surgical(self.model):
+            return super().moves(ground, run, workers)
+        small = ground.problem
+        splitter = Splitter(self.model, ground.view, ground.block, small.summary)
+        rng, short = np.random.default_rng(0), None
+        shape, params = run[2].params.gate.shape, run[2].params
+        for level in shape.levels[-2:0:-1]:
+            nodes = [j for j in range(level.start, level.stop) if shape.n_children[j]]
+            changed = splitter.resplit(params, nodes, SPLITS, rng)
+            if changed is not None:
+                passes = min(SHORT_PASSES, self.max_iter)
+                short = EM(finish=None).run(small, changed, max_iter=passes, tol=self.tol)
+                params = short.params
+        if short is None:
+            return None
+        tried = self.further(ground, (-1, ("regrown", 0.0, short, 0)))
+        better = tried[1] > run[1] + 1e-6 * small.summary.weight and tried[3] <= run[3]
+        return tried if better else None
+
+    # -------------------------------------------------------------------- growth
+
+    def from_portfolio(self, init: str, n_init: int, rng: np.random.Generator) -> Trained:
+        """A tree of the given shape from many starts, or one that is grown."""
+        if self.settings.growth is None:
+            return super().from_portfolio(init, n_init, rng)
+        sample = self.sample(MOST_ROWS)
+        names = tuple(SPLITS[i % len(SPLITS)] if init == "auto" else init for i in range(n_init))
+        grown = grow(
+            self.model,
+            self._view(sample),
+            sample.block(self.maps, self.data.target),
+            self.summary,
+            growth=self.settings.growth,
+            names=names,
+            rng=rng,
+            engine=self.engine,
+        )
+        self.history, self.model = grown.history, grown.model
+        self.plan = replace(self.plan, model=grown.model)
+        problem = self.all_rows()
+        held_out = self.settings.growth.criterion == "held_out"
+        result = (
+            self._last_passes(problem, grown.params)
+            if held_out
+            else (self.long_run(problem, grown.params, "grown"))
+        )
+        return self._single(problem, result, "grown")
+
+    def _last_passes(self, problem: Problem, params: MoEParams) -> Result:
+        """A few passes over all rows from a tree that ended where rows held out fit best.
+
+        These rows have their say, and no more: a run to the end would fit the noise that they
+        guarded against.
+        """
+        most = self.max_iter
+        self.max_iter = min(most, _LAST_PASSES)
+        result = self.long_run(problem, params, "grown")
+        done = result.converged or self.max_iter < most
+        self.max_iter = most
+        return replace(result, converged=done)
+
+
+class TreeStreamTrainer(TreeTrainer, StreamTrainer):
+    """A trainer of trees whose rows are read block by block."""
+
+
+# ------------------------------------------------------------------------- nodes and labels
+
+
+def pinched(params: MoEParams, mass: Floats) -> list[int]:
+    """Parents of the topmost branches that get next to none of their parent's weight.
+
+    ``mass`` (N,) is the weight of every node, breadth first.
+    """
+    shape, nodes = params.gate.shape, []
+    below = np.array([len(leaves) for leaves in shape.leaf_ranges()])
+    inside = np.zeros(shape.n_nodes, dtype=bool)
+    for j in shape.inner:
+        children = np.array(shape.children_of(j))
+        fair = mass[j] * below[children] / below[j]
+        starved = bool((mass[children] < _PINCHED * fair).any())
+        if starved and not inside[j]:
+            nodes.append(int(j))
+        inside[children] = inside[j] or starved
+    return nodes
+
+
+def recursive_labels(
+    nested: Nested, view: View, names: tuple[str, ...], rng: np.random.Generator
+) -> Ints:
+    """Leaf numbers of the rows (n,) when every node cuts its rows by one of the partitions."""
+    labels = np.zeros(view.w.size, dtype=np.intp)
+    if nested == 1:
+        return labels
+    name = names[int(rng.integers(len(names)))]
+    side = STRATEGIES[name](replace(view, n_experts=len(nested)), rng)
+    first = 0
+    for c, (child, stream) in enumerate(zip(nested, rng.spawn(len(nested)), strict=True)):
+        rows = np.flatnonzero(side == c)
+        if rows.size:
+            part = replace(view, X=view.X[rows], T=view.T[rows], w=view.w[rows])
+            labels[rows] = first + recursive_labels(child, part, names, stream)
+        first += count_leaves(child)
+    return labels

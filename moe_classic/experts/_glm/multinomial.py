@@ -1,0 +1,253 @@
+"""Multinomial (softmax) experts for classes, and logistic experts for two.
+
+::
+
+    log p(y = c | x) = eta_c - log sum_b exp eta_b,   eta_c = u_c z,   eta_last = 0
+
+Link: multinomial logit. Step: Newton with the exact Hessian, cross-class blocks
+``P_c (d_cb - P_b)`` included (Chen, Xu & Chi 1999: treating the classes as independent makes EM
+unstable); where the Hessian would be too large, the bound of Bohning (1992),
+``diag(P) - P P' <= (I - 1 1' / C) / 2``. Jordan & Jacobs (1994), section 5.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from moe_classic._components import (
+    EXPERT_LIMIT,
+    ClassStats,
+    Forward,
+    bohning_step,
+    centring,
+    curvatures,
+    moved_score,
+    newton_step,
+    normalise,
+)
+from moe_classic._data import Design, Summary
+from moe_classic._numerics import empty, frame
+from moe_classic._typing import Floats
+from moe_classic.experts._base import STARVED
+from moe_classic.experts._linear import LinearExpert, LinearParams
+
+#: Keeps Newton steps from running away where classes are separable: largest change of a
+#: coefficient (standardised units) in one step.
+_MAX_STEP = 8.0
+#: How much larger a Newton system may be where there is a single expert: its steps end at the
+#: optimum, those of several wait for the gate.
+_ALONE = 3
+
+
+@dataclass(frozen=True)
+class MultinomialParams(LinearParams):
+    """Coefficients (K, C - 1, q) relative to the last class."""
+
+    @cached_property
+    def full(self) -> Floats:
+        """Coefficients with the zeros of the last class, (K, C, q)."""
+        return np.concatenate([self.coef, np.zeros_like(self.coef[:, :1])], axis=1)
+
+
+def _wide(params: LinearParams) -> bool:
+    """Whether a Newton system of one expert is too large; a lone expert is worth more work."""
+    limit = EXPERT_LIMIT if params.n_experts > 1 else _ALONE * EXPERT_LIMIT
+    return params.coef[0].size > limit
+
+
+class MultinomialExpert(LinearExpert):
+    """Multinomial logistic regressions over two or more classes.
+
+    Parameters
+    ----------
+    features : None, list of column names or indices, or transformer, default=None
+        What the experts see of X; see :class:`GaussianExpert`.
+    alpha : float, default=1e-4
+        L2 penalty on the slopes of all classes (as in
+        :class:`~sklearn.linear_model.LogisticRegression` with ``C = 1 / (alpha n)``), in
+        standardised units, per unit of sample weight. Inside its region an expert often finds its
+        classes separable; without a penalty its slopes are then infinite.
+
+    References
+    ----------
+    Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, Neural
+    Computation 6. Chen, Xu & Chi (1999), Improved learning algorithms for mixture of experts in
+    multiclass classification, Neural Networks 12. Bohning (1992), Multinomial logistic regression
+    algorithm, Annals of the Institute of Statistical Mathematics 44.
+    """
+
+    name: ClassVar[str] = "multinomial"
+    target: ClassVar[str] = "class"
+    equivariant: ClassVar[bool] = False
+
+    def __init__(self, *, features: Any = None, alpha: float = 1e-4) -> None:
+        self.features = features
+        self.alpha = alpha
+
+    def start(self, n_experts: int, width: int, summary: Summary) -> MultinomialParams:
+        """Experts that predict the class shares everywhere."""
+        share = np.maximum(summary.y_mean, 1e-10)
+        coef = np.zeros((n_experts, summary.n_classes - 1, width))
+        coef[..., -1] = np.log(share[:-1] / share[-1])
+        return MultinomialParams(coef)
+
+    def _pull(self, summary: Summary) -> float:
+        """Strength of the penalty on slopes centred over classes."""
+        return self.alpha * summary.weight
+
+    def penalty(self, params: LinearParams, summary: Summary) -> float:
+        """``alpha / 2`` times the squared slopes of all classes, centred over classes."""
+        if self.alpha == 0.0:
+            return 0.0
+        slopes = params.coef[..., :-1]
+        squares = (slopes**2).sum() - (slopes.sum(axis=1) ** 2).sum() / (slopes.shape[1] + 1)
+        return 0.5 * self._pull(summary) * float(squares)
+
+    def penalty_gradient(self, params: LinearParams, summary: Summary) -> Floats:
+        """Gradient of the penalty with respect to theta, (n_theta,)."""
+        slopes = params.coef.copy()
+        slopes[..., -1] = 0.0
+        return self._pull(summary) * (centring(slopes.shape[1]) @ slopes).ravel()
+
+    def penalty_curvature(self, params: LinearParams, summary: Summary) -> Floats:
+        """Diagonal of the Hessian of the penalty, (n_theta,)."""
+        slopes = np.full(params.coef.shape, 1.0 - 1.0 / (params.coef.shape[1] + 1))
+        slopes[..., -1] = 0.0
+        return self._pull(summary) * slopes.ravel()
+
+    def penalty_hessian(self, params: LinearParams, summary: Summary) -> Floats:
+        """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
+        K, m, q = params.coef.shape
+        one = np.kron(centring(m), np.diag(np.r_[np.ones(q - 1), 0.0]))
+        return np.asarray(self._pull(summary) * np.kron(np.eye(K), one), dtype=np.float64)
+
+    # -------------------------------------------------------------------- log density
+
+    def probabilities(self, params: MultinomialParams, design: Design) -> Floats:
+        """Class probabilities, (K, C, n)."""
+        return normalise(design.linear(params.full))
+
+    def forward(self, params: MultinomialParams, design: Design, y: np.ndarray) -> Forward:
+        """Log probability of the observed classes, and all probabilities."""
+        log_P = design.linear(params.full)
+        P = normalise(log_P)
+        picked = log_P[:, y, np.arange(y.size)]
+        return Forward(picked, None, (P, y))
+
+    # -------------------------------------------------------------------- curvature and sums
+
+    def curvature(self, params: LinearParams, fwd: Forward, S: Floats) -> Floats:
+        """Row weights of the Grams: pairs of classes for Newton, ``S`` for the bound."""
+        return S if _wide(params) else curvatures(fwd.work[0], S)
+
+    def statistics(
+        self, params: LinearParams, fwd: Forward, design: Design, S: Floats, grams: Floats
+    ) -> ClassStats:
+        """Score and curvature sums: (K, C, q) and (K, pairs, q (q + 1) / 2)."""
+        P, y = fwd.work
+        with frame():
+            residual = np.multiply(P, S[:, None], out=empty(P.shape))
+            np.negative(residual, out=residual)
+            residual[:, y, np.arange(y.size)] += S
+            score = design.scores(residual)
+        grams = grams.reshape(len(S), -1, grams.shape[-1])
+        return ClassStats(grams, score, S.sum(axis=1))
+
+    def update(
+        self, params: LinearParams, stats: ClassStats, summary: Summary
+    ) -> MultinomialParams:
+        """One Newton or bound step for every expert."""
+        step = bohning_step if _wide(params) else newton_step
+        pull = self._pull(summary)
+        delta = np.stack(
+            [
+                step(c, g, s, pull)
+                for c, g, s in zip(params.coef, stats.gram, stats.score, strict=True)
+            ]
+        )
+        largest = np.abs(delta).max(axis=(1, 2), keepdims=True)
+        delta *= np.minimum(1.0, _MAX_STEP / np.maximum(largest, _MAX_STEP))
+        starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
+        return MultinomialParams(params.coef + np.where(starved, 0.0, delta))
+
+    def translate(self, stats: ClassStats, old: LinearParams, new: LinearParams) -> ClassStats:
+        """Scores at ``old`` as they are at ``new``, to second order."""
+        bound = _wide(old)
+        moved = [
+            moved_score(g, d, bound=bound)
+            for g, d in zip(stats.gram, new.coef - old.coef, strict=True)
+        ]
+        return replace(stats, score=stats.score - np.stack(moved))
+
+    def derivatives(
+        self, params: LinearParams, fwd: Forward, y: np.ndarray
+    ) -> tuple[Floats, Floats]:
+        """In eta_1..eta_{C-1}: ``1[y = c] - P_c`` and ``-P_c (d_cb - P_b)``."""
+        P = fwd.work[0][:, :-1]
+        classes = np.arange(P.shape[1])
+        second = P[:, :, None] * P[:, None, :]
+        second[:, classes, classes] -= P
+        return self.first_derivatives(params, fwd, y), second
+
+    def first_derivatives(self, params: LinearParams, fwd: Forward, y: np.ndarray) -> Floats:
+        """The first of them alone."""
+        P = fwd.work[0][:, :-1]
+        first = np.negative(P, out=empty(P.shape))
+        rows = np.flatnonzero(y < P.shape[1])
+        first[:, y[rows], rows] += 1.0
+        return first
+
+    # -------------------------------------------------------------------- moments, sampling
+
+    def mean(self, params: MultinomialParams, design: Design) -> Floats:
+        """Class probabilities, (K, C, n)."""
+        return self.probabilities(params, design)
+
+    def sample(
+        self, params: MultinomialParams, design: Design, rng: np.random.Generator
+    ) -> np.ndarray:
+        """A class code from every expert at every row, (K, n)."""
+        below = self.probabilities(params, design).cumsum(axis=1)
+        u = rng.random((below.shape[0], 1, below.shape[2]))
+        return np.minimum((u > below).sum(axis=1), below.shape[1] - 1)
+
+
+class LogisticExpert(MultinomialExpert):
+    """Logistic regressions for two classes.
+
+    The same density as :class:`MultinomialExpert` with two classes; the penalty acts on the one
+    vector of slopes, as in :class:`~sklearn.linear_model.LogisticRegression`.
+
+    Parameters
+    ----------
+    features : None, list of column names or indices, or transformer, default=None
+        What the experts see of X; see :class:`GaussianExpert`.
+    alpha : float, default=1e-4
+        L2 penalty on the slopes in standardised units, per unit of sample weight.
+
+    References
+    ----------
+    Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, section 5.3.
+    """
+
+    name: ClassVar[str] = "logistic"
+
+    def __init__(self, *, features: Any = None, alpha: float = 1e-4) -> None:
+        super().__init__(features=features, alpha=alpha)
+
+    def _pull(self, summary: Summary) -> float:
+        """Twice alpha: centred slopes of two classes are half their difference."""
+        return 2.0 * self.alpha * summary.weight
+
+    def bind(self, summary: Summary) -> LinearExpert:
+        """Refuse more than two classes."""
+        if summary.n_classes > 2:
+            raise ValueError(
+                f"LogisticExpert describes two classes, y has {summary.n_classes}. Use "
+                "expert='multinomial'."
+            )
+        return self

@@ -1,0 +1,15 @@
+"""Experts y = eta + scale * noise."""
+
+from .base import ScaleParams
+from .gaussian import GaussianExpert, GaussianParams
+from .laplace import LaplaceExpert
+from .student_t import StudentTExpert, StudentTParams
+
+__all__ = [
+    "GaussianExpert",
+    "GaussianParams",
+    "LaplaceExpert",
+    "ScaleParams",
+    "StudentTExpert",
+    "StudentTParams",
+]

@@ -1,0 +1,9 @@
+"""scikit-learn's estimators as experts."""
+
+from .base import EstimatorParams
+from .estimator import EstimatorExpert
+
+__all__ = [
+    "EstimatorExpert",
+    "EstimatorParams",
+]

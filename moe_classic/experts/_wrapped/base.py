@@ -1,0 +1,209 @@
+"""What regressors and classifiers as experts share: records of rows, refits, bookkeeping."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+
+from moe_classic._adapters import FIT_ERRORS, Job, Notices, check_prefit, run_jobs
+from moe_classic._components import Forward
+from moe_classic._data import Stats, Summary
+from moe_classic._typing import Bools, Floats
+from moe_classic.experts._base import STARVED, Expert
+
+
+@dataclass(frozen=True)
+class EstimatorParams:
+    """Fitted estimators of the experts, and the noise around them.
+
+    Attributes
+    ----------
+    estimators : tuple of K fitted estimators
+        None where no fit succeeded yet: the expert then predicts ``base``.
+    base : ndarray of shape (d,), or (C,) class shares
+    failures : tuple of K str or None
+        Why the last refit of an expert failed.
+    scale : ndarray of shape (K, d), or None for classifiers
+    df : ndarray of shape (K, 1), or None without a t density
+    notices : warnings that estimators gave in the last refit
+    """
+
+    estimators: tuple[Any, ...]
+    base: Floats
+    failures: tuple[str | None, ...]
+    scale: Any = None
+    df: Any = None
+    notices: Notices = ()
+
+    @property
+    def n_experts(self) -> int:
+        """Number of experts K of the group."""
+        return len(self.estimators)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one block: design (q, n), target, weights (K, n), prediction (K, d or C, n)."""
+
+    Z: Floats
+    y: np.ndarray
+    S: Floats
+    seen: Any
+
+
+@dataclass(frozen=True)
+class RowStats(Stats):
+    """The rows themselves: a refit needs them all. Adding puts blocks side by side."""
+
+    parts: tuple[Rows, ...]
+
+    def __add__(self, other: RowStats) -> RowStats:
+        return RowStats(self.parts + other.parts)
+
+    def scaled(self, factor: float) -> RowStats:
+        """The same rows with all weights times ``factor``."""
+        return RowStats(tuple(replace(p, S=p.S * factor) for p in self.parts))
+
+    def joined(self) -> Rows:
+        """All rows in one record."""
+        if len(self.parts) == 1:
+            return self.parts[0]
+        columns = [[getattr(p, f) for p in self.parts] for f in ("Z", "y", "S", "seen")]
+        return Rows(*(np.concatenate(c, axis=-1) for c in columns))
+
+
+def features_of(Z: Floats) -> Floats:
+    """Rows of features (n, p) from a design (p + 1, n)."""
+    return np.ascontiguousarray(Z[:-1].T)
+
+
+class BoundEstimator(Expert):
+    """What regressors and classifiers share: starts, refits, bookkeeping."""
+
+    name: ClassVar[str] = "estimator"
+    additive: ClassVar[bool] = False
+    smooth: ClassVar[bool] = False
+    equivariant: ClassVar[bool] = False
+    raw: ClassVar[bool] = True
+    estimator: Any
+    n_jobs: int | None
+    names: list[str] | None = None
+
+    def adapted(
+        self, names: list[str] | None, width: int, classes: np.ndarray | None, n_jobs: int | None
+    ) -> BoundEstimator:
+        """Expert that knows what the estimators need to know of the user's data.
+
+        Parameters
+        ----------
+        names : column names of the design, or None if X has none
+        width : number of features of the design
+        classes : (C,) labels of the class codes, or None
+        n_jobs : refits at a time where the expert has no number of its own
+        """
+        check_prefit("EstimatorExpert", self.estimator, width)
+        expert = copy(self)
+        expert.names = names
+        expert.n_jobs = n_jobs if self.n_jobs is None else self.n_jobs
+        return expert
+
+    def _start(self, n_experts: int, base: Floats) -> EstimatorParams:
+        """Experts that predict ``base``; prefit ones predict at once."""
+        frozen = isinstance(self.estimator, FrozenEstimator)
+        first = self.estimator if frozen else None
+        return EstimatorParams((first,) * n_experts, base, (None,) * n_experts)
+
+    @abstractmethod
+    def _one(self, fitted: Any, X: Floats) -> Floats:
+        """Predictions of one fitted estimator at the rows of ``X`` (n, p), (d or C, n)."""
+
+    @abstractmethod
+    def _labels(self, y: np.ndarray) -> np.ndarray:
+        """The target as estimators are given it."""
+
+    def predictions(self, params: EstimatorParams, X: Floats) -> Floats:
+        """Predictions of all experts at the rows of ``X`` (n, p), (K, d or C, n)."""
+        out = np.empty((params.n_experts, params.base.size, len(X)))
+        for k, fitted in enumerate(params.estimators):
+            out[k] = params.base[:, None] if fitted is None else self._one(fitted, X)
+        return out
+
+    def curvature(self, params: EstimatorParams, fwd: Forward, S: Floats) -> Floats:
+        """No Gram matrix is needed."""
+        return S[:0]
+
+    # -------------------------------------------------------------------- refits
+
+    def refit(
+        self, params: EstimatorParams, rows: Rows, weights: Floats, summary: Summary
+    ) -> tuple[EstimatorParams, Floats]:
+        """Refits of the experts that have weight, and predictions at their rows.
+
+        Experts that are frozen, starved or failed keep estimator and predictions. Where several
+        experts are alike and none could ever be fitted, the estimator is to blame: an error.
+        """
+        if isinstance(self.estimator, FrozenEstimator):
+            return params, rows.seen
+        X, labels = features_of(rows.Z), self._labels(rows.y)
+        live = np.flatnonzero(rows.S.sum(axis=1) > STARVED * summary.weight)
+        jobs = [Job(self.estimator, X, labels, weights[k], int(k), self.names) for k in live]
+        fitted, failures, seen = list(params.estimators), list(params.failures), rows.seen.copy()
+        outcomes, notices = run_jobs(jobs, self.n_jobs)
+        for k, outcome in zip(live, outcomes, strict=True):
+            failures[k] = outcome.error
+            if outcome.error is None:
+                try:
+                    seen[k] = self._one(outcome.estimator, X)
+                    fitted[k] = outcome.estimator
+                except FIT_ERRORS as error:
+                    failures[k] = f"{type(error).__name__}: {error}"
+        if len(fitted) > 1 and live.size and all(e is None for e in fitted):
+            raise ValueError(
+                f"EstimatorExpert: no expert could be fitted; {self.estimator!r} as expert "
+                f"{live[0] + 1} of {len(fitted)} raised {failures[live[0]]}"
+            )
+        new = replace(params, estimators=tuple(fitted), failures=tuple(failures), notices=notices)
+        return new, seen
+
+    def kept(
+        self, params: EstimatorParams, mass: Floats, summary: Summary, new: Floats, old: Floats
+    ) -> tuple[Bools, Bools]:
+        """Which experts have no weight, and which keep the estimator they have, both (K,).
+
+        ``new`` and ``old`` are ``sum S log p`` with and without the refit; before its first fit
+        an expert has nothing to keep.
+        """
+        starved = mass <= STARVED * summary.weight
+        known = np.array([e is not None for e in params.estimators])
+        return starved, starved | (known & ~(new >= old))
+
+    @staticmethod
+    def chosen(old: EstimatorParams, new: EstimatorParams, keep: Bools) -> tuple[Any, ...]:
+        """The old estimators where ``keep``, the new ones elsewhere."""
+        pairs = zip(old.estimators, new.estimators, keep, strict=True)
+        return tuple(a if stay else b for a, b, stay in pairs)
+
+    # -------------------------------------------------------------------- bookkeeping
+
+    def pack(self, params: EstimatorParams) -> Floats:
+        """Nothing: there is no way half way between two fitted estimators."""
+        return np.empty(0)
+
+    def unpack(self, theta: Floats, like: EstimatorParams, summary: Summary) -> EstimatorParams:
+        """``like``."""
+        return like
+
+    def reorder(self, params: EstimatorParams, order: np.ndarray) -> EstimatorParams:
+        """Parameters with the experts of the group in a new order."""
+        return replace(
+            params,
+            estimators=tuple(params.estimators[i] for i in order),
+            failures=tuple(params.failures[i] for i in order),
+            scale=None if params.scale is None else params.scale[order],
+            df=None if params.df is None else params.df[order],
+        )

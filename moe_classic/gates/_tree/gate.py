@@ -1,0 +1,376 @@
+"""Tree of gates: the hierarchical mixture of experts as a gate like any other.
+
+::
+
+    log g_k(x) = sum over nodes j on the path to leaf k of log g_c|j(x)
+    g_c|j(x)   = exp(v_jc z) / sum_b exp(v_jb z),   v_j,last = 0
+
+Step: each node is a multinomial logit of its children with the posterior mass of the node as case
+weight, so that a tree takes one small Newton step a node where a flat gate takes one large one.
+Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, equations 5-9 and 25.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from moe_classic._components import Forward, LogitStats, moved_score, moved_score_blocks, normalise
+from moe_classic._data import Design, Summary
+from moe_classic._numerics import empty
+from moe_classic._typing import Floats
+from moe_classic.gates._base import Gate
+from moe_classic.gates._constant import ConstantGate
+from moe_classic.gates._softmax import _MAX_STEP, SoftmaxGate, SoftmaxParams
+
+from .branching import balanced, count_leaves, parse_branching
+from .nodes import (
+    Family,
+    TreeShape,
+    below_root,
+    curvature_of,
+    family_grams,
+    family_rule,
+    free_rows,
+    node_residual,
+    sibling_rows,
+    steps_of,
+    tree_shape,
+)
+
+
+@dataclass(frozen=True)
+class TreeParams:
+    """Coefficients (K - 1, q): C - 1 rows for a node with C children, nodes breadth first."""
+
+    coef: Floats
+    shape: TreeShape
+
+
+class TreeGate(Gate):
+    """Gates in a tree; the experts are its leaves, numbered from left to right.
+
+    Parameters
+    ----------
+    branching : None, sequence of int, or nested sequences, default=None
+        None: a binary tree over any number of experts, as balanced as can be. Integers alone: the
+        number of children on each level of a balanced tree, so that ``(2, 2, 2)`` has eight
+        leaves. With sequences among them, the items are the children of the root: a sequence is
+        the branching of that child, an integer m > 1 a node over m leaves, 1 a leaf;
+        ``[[2, 2], 1]`` has a subtree of four leaves beside a single one. The number 1 is a lone
+        leaf, what is left of a tree that did not grow.
+    node : str or gate, default="softmax"
+        The gate at every node: ``"softmax"``, ``"constant"``, or an instance of
+        :class:`SoftmaxGate` with ``features`` and ``alpha`` of its own. Generative gates are
+        refused: the density of x that they carry would be counted once a level.
+
+    References
+    ----------
+    Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, Neural
+    Computation 6.
+
+    Examples
+    --------
+    >>> from moe_classic.gates import SoftmaxGate, TreeGate
+    >>> TreeGate((2, 2, 2)).n_leaves
+    8
+    >>> TreeGate([[2, 2], 1], node=SoftmaxGate(features=["age"])).n_leaves
+    5
+    """
+
+    name: ClassVar[str] = "tree"
+    exchangeable: ClassVar[bool] = False
+
+    def __init__(self, branching: Any = None, *, node: Any = "softmax") -> None:
+        self.branching = branching
+        self.node = node
+
+    # -------------------------------------------------------------------- what it consists of
+
+    def check(self) -> None:
+        """Raise if a hyper-parameter is out of range."""
+        if self.branching is not None:
+            parse_branching(self.branching, "TreeGate")
+        self.node_gate.check()
+
+    def check_count(self, n_experts: int) -> None:
+        """Raise unless there are as many experts as leaves."""
+        if self.branching is not None and n_experts != self.n_leaves:
+            raise ValueError(
+                f"TreeGate: branching={self.branching!r} has {self.n_leaves} leaves but there are "
+                f"n_experts={n_experts} experts; make the two agree."
+            )
+
+    @property
+    def n_leaves(self) -> int:
+        """Number of leaves K that the branching fixes; there is no such attribute without one."""
+        return count_leaves(self.nested)
+
+    @property
+    def node_gate(self) -> SoftmaxGate | ConstantGate:
+        """The gate at every node."""
+        known = {"softmax": SoftmaxGate, "constant": ConstantGate}
+        if isinstance(self.node, str) and self.node in known:
+            return known[self.node]()
+        if isinstance(self.node, (SoftmaxGate, ConstantGate)):
+            return self.node
+        if self.node == "gaussian" or getattr(self.node, "generative", False):
+            raise ValueError(
+                f"TreeGate: node={self.node!r} is a generative gate, it describes x itself; in a "
+                "tree that density would be counted once a level. Use node='softmax' or "
+                "'constant'."
+            )
+        if isinstance(self.node, str):
+            raise ValueError(
+                f"TreeGate: node={self.node!r} is not known; choose one of {sorted(known)} or "
+                "pass a SoftmaxGate."
+            )
+        raise TypeError(
+            f"TreeGate: node={self.node!r} must be one of {sorted(known)} or an instance of "
+            "moe_classic.gates.SoftmaxGate or ConstantGate."
+        )
+
+    @property
+    def features(self) -> Any:
+        """What the node gates see of X."""
+        return self.node_gate.features
+
+    @property
+    def alpha(self) -> float:
+        """Penalty on the slopes of the node gates."""
+        return getattr(self.node_gate, "alpha", 0.0)
+
+    @property
+    def nested(self) -> Any:
+        """The tree as nested tuples."""
+        if self.branching is None:
+            raise AttributeError("a TreeGate without branching has as many leaves as experts")
+        return parse_branching(self.branching, "TreeGate")
+
+    @property
+    def _flat(self) -> SoftmaxGate:
+        """Does the work of a tree with a single gate: the very same arithmetic."""
+        return SoftmaxGate(alpha=self.alpha)
+
+    def start(self, n_experts: int, width: int, summary: Summary) -> TreeParams:
+        """All children of a node equally likely everywhere."""
+        self.check_count(n_experts)
+        shape = tree_shape(balanced(n_experts) if self.branching is None else self.nested)
+        return TreeParams(np.zeros((n_experts - 1, width)), shape)
+
+    # -------------------------------------------------------------------- evaluation
+
+    def forward(self, params: TreeParams, design: Design) -> Forward:
+        """Log gate (K, n) and the conditional probabilities of the nodes (N, n)."""
+        if params.shape.is_flat:
+            return self._flat.forward(SoftmaxParams(params.coef), design)
+        log_g, g = _conditionals(params, design)
+        return Forward(params.shape.down(log_g)[params.shape.leaves], None, g)
+
+    def log_nodes(self, params: TreeParams, design: Design) -> Floats:
+        """Log probabilities of reaching each node, (N, n), nodes breadth first."""
+        return params.shape.down(_conditionals(params, design)[0])
+
+    def curvature(self, params: TreeParams, fwd: Forward, S: Floats) -> Floats:
+        """Row weights of the Grams: pairs of siblings for Newton, the mass of a node for the bound.
+
+        Family by family, node by node.
+        """
+        if params.shape.is_flat:
+            return self._flat.curvature(SoftmaxParams(params.coef), fwd, S)
+        shape, q = params.shape, params.coef.shape[1]
+        mass = shape.up(S)
+        rows = [
+            curvature_of(
+                family,
+                family_rule(family, q),
+                sibling_rows(fwd.work, family.children, family),
+                mass[family.nodes],
+            )
+            for family in shape.families
+        ]
+        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+
+    def statistics(
+        self, params: TreeParams, fwd: Forward, design: Design, S: Floats, grams: Floats
+    ) -> LogitStats:
+        """Scores (N - 1, q) of all nodes but the root, curvature sums, masses (N,)."""
+        if params.shape.is_flat:
+            return self._flat.statistics(SoftmaxParams(params.coef), fwd, design, S, grams)
+        residual, _ = node_residual(params.shape, fwd.work, S)
+        return LogitStats(grams, design.scores(residual))
+
+    def update(self, params: TreeParams, stats: LogitStats, summary: Summary) -> TreeParams:
+        """One Newton or bound step at every node."""
+        if params.shape.is_flat:
+            new = self._flat.update(SoftmaxParams(params.coef), stats, summary)
+            return TreeParams(new.coef, params.shape)
+        pull, q = self.alpha * summary.weight, params.coef.shape[1]
+        coef = params.coef.copy()
+        for family, rule, gram in family_grams(params.shape, stats.gram, q):
+            old = coef[family.rows].reshape(-1, family.size - 1, q)
+            score = sibling_rows(stats.score, below_root(family), family)
+            delta = steps_of(rule, old, gram, score, pull)
+            largest = np.abs(delta).max(axis=(1, 2), keepdims=True)
+            delta *= np.minimum(1.0, _MAX_STEP / np.maximum(largest, _MAX_STEP))
+            coef[family.rows] += delta.reshape(-1, q)
+        return TreeParams(coef, params.shape)
+
+    def translate(self, stats: LogitStats, old: TreeParams, new: TreeParams) -> LogitStats:
+        """Scores at ``old`` as they are at ``new``, to second order."""
+        if old.shape.is_flat:
+            return self._flat.translate(stats, SoftmaxParams(old.coef), SoftmaxParams(new.coef))
+        q, step = old.coef.shape[1], new.coef - old.coef
+        score = stats.score.copy()
+        for family, rule, gram in family_grams(old.shape, stats.gram, q):
+            delta = step[family.rows].reshape(-1, family.size - 1, q)
+            moved = [
+                moved_score_blocks(g, d)
+                if rule == "block"
+                else moved_score(g, d, bound=rule == "bound")
+                for g, d in zip(gram, delta, strict=True)
+            ]
+            score[below_root(family)] -= np.concatenate(moved)
+        return replace(stats, score=score)
+
+    # -------------------------------------------------------------------- derivatives
+
+    def gradient(self, params: TreeParams, design: Design, S: Floats) -> Floats:
+        """Gradient of ``sum S log g``: ``(S_c - g_c|j S_j) z`` at every node, (n_theta,)."""
+        if params.shape.is_flat:
+            return self._flat.gradient(SoftmaxParams(params.coef), design, S)
+        residual, _ = node_residual(params.shape, self.forward(params, design).work, S)
+        return free_rows(params.shape, design.scores(residual)).ravel()
+
+    def derivatives(self, params: TreeParams, fwd: Forward, R: Floats) -> tuple[Floats, Floats]:
+        """Pointwise derivatives in the K - 1 logits of the nodes, in the order of ``coef``.
+
+        Returns
+        -------
+        first : ndarray of shape (K - 1, K, n)
+            ``d log g_k / d eta_jc = 1[k below c] - g_c|j`` for leaves k below node j, else 0.
+        curvature : ndarray of shape (K - 1, K - 1, n)
+            ``- sum_k R_k d2 log g_k = R_j g_b|j (1[b = c] - g_c|j)`` for siblings b, c.
+        """
+        if params.shape.is_flat:
+            return self._flat.derivatives(SoftmaxParams(params.coef), fwd, R)
+        shape, g, mass = params.shape, fwd.work, params.shape.up(R)
+        K, n = R.shape
+        first, curvature = np.zeros((K - 1, K, n)), np.zeros((K - 1, K - 1, n))
+        below = shape.leaf_ranges()
+        for j in shape.inner:
+            free = shape.children_of(j)[:-1]
+            rows = range(shape.first_row[j], shape.first_row[j] + len(free))
+            for row, child in zip(rows, free, strict=True):
+                first[row, below[j].start : below[j].stop] = -g[child]
+                first[row, below[child].start : below[child].stop] += 1.0
+                curvature[row, rows.start : rows.stop] = -mass[j] * g[child] * g[free]
+                curvature[row, row] += mass[j] * g[child]
+        return first, curvature
+
+    # -------------------------------------------------------------------- penalty
+
+    def penalty(self, params: TreeParams, summary: Summary) -> float:
+        """``alpha / 2`` times the squared slopes centred over siblings, per unit of weight."""
+        if params.shape.is_flat:
+            return self._flat.penalty(SoftmaxParams(params.coef), summary)
+        if self.alpha == 0.0:
+            return 0.0
+        squares = 0.0
+        for family in params.shape.families:
+            slopes = _slopes(params, family)
+            squares += (slopes**2).sum() - (slopes.sum(axis=1) ** 2).sum() / family.size
+        return 0.5 * self.alpha * summary.weight * float(squares)
+
+    def penalty_gradient(self, params: TreeParams, summary: Summary) -> Floats:
+        """Gradient of the penalty, (n_theta,)."""
+        if params.shape.is_flat:
+            return self._flat.penalty_gradient(SoftmaxParams(params.coef), summary)
+        out = np.zeros(params.coef.shape)
+        for family in params.shape.families:
+            slopes = _slopes(params, family)
+            centred = slopes - slopes.sum(axis=1, keepdims=True) / family.size
+            m, a, width = slopes.shape
+            out[family.rows, :-1] = centred.reshape(m * a, width)
+        return self.alpha * summary.weight * out.ravel()
+
+    def penalty_hessian(self, params: TreeParams, summary: Summary) -> Floats:
+        """Hessian of the penalty, (n_theta, n_theta)."""
+        siblings, q = np.eye(len(params.coef)), params.coef.shape[1]
+        for j in params.shape.inner:
+            m, start = params.shape.n_children[j] - 1, params.shape.first_row[j]
+            siblings[start : start + m, start : start + m] -= 1.0 / (m + 1)
+        slopes = np.diag(np.r_[np.ones(q - 1), 0.0])
+        return self.alpha * summary.weight * np.kron(siblings, slopes)
+
+    # -------------------------------------------------------------------- packing
+
+    def pack(self, params: TreeParams) -> Floats:
+        """Coefficients in one vector."""
+        return params.coef.flatten()
+
+    def unpack(self, theta: Floats, like: TreeParams, summary: Summary) -> TreeParams:
+        """Coefficients from one vector."""
+        return TreeParams(theta.reshape(like.coef.shape).copy(), like.shape)
+
+    def reorder(self, params: TreeParams, order: np.ndarray) -> TreeParams:
+        """Coefficients for experts in a new order that swaps whole branches of the same shape.
+
+        Raises
+        ------
+        ValueError
+            If the order tears a branch apart.
+        """
+        shape, order = params.shape, np.asarray(order)
+        below = shape.leaf_ranges()
+        old_node = {frozenset(leaves): node for node, leaves in enumerate(below)}
+        coef = np.empty_like(params.coef)
+        for j in shape.inner:
+            sets = [frozenset(order[below[c].start : below[c].stop]) for c in shape.children_of(j)]
+            old = [old_node.get(s, -1) for s in sets]
+            parents = {int(shape.parent[c]) if c >= 0 else -1 for c in old}
+            if -1 in parents or len(parents) > 1:
+                raise ValueError(
+                    f"TreeGate: the order {order.tolist()} tears a branch apart; in a tree only "
+                    "whole branches of the same shape can change places."
+                )
+            full = _full_rows(params, parents.pop(), old)
+            start = shape.first_row[j]
+            coef[start : start + len(old) - 1] = full[:-1] - full[-1]
+        return TreeParams(coef, shape)
+
+
+# ------------------------------------------------------------------------- coefficients by node
+
+
+def _conditionals(params: TreeParams, design: Design) -> tuple[Floats, Floats]:
+    """Log probabilities and probabilities of all nodes given their parents, both (N, n)."""
+    shape, n = params.shape, design.Z.shape[1]
+    eta = np.matmul(params.coef, design.Z, out=empty((len(params.coef), n)))
+    log_g, g = empty((shape.n_nodes, n)), empty((shape.n_nodes, n))
+    log_g[0], g[0] = 0.0, 1.0
+    for family in shape.families:
+        m, size = family.nodes.size, family.size
+        logits = empty((m, size, n))
+        logits[:, :-1] = eta[family.rows].reshape(m, size - 1, n)
+        logits[:, -1] = 0.0
+        p = normalise(logits)
+        log_g[family.children] = logits.reshape(-1, n)
+        g[family.children] = p.reshape(-1, n)
+    return log_g, g
+
+
+def _slopes(params: TreeParams, family: Family) -> Floats:
+    """Slopes of the nodes of a family, (m, C - 1, q - 1)."""
+    q = params.coef.shape[1]
+    return params.coef[family.rows].reshape(-1, family.size - 1, q)[:, :, :-1]
+
+
+def _full_rows(params: TreeParams, node: int, children: list[int]) -> Floats:
+    """Coefficients of some children of ``node``, the reference's zeros included, (len, q)."""
+    shape = params.shape
+    start, m = shape.first_row[node], shape.n_children[node] - 1
+    full = np.vstack([params.coef[start : start + m], np.zeros(params.coef.shape[1])])
+    return full[np.array(children) - shape.first_child[node]]

@@ -1,0 +1,201 @@
+"""A fitted mixture and the rows that speak for it, in the units in which the model works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moe_classic._data import ArraySource, Block, Design, DesignMap, Summary, default_block_size
+from moe_classic._engine import SerialEngine, ThreadedEngine, make_engine
+from moe_classic._model import Model, MoEParams
+from moe_classic._numerics import softmax_in_place
+from moe_classic._typing import Floats, Ints
+from moe_classic.experts import LinearExpert
+from moe_classic.predictive import choose
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fitted model with its rows.
+
+    Attributes
+    ----------
+    model, maps, summary : as bound by the fit
+    params : MoEParams for standardised features and target
+    X : (n, p) raw features
+    y : (d, n) standardised target, or (n,) class codes
+    w : (n,) positive weights, read as counts of rows
+    rows : (n,) places of these rows among the user's
+    shift, factor : (d,), the user's target is ``shift + factor * y``
+    labels, outputs : names of the experts and of their linear predictors
+    """
+
+    model: Model
+    params: MoEParams
+    maps: tuple[DesignMap, ...]
+    summary: Summary
+    X: np.ndarray
+    y: np.ndarray
+    w: Floats
+    rows: Ints
+    shift: Floats
+    factor: Floats
+    labels: list[str]
+    outputs: list[str]
+    tol: float
+    engine: SerialEngine | ThreadedEngine
+
+    def source(self) -> ArraySource:
+        """The rows, block by block."""
+        return ArraySource(self.X, self.y, self.w, self.maps)
+
+    def designs(self) -> list[Floats]:
+        """Design matrices (q, n) of all rows."""
+        return [m(self.X) for m in self.maps]
+
+
+def make_case(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Case:
+    """The case of a fitted estimator and validated rows; raises if it has no parameters."""
+    if not hasattr(estimator, "_pairs"):
+        raise TypeError(
+            f"estimator={estimator!r} must be an estimator whose parameters have a likelihood, "
+            "such as MoERegressor or MoEClassifier."
+        )
+    X, target = estimator._pairs(X, y)
+    model: Model = estimator._model
+    check_parametric(model)
+    w = _checked_weights(sample_weight, len(X))
+    rows = np.flatnonzero(w > 0.0)
+    if rows.size < len(X):
+        X, target, w = X[rows], target[..., rows], w[rows]
+    if target.ndim == 2:
+        target = (target - estimator._shift[:, None]) / estimator._factor[:, None]
+    return Case(
+        model,
+        estimator._standard_params(),
+        estimator._maps,
+        estimator._summary,
+        X,
+        target,
+        w,
+        rows,
+        estimator._shift,
+        estimator._factor,
+        estimator._expert_labels(),
+        estimator._output_names(),
+        estimator.tol,
+        make_engine(estimator.n_jobs),
+    )
+
+
+def check_parametric(model: Model) -> None:
+    """Raise unless gate and experts have parameters with derivatives."""
+    for group in model.groups:
+        if not isinstance(group.expert, LinearExpert):
+            raise ValueError(
+                f"inference is about parameters, {group.expert.name!r} experts have none that it "
+                "could describe. Use linear experts, or compare scores on held-out rows."
+            )
+    if not hasattr(model.gate, "derivatives"):
+        raise ValueError(
+            f"inference is about parameters, a {model.gate.name!r} gate has none that it could "
+            "describe. Use gate='softmax', 'gaussian' or 'constant'."
+        )
+
+
+def _checked_weights(sample_weight: Any, n: int) -> Floats:
+    """Weights (n,), not all zero."""
+    if sample_weight is None:
+        return np.ones(n)
+    w = np.asarray(sample_weight, dtype=np.float64)
+    if w.shape != (n,):
+        raise ValueError(f"sample_weight has shape {w.shape}, X has {n} rows; give one a row.")
+    if not np.isfinite(w).all() or (w < 0.0).any() or not w.any():
+        raise ValueError("sample_weight must be finite, >= 0, and positive for some row.")
+    return w
+
+
+# ------------------------------------------------------------------------- rows as blocks
+
+
+def cut_blocks(designs: list[Floats], y: np.ndarray, w: Floats) -> list[Block]:
+    """Blocks of designs (q, n) that are kept from pass to pass."""
+    step = default_block_size([len(Z) for Z in designs])
+    blocks = []
+    for start in range(0, w.size, step):
+        part = slice(start, start + step)
+        cut = tuple(Design(Z[:, part], keep=True) for Z in designs)
+        blocks.append(Block(cut, y[..., part], w[part]))
+    return blocks
+
+
+def responsibilities(model: Model, params: MoEParams, block: Block) -> Floats:
+    """Posterior probabilities of the experts, (K, n)."""
+    seen = model.evaluate(params, block)
+    R = seen.gate.log_prob + seen.log_prob
+    softmax_in_place(R)
+    return R
+
+
+# ------------------------------------------------------------------------- rows from the model
+
+
+def check_simulable(case: Case) -> None:
+    """Raise unless whole rows can be drawn from the model."""
+    if (np.rint(case.w) != case.w).any():
+        raise ValueError(
+            "sample_weight has fractions: a parametric bootstrap draws whole rows, so weights "
+            "must be counts. Use kind='bootstrap', which resamples rows in proportion to weights."
+        )
+    design = case.maps[case.model.gate_design]
+    if case.model.gate.generative and design.transformer is not None:
+        raise ValueError(
+            f"a {case.model.gate.name!r} gate draws what it sees of X, here the output of "
+            f"{design.transformer!r}, which cannot be turned back into rows of X. Use "
+            "kind='bootstrap'."
+        )
+
+
+def simulate(case: Case, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Rows from the fitted model: features (m, p) and standardised target (d, m) or codes (m,).
+
+    Features stay as they are, those that a generative gate describes are drawn from it. A row of
+    weight 2 stands for two rows and gives two.
+    """
+    model, params = case.model, case.params
+    X = np.repeat(case.X, np.rint(case.w).astype(np.intp), axis=0)
+    if model.gate.generative:
+        X, z = _draw_features(case, X, rng)
+        designs = tuple(Design(m(X)) for m in case.maps)
+    else:
+        designs = tuple(Design(m(X)) for m in case.maps)
+        z = choose(np.exp(model.gate.log_gate(params.gate, designs[model.gate_design])), rng)
+    draws = np.concatenate(
+        [
+            g.expert.sample(p, designs[g.design], rng)
+            for g, p in zip(model.groups, params.experts, strict=True)
+        ]
+    )
+    return X, np.moveaxis(draws[z, ..., np.arange(z.size)], 0, -1)
+
+
+def _draw_features(case: Case, X: np.ndarray, rng: np.random.Generator) -> tuple[Floats, Ints]:
+    """Features (m, p) with those of the gate drawn from it, and the expert of every row (m,)."""
+    design, gate = case.maps[case.model.gate_design], case.params.gate
+    z = choose(np.repeat(gate.proportions[:, None], len(X), axis=1), rng)
+    K, p = gate.means.shape
+    chol = np.broadcast_to(gate.chol, (K, p, p))
+    noise = rng.standard_normal((len(X), p, 1))
+    standard = gate.means[z] + (chol[z] @ noise)[:, :, 0]
+    X = X.astype(np.float64)
+    columns = np.arange(p) if design.columns is None else design.columns
+    X[:, columns] = design.centre + standard * unit_of(design)
+    return X, z
+
+
+def unit_of(design: DesignMap) -> Floats:
+    """Raw units of a standardised feature, 0 for constant columns, (q - 1,)."""
+    varies = design.inverse > 0.0
+    return np.where(varies, 1.0 / np.where(varies, design.inverse, 1.0), 0.0)

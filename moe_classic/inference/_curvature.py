@@ -1,0 +1,212 @@
+"""Curvature of the log-likelihood at the fit, and the covariance it implies.
+
+::
+
+    observed   H^-1,              H = I_obs + penalty''
+    opg        (G + penalty'')^-1,  G = sum w s s'
+    sandwich   H^-1 G H^-1,       G from clusters: sum over clusters of (sum w s)(sum w s)'
+
+with I_obs by Louis' identity and s the score of a row. Louis (1982); Berndt, Hall, Hall & Hausman
+(1974); White (1982), Maximum likelihood estimation of misspecified models, Econometrica 50; Liang
+& Zeger (1986) for clusters; Gray (1992) for penalised estimates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from moe_classic._components import Forward
+from moe_classic._data import Block
+from moe_classic._model import InformationStats, Model, available, observed_information, row_scores
+from moe_classic._typing import Bools, Floats, Ints
+
+from ._case import Case, responsibilities
+
+#: Eigenvalues of the information, scaled to a unit diagonal, that count as zero.
+SINGULAR = 1e-9
+#: Part of a term along such directions that makes it undetermined: an expert without rows pulls at
+#: the others by the root of its mass.
+_PART = 1e-2
+#: Curvature of a coordinate, per unit of weight, that counts as none: standardised data have some.
+_FLAT = 1e-10
+
+
+# ------------------------------------------------------------------------- curvature
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """Derivatives of the log-likelihood and of the penalty at the fit.
+
+    Attributes
+    ----------
+    gradient : (D,) of the penalised log-likelihood
+    information : (D, D) observed information of the rows
+    scores : (D, D) sum of the outer products of the scores, over rows or clusters
+    penalty : (D, D) Hessian of the penalty
+    """
+
+    gradient: Floats
+    information: Floats
+    scores: Floats
+    penalty: Floats
+
+    @property
+    def error_size(self) -> Floats:
+        """Rough errors of the coordinates, each on its own, (D,)."""
+        diagonal = np.diag(self.information + self.penalty)
+        return np.where(diagonal > 0.0, np.abs(diagonal), 1.0) ** -0.5
+
+
+def curvature(case: Case, clusters: Ints | None = None) -> Curvature:
+    """Derivatives at the fit; ``clusters`` (n,) numbers from 0 the clusters of the rows."""
+    model = smoothed(case)
+
+    def of_block(block: Block) -> InformationStats:
+        return observed_information(model, case.params, block)
+
+    seen = case.engine.map_reduce(of_block, case.source())
+    products = seen.scores if clusters is None else _cluster_scores(model, case, clusters)
+    gradient = seen.gradient - case.model.penalty_gradient(case.params, case.summary)
+    penalty = case.model.penalty_hessian(case.params, case.summary)
+    return Curvature(gradient, seen.information, products, penalty)
+
+
+def _cluster_scores(model: Model, case: Case, clusters: Ints) -> Floats:
+    """Outer products of the clusters' scores."""
+    count = int(clusters.max()) + 1
+    size = case.model.pack(case.params).size
+    sums, stop = np.zeros((count, size)), 0
+    for block in case.source():
+        start, stop = stop, stop + block.w.size
+        rows = row_scores(model, case.params, block) * block.w
+        np.add.at(sums, clusters[start:stop], rows.T)
+    return sums.T @ sums
+
+
+# ------------------------------------------------------------------------- kinks
+
+
+@dataclass(frozen=True)
+class Smoothed:
+    """Laplace experts whose kink is seen through a kernel.
+
+    The second derivative of ``-|e| / b`` is ``-(2 / b) delta(e)``; the normal density of standard
+    deviation ``width`` stands in for Dirac's delta, so that the sum over rows estimates the density
+    of y at the line. For one expert this is the sandwich of median regression: Powell (1991).
+
+    Attributes
+    ----------
+    expert : LaplaceExpert
+    width : ndarray of shape (K, 1)
+    """
+
+    expert: Any
+    width: Floats
+    smooth: bool = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["expert"], name)
+
+    def derivatives(self, params: Any, fwd: Forward, y: np.ndarray) -> tuple[Floats, Floats]:
+        """First derivatives almost everywhere, second ones smoothed."""
+        first, second = self.expert.derivatives(params, fwd, y)
+        z = fwd.work[0][:, 0] / self.width
+        density = np.exp(-0.5 * z**2) / (np.sqrt(2.0 * np.pi) * self.width)
+        second[:, 0, 0] -= 2.0 / params.scale * density
+        return first, second
+
+
+def hall_sheather(n: Floats) -> Floats:
+    """Bandwidth for the sparsity at the median from n rows, as a probability.
+
+    Hall & Sheather (1988), for intervals of 95 %.
+    """
+    z = ndtri(0.975)
+    return n ** (-1.0 / 3.0) * z ** (2.0 / 3.0) * (1.5 / (2.0 * np.pi)) ** (1.0 / 3.0)
+
+
+def smoothed(case: Case) -> Model:
+    """The model with kinks smoothed where experts have any."""
+    if available(case.model):
+        return case.model
+    mass = masses(case)
+    groups = []
+    for group, p, share in zip(
+        case.model.groups, case.params.experts, case.model.shares, strict=True
+    ):
+        expert: Any = group.expert
+        if not expert.smooth:
+            # Few rows would ask for more than half of the distribution.
+            h = np.minimum(hall_sheather(np.maximum(mass[share], 1.0)), 0.45)[:, None]
+            expert = Smoothed(expert, p.scale * (ndtri(0.5 + h) - ndtri(0.5 - h)))
+        groups.append(replace(group, expert=expert))
+    return replace(case.model, groups=tuple(groups))
+
+
+def masses(case: Case) -> Floats:
+    """Rows that each expert explains, (K,)."""
+    parts = [responsibilities(case.model, case.params, b) @ b.w for b in case.source()]
+    return np.sum(parts, axis=0, dtype=np.float64)
+
+
+# ------------------------------------------------------------------------- covariance
+
+
+@dataclass(frozen=True)
+class ThetaCovariance:
+    """Covariance of theta where the rows determine it.
+
+    Attributes
+    ----------
+    covariance : (D, D), zero for fixed coordinates and along directions that are not determined
+    unknown : (D, r) orthonormal directions, in scaled coordinates, that are not determined
+    scale : (D,) what divides theta into scaled coordinates
+    negative : whether any of those directions has negative curvature
+    """
+
+    covariance: Floats
+    unknown: Floats
+    scale: Floats
+    negative: bool
+
+    def undetermined(self, jacobian: Floats) -> Bools:
+        """Which rows of ``jacobian`` (M, D) depend on directions that are not determined."""
+        scaled = jacobian * self.scale
+        size = np.linalg.norm(scaled, axis=1)
+        return np.linalg.norm(scaled @ self.unknown, axis=1) > _PART * np.maximum(size, 1e-300)
+
+
+def theta_covariance(seen: Curvature, kind: str, fixed: Bools, weight: float) -> ThetaCovariance:
+    """Covariance of the estimates by one of "observed", "opg" and "sandwich"."""
+    size, free = fixed.size, np.flatnonzero(~fixed)
+    basis = seen.scores if kind == "opg" else seen.information
+    H = (basis + seen.penalty)[np.ix_(free, free)]
+    # Scaling must not turn a coordinate without curvature into a well determined one.
+    flat = np.abs(np.diag(H)) <= _FLAT * weight
+    H[flat] = H[:, flat] = 0.0
+    scale = np.where(flat, 1.0, np.abs(np.diag(H))) ** -0.5
+    values, vectors = np.linalg.eigh(H * np.outer(scale, scale))
+    known = values > SINGULAR
+    half = scale[:, None] * vectors[:, known]
+    inverse = (half / values[known]) @ half.T
+    if kind == "sandwich":
+        inverse = inverse @ seen.scores[np.ix_(free, free)] @ inverse
+    covariance, unknown = np.zeros((size, size)), np.zeros((size, int((~known).sum())))
+    covariance[np.ix_(free, free)] = inverse
+    unknown[free] = vectors[:, ~known]
+    whole = np.ones(size)
+    whole[free] = scale
+    negative = bool((values < -SINGULAR).any())
+    return ThetaCovariance(covariance, unknown, whole, negative)
+
+
+def distance_from_optimum(seen: Curvature, fixed: Bools, weight: float) -> float:
+    """How many standard errors a Newton step would move the estimates, in the worst direction."""
+    inverse = theta_covariance(seen, "observed", fixed, weight).covariance
+    g = np.where(fixed, 0.0, seen.gradient)
+    return float(np.sqrt(max(float(g @ inverse @ g), 0.0)))

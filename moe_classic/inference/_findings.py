@@ -1,0 +1,209 @@
+"""What a reader of the tables must know: bounds, constant columns, separated regions, penalties."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.linalg import eigh
+
+from moe_classic._typing import Bools, Floats, Ints
+
+from ._case import Case, responsibilities
+from ._curvature import SINGULAR, Curvature, masses
+
+#: Share of the curvature along a direction beyond which the penalty decides, not the data.
+_PENALTY_SHARE = 0.5
+#: Relative distance of an interval parameter from its bound that is no distance.
+_AT_BOUND = 1e-6
+#: The same where the likelihood still rises towards the bound.
+_NEAR_BOUND = 1e-3
+#: Share of a direction that a parameter needs to be named.
+_NAMED = 0.1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a reader of the tables must know.
+
+    Attributes
+    ----------
+    places : coordinates of theta concerned
+    note : what is written beside the terms that depend on them
+    fixed : whether these coordinates are held at their values
+    """
+
+    places: Ints
+    note: str
+    fixed: bool = False
+
+
+def findings(case: Case, seen: Curvature) -> list[Finding]:
+    """Parameters at bounds, columns without variation, separated regions."""
+    found, starts = [], _starts(case)
+    found += _constant_columns(case, starts)
+    mass = masses(case)
+    found += _gate_findings(case, starts[0])
+    for number in range(len(case.model.groups)):
+        found += _starved_experts(case, mass, number, starts[number + 1])
+        found += _expert_findings(case, seen, number, starts[number + 1])
+    found += _penalty_findings(seen, fixed_places(found, seen.gradient.size))
+    return found
+
+
+def fixed_places(found: list[Finding], size: int) -> Bools:
+    """Which coordinates are held at their values, (D,)."""
+    fixed = np.zeros(size, dtype=bool)
+    for f in found:
+        fixed[f.places] |= f.fixed
+    return fixed
+
+
+def _starved_experts(case: Case, mass: Floats, number: int, start: int) -> list[Finding]:
+    """Experts that explain fewer rows than a line has coefficients."""
+    coef = case.params.experts[number].coef
+    few = np.flatnonzero(mass[case.model.shares[number]] < coef.shape[-1])
+    places = np.arange(coef.size).reshape(len(coef), -1)[few]
+    note = "the expert explains fewer rows than it has coefficients"
+    return [Finding(start + places.ravel(), note)] if few.size else []
+
+
+def _starts(case: Case) -> list[int]:
+    """First coordinate of the gate and of each group."""
+    sizes = [case.model.gate.pack(case.params.gate).size]
+    for group, p in zip(case.model.groups, case.params.experts, strict=True):
+        sizes.append(group.expert.pack(p).size)
+    return [0, *np.cumsum(sizes)[:-1].tolist()]
+
+
+def _constant_columns(case: Case, starts: list[int]) -> list[Finding]:
+    """Slopes of features that do not vary."""
+    note = "the feature is constant"
+    found = []
+    designs = [case.model.gate_design, *(g.design for g in case.model.groups)]
+    for start, number, p in zip(
+        starts, designs, (case.params.gate, *case.params.experts), strict=True
+    ):
+        dead = np.flatnonzero(case.maps[number].inverse == 0.0)
+        if dead.size and hasattr(p, "coef"):
+            places = np.arange(p.coef.size).reshape(-1, p.coef.shape[-1])[:, dead]
+            found.append(Finding(start + places.ravel(), note, fixed=True))
+        elif dead.size and hasattr(p, "means"):
+            places = start + _dead_moments(p, dead, case.model.gate.pack(p).size)
+            found.append(Finding(places, note, fixed=True))
+    return found
+
+
+def _dead_moments(p: Any, dead: Ints, size: int) -> Ints:
+    """Coordinates of a Gaussian gate that describe features without variation."""
+    K, width = p.means.shape
+    means = K - 1 + np.arange(K * width).reshape(K, width)[:, dead]
+    rows, cols = np.tril_indices(width)
+    rest = np.arange(K - 1 + K * width, size).reshape(len(p.chol), -1)
+    if rest.shape[1] == width:
+        lower = dead
+    else:
+        lower = np.flatnonzero(np.isin(rows, dead) | np.isin(cols, dead))
+    return np.concatenate([means.ravel(), rest[:, lower].ravel()])
+
+
+def _gate_findings(case: Case, start: int) -> list[Finding]:
+    """Proportions of zero, and rows of a softmax that no row of data is undecided about."""
+    gate = case.params.gate
+    if hasattr(gate, "proportions"):
+        zero = np.flatnonzero(gate.proportions[:-1] < 1e-8)
+        note = "at its lower bound 0"
+        return [Finding(start + zero, note, fixed=True)] if zero.size else []
+    if not gate.coef.size:
+        return []
+    slopes = np.zeros(len(gate.coef))
+    last = 0.0
+    for block in case.source():
+        fwd = case.model.gate.forward(gate, block.designs[case.model.gate_design])
+        R = responsibilities(case.model, case.params, block)
+        _, curve = case.model.gate.derivatives(gate, fwd, R)
+        slopes += np.einsum("aan,n->a", curve, block.w)
+        last += float(curve.sum(axis=(0, 1)) @ block.w)
+    q = gate.coef.shape[1]
+    # 4 g (1 - g) is 1 where a row is undecided: fewer such rows than coefficients cannot fix them.
+    hard = 4.0 * slopes < q
+    if not hasattr(gate, "shape") and 4.0 * last < q:
+        hard[:] = True
+    if not hard.any() or q == 1:
+        return []
+    places = np.arange(gate.coef.size).reshape(-1, q)[hard].ravel()
+    note = "the gate has separated: standard errors have no meaning"
+    return [Finding(start + places, note)]
+
+
+def _expert_findings(case: Case, seen: Curvature, number: int, start: int) -> list[Finding]:
+    """Scales at their floor and interval parameters at a bound."""
+    group, p = case.model.groups[number], case.params.experts[number]
+    expert, found = group.expert, []
+    low = np.asarray(expert.degenerate(p, case.summary))
+    at = start + p.coef.size
+    for name in expert.free_nuisances(p):
+        value = getattr(p, name).reshape(len(getattr(p, name)), -1)
+        width = _width(expert, name, p)
+        places = at + np.arange(len(value) * width).reshape(len(value), width)
+        at += places.size
+        if expert.bounds(name) is not None:
+            found += _bound_findings(name, value, expert.bounds(name), places, seen)
+        elif name in ("scale", "chol") and low.any():
+            mine = places[low] if len(places) == len(low) else places
+            note = "at its lower bound min_scale: the expert interpolates its rows"
+            found.append(Finding(mine.ravel(), note, fixed=True))
+    return found
+
+
+def _width(expert: Any, name: str, p: Any) -> int:
+    """Number of coordinates of one expert's nuisance field."""
+    value = getattr(p, name)
+    if expert.nuisances[name] == "cholesky":
+        return value.shape[-1] * (value.shape[-1] + 1) // 2
+    return int(value.size // len(value))
+
+
+def _bound_findings(
+    name: str, value: Floats, bounds: tuple[float, float], places: Ints, seen: Curvature
+) -> list[Finding]:
+    """Entries of an interval parameter that sit at a bound."""
+    low, high = bounds
+    found = []
+    diagonal = np.abs(np.diag(seen.information))
+    for v, place in zip(value.ravel(), places.ravel(), strict=True):
+        inside = (v - low) / (high - low)
+        distance = min(inside, 1.0 - inside)
+        # Where the optimum lies at the bound, a Newton step in the logit is about one, outwards.
+        outward = seen.gradient[place] * (1.0 if inside > 0.5 else -1.0) > 0.3 * diagonal[place]
+        if distance < _AT_BOUND or (distance < _NEAR_BOUND and outward):
+            side, bound = ("upper", high) if inside > 0.5 else ("lower", low)
+            note = f"at its {side} bound {bound:g}"
+            found.append(Finding(np.array([place]), note, fixed=True))
+    return found
+
+
+def _penalty_findings(seen: Curvature, fixed: Bools) -> list[Finding]:
+    """Directions along which the penalty supplies most of the curvature."""
+    free = np.flatnonzero(~fixed)
+    P = seen.penalty[np.ix_(free, free)]
+    H = seen.information[np.ix_(free, free)] + P
+    if not P.any() or not (np.diag(H) > 0.0).all():
+        return []
+    scale = np.diag(H) ** -0.5
+    H, P = H * np.outer(scale, scale), P * np.outer(scale, scale)
+    if np.linalg.eigvalsh(H)[0] <= SINGULAR:
+        return []
+    shares, directions = eigh(P, H)
+    places = _loaded(directions[:, shares > _PENALTY_SHARE])
+    note = "set by the penalty rather than by the data"
+    return [Finding(free[places], note)] if places.size else []
+
+
+def _loaded(directions: Floats) -> Ints:
+    """Coordinates with a considerable part in any of the directions (D, r)."""
+    if not directions.size:
+        return np.empty(0, dtype=np.intp)
+    squares = np.square(directions)
+    return np.flatnonzero((squares > _NAMED * squares.max(axis=0)).any(axis=1))

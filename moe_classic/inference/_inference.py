@@ -1,0 +1,365 @@
+"""Standard errors, intervals and tests for the parameters of a fitted mixture of experts.
+
+::
+
+    table   estimate, standard error, z = estimate / standard error, p, interval
+
+Everything is computed for the unconstrained parameters of the standardised data and carried to the
+user's scales by the delta method: coefficients follow linearly, scales, degrees of freedom,
+proportions and correlations smoothly. Louis (1982), Finding the observed information matrix when
+using the EM algorithm, Journal of the Royal Statistical Society B 44, equation 3.2'; White (1982),
+Maximum likelihood estimation of misspecified models, Econometrica 50.
+"""
+
+from __future__ import annotations
+
+import numbers
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_random_state
+
+from moe_classic._model import available
+from moe_classic._typing import Floats, Ints
+
+from ._bootstrap import Draws, bootstrap
+from ._case import Case, make_case
+from ._curvature import Curvature, curvature, distance_from_optimum, theta_covariance
+from ._delta import Functions
+from ._findings import Finding, findings, fixed_places
+from ._tables import (
+    draws_table,
+    far_sentence,
+    found_sentences,
+    held_terms,
+    notes_of,
+    singular_sentence,
+    wald_table,
+    weight_sentence,
+)
+from ._terms import Terms
+
+_CURVATURE = ("observed", "opg", "sandwich")
+_BOOTSTRAP = ("bootstrap", "parametric_bootstrap")
+#: Standard errors by which a Newton step may move the estimates before they are no optimum.
+_FAR = 0.3
+#: Share of refits that may fail before a warning.
+_FAILED = 0.05
+
+
+# ------------------------------------------------------------------------- the result
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Tables and covariance of the parameters of one fit.
+
+    Attributes
+    ----------
+    kind : str
+        How the covariance was found.
+    level : float
+        Coverage of the intervals.
+    table : DataFrame
+        One row a parameter, indexed by (part, expert, term), on the user's scales: ``estimate``,
+        ``std_error``, ``z``, ``p_value``, ``low``, ``high``, and a ``note`` where something must
+        be known. Coefficients of a softmax gate are relative to the last expert. Intervals of
+        parameters with bounds (scales, degrees of freedom, proportions, correlations) are computed
+        on a logarithmic or logit scale, so that they respect them; a test against zero makes no
+        sense there and is left out.
+    covariance : DataFrame
+        Covariance of the estimates, with the labels of ``table`` on both sides.
+    draws : DataFrame or None
+        Refitted parameters, one row a bootstrap sample.
+    warnings : tuple of str
+        What was warned about.
+    """
+
+    kind: str
+    level: float
+    table: pd.DataFrame
+    covariance: pd.DataFrame
+    draws: pd.DataFrame | None
+    warnings: tuple[str, ...]
+    _functions: Functions = field(repr=False)
+
+    @property
+    def experts(self) -> pd.DataFrame:
+        """Rows of the table that belong to experts."""
+        return self.table[self.table.index.get_level_values("part") != "gate"]
+
+    @property
+    def gate(self) -> pd.DataFrame:
+        """Rows of the table that belong to the gate."""
+        return self.table[self.table.index.get_level_values("part") == "gate"]
+
+    def delta(
+        self,
+        function: Callable[[Any], Any],
+        *,
+        gradient: Callable[[Any], Any] | None = None,
+        of: str = "parameters",
+    ) -> pd.DataFrame:
+        """Standard error and interval of a function of the parameters.
+
+        By the delta method; after a bootstrap, from the function's values at the draws.
+
+        Parameters
+        ----------
+        function : callable
+            Returns a number, an array or a Series of m values.
+        gradient : callable, default=None
+            Derivatives (m, n_parameters) of ``function``; None takes central differences. Only
+            with ``of="parameters"``.
+        of : {"parameters", "estimator"}, default="parameters"
+            What ``function`` is given: a Series of the parameters with the index of ``table``, or
+            the estimator at these parameters, such as in ``lambda moe: moe.predict(X)``.
+
+        Returns
+        -------
+        table : DataFrame
+            With the columns of ``table`` but the note. Parameters at a bound count as known;
+            values that depend on what the data do not determine get NaN.
+        """
+        if of not in ("parameters", "estimator"):
+            raise ValueError(f"of={of!r} must be 'parameters' or 'estimator'.")
+        if gradient is not None and (of == "estimator" or self.draws is not None):
+            reason = "of='estimator'" if of == "estimator" else f"kind={self.kind!r}"
+            raise ValueError(f"gradient has no meaning with {reason}; leave it out.")
+        return self._functions.table(function, gradient, of, self.level)
+
+    def __repr__(self) -> str:
+        """Kind, level and the table."""
+        return f"Inference(kind={self.kind!r}, level={self.level})\n{self.table.to_string()}"
+
+
+def inference(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    kind: str = "observed",
+    sample_weight: Any = None,
+    clusters: Any = None,
+    level: float = 0.95,
+    n_bootstrap: int | None = None,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+) -> Inference:
+    """Standard errors, tests and intervals of a fitted mixture of experts.
+
+    Parameters
+    ----------
+    estimator : fitted MoERegressor, MoEClassifier or hierarchical estimator
+        With linear experts.
+    X, y, sample_weight :
+        The rows on which it was fitted. Weights count rows: a weight of 2 is the same as a
+        repeated row. For sampling weights use ``kind="sandwich"`` with
+        ``clusters=np.arange(n_samples)``.
+    kind : str, default="observed"
+        - ``"observed"``: inverse of the observed information, by Louis' identity.
+        - ``"opg"``: inverse of the outer product of the scores.
+        - ``"sandwich"``: holds when the model is wrong, with ``clusters`` also when rows of a
+          cluster depend on each other. No small-sample correction. The kink of Laplace experts is
+          smoothed by a normal kernel with the bandwidth of Hall & Sheather (1988).
+        - ``"bootstrap"``: refits to rows (or clusters) drawn with replacement.
+        - ``"parametric_bootstrap"``: refits to targets drawn from the model; with a Gaussian gate
+          the features that it describes are drawn too. For small samples.
+    clusters : array-like of shape (n_samples,), default=None
+        Labels of the clusters of rows, for the sandwich and the bootstrap of rows.
+    level : float in (0, 1), default=0.95
+        Coverage of the intervals: normal ones, quantiles of the draws after a bootstrap.
+    n_bootstrap : int, default=None
+        Number of refits; None means 500.
+    n_jobs : int or None, default=None
+        Processes for the refits.
+    random_state : int, RandomState or None, default=None
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    result : Inference
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument has no meaning for ``kind`` or the model, with what to do instead.
+
+    Warns
+    -----
+    UserWarning
+        One warning that names the parameters that are at a bound or not determined by the data,
+        and says if a gate has separated or the estimates are no maximum.
+
+    Notes
+    -----
+    With penalties (``alpha``) the curvature is that of the penalised likelihood: "observed" then
+    is the covariance of a posterior with a normal prior, "sandwich" that of the penalised
+    estimates, about their own expectation (Gray 1992). Bootstrap refits keep penalty and
+    standardisation; their experts are matched with those of the fit (Stephens 2000).
+    """
+    _check_kind(kind, clusters, n_bootstrap, n_jobs, random_state)
+    if not isinstance(level, numbers.Real) or not 0.0 < level < 1.0:
+        raise ValueError(f"level={level!r} must lie strictly between 0 and 1, such as 0.95.")
+    case = make_case(estimator, X, y, sample_weight)
+    groups = _cluster_numbers(clusters, np.shape(X)[0], case.rows)
+    _check_smooth(kind, case)
+    terms, seen = Terms(case), curvature(case, groups)
+    found = findings(case, seen)
+    if kind in _BOOTSTRAP:
+        draws = bootstrap(
+            case,
+            parametric=kind == "parametric_bootstrap",
+            clusters=groups,
+            count=500 if n_bootstrap is None else n_bootstrap,
+            n_jobs=n_jobs,
+            rng=np.random.default_rng(check_random_state(random_state).randint(2**31 - 1)),
+        )
+        functions = Functions(estimator, case, draws.params)
+        result = _from_draws(functions, terms, draws, seen, kind, level, found)
+    else:
+        result = _from_curvature(estimator, case, terms, seen, kind, level, found)
+    if result.warnings:
+        warnings.warn(" ".join(result.warnings), UserWarning, stacklevel=2)
+    return result
+
+
+# ------------------------------------------------------------------------- arguments
+
+
+def _check_kind(kind: Any, clusters: Any, n_bootstrap: Any, n_jobs: Any, random_state: Any) -> None:
+    """Raise if ``kind`` is unknown or an argument has no meaning with it."""
+    if kind not in _CURVATURE + _BOOTSTRAP:
+        raise ValueError(f"kind={kind!r} is not known; choose one of {_CURVATURE + _BOOTSTRAP}.")
+    if kind in _CURVATURE:
+        extra = {"n_bootstrap": n_bootstrap, "n_jobs": n_jobs, "random_state": random_state}
+        for name, value in extra.items():
+            if value is not None:
+                raise ValueError(
+                    f"{name}={value!r} has no meaning with kind={kind!r}, which draws nothing; "
+                    f"leave it out or choose one of {_BOOTSTRAP}."
+                )
+    if clusters is not None and kind not in ("sandwich", "bootstrap"):
+        raise ValueError(
+            f"clusters has no meaning with kind={kind!r}, which takes rows as independent; use "
+            "kind='sandwich' or 'bootstrap'."
+        )
+    whole = isinstance(n_bootstrap, numbers.Integral) and not isinstance(n_bootstrap, bool)
+    if n_bootstrap is not None and not (whole and int(n_bootstrap) >= 2):
+        raise ValueError(f"n_bootstrap={n_bootstrap!r} must be an integer >= 2, or None for 500.")
+
+
+def _check_smooth(kind: str, case: Case) -> None:
+    """Raise if the observed information does not exist."""
+    kinks = sorted({g.expert.name for g in case.model.groups if not g.expert.smooth})
+    if kind == "observed" and kinks:
+        raise ValueError(
+            f"kind='observed' needs a log density with second derivatives, {kinks} experts have a "
+            "kink where the residual is zero. Use kind='sandwich', which smooths it, or "
+            "kind='bootstrap'."
+        )
+
+
+def _cluster_numbers(clusters: Any, n: int, rows: Ints) -> Ints | None:
+    """Numbers from 0 of the clusters of the rows that count."""
+    if clusters is None:
+        return None
+    labels = np.asarray(clusters)
+    if labels.shape != (n,):
+        raise ValueError(
+            f"clusters has shape {labels.shape}, X has {n} rows; give one label a row."
+        )
+    _, numbers_ = np.unique(labels[rows], return_inverse=True)
+    if numbers_.max() == 0:
+        raise ValueError("clusters has a single label; at least two clusters are needed.")
+    return numbers_
+
+
+# ------------------------------------------------------------------------- results
+
+
+def _from_curvature(
+    estimator: Any,
+    case: Case,
+    terms: Terms,
+    seen: Curvature,
+    kind: str,
+    level: float,
+    found: list[Finding],
+) -> Inference:
+    """Wald tables."""
+    fixed, J = fixed_places(found, seen.gradient.size), terms.jacobian(case.params)
+    weight = case.summary.weight
+    theta = theta_covariance(seen, kind, fixed, weight)
+    unknown = theta.undetermined(J)
+    notes = notes_of(terms, J, found, seen.error_size)
+    said = found_sentences(terms, found, held=True)
+    said += weight_sentence(case.w.sum(), weight)
+    for i in np.flatnonzero(unknown):
+        notes[i].append("not determined by the data")
+    if theta.unknown.size:
+        said.append(singular_sentence(terms, theta.unknown, negative=theta.negative))
+    elif available(case.model):
+        far = distance_from_optimum(seen, fixed, weight)
+        said += [far_sentence(far)] if far > _FAR else []
+    covariance = J @ theta.covariance @ J.T
+    hidden = unknown | held_terms(terms, J, fixed)
+    covariance[hidden] = covariance[:, hidden] = np.nan
+    table = wald_table(terms.values(case.params), covariance, terms.bounds, level)
+    functions = Functions(estimator, case, theta)
+    return _result(functions, terms, kind, level, table, covariance, notes, said, draws=None)
+
+
+def _from_draws(
+    functions: Functions,
+    terms: Terms,
+    draws: Draws,
+    seen: Curvature,
+    kind: str,
+    level: float,
+    found: list[Finding],
+) -> Inference:
+    """Bootstrap tables."""
+    case = functions.case
+    count = draws.failed + len(draws.params)
+    if len(draws.params) < 2:
+        raise ValueError(
+            f"kind={kind!r}: {draws.failed} of {count} refits failed; the data do not carry this "
+            "model. Use fewer experts or larger penalties."
+        )
+    said = found_sentences(terms, found, held=False)
+    said += weight_sentence(case.w.sum(), case.summary.weight)
+    if draws.failed > _FAILED * count:
+        said.append(
+            f"{draws.failed} of {count} refits did not converge or let an expert interpolate its "
+            "rows, and were left out."
+        )
+    values = np.array([terms.values(p) for p in draws.params])
+    table = draws_table(terms.values(case.params), values, terms.bounds, level)
+    notes = notes_of(terms, terms.jacobian(case.params), found, seen.error_size)
+    covariance = np.atleast_2d(np.cov(values, rowvar=False))
+    frame = pd.DataFrame(values, columns=terms.index())
+    return _result(functions, terms, kind, level, table, covariance, notes, said, draws=frame)
+
+
+def _result(
+    functions: Functions,
+    terms: Terms,
+    kind: str,
+    level: float,
+    table: pd.DataFrame,
+    covariance: Floats,
+    notes: list[list[str]],
+    said: list[str],
+    *,
+    draws: pd.DataFrame | None,
+) -> Inference:
+    """The public record."""
+    index = terms.index()
+    table = table.assign(note=["; ".join(n) for n in notes]).set_axis(index, axis=0)
+    square = pd.DataFrame(covariance, index=index, columns=index)
+    return Inference(kind, float(level), table, square, draws, tuple(said), functions)

@@ -1,0 +1,17 @@
+"""How many experts, of which family, under which gate.
+
+Likelihoods of mixtures with K and K + 1 experts do not differ by a chi-squared variable: under the
+smaller model the parameters of the larger one are not identified. So models are compared by
+information criteria or by the log score of held-out rows (:func:`select`), and tested against each
+other by simulation (:func:`bootstrap_lrt`).
+"""
+
+from ._likelihood_ratio import LikelihoodRatioTest, bootstrap_lrt
+from ._select import Selection, select
+
+__all__ = [
+    "LikelihoodRatioTest",
+    "Selection",
+    "bootstrap_lrt",
+    "select",
+]

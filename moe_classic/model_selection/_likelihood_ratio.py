@@ -1,0 +1,136 @@
+"""Parametric bootstrap test of K experts against K + 1."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from moe_classic._typing import Floats
+from moe_classic.estimators import MoERegressor
+from moe_classic.inference import check_simulable, make_case, simulate
+
+from ._path import checked_counts, checked_template, path
+
+
+@dataclass(frozen=True)
+class LikelihoodRatioTest:
+    """Parametric bootstrap test of K experts against K + 1.
+
+    Attributes
+    ----------
+    n_experts : int
+        K.
+    statistic : float
+        Twice the gain in the objective from K to K + 1.
+    p_value : float
+        ``(1 + number of draws at least as large) / (1 + number of draws)``.
+    null : ndarray of shape (n_bootstrap,)
+        The statistic on data drawn from the fit with K experts.
+    estimators_ : tuple of two estimators
+        The fits with K and K + 1 experts.
+    """
+
+    n_experts: int
+    statistic: float
+    p_value: float
+    null: Floats
+    estimators_: tuple[Any, Any]
+
+
+def bootstrap_lrt(
+    X: Any,
+    y: Any,
+    *,
+    n_experts: int = 1,
+    estimator: Any = None,
+    n_bootstrap: int = 99,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+) -> LikelihoodRatioTest:
+    """Test K experts against K + 1 by the likelihood ratio on simulated data.
+
+    Parameters
+    ----------
+    X, y : array-like
+        Training rows.
+    n_experts : int, default=1
+        K, the number of experts under the null hypothesis.
+    estimator : MoERegressor or MoEClassifier, default=None
+        Template; None is ``MoERegressor()``.
+    n_bootstrap : int, default=99
+        Data sets drawn from the fit with K experts; each is fitted with K and K + 1.
+    n_jobs : int or None, default=None
+        Processes over the data sets.
+    random_state : int, RandomState or None, default=None
+        Seed of the draws and of the starts.
+
+    Returns
+    -------
+    test : LikelihoodRatioTest
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument cannot be used.
+
+    Notes
+    -----
+    The statistic is what the solver climbs: penalties count, and under a Gaussian gate the
+    likelihood is that of (x, y), with the features that the gate describes drawn too. Fits in which
+    an expert interpolates its rows give way to others where there are any.
+
+    References
+    ----------
+    McLachlan (1987), On bootstrapping the likelihood ratio test statistic for the number of
+    components in a normal mixture, Applied Statistics 36.
+    """
+    template = checked_template(MoERegressor() if estimator is None else estimator)
+    (K,) = checked_counts(_single(n_experts))
+    whole = isinstance(n_bootstrap, numbers.Integral) and not isinstance(n_bootstrap, bool)
+    if not whole or n_bootstrap < 1:
+        raise ValueError(f"n_bootstrap={n_bootstrap!r} must be an integer >= 1.")
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    template = clone(template).set_params(random_state=seed)
+    *_, null, alternative = path(template, 1, K + 1, X, y)
+    check_simulable(make_case(null.estimator, X, y, None))
+    streams = np.random.default_rng(seed).spawn(int(n_bootstrap))
+    draws = Parallel(n_jobs=n_jobs)(
+        delayed(_simulated_statistic)(template, null.estimator, X, y, rng) for rng in streams
+    )
+    statistic, drawn = 2.0 * (alternative.objective - null.objective), np.array(draws)
+    p = (1.0 + float((drawn >= statistic).sum())) / (1.0 + drawn.size)
+    return LikelihoodRatioTest(K, statistic, p, drawn, (null.estimator, alternative.estimator))
+
+
+def _single(n_experts: Any) -> list[Any]:
+    """One number of experts as a list."""
+    if isinstance(n_experts, Iterable):
+        raise TypeError(f"n_experts={n_experts!r} must be one integer, the K of the null model.")
+    return [n_experts]
+
+
+def _simulated_statistic(
+    template: Any, null: Any, X: Any, y: Any, rng: np.random.Generator
+) -> float:
+    """The statistic on one data set drawn from the null model."""
+    case = make_case(null, X, y, None)
+    X_new, drawn = simulate(case, rng)
+    if drawn.ndim == 1:
+        target = null.classes_[drawn]
+    else:
+        target = (case.shift[:, None] + case.factor[:, None] * drawn).T
+        target = target[:, 0] if null._flat_target else target
+    names = null._names_in()
+    X_new = X_new if names is None else pd.DataFrame(X_new, columns=names)
+    K = null.n_experts
+    seeded = clone(template).set_params(random_state=int(rng.integers(2**31 - 1)))
+    *_, small, large = path(seeded, 1, K + 1, X_new, target)
+    return 2.0 * (large.objective - small.objective)

@@ -1,0 +1,236 @@
+"""Fits with one expert more than a fit that is there: one expert is split in two.
+
+Split along nothing, an expert and its copy predict what the expert did: the likelihood is the same,
+and climbing from there can only raise it. So the best likelihood never falls from K to K + 1
+experts, whatever the starts. Waterhouse & Robinson (1996), Constructive algorithms for hierarchical
+mixtures of experts, NIPS 8, split in this way.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from moe_classic._typing import Bools, Floats
+from moe_classic._warnings import quietly
+
+#: Share of a row that goes to the side on which it lies.
+_CERTAINTY = 0.9
+#: Passes of a trial.
+_TRIAL_PASSES = 20
+#: Share of an objective that is rounding.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A fit and how it was found.
+
+    Attributes
+    ----------
+    estimator : fitted estimator with the arguments of the template
+    start : "portfolio", or which expert was split along what
+    degenerate : int
+        Experts at a bound that only keeps the likelihood finite.
+    """
+
+    estimator: Any
+    start: str
+    degenerate: int
+
+    @property
+    def objective(self) -> float:
+        """What the solver climbed: log-likelihood minus penalties."""
+        return float(self.estimator.trace_[-1])
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Sorts fits, the best one last."""
+        return self.degenerate == 0, self.objective
+
+
+# ------------------------------------------------------------------------- arguments
+
+
+def checked_template(template: Any) -> Any:
+    """A template whose number of experts, starts and families can be set."""
+    needed = {"n_experts", "expert", "gate", "init", "n_init", "warm_start", "max_iter"}
+    instance = hasattr(template, "get_params") and not isinstance(template, type)
+    if not instance or not needed <= set(template.get_params(deep=False)):
+        raise TypeError(
+            f"estimator={template!r} must be a MoERegressor or MoEClassifier: an estimator with "
+            "n_experts, expert and gate."
+        )
+    if not isinstance(template.init, str):
+        raise ValueError("estimator: init gives responsibilities; use the name of a strategy.")
+    if template.warm_start:
+        raise ValueError("estimator: warm_start=True has no meaning here; set it to False.")
+    return template
+
+
+def checked_counts(n_experts: Any) -> list[int]:
+    """Sorted distinct numbers of experts."""
+    if isinstance(n_experts, numbers.Integral):
+        values = [n_experts]
+    else:
+        values = list(n_experts) if isinstance(n_experts, Iterable) else []
+    good = [
+        isinstance(v, numbers.Integral) and not isinstance(v, bool) and int(v) >= 1 for v in values
+    ]
+    if not values or not all(good):
+        raise ValueError(
+            f"n_experts={n_experts!r} must be integers >= 1, at least one, such as range(1, 6)."
+        )
+    return sorted({int(v) for v in values})
+
+
+# ------------------------------------------------------------------------- growing
+
+
+def path(
+    template: Any, low: int, high: int, X: Any, y: Any, sample_weight: Any = None
+) -> Iterator[Grown]:
+    """The best fits with ``low``, ``low + 1``, ... ``high`` experts.
+
+    Each but the first is the best of the template's own starts and of splits of the one before.
+    """
+    previous: Grown | None = None
+    for K in range(low, high + 1):
+        fresh = clone(template).set_params(n_experts=K)
+        best = _grown(_fitted(fresh, X, y, sample_weight), "portfolio")
+        if previous is not None:
+            grown = grow(template, previous, X, y, sample_weight)
+            best = best if grown is None else max(best, grown, key=_rank)
+            if previous.degenerate == 0 and _fell(best, previous):
+                best = max(best, _copied(template, previous, X, y, sample_weight), key=_rank)
+        yield best
+        previous = best
+
+
+def _rank(fit: Grown) -> tuple[bool, float]:
+    return fit.rank
+
+
+def _fell(best: Grown, previous: Grown) -> bool:
+    """Whether the objective is lower than with one expert less."""
+    return best.objective < previous.objective - _ROUNDING * abs(previous.objective)
+
+
+def grow(template: Any, fit: Grown, X: Any, y: Any, sample_weight: Any = None) -> Grown | None:
+    """The best fit with one expert more that starts from a split of one expert of ``fit``.
+
+    None where nothing tells rows apart: features and errors are constant.
+    """
+    trials = []
+    for name, R in _splits(fit.estimator, X, y, sample_weight):
+        short = min(_TRIAL_PASSES, template.max_iter)
+        trial = _started(template, R).set_params(max_iter=short)
+        trials.append(_grown(_fitted(trial, X, y, sample_weight), name))
+    if not trials:
+        return None
+    return _finished(template, max(trials, key=_rank), X, y, sample_weight)
+
+
+def _copied(template: Any, fit: Grown, X: Any, y: Any, sample_weight: Any) -> Grown:
+    """``fit`` with its largest expert twice: the same likelihood."""
+    R = fit.estimator.responsibilities(X, y)
+    k = int(R.sum(axis=0).argmax())
+    trial = _started(template, _divided(R, k, np.full(len(R), 0.5)))
+    name = f"copy of {fit.estimator._expert_labels()[k]}"
+    return _finished(
+        template, _grown(_fitted(trial, X, y, sample_weight), name), X, y, sample_weight
+    )
+
+
+def _started(template: Any, R: Floats) -> Any:
+    """The template with one expert a column of ``R``, which it starts from."""
+    return clone(template).set_params(n_experts=R.shape[1], init=R, n_init=1)
+
+
+def _finished(template: Any, trial: Grown, X: Any, y: Any, sample_weight: Any) -> Grown:
+    """A trial run to convergence, with the arguments of the template."""
+    estimator = trial.estimator
+    own = {**template.get_params(deep=False), "n_experts": estimator.n_experts}
+    if not estimator.converged_:
+        estimator.set_params(max_iter=own["max_iter"], warm_start=True)
+        _fitted(estimator, X, y, sample_weight)
+    # The start was a means: a clone of the fit should start like the template.
+    estimator.set_params(**{k: own[k] for k in ("init", "n_init", "max_iter", "warm_start")})
+    return _grown(estimator, trial.start)
+
+
+def _fitted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
+    """The fitted estimator; what it warns of is read off its attributes."""
+    with quietly():
+        return estimator.fit(X, y, sample_weight)
+
+
+def _grown(estimator: Any, start: str) -> Grown:
+    """Record of a fitted estimator."""
+    params = estimator._standard_params()
+    bad = sum(
+        int(group.expert.degenerate(p, estimator._summary).sum())
+        for group, p in zip(estimator._model.groups, params.experts, strict=True)
+    )
+    return Grown(estimator, start, bad)
+
+
+# ------------------------------------------------------------------------- splits
+
+
+def _splits(fit: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[tuple[str, Floats]]:
+    """Responsibilities (n, K + 1) with one expert divided, and what was done."""
+    R = fit.responsibilities(X, y)
+    labels, rows = fit._expert_labels(), np.asarray(fit._check_rows(X), dtype=np.float64)
+    w = np.ones(len(R)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    errors = _errors(fit, X, y)
+    for k, label in enumerate(labels):
+        mass = R[:, k] * w
+        sides = {
+            "residual": _axis(errors[:, k], mass),
+            "features": _axis(rows, mass),
+            "spread": np.linalg.norm(errors[:, k], axis=1),
+        }
+        for name, position in sides.items():
+            above = _upper_half(position, mass)
+            if above.any() and not above.all():
+                share = np.where(above, _CERTAINTY, 1.0 - _CERTAINTY)
+                yield f"{label} split by {name}", _divided(R, k, share)
+
+
+def _divided(R: Floats, k: int, share: Floats) -> Floats:
+    """Responsibilities with a new last column that takes ``share`` (n,) of column ``k``."""
+    new = np.column_stack([R, R[:, k] * share])
+    new[:, k] -= new[:, -1]
+    return new
+
+
+def _errors(fit: Any, X: Any, y: Any) -> Floats:
+    """What each expert misses, (n, K, d), or (n, K, C) for classes."""
+    predicted, target = fit.expert_predictions(X), fit._target_columns(y)
+    if target.ndim == 1:
+        return np.eye(predicted.shape[2])[target][:, None] - predicted
+    return target.T[:, None] - predicted.reshape(len(predicted), predicted.shape[1], -1)
+
+
+def _axis(points: Floats, w: Floats) -> Floats:
+    """Positions (n,) along the first principal axis of ``points`` (n, r) in equal units."""
+    total = max(float(w.sum()), np.finfo(float).tiny)
+    centred = points - (w @ points) / total
+    spread = np.sqrt(w @ centred**2 / total)
+    centred /= np.where(spread > 0.0, spread, 1.0)
+    _, axes = np.linalg.eigh((centred.T * w) @ centred)
+    return centred @ axes[:, -1]
+
+
+def _upper_half(position: Floats, w: Floats) -> Bools:
+    """Rows above the weighted median."""
+    order = np.argsort(position, kind="stable")
+    below = np.cumsum(w[order])
+    middle = position[order[np.searchsorted(below, 0.5 * below[-1])]]
+    return position > middle

@@ -1,0 +1,275 @@
+"""How many experts, of which family, under which gate.
+
+Likelihoods of mixtures with K and K + 1 experts do not differ by a chi-squared variable: under the
+smaller model the parameters of the larger one are not identified. So models are compared by
+information criteria or by the log score of held-out rows (:func:`select`), and tested against each
+other by simulation (:func:`bootstrap_lrt`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing
+
+from moe_classic._typing import Floats
+from moe_classic.estimators import MoERegressor
+
+from ._path import Grown, checked_counts, checked_template, path
+
+_CRITERIA = ("bic", "aic", "icl", "log_score")
+
+
+# ------------------------------------------------------------------------- select
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a comparison of models found.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row a model: ``expert``, ``gate``, ``n_experts``, ``n_parameters``,
+        ``log_likelihood`` (conditional, of the training rows), ``objective`` (what was climbed: of
+        (x, y) jointly under a Gaussian gate, minus penalties), ``aic``, ``bic``, ``icl``; with
+        ``criterion="log_score"`` the mean ``log_score`` of held-out rows and its standard error;
+        ``delta``, the criterion's distance to the best; which ``start`` won, whether the fit
+        ``converged``, and how many ``degenerate_experts`` interpolate their rows. Models with such
+        experts are not chosen unless there is no other.
+    best_index_ : int
+        Row of the table that was chosen.
+    best_estimator_ : estimator
+        Its fit to all rows.
+    best_params_ : dict
+        Its ``n_experts``, ``expert`` and ``gate``.
+    criterion : str
+    """
+
+    table: pd.DataFrame
+    best_index_: int
+    best_estimator_: Any
+    best_params_: dict[str, Any]
+    criterion: str
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A path over K for one family, on all rows or on the training rows of a fold."""
+
+    template: Any
+    counts: list[int]
+    X: Any
+    y: Any
+    w: Floats | None
+
+    def fits(self) -> list[Grown]:
+        """Fits for the asked numbers of experts."""
+        low, high = self.counts[0], self.counts[-1]
+        fits = path(self.template, low, high, self.X, self.y, self.w)
+        return [fit for K, fit in zip(range(low, high + 1), fits, strict=True) if K in self.counts]
+
+    def scores(self, test: tuple[Any, Any]) -> Floats:
+        """Log densities (n_counts, n_test) of held-out rows."""
+        return np.array([fit.estimator.score_samples(*test) for fit in self.fits()])
+
+
+def select(
+    X: Any,
+    y: Any,
+    *,
+    estimator: Any = None,
+    n_experts: Iterable[int] = range(1, 6),
+    experts: Sequence[Any] | None = None,
+    gates: Sequence[Any] | None = None,
+    criterion: str = "bic",
+    cv: Any = None,
+    sample_weight: Any = None,
+    n_jobs: int | None = None,
+) -> Selection:
+    """Choose the number of experts, their family and the gate.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    estimator : MoERegressor or MoEClassifier, default=None
+        Template whose other arguments all models share; None is ``MoERegressor()``.
+    n_experts : iterable of int, default=range(1, 6)
+        Numbers of experts to compare. Every fit also starts from splits of the fit with one expert
+        less, so that the objective never falls from K to K + 1 (with penalties on experts: never
+        by more than the penalty of a copied expert).
+    experts, gates : sequence of names or instances, default=None
+        Families to compare; None keeps the template's.
+    criterion : {"bic", "aic", "icl", "log_score"}, default="bic"
+        The first three are lower for better models; ``"log_score"``, the mean log density of
+        held-out rows, is higher.
+    cv : int, splitter or iterable, default=None
+        Folds for ``criterion="log_score"``; None means 5.
+    sample_weight : array-like of shape (n_samples,), default=None
+    n_jobs : int or None, default=None
+        Processes over families and folds.
+
+    Returns
+    -------
+    selection : Selection
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument cannot be used.
+
+    Warns
+    -----
+    UserWarning
+        If every model has experts that interpolate their rows.
+
+    References
+    ----------
+    Schwarz (1978), Estimating the dimension of a model, Annals of Statistics 6. Biernacki, Celeux
+    & Govaert (2000), Assessing a mixture model for clustering with the integrated completed
+    likelihood, IEEE Transactions on Pattern Analysis and Machine Intelligence 22.
+
+    Examples
+    --------
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.model_selection._select import select
+    >>> X, y = load_tone(return_X_y=True)
+    >>> chosen = select(X, y, n_experts=[1, 2])
+    >>> chosen.best_params_["n_experts"]
+    2
+    """
+    template = checked_template(MoERegressor() if estimator is None else estimator)
+    counts = checked_counts(n_experts)
+    if criterion not in _CRITERIA:
+        raise ValueError(f"criterion={criterion!r} is not known; choose one of {_CRITERIA}.")
+    if cv is not None and criterion != "log_score":
+        raise ValueError(
+            f"cv={cv!r} has no meaning with criterion={criterion!r}, which needs no held-out rows; "
+            "leave it out or use criterion='log_score'."
+        )
+    families = _families(template, experts, gates)
+    w = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    tasks = [_Task(family, counts, X, y, w) for family in families]
+    fits = Parallel(n_jobs=n_jobs)(delayed(task.fits)() for task in tasks)
+    rows = [_row(fit, X, y, w) for path_ in fits for fit in path_]
+    table = pd.DataFrame(rows)
+    if criterion == "log_score":
+        table = _with_log_scores(table, tasks, 5 if cv is None else cv, n_jobs)
+    best = _best(table, criterion)
+    sign = -1.0 if criterion == "log_score" else 1.0
+    delta = sign * (table[criterion] - table[criterion][best])
+    table.insert(table.columns.get_loc("start"), "delta", delta)
+    chosen = [fit.estimator for path_ in fits for fit in path_][best]
+    params = {name: getattr(chosen, name) for name in ("n_experts", "expert", "gate")}
+    return Selection(table, best, chosen, params, criterion)
+
+
+def _families(template: Any, experts: Any, gates: Any) -> list[Any]:
+    """A template for every pair of expert and gate."""
+    families = []
+    for expert in _listed("experts", experts, template.expert):
+        if isinstance(expert, (list, tuple)):
+            raise ValueError(
+                f"expert={expert!r} lists unlike experts, whose number is not free; name one "
+                "family, such as 'gaussian'."
+            )
+        families += [
+            clone(template).set_params(expert=expert, gate=gate)
+            for gate in _listed("gates", gates, template.gate)
+        ]
+    return families
+
+
+def _listed(name: str, values: Any, default: Any) -> list[Any]:
+    """Components to compare."""
+    if values is None:
+        return [default]
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name}={values!r} must be a sequence, such as [{values!r}].")
+    found = list(values)
+    titles = [_title(v) for v in found]
+    if not found or len(set(titles)) < len(titles):
+        raise ValueError(f"{name}={values!r} must name at least one component, none of them twice.")
+    return found
+
+
+def _title(component: Any) -> str:
+    """What a component is called in the table."""
+    return component if isinstance(component, str) else " ".join(repr(component).split())
+
+
+def _row(fit: Grown, X: Any, y: Any, w: Floats | None) -> dict[str, Any]:
+    """Row of the table."""
+    estimator = fit.estimator
+    return {
+        "expert": _title(estimator.expert),
+        "gate": _title(estimator.gate),
+        "n_experts": estimator.n_experts,
+        "n_parameters": estimator.n_parameters_,
+        "log_likelihood": estimator.log_likelihood_,
+        "objective": fit.objective,
+        "aic": estimator.aic(X, y, w),
+        "bic": estimator.bic(X, y, w),
+        "icl": estimator.icl(X, y, w),
+        "start": fit.start,
+        "converged": estimator.converged_,
+        "degenerate_experts": fit.degenerate,
+    }
+
+
+def _best(table: pd.DataFrame, criterion: str) -> int:
+    """Row with the best criterion; of equals, the one with fewest parameters."""
+    sound = table[table.degenerate_experts == 0]
+    if sound.empty:
+        warnings.warn(
+            "In every model some experts interpolate their rows, so that likelihoods depend on "
+            "min_scale. Raise min_scale, use fewer experts, or look for repeated rows.",
+            UserWarning,
+            stacklevel=3,
+        )
+        sound = table
+    values = sound[criterion] * (-1.0 if criterion == "log_score" else 1.0)
+    near = sound[values <= values.min() + 1e-9 * abs(values.min())]
+    return int(near.n_parameters.idxmin())
+
+
+def _with_log_scores(
+    table: pd.DataFrame, tasks: list[_Task], cv: Any, n_jobs: int | None
+) -> pd.DataFrame:
+    """The table with the mean log density of held-out rows."""
+    first = tasks[0]
+    X, y, w = first.X, first.y, first.w
+    folds = list(check_cv(cv, y, classifier=is_classifier(first.template)).split(X, y))
+    jobs = []
+    for task in tasks:
+        for train, test in folds:
+            part = _Task(
+                task.template,
+                task.counts,
+                _safe_indexing(X, train),
+                _safe_indexing(y, train),
+                None if w is None else w[train],
+            )
+            jobs.append((part, (_safe_indexing(X, test), _safe_indexing(y, test))))
+    scores = Parallel(n_jobs=n_jobs)(delayed(part.scores)(test) for part, test in jobs)
+    weights = np.concatenate([np.ones(len(test)) if w is None else w[test] for _, test in folds])
+    means, errors = [], []
+    for i in range(len(tasks)):
+        rows = np.concatenate(scores[i * len(folds) : (i + 1) * len(folds)], axis=1)
+        mean = rows @ weights / weights.sum()
+        spread = np.sqrt(np.square(weights * (rows - mean[:, None])).sum(axis=1)) / weights.sum()
+        means.append(mean)
+        errors.append(spread)
+    at = table.columns.get_loc("start")
+    table.insert(at, "log_score", np.concatenate(means))
+    table.insert(at + 1, "log_score_std_error", np.concatenate(errors))
+    return table

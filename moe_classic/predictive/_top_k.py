@@ -1,0 +1,70 @@
+"""What the likeliest experts of each row say, without asking the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+import numpy as np
+
+from moe_classic._data import Block, Design
+from moe_classic._model import Model, MoEParams
+from moe_classic._routing import top_k_weights
+from moe_classic._typing import Floats, Ints
+
+
+class TopExperts:
+    """What the likeliest experts of each row of a block say: a mixture of ``top_k`` experts a row.
+
+    Parameters
+    ----------
+    model : Model
+    params : MoEParams
+        On the scale on which answers are wanted.
+    block : Block
+        Its target is not looked at.
+    top_k : int
+    """
+
+    def __init__(self, model: Model, params: MoEParams, block: Block, top_k: int) -> None:
+        self.block, self.n_rows = block, block.w.size
+        gate = np.exp(model.log_gate(params, block))
+        self.weights, self.consulted = top_k_weights(gate, top_k)
+        groups = zip(model.groups, params.experts, strict=True)
+        self.owners = [(g, p, j) for g, p in groups for j in range(g.count)]
+
+    def _ask(self, quantity: str) -> Iterator[tuple[Ints, Floats, Floats]]:
+        """Rows (m,), weights (m,) and answers (d or C, m) of every expert that is consulted."""
+        for k, (group, params, j) in enumerate(self.owners):
+            rows = np.flatnonzero(self.consulted[k])
+            if rows.size:
+                one = group.expert.reorder(params, np.array([j]))
+                design = Design(self.block.designs[group.design].Z[:, rows])
+                yield rows, self.weights[k, rows], getattr(group.expert, quantity)(one, design)[0]
+
+    def _summed(self, parts: Iterable[tuple[Ints, Floats, Floats]]) -> Floats:
+        """``sum_k p_k o_k``, (d or C, n)."""
+        out = np.empty(0)
+        for rows, p, answers in parts:
+            out = out if out.size else np.zeros((len(answers), self.n_rows))
+            out[:, rows] += p * answers
+        return out
+
+    def proba(self) -> Floats:
+        """Class probabilities, (C, n)."""
+        return self._summed(self._ask("mean"))
+
+    def mean(self) -> Floats:
+        """Blended locations, (d, n)."""
+        return self._summed(self.locations)
+
+    @cached_property
+    def locations(self) -> list[tuple[Ints, Floats, Floats]]:
+        """Answers of the experts, each asked once: mean and variance both need them."""
+        return list(self._ask("location"))
+
+    def variance(self) -> Floats:
+        """Variances, (d, n): within experts plus between experts."""
+        mean = self.mean()
+        between = ((rows, p, np.square(at - mean[:, rows])) for rows, p, at in self.locations)
+        return self._summed(self._ask("variance")) + self._summed(between)

@@ -1,0 +1,127 @@
+"""One path uphill by EM steps: what EM and its acceleration share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from moe_classic._model import MoEParams, MoEStats
+
+from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result
+from ._stopping import gain_left
+
+#: Halvings in a row after which a step counts as impossible.
+_MAX_HALVINGS = 30
+#: Fall, relative to the objective, that is rounding.
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Point:
+    """Parameters, the objective there, and the statistics of the step from there."""
+
+    params: MoEParams
+    value: float
+    stats: MoEStats
+
+
+class Walk:
+    """Counts passes, keeps the best point and the trace, notes why the path ended.
+
+    Attributes
+    ----------
+    best : Point
+        The last accepted point.
+    trace : list of float
+    passes : int
+    converged : bool
+    message : str
+    """
+
+    def __init__(self, problem: Problem, params: MoEParams, limits: Limits) -> None:
+        self.problem, self.max_iter, self.watch = problem, limits.max_iter, limits.watch
+        self.passes = 0
+        self.trace: list[float] = []
+        self.converged, self.message = False, CAPPED
+        self.left = np.inf
+        self.best = self.look(params)
+        self.over = False
+        self.accept(self.best)
+
+    def look(self, params: MoEParams) -> Point:
+        """Evaluate ``params``: one pass."""
+        self.passes += 1
+        return Point(params, *self.problem.evaluate(params))
+
+    def accept(self, point: Point) -> None:
+        """Take a point into the trace and tell the watcher."""
+        self.best = point
+        self.trace.append(max(point.value, self.trace[-1]) if self.trace else point.value)
+        if self.watch is not None and self.watch(len(self.trace), self.trace[-1]):
+            self.message, self.over = STOPPED, True
+
+    def climbs(self, point: Point, below: Point) -> bool:
+        """Whether ``point`` is no lower than ``below``, up to rounding."""
+        return bool(point.value >= below.value - _ROUNDING * abs(below.value))
+
+    def step(self, start: Point) -> Point | None:
+        """One EM step, halved until it climbs; None if the path ends here.
+
+        Damping is free: the pass that evaluates a proposal also gives the statistics of the next
+        step.
+        """
+        model, summary = self.problem.model, self.problem.summary
+        params = model.update(start.params, start.stats, summary)
+        for _ in range(_MAX_HALVINGS):
+            if self.passes >= self.max_iter:
+                self.over = True
+                return None
+            point = self.look(params)
+            if self.climbs(point, start):
+                return point
+            params = model.between(start.params, params, summary)
+        self.end(STUCK)
+        return None
+
+    def end(self, message: str) -> None:
+        """Note that the path has converged."""
+        self.converged, self.message, self.over = True, message, True
+
+    def result(self) -> Result:
+        """Where the path led."""
+        left = 0.0 if self.message == STUCK else self.left
+        return Result(
+            self.best.params,
+            self.trace[-1],
+            self.trace,
+            self.passes,
+            self.converged,
+            left,
+            self.message,
+        )
+
+
+def walk_up(
+    problem: Problem,
+    params: MoEParams,
+    limits: Limits,
+    leave: Callable[[Walk], bool] | None = None,
+) -> Result:
+    """EM proper, until little enough is left to gain, or ``leave`` says that there are faster ways.
+
+    ``leave`` is asked before every step.
+    """
+    walk = Walk(problem, params, limits)
+    while not walk.over:
+        if leave is not None and leave(walk):
+            break
+        point = walk.step(walk.best)
+        if point is None:
+            break
+        walk.accept(point)
+        walk.left = gain_left(walk.trace)
+        if not walk.over and walk.left <= limits.enough:
+            walk.end(ENOUGH)
+    return walk.result()

@@ -1,0 +1,68 @@
+"""What EM may do before it climbs: annealing, and wandering under drawn labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from moe_classic._model import MoEParams
+from moe_classic._objectives import Sampled, Tempered
+
+from ._ascent import Walk
+from ._base import Limits, Problem
+from ._stopping import gain_left
+
+#: Factor by which the inverse temperature grows, and the largest number of passes at each.
+_HEATING = 1.25
+_PASSES = 10
+#: Gain left, in nats per unit of weight, at which a temperature has done its work.
+_SETTLED = 1e-4
+#: Most passes under drawn labels.
+_DRAWS = 50
+
+
+def anneal(
+    problem: Problem, params: MoEParams, beta: float, max_iter: int
+) -> tuple[MoEParams, int]:
+    """Climb the free energy at rising inverse temperatures below 1; parameters and passes."""
+    passes = 0
+    while beta < 1.0 and passes < max_iter:
+        tempered = replace(problem, objective=Tempered(problem.model, beta))
+        walk = Walk(tempered, params, Limits(min(_PASSES, max_iter - passes), 0.0))
+        while not walk.over:
+            point = walk.step(walk.best)
+            if point is None:
+                break
+            walk.accept(point)
+            if gain_left(walk.trace) <= _SETTLED * problem.summary.weight:
+                break
+        passes += walk.passes
+        params, beta = walk.best.params, beta * _HEATING
+    return params, passes
+
+
+def wander(problem: Problem, params: MoEParams, max_iter: int) -> tuple[MoEParams, int]:
+    """Stochastic EM: the likeliest parameters seen under drawn labels, and the passes taken.
+
+    A draw that leaves an expert with next to no rows lets it pass through them exactly; such
+    parameters are not followed, the next draw starts from where this one did.
+    """
+    model, draws = problem.model, min(_DRAWS, max_iter)
+    best, highest = params, -np.inf
+    for draw in range(draws):
+        drawn = replace(problem, objective=Sampled(model, problem.seed, draw))
+        value, stats = drawn.evaluate(params)
+        if value > highest:
+            best, highest = params, value
+        proposal = model.update(params, stats, problem.summary)
+        params = proposal if _sound(problem, proposal) else params
+    return best, draws
+
+
+def _sound(problem: Problem, params: MoEParams) -> bool:
+    """Whether no expert sits at a bound that only keeps the likelihood finite."""
+    return not any(
+        group.expert.degenerate(p, problem.summary).any()
+        for group, p in zip(problem.model.groups, params.experts, strict=True)
+    )
