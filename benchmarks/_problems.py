@@ -10,7 +10,7 @@ from moe_classic._data.features import fit_design, slices_of
 from moe_classic._data.stats import summarise
 from moe_classic._engine.map_reduce import make_engine
 from moe_classic._model.model import Group, Model
-from moe_classic._objectives.likelihood import Mixture
+from moe_classic._objectives.likelihood import MixtureLikelihood
 from moe_classic.experts import EXPERTS
 from moe_classic.gates import GATES
 from moe_classic.solvers import Problem
@@ -39,7 +39,7 @@ def em_problem(X, y, K, *, expert="gaussian", gate="softmax", n_jobs=1, block_si
     summary = summarise(target, w, n_classes)
     model = Model(GATES[gate](), (Group(EXPERTS[expert]().bind(summary), K, 0),))
     source = ArraySource(X, target, w, (design,), block_size, n_experts=K, n_threads=n_jobs)
-    problem = Problem(model, Mixture(model), source, summary, make_engine(n_jobs))
+    problem = Problem(model, MixtureLikelihood(model), source, summary, make_engine(n_jobs))
     start = model.start([p + 1], summary)
     theta = model.pack(start)
     noise = np.random.default_rng(1).standard_normal(theta.size)

@@ -28,7 +28,7 @@ from moe_classic._data.blocks import ArraySource
 from moe_classic._data.stats import summarise
 from moe_classic._model.model import Group, Model
 from moe_classic._objectives.errors import ERRORS, Cooperative
-from moe_classic._objectives.likelihood import Mixture
+from moe_classic._objectives.likelihood import MixtureLikelihood
 from moe_classic.datasets import make_vowels
 from moe_classic.experts import LogisticExpert
 from moe_classic.gates import SoftmaxGate
@@ -86,7 +86,7 @@ class Experts:
         """The fitting problem on some rows."""
         w = np.ones(len(y))
         source = ArraySource(X, y, w, (border,))
-        return Problem(self.model, Mixture(self.model), source, summarise(y, w, 2))
+        return Problem(self.model, MixtureLikelihood(self.model), source, summarise(y, w, 2))
 
     def params(self):
         """Parameters of the model."""

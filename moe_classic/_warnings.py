@@ -14,7 +14,7 @@ _QUIET = ContextVar("quiet", default=False)
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
+def without_convergence_warnings() -> Iterator[None]:
     """Within, fits give no :class:`~sklearn.exceptions.ConvergenceWarning`."""
     token = _QUIET.set(True)
     try:
@@ -24,5 +24,5 @@ def quietly() -> Iterator[None]:
 
 
 def quiet() -> bool:
-    """Whether this is within :func:`quietly`."""
+    """Whether this is within :func:`without_convergence_warnings`."""
     return _QUIET.get()

@@ -2,27 +2,27 @@
 
 from .fitting import (
     FIT_ERRORS,
-    Job,
+    FitTask,
     Notices,
     check_prefit,
     check_proba,
     class_places,
     count_parameters,
-    fed,
+    emit_warnings,
     is_estimator,
     outputs_of,
+    parallel_map,
     proba_of,
     run_jobs,
-    show,
-    side_by_side,
     target_of,
+    with_feature_names,
 )
 from .layers import Layers, layers_of
 from .linear_form import LinearForm, linear_log_odds, linear_margin, linear_mean
 
 __all__ = [
     "FIT_ERRORS",
-    "Job",
+    "FitTask",
     "Layers",
     "LinearForm",
     "Notices",
@@ -30,16 +30,16 @@ __all__ = [
     "check_proba",
     "class_places",
     "count_parameters",
-    "fed",
+    "emit_warnings",
     "is_estimator",
     "layers_of",
     "linear_log_odds",
     "linear_margin",
     "linear_mean",
     "outputs_of",
+    "parallel_map",
     "proba_of",
     "run_jobs",
-    "show",
-    "side_by_side",
     "target_of",
+    "with_feature_names",
 ]

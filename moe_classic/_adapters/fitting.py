@@ -111,15 +111,15 @@ def check_prefit(owner: str, estimator: Any, n_features: int | None = None) -> N
 # ------------------------------------------------------------------------- one fit
 
 
-def named(X: np.ndarray, names: list[str] | None) -> Any:
+def as_frame(X: np.ndarray, names: list[str] | None) -> Any:
     """``X`` as a DataFrame where there are names."""
     return X if names is None else pd.DataFrame(X, columns=names)
 
 
-def fed(estimator: Any, X: np.ndarray) -> Any:
+def with_feature_names(estimator: Any, X: np.ndarray) -> Any:
     """``X`` in the form in which a fitted estimator knows it."""
     names = getattr(estimator, "feature_names_in_", None)
-    return X if names is None or len(names) != X.shape[1] else named(X, list(names))
+    return X if names is None or len(names) != X.shape[1] else as_frame(X, list(names))
 
 
 def weight_argument(estimator: Any) -> str | None:
@@ -137,7 +137,7 @@ def weight_argument(estimator: Any) -> str | None:
     return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
 
 
-def copies(w: Floats) -> Ints:
+def repeat_counts(w: Floats) -> Ints:
     """How often each row is repeated where weights cannot be given, (n,); see the module."""
     if w.sum() <= _MOST_COPIES * w.size and np.array_equal(w, np.floor(w)):
         return w.astype(np.intp)
@@ -146,7 +146,7 @@ def copies(w: Floats) -> Ints:
     return np.diff(edge, prepend=0.0).astype(np.intp)
 
 
-def seeded(estimator: Any, seed: int) -> Any:
+def with_seed(estimator: Any, seed: int) -> Any:
     """``estimator`` with every ``random_state`` of None set to ``seed``."""
     free = {
         name: seed
@@ -157,7 +157,7 @@ def seeded(estimator: Any, seed: int) -> Any:
 
 
 @dataclass(frozen=True)
-class Job:
+class FitTask:
     """One fit: a description, rows, and the expert it is for.
 
     Attributes
@@ -182,20 +182,20 @@ class Job:
         """The fitted clone; a frozen estimator as it is."""
         if isinstance(self.estimator, FrozenEstimator):
             return self.estimator
-        fresh = seeded(clone(self.estimator), self.seed)
+        fresh = with_seed(clone(self.estimator), self.seed)
         rows = np.flatnonzero(self.w > _NEGLIGIBLE * self.w.max())
         if is_classifier(fresh) and np.all(self.y[rows] == self.y[rows[0]]):
             fresh = DummyClassifier(strategy="prior")
         argument = weight_argument(fresh)
         if argument is None:
-            rows, weights = np.repeat(rows, copies(self.w[rows])), {}
+            rows, weights = np.repeat(rows, repeat_counts(self.w[rows])), {}
         else:
             weights = {argument: self.w[rows]}
         # Weights go straight to the step that uses them, whatever the user routes elsewhere.
         with config_context(enable_metadata_routing=False):
-            return fresh.fit(named(self.X[rows], self.names), self.y[rows], **weights)
+            return fresh.fit(as_frame(self.X[rows], self.names), self.y[rows], **weights)
 
-    def attempt(self) -> Outcome:
+    def try_run(self) -> Outcome:
         """The fitted clone, or why there is none."""
         try:
             return Outcome(self.run())
@@ -211,7 +211,7 @@ class Outcome:
     error: str | None = None
 
 
-def run_jobs(jobs: list[Job], n_jobs: int | None) -> tuple[list[Outcome], Notices]:
+def run_jobs(jobs: list[FitTask], n_jobs: int | None) -> tuple[list[Outcome], Notices]:
     """Fits in parallel, in threads unless a joblib context says otherwise.
 
     Returns
@@ -221,18 +221,18 @@ def run_jobs(jobs: list[Job], n_jobs: int | None) -> tuple[list[Outcome], Notice
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        outcomes = side_by_side(Job.attempt, jobs, n_jobs)
+        outcomes = parallel_map(FitTask.try_run, jobs, n_jobs)
     return outcomes, tuple(dict.fromkeys((c.category, str(c.message)) for c in caught))
 
 
-def side_by_side(function: Callable[[Any], Any], items: list[Any], n_jobs: int | None) -> list[Any]:
+def parallel_map(function: Callable[[Any], Any], items: list[Any], n_jobs: int | None) -> list[Any]:
     """``function`` of every item, in threads where there is more than one job."""
     if len(items) < 2 or n_jobs in (None, 1):
         return [function(item) for item in items]
     return Parallel(n_jobs=n_jobs, prefer="threads")(delayed(function)(item) for item in items)
 
 
-def show(notices: Notices, *, stacklevel: int) -> None:
+def emit_warnings(notices: Notices, *, stacklevel: int) -> None:
     """Give the warnings that refits gave: once a fit, not once a refit."""
     for category, message in dict.fromkeys(notices):
         if not (quiet() and issubclass(category, ConvergenceWarning)):
@@ -244,14 +244,18 @@ def show(notices: Notices, *, stacklevel: int) -> None:
 
 def outputs_of(estimator: Any, X: np.ndarray) -> Floats:
     """Predictions of a fitted regressor, (d, n)."""
-    return np.atleast_2d(np.asarray(estimator.predict(fed(estimator, X)), dtype=np.float64).T)
+    return np.atleast_2d(
+        np.asarray(estimator.predict(with_feature_names(estimator, X)), dtype=np.float64).T
+    )
 
 
 def proba_of(estimator: Any, X: np.ndarray, classes: np.ndarray) -> Floats:
     """Class probabilities of a fitted classifier, (C, n); classes it never saw have none."""
     out = np.zeros((classes.size, len(X)))
     places = class_places("classifier", estimator, classes)
-    out[places] = np.asarray(estimator.predict_proba(fed(estimator, X)), dtype=np.float64).T
+    out[places] = np.asarray(
+        estimator.predict_proba(with_feature_names(estimator, X)), dtype=np.float64
+    ).T
     return out
 
 

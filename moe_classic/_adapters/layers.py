@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 
 from moe_classic._typing import Floats, Ints
 
-from .fitting import fed
+from .fitting import with_feature_names
 
 #: Hidden activations, and their derivatives as functions of the activations themselves.
 _ACTIVATIONS: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]]] = {
@@ -145,7 +145,7 @@ def layers_of(label: str, estimator: Any, X: Floats, own: Floats, places: Ints) 
     ValueError
         If the estimator is not one whose layers are known.
     """
-    last, inputs = estimator, fed(estimator, X)
+    last, inputs = estimator, with_feature_names(estimator, X)
     if isinstance(estimator, Pipeline):
         last, inputs = estimator[-1], estimator[:-1].transform(inputs)
     found = _read(last)

@@ -27,7 +27,7 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, Stan
 
 from moe_classic._typing import Floats
 
-from .fitting import FIT_ERRORS, fed
+from .fitting import FIT_ERRORS, with_feature_names
 
 #: How far an equation may be from what its estimator says, relative to the terms that it adds up.
 _AGREEMENT = 1e-9
@@ -80,7 +80,9 @@ def linear_mean(estimator: Any, n_features: int) -> LinearForm | None:
         return None
 
     def said(X: Floats) -> Floats:
-        return np.atleast_2d(np.asarray(estimator.predict(fed(estimator, X)), dtype=float).T)
+        return np.atleast_2d(
+            np.asarray(estimator.predict(with_feature_names(estimator, X)), dtype=float).T
+        )
 
     return form if _agrees(form, said) else None
 
@@ -98,7 +100,9 @@ def linear_margin(estimator: Any, n_features: int) -> LinearForm | None:
         return None
 
     def said(X: Floats) -> Floats:
-        return np.atleast_2d(np.asarray(estimator.decision_function(fed(estimator, X))).T)
+        return np.atleast_2d(
+            np.asarray(estimator.decision_function(with_feature_names(estimator, X))).T
+        )
 
     return form if _agrees(form, said) else None
 
@@ -118,7 +122,9 @@ def linear_log_odds(estimator: Any, n_features: int) -> LinearForm | None:
     odds = form.against_last() if len(form.coef) > 1 else LinearForm(-form.coef, -form.intercept)
 
     def said(X: Floats) -> Floats:
-        logs = np.log(np.asarray(estimator.predict_proba(fed(estimator, X)), dtype=float).T)
+        logs = np.log(
+            np.asarray(estimator.predict_proba(with_feature_names(estimator, X)), dtype=float).T
+        )
         return logs[:-1] - logs[-1]
 
     return odds if _agrees(odds, said) else None

@@ -56,7 +56,7 @@ class MoEStats(Stats):
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class ModelForward:
     """Forward records of one block."""
 
     gate: Forward
@@ -173,14 +173,14 @@ class Model:
 
     # -------------------------------------------------------------------- one block
 
-    def evaluate(self, params: MoEParams, block: Block) -> Evaluation:
+    def evaluate(self, params: MoEParams, block: Block) -> ModelForward:
         """Forward records of gate and experts."""
         gate = self.gate.forward(params.gate, block.designs[self.gate_design])
         experts = tuple(
             g.expert.forward(p, block.designs[g.design], block.y)
             for g, p in zip(self.groups, params.experts, strict=True)
         )
-        return Evaluation(gate, experts)
+        return ModelForward(gate, experts)
 
     def log_gate(self, params: MoEParams, block: Block) -> Floats:
         """Log gate probabilities, (K, n)."""
@@ -192,7 +192,7 @@ class Model:
         return log_sum_exp(self.log_gate(params, block) + log_prob)
 
     def statistics(
-        self, params: MoEParams, seen: Evaluation, block: Block, S: Floats, objective: float
+        self, params: MoEParams, seen: ModelForward, block: Block, S: Floats, objective: float
     ) -> MoEStats:
         """Statistics of every component for the row weights ``S`` (K, n).
 

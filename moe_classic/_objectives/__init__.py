@@ -1,17 +1,17 @@
 """What is climbed: the likelihood, assignments, the error functions of competing experts."""
 
-from .assignment import SHARES, Classified, Sampled, Tempered, reseed
+from .assignment import SHARES, ClassificationLikelihood, FreeEnergy, SampledLabels, reseed
 from .errors import ERRORS, has_outputs
-from .likelihood import Assigned, Mixture
+from .likelihood import FixedResponsibilities, MixtureLikelihood
 
 __all__ = [
     "ERRORS",
     "SHARES",
-    "Assigned",
-    "Classified",
-    "Mixture",
-    "Sampled",
-    "Tempered",
+    "ClassificationLikelihood",
+    "FixedResponsibilities",
+    "FreeEnergy",
+    "MixtureLikelihood",
+    "SampledLabels",
     "has_outputs",
     "reseed",
 ]

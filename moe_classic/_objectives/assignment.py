@@ -26,7 +26,7 @@ from moe_classic._model import Model, MoEParams, MoEStats
 from moe_classic._numerics import softmax_in_place
 from moe_classic._typing import Bools, Floats, Ints
 
-from .likelihood import Assigned, ValueStats
+from .likelihood import FixedResponsibilities, ValueStats
 
 #: Shares of the weight per expert that an emptied expert may be given to begin anew with.
 SHARES = (0.2, 0.5, 0.1)
@@ -63,7 +63,7 @@ class _Assignment(ABC):
 
 
 @dataclass(frozen=True)
-class Classified(_Assignment):
+class ClassificationLikelihood(_Assignment):
     """Classification log-likelihood ``sum w max_k joint``: every row to its likeliest expert."""
 
     def share(self, joint: Floats, block: Block) -> tuple[Floats, Floats]:
@@ -72,7 +72,7 @@ class Classified(_Assignment):
 
 
 @dataclass(frozen=True)
-class Sampled(_Assignment):
+class SampledLabels(_Assignment):
     """Log-likelihood of the mixture, with statistics under labels drawn from the posterior.
 
     The draw of a row follows from its content, ``seed`` and ``draw``, so that blocks and threads
@@ -91,7 +91,7 @@ class Sampled(_Assignment):
 
 
 @dataclass(frozen=True)
-class Tempered(_Assignment):
+class FreeEnergy(_Assignment):
     """Free energy ``sum w log sum_k exp(beta joint) / beta`` at the inverse temperature beta."""
 
     beta: float
@@ -147,7 +147,7 @@ def reseed(
         stop, parts = 0, []
         for block in blocks:
             start, stop = stop, stop + block.w.size
-            parts.append(Assigned(model, R[:, start:stop])(new, block))
+            parts.append(FixedResponsibilities(model, R[:, start:stop])(new, block))
         new = model.update(new, total(parts), summary)
     return new
 

@@ -35,7 +35,7 @@ from .likelihood import ValueStats
 
 
 @dataclass(frozen=True)
-class _Slopes:
+class _Derivatives:
     """Minus the error (n,), its derivatives in the outputs (K, d, n) and in the logits (K, n)."""
 
     row: Floats
@@ -51,19 +51,19 @@ class ErrorFunction(ABC):
     model: Model
 
     @abstractmethod
-    def slopes(self, g: Floats, m: Floats, t: Floats) -> _Slopes:
+    def derivatives(self, g: Floats, m: Floats, t: Floats) -> _Derivatives:
         """Slopes at gate ``g`` (K, n), outputs ``m`` (K, d, n) and target ``t`` (d, n)."""
 
     def value(self, params: MoEParams, block: Block) -> ValueStats:
         """Minus the error of one block."""
-        row = self.slopes(*self._parts(params, block)).row
+        row = self.derivatives(*self._parts(params, block)).row
         return ValueStats(float(row @ block.w))
 
     def gradient(self, params: MoEParams, block: Block) -> GradientStats:
         """Minus the error of one block, and its gradient in unconstrained coordinates."""
         model = self.model
         g, m, t = self._parts(params, block)
-        found = self.slopes(g, m, t)
+        found = self.derivatives(g, m, t)
         gate_design = block.designs[model.gate_design]
         parts = [model.gate.gradient(params.gate, gate_design, found.logits * block.w)]
         for group, p, share in zip(model.groups, params.experts, model.shares, strict=True):
@@ -93,12 +93,12 @@ class Cooperative(ErrorFunction):
 
     name: ClassVar[str] = "cooperative"
 
-    def slopes(self, g: Floats, m: Floats, t: Floats) -> _Slopes:
+    def derivatives(self, g: Floats, m: Floats, t: Floats) -> _Derivatives:
         """``2 g_k r`` and ``2 g_k r'(m_k - blend)`` with the residual r of the blend."""
         blend = np.einsum("kn,kdn->dn", g, m)
         r = t - blend
         outputs = 2.0 * g[:, None] * r
-        return _Slopes(-(r**2).sum(axis=0), outputs, (outputs * (m - blend)).sum(axis=1))
+        return _Derivatives(-(r**2).sum(axis=0), outputs, (outputs * (m - blend)).sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,12 @@ class Competitive(ErrorFunction):
 
     name: ClassVar[str] = "competitive"
 
-    def slopes(self, g: Floats, m: Floats, t: Floats) -> _Slopes:
+    def derivatives(self, g: Floats, m: Floats, t: Floats) -> _Derivatives:
         """``2 g_k (t - m_k)`` and ``g_k (E2 - |t - m_k|^2)``."""
         r = t - m
         q = (r**2).sum(axis=1)
         error = (g * q).sum(axis=0)
-        return _Slopes(-error, 2.0 * g[:, None] * r, g * (error - q))
+        return _Derivatives(-error, 2.0 * g[:, None] * r, g * (error - q))
 
 
 @dataclass(frozen=True)
@@ -121,12 +121,12 @@ class UnitLikelihood(ErrorFunction):
 
     name: ClassVar[str] = "unit_likelihood"
 
-    def slopes(self, g: Floats, m: Floats, t: Floats) -> _Slopes:
+    def derivatives(self, g: Floats, m: Floats, t: Floats) -> _Derivatives:
         """``h_k (t - m_k)`` and ``h_k - g_k`` with the posterior h."""
         r = t - m
         h = np.log(np.maximum(g, np.finfo(float).tiny)) - 0.5 * (r**2).sum(axis=1)
         row = softmax_in_place(h)
-        return _Slopes(row, h[:, None] * r, h - g)
+        return _Derivatives(row, h[:, None] * r, h - g)
 
 
 #: Error functions by name; besides, ``"likelihood"`` means the log-likelihood of the model itself.

@@ -26,7 +26,7 @@ class ValueStats(Stats):
 
 
 @dataclass(frozen=True)
-class Mixture:
+class MixtureLikelihood:
     """Log-likelihood of the mixture; ``S = w R`` with the posterior R of the experts.
 
     With a generative gate the likelihood is that of (x, y) jointly.
@@ -65,7 +65,7 @@ class Mixture:
 
 
 @dataclass(frozen=True)
-class Assigned:
+class FixedResponsibilities:
     """Complete-data log-likelihood under fixed responsibilities ``R`` (K, n) of a single block.
 
     What a start climbs before EM takes over.

@@ -2,7 +2,7 @@
 
 from .cards import html_repr
 from .estimator import FittedEstimator
-from .explanation import Account, account, explain, margin_account
+from .explanation import Explanation, explain, explain_margins, explain_rows
 from .palette import EXPERT_COLORS, expert_color
 from .records import (
     AnyExpert,
@@ -26,25 +26,25 @@ from .unwrap import fitted_moe, inner_rows
 
 __all__ = [
     "EXPERT_COLORS",
-    "Account",
     "AnyExpert",
     "AnyGate",
+    "Explanation",
     "FittedEstimator",
     "FittedGate",
     "FittedTreeGate",
     "PathExplanation",
     "TreeNode",
-    "account",
     "expert_color",
     "expert_equations",
     "expert_labels",
     "explain",
+    "explain_margins",
+    "explain_rows",
     "export_graphviz",
     "export_text",
     "fitted_moe",
     "html_repr",
     "inner_rows",
-    "margin_account",
     "summary_table",
     "view_experts",
     "view_gate",

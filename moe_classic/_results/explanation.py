@@ -19,7 +19,7 @@ BLEND = "blend"
 
 
 @dataclass(frozen=True)
-class Account:
+class Explanation:
     """What an estimator with K experts says about n rows, in M lines each, of F features.
 
     Attributes
@@ -53,13 +53,13 @@ class Account:
     features: list[str]
     coef: Floats
     intercept: Floats
-    own: Floats
-    mixed: Floats
+    expert_predictions: Floats
+    blend: Floats
     outputs: list[str]
     level: str
     left: list[str]
     blended: list[str]
-    kinds: list[str]
+    expert_names: list[str]
     additive: bool = True
 
     def lines(self, min_weight: float) -> _Lines:
@@ -74,16 +74,21 @@ class Account:
         shown[:, 0] = True
         rows, places = np.nonzero(shown)
         alone = (np.arange(n), np.full(n, K), np.ones(n))
-        blend = _Lines(*alone, self.mixed, *self._added(intercept, coef))
+        blend = _Lines(*alone, self.blend, *self._added(intercept, coef))
         k = order[rows, places]
         experts = _Lines(
-            rows, k, self.gate[rows, k], self.own[rows, k], intercept[rows, k], coef[rows, k]
+            rows,
+            k,
+            self.gate[rows, k],
+            self.expert_predictions[rows, k],
+            intercept[rows, k],
+            coef[rows, k],
         )
         return experts.before(blend)
 
-    def with_constant(self, label: str, value: float, weight: Floats) -> Account:
+    def with_constant(self, label: str, value: float, weight: Floats) -> Explanation:
         """The same with one more expert, which predicts ``value`` everywhere; weight (n,)."""
-        (n, _, M), F = self.own.shape, len(self.features)
+        (n, _, M), F = self.expert_predictions.shape, len(self.features)
         one = len(self.coef)
         return replace(
             self,
@@ -91,8 +96,10 @@ class Account:
             gate=np.column_stack([self.gate, weight]),
             coef=np.concatenate([self.coef, np.zeros((one, 1, M, F))], axis=1),
             intercept=np.concatenate([self.intercept, np.full((one, 1, M), value)], axis=1),
-            own=np.concatenate([self.own, np.full((n, 1, M), value)], axis=1),
-            kinds=[*self.kinds, label],
+            expert_predictions=np.concatenate(
+                [self.expert_predictions, np.full((n, 1, M), value)], axis=1
+            ),
+            expert_names=[*self.expert_names, label],
         )
 
     def _added(self, intercept: Floats, coef: Floats) -> tuple[Floats, Floats]:
@@ -185,7 +192,7 @@ def explain(estimator: Any, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:
     return _table(account, account.lines(min_weight))
 
 
-def _table(account: Account, lines: _Lines) -> pd.DataFrame:
+def _table(account: Explanation, lines: _Lines) -> pd.DataFrame:
     """The long table, one line for each of M outputs or classes."""
     L, M = lines.prediction.shape
     labels = [*account.labels, BLEND]
@@ -207,7 +214,7 @@ def _table(account: Account, lines: _Lines) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.MultiIndex.from_arrays(levels, names=names))
 
 
-def _texts(account: Account, lines: _Lines) -> list[str]:
+def _texts(account: Explanation, lines: _Lines) -> list[str]:
     """The equations as text, (L * M)."""
     K, features = len(account.labels), account.features
     shares: list[tuple[str, float]] = []
@@ -222,7 +229,7 @@ def _texts(account: Account, lines: _Lines) -> list[str]:
             if np.isfinite(a[m]):
                 right = equation(a[m], dict(zip(features, b[m], strict=True)))
             else:
-                right = _terms(shares).removeprefix("+ ") if last else account.kinds[k]
+                right = _terms(shares).removeprefix("+ ") if last else account.expert_names[k]
             texts.append(f"{name} = {right}")
         if last:
             shares = []
@@ -240,7 +247,7 @@ def equation(intercept: float, coef: dict[str, float]) -> str:
     return f"{intercept:.4g} {slopes}".rstrip()
 
 
-def account(estimator: Any, X: Any) -> Account:
+def explain_rows(estimator: Any, X: Any) -> Explanation:
     """Equations of the experts, with the gate's probabilities and what is predicted.
 
     Parameters
@@ -252,23 +259,23 @@ def account(estimator: Any, X: Any) -> Account:
     views, outputs = estimator._expert_views(), estimator._output_names()
     features, coef, intercept = equations(views, len(outputs))
     classes = hasattr(estimator, "classes_")
-    own, mixed = _predictions(estimator, X, len(outputs))
-    return Account(
-        index=rows_of(X, len(mixed)),
+    expert_predictions, blend = _predictions(estimator, X, len(outputs))
+    return Explanation(
+        index=rows_of(X, len(blend)),
         labels=estimator._expert_labels(),
         gate=estimator.gate_proba(X),
         features=features,
         coef=coef[None],
         intercept=intercept[None],
-        own=own,
-        mixed=mixed,
+        expert_predictions=expert_predictions,
+        blend=blend,
         outputs=outputs,
         level="class" if classes else "output" if len(outputs) > 1 else "",
         left=(
             [f"log P({c}) / P({estimator.classes_[-1]})" for c in outputs] if classes else outputs
         ),
         blended=[f"P({c})" for c in outputs] if classes else outputs,
-        kinds=[kind(view) for view in views],
+        expert_names=[kind(view) for view in views],
         additive=not classes,
     )
 
@@ -294,11 +301,13 @@ def equations(views: Sequence[AnyExpert], M: int) -> tuple[list[str], Floats, Fl
 
 def _predictions(estimator: Any, X: Any, M: int) -> tuple[Floats, Floats]:
     """What experts (n, K, M) and all together (n, M) predict for every line of the table."""
-    own = estimator.expert_predictions(X)
+    expert_predictions = estimator.expert_predictions(X)
     if hasattr(estimator, "classes_"):
-        return own[:, :, :M], estimator.predict_proba(X)[:, :M]
-    mixed = np.asarray(estimator.predict(X))
-    return own.reshape(*own.shape[:2], M), mixed.reshape(len(mixed), M)
+        return expert_predictions[:, :, :M], estimator.predict_proba(X)[:, :M]
+    blend = np.asarray(estimator.predict(X))
+    return expert_predictions.reshape(*expert_predictions.shape[:2], M), blend.reshape(
+        len(blend), M
+    )
 
 
 def rows_of(X: Any, n: int) -> pd.Index:
@@ -314,7 +323,7 @@ def kind(view: AnyExpert) -> str:
     return text
 
 
-def margin_account(estimator: Any, X: Any) -> Account:
+def explain_margins(estimator: Any, X: Any) -> Explanation:
     """The same of experts whose margins are blended.
 
     Of more than two classes the zero of a margin is half way between the two highest decision
@@ -323,12 +332,15 @@ def margin_account(estimator: Any, X: Any) -> Account:
     views, outputs = estimator._expert_views(), estimator._output_names()
     M = len(outputs)
     features, coef, intercept = equations(views, M)
-    own, mixed = estimator.expert_predictions(X), estimator.decision_function(X)
-    own, mixed = own.reshape(*own.shape[:2], M), mixed.reshape(len(mixed), M)
+    expert_predictions, blend = estimator.expert_predictions(X), estimator.decision_function(X)
+    expert_predictions, blend = (
+        expert_predictions.reshape(*expert_predictions.shape[:2], M),
+        blend.reshape(len(blend), M),
+    )
     coef, intercept = coef[None], intercept[None]
     if M > 1:
         # Margins are decision values less a number a row: their order is the same.
-        highest = np.argsort(own, axis=2)[:, :, -2:, None]
+        highest = np.argsort(expert_predictions, axis=2)[:, :, -2:, None]
         middle = 0.5 * (
             np.take_along_axis(intercept[..., None], highest, axis=2)[..., 0].sum(
                 axis=2, keepdims=True
@@ -337,18 +349,18 @@ def margin_account(estimator: Any, X: Any) -> Account:
         intercept = intercept - middle
         coef = coef - 0.5 * np.take_along_axis(coef, highest, axis=2).sum(axis=2, keepdims=True)
     margins = [f"margin of {c}" for c in outputs]
-    return Account(
-        index=rows_of(X, len(mixed)),
+    return Explanation(
+        index=rows_of(X, len(blend)),
         labels=estimator._expert_labels(),
         gate=estimator.gate_proba(X),
         features=features,
         coef=coef,
         intercept=intercept,
-        own=own,
-        mixed=mixed,
+        expert_predictions=expert_predictions,
+        blend=blend,
         outputs=outputs,
         level="class",
         left=margins,
         blended=margins,
-        kinds=[kind(view) for view in views],
+        expert_names=[kind(view) for view in views],
     )

@@ -16,7 +16,7 @@ _ROUNDING = 1e-12
 _SOFTNESS = 0.05
 
 
-def room(capacity: Any, n_rows: int, n_experts: int) -> int:
+def capacity_of(capacity: Any, n_rows: int, n_experts: int) -> int:
     """Most rows an expert may have.
 
     Parameters
@@ -51,7 +51,7 @@ def room(capacity: Any, n_rows: int, n_experts: int) -> int:
     return int(min(np.ceil(rows), n_rows))
 
 
-def deal(strata: Ints, n_experts: int, rng: np.random.Generator) -> Ints:
+def random_partition(strata: Ints, n_experts: int, rng: np.random.Generator) -> Ints:
     """A random balanced partition, (n,), in which every stratum is spread evenly."""
     order = rng.permutation(strata.size)
     order = order[np.argsort(strata[order], kind="stable")]

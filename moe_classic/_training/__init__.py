@@ -1,23 +1,23 @@
 """From arguments and rows to the best parameters: components bound, starts, long runs."""
 
-from .bound_model import Plan, bind
-from .buffer import Kept
+from .bound_model import BoundModel, bind
+from .buffer import RowBuffer
 from .failures import report_fits, warn_failure
-from .finalists import Run
+from .finalists import StartRun
 from .online import OnlineState, check_online, observe, step
-from .progress import Watch
+from .progress import Monitor
 from .resolve import by_name, resolve_experts, resolve_gate
-from .starts import STRATEGIES, View, params_from_responsibilities, soften
+from .starts import STRATEGIES, StartData, params_from_responsibilities, soften
 from .thresholds import best_cut
-from .trainer import SHORT_PASSES, Ground, StreamTrainer, Trained, Trainer, unwatched
+from .trainer import SHORT_PASSES, StartSample, StreamTrainer, Trained, Trainer, no_monitor
 from .wrap import (
-    adapted,
     components,
     describes_outputs,
     keeps_target,
     labelled,
     learns_by_batches,
     refuse_blocks,
+    with_data_names,
     wrapped_expert,
     wrapped_gate,
 )
@@ -25,17 +25,16 @@ from .wrap import (
 __all__ = [
     "SHORT_PASSES",
     "STRATEGIES",
-    "Ground",
-    "Kept",
+    "BoundModel",
+    "Monitor",
     "OnlineState",
-    "Plan",
-    "Run",
+    "RowBuffer",
+    "StartData",
+    "StartRun",
+    "StartSample",
     "StreamTrainer",
     "Trained",
     "Trainer",
-    "View",
-    "Watch",
-    "adapted",
     "best_cut",
     "bind",
     "by_name",
@@ -45,6 +44,7 @@ __all__ = [
     "keeps_target",
     "labelled",
     "learns_by_batches",
+    "no_monitor",
     "observe",
     "params_from_responsibilities",
     "refuse_blocks",
@@ -53,8 +53,8 @@ __all__ = [
     "resolve_gate",
     "soften",
     "step",
-    "unwatched",
     "warn_failure",
+    "with_data_names",
     "wrapped_expert",
     "wrapped_gate",
 ]

@@ -12,11 +12,11 @@ from moe_classic._model import Group, Model
 from moe_classic.experts import Expert
 from moe_classic.gates import Gate
 
-from .wrap import adapted
+from .wrap import with_data_names
 
 
 @dataclass(frozen=True)
-class Plan:
+class BoundModel:
     """A model bound to designs: what ``fit`` works with after all arguments made sense."""
 
     model: Model
@@ -39,7 +39,7 @@ def bind(
     standardize: bool,
     classes: np.ndarray | None = None,
     n_jobs: int | None = None,
-) -> Plan:
+) -> BoundModel:
     """Fit the designs that gate and experts see and bind them; like designs are shared.
 
     Transformers are fitted on ``raw``, rows as the user gave them; moments are those of ``rows``.
@@ -68,10 +68,10 @@ def bind(
         return len(specs) - 1
 
     gate_design = design_of(gate)
-    gate = adapted(gate, maps[gate_design], classes, n_jobs)
+    gate = with_data_names(gate, maps[gate_design], classes, n_jobs)
     bound = []
     for label, expert, count in groups:
         number = design_of(expert)
-        told = adapted(expert.bind(summary), maps[number], classes, n_jobs)
-        bound.append(Group(told, count, number, label))
-    return Plan(Model(gate, tuple(bound), gate_design), tuple(maps))
+        bound_expert = with_data_names(expert.bind(summary), maps[number], classes, n_jobs)
+        bound.append(Group(bound_expert, count, number, label))
+    return BoundModel(Model(gate, tuple(bound), gate_design), tuple(maps))

@@ -13,7 +13,7 @@ _WAITING = 1000
 
 
 @dataclass(frozen=True)
-class Kept:
+class RowBuffer:
     """Rows that were seen, equal ones merged now and then.
 
     Attributes
@@ -34,7 +34,7 @@ class Kept:
     weight_fitted: float = 0.0
 
     @classmethod
-    def of(cls, raw: RawData) -> Kept:
+    def of(cls, raw: RawData) -> RowBuffer:
         """Rows of the first batch."""
         sample = merge_sample(None, raw.X, raw.key, raw.w, raw.w.size)
         return cls(sample, float(raw.w.sum()))
@@ -45,16 +45,16 @@ class Kept:
         return self.sample.w.size
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether these are as many rows as starts are ever tried on."""
         return self.size >= MOST_ROWS
 
     @property
-    def due(self) -> bool:
+    def needs_refit(self) -> bool:
         """Whether it is time for a fit: their weight has doubled, or no more will be kept."""
-        return self.full or self.weight >= 2.0 * self.weight_fitted
+        return self.is_full or self.weight >= 2.0 * self.weight_fitted
 
-    def joined(self, raw: RawData) -> Kept:
+    def append(self, raw: RawData) -> RowBuffer:
         """With the rows of one more batch."""
         # Copies: the user may fill the same arrays anew.
         batch = RawData(raw.X.copy(), raw.key.copy(), raw.w.copy(), raw.used.copy())
@@ -65,7 +65,7 @@ class Kept:
         enough = self.size if self.size + count < MOST_ROWS else _WAITING
         return joined.merged() if count >= max(_WAITING, enough) else joined
 
-    def merged(self) -> Kept:
+    def merged(self) -> RowBuffer:
         """With no batch waiting."""
         if not self.waiting:
             return self
@@ -75,7 +75,7 @@ class Kept:
         sample = merge_sample(self.sample, X, key, w, self.size + w.size)
         return replace(self, sample=sample, waiting=())
 
-    def fitted(self) -> Kept:
+    def fitted(self) -> RowBuffer:
         """After a fit of these rows."""
         return replace(self, weight_fitted=self.weight)
 

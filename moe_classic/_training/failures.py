@@ -6,7 +6,7 @@ import warnings
 
 from sklearn.exceptions import FitFailedWarning
 
-from moe_classic._adapters import show
+from moe_classic._adapters import emit_warnings
 from moe_classic._model import Model, MoEParams
 
 
@@ -29,7 +29,7 @@ def report_fits(model: Model, params: MoEParams, labels: list[str]) -> None:
         if error is not None:
             warn_failure(label, error, "its last fit" if known else "what y is on average")
     for p in (params.gate, *params.experts):
-        show(getattr(p, "notices", ()), stacklevel=5)
+        emit_warnings(getattr(p, "notices", ()), stacklevel=5)
 
 
 def warn_failure(label: str, error: str, instead: str) -> None:

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from moe_classic.solvers import Result
 
-#: Strategy, objective, result and number of degenerate experts of a start.
-Run = tuple[str, float, Result, int]
+
+@dataclass(frozen=True)
+class StartRun:
+    """A start and where it led.
+
+    Attributes
+    ----------
+    strategy : str
+        How its responsibilities were found.
+    objective : float
+        Height of its end.
+    result : Result
+    n_degenerate : int
+        Experts at a bound that only keeps the likelihood finite.
+    """
+
+    strategy: str
+    objective: float
+    result: Result
+    n_degenerate: int
+
 
 #: Starts that must end at the best height before the others are left where they are, and the most
 #: that are followed where they do not.
@@ -19,14 +39,14 @@ MOST = 5
 _ROUNDING = 1e-12
 
 
-def rank(run: Run) -> tuple[bool, float]:
+def sort_key(run: StartRun) -> tuple[bool, float]:
     """Sorts runs: those without degenerate experts first, the highest first."""
-    return run[3] > 0, -run[1]
+    return run.n_degenerate > 0, -run.objective
 
 
-def follow(
-    runs: list[Run],
-    further: Callable[[list[tuple[int, Run]]], Iterator[Run]],
+def run_finalists(
+    runs: list[StartRun],
+    continue_run: Callable[[list[tuple[int, StartRun]]], Iterator[StartRun]],
     *,
     same: float,
     every: bool,
@@ -35,7 +55,7 @@ def follow(
 
     Parameters
     ----------
-    runs : list of Run
+    runs : list of StartRun
         Short runs, replaced in place by what they led to.
     further : callable
         Takes runs with their numbers and follows them to the end, in this order, as the results
@@ -46,58 +66,60 @@ def follow(
         Whether all are followed. Otherwise three that agree on the best height are enough, and
         five the most.
     """
-    order = sorted(range(len(runs)), key=lambda i: rank(runs[i]))
+    order = sorted(range(len(runs)), key=lambda i: sort_key(runs[i]))
     first = _first_alike(runs, order)
     followed: list[int] = []
     for batch in [order] if every else [order[:AGREE], order[AGREE:MOST]]:
-        ends = further([(i, runs[i]) for i in batch if first[i] == i])
+        ends = continue_run([(i, runs[i]) for i in batch if first[i] == i])
         for i in batch:
-            runs[i] = next(ends) if first[i] == i else (runs[i][0], *runs[first[i]][1:])
+            same_path = replace(runs[first[i]], strategy=runs[i].strategy)
+            runs[i] = next(ends) if first[i] == i else same_path
             followed.append(i)
-            followed.sort(key=lambda j: rank(runs[j]))
-            numbers = optima(runs, followed, same)
+            followed.sort(key=lambda j: sort_key(runs[j]))
+            numbers = number_optima(runs, followed, same)
             if not every and sum(numbers[j] == 1 for j in followed) >= AGREE:
                 return followed
     return followed
 
 
-def _first_alike(runs: list[Run], order: list[int]) -> dict[int, int]:
+def _first_alike(runs: list[StartRun], order: list[int]) -> dict[int, int]:
     """For each run the first in ``order`` on the same path: as high, but for rounding."""
     first: dict[int, int] = {}
     for i in order:
-        value = runs[i][1]
-        like = (j for j in first if abs(runs[j][1] - value) <= _ROUNDING * abs(runs[j][1]))
+        value = runs[i].objective
+        heights = ((j, runs[j].objective) for j in first)
+        like = (j for j, height in heights if abs(height - value) <= _ROUNDING * abs(height))
         first[i] = first[j] if (j := next(like, None)) is not None else i
     return first
 
 
-def optima(runs: list[Run], followed: list[int], same: float) -> list[int]:
+def number_optima(runs: list[StartRun], followed: list[int], same: float) -> list[int]:
     """Number of the optimum at which each run ended, 1 for the best; 0 where that is not known.
 
     Heights tell optima apart. A run that was not followed, or was stopped by the cap on passes
     below the best, may still be on the way to any of them.
     """
     numbers, top, count = [0] * len(runs), (False, 0.0), 0
-    for i in sorted(followed, key=lambda i: rank(runs[i])):
-        bad, value = runs[i][3] > 0, runs[i][1]
-        if count == 0 or (runs[i][2].converged and (bad != top[0] or value < top[1] - same)):
+    for i in sorted(followed, key=lambda i: sort_key(runs[i])):
+        bad, value = runs[i].n_degenerate > 0, runs[i].objective
+        if count == 0 or (runs[i].result.converged and (bad != top[0] or value < top[1] - same)):
             top, count = (bad, value), count + 1
         if bad == top[0] and value >= top[1] - same:
             numbers[i] = count
     return numbers
 
 
-def report(runs: list[Run], followed: list[int], weight: float, same: float) -> pd.DataFrame:
+def report(runs: list[StartRun], followed: list[int], weight: float, same: float) -> pd.DataFrame:
     """One row a start, best first; ``weight`` is that of the rows they were tried on."""
     frame = pd.DataFrame(
         {
-            "strategy": [name for name, *_ in runs],
-            "objective": [value for _, value, *_ in runs],
-            "optimum": optima(runs, followed, same),
-            "passes": [result.n_iter for *_, result, _ in runs],
+            "strategy": [run.strategy for run in runs],
+            "objective": [run.objective for run in runs],
+            "optimum": number_optima(runs, followed, same),
+            "passes": [run.result.n_iter for run in runs],
             "finalist": [i in followed for i in range(len(runs))],
-            "converged": [result.converged for *_, result, _ in runs],
-            "degenerate_experts": [bad for *_, bad in runs],
+            "converged": [run.result.converged for run in runs],
+            "degenerate_experts": [run.n_degenerate for run in runs],
             "weight": weight,
         },
         index=pd.RangeIndex(1, len(runs) + 1, name="start"),

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 from moe_classic._data import Block, Summary, total
 from moe_classic._model import Model, MoEParams, MoEStats
-from moe_classic._objectives import Mixture
+from moe_classic._objectives import MixtureLikelihood
 from moe_classic.experts import Expert
 from moe_classic.gates import Gate
 from moe_classic.solvers import Solver
@@ -56,7 +56,7 @@ def check_online(components: Sequence[Gate | Expert], solver: Solver) -> None:
                 f"partial_fit needs statistics that can be carried along; {component.name!r} "
                 "components have none. Use fit or fit_blocks."
             )
-    if solver.climbs != "likelihood":
+    if not solver.maximises_likelihood:
         raise ValueError(
             f"partial_fit climbs the likelihood batch by batch; {solver!r} climbs another "
             "objective. Use fit, or solver='em'."
@@ -65,7 +65,7 @@ def check_online(components: Sequence[Gate | Expert], solver: Solver) -> None:
 
 def observe(model: Model, params: MoEParams, blocks: list[Block]) -> OnlineState:
     """State after seeing only ``blocks``, at given parameters."""
-    objective = Mixture(model.online())
+    objective = MixtureLikelihood(model.online())
     stats = total(objective(params, block) for block in blocks)
     weight = float(sum(block.w.sum() for block in blocks))
     return OnlineState(params, stats.scaled(1.0 / weight), weight)

@@ -17,7 +17,7 @@ def _announce(verbose: int, message: str, *values: Any) -> None:
     logger.log(logging.INFO if verbose else logging.DEBUG, message, *values)
 
 
-class Watch:
+class Monitor:
     """Logs the passes of one long run and reports them to callbacks."""
 
     def __init__(self, estimator: Any, name: str, run: Any) -> None:

@@ -20,14 +20,14 @@ from moe_classic._model import Model, MoEParams
 from moe_classic._numerics import softmax_in_place
 from moe_classic._typing import Bools, Floats
 
-from .starts import View
+from .starts import StartData
 
 #: Pairs and experts that are looked at in one round.
 _PAIRS = 2
 _SPLITS = 2
 
 
-def proposals(model: Model, params: MoEParams, block: Block, view: View) -> Iterator[Floats]:
+def candidates(model: Model, params: MoEParams, block: Block, view: StartData) -> Iterator[Floats]:
     """Responsibilities (K, n) after each of the most promising moves."""
     seen = model.evaluate(params, block)
     log_prob = seen.log_prob
@@ -35,14 +35,14 @@ def proposals(model: Model, params: MoEParams, block: Block, view: View) -> Iter
     softmax_in_place(R)
     mass = np.maximum(R @ block.w, np.finfo(float).tiny)
     fit = ((R * block.w) * log_prob).sum(axis=1) / mass
-    pairs = _likest(R, block.w)
+    pairs = most_similar_pairs(R, block.w)
     for i, j in pairs[:_PAIRS]:
         others = [k for k in np.argsort(fit) if k not in (i, j)]
         for k in others[:_SPLITS]:
             yield _moved(R, int(i), int(j), int(k), _halves(view, R[k] * block.w))
 
 
-def _likest(R: Floats, w: Floats) -> list[tuple[int, int]]:
+def most_similar_pairs(R: Floats, w: Floats) -> list[tuple[int, int]]:
     """Pairs of experts, the ones with the likest responsibilities first."""
     rooted = R * np.sqrt(w)
     rooted = rooted / np.maximum(np.linalg.norm(rooted, axis=1, keepdims=True), 1e-300)
@@ -52,7 +52,7 @@ def _likest(R: Floats, w: Floats) -> list[tuple[int, int]]:
     return [(int(rows[o]), int(cols[o])) for o in order]
 
 
-def _halves(view: View, weight: Floats) -> Bools:
+def _halves(view: StartData, weight: Floats) -> Bools:
     """The side of each row along the main axis of (x, y) as one expert sees it, (n,)."""
     Z = np.column_stack([view.X, view.T])
     weight = weight / max(weight.sum(), np.finfo(float).tiny)

@@ -22,7 +22,7 @@ from sklearn.cluster import KMeans
 
 from moe_classic._data import Block, Summary
 from moe_classic._model import Model, MoEParams
-from moe_classic._objectives import Assigned
+from moe_classic._objectives import FixedResponsibilities
 from moe_classic._typing import Floats, Ints
 
 from .thresholds import best_cut
@@ -40,7 +40,7 @@ _WARM_UPDATES = 3
 
 
 @dataclass(frozen=True)
-class View:
+class StartData:
     """What the portfolio looks at: standardised features (m, p), targets (m, d) and weights."""
 
     X: Floats
@@ -72,7 +72,7 @@ class View:
         return means.fit(points, sample_weight=self.w).labels_
 
 
-def _single_fit(view: View) -> Floats:
+def _single_fit(view: StartData) -> Floats:
     """Residuals (m, d) of one weighted least-squares fit."""
     root = np.sqrt(view.w)[:, None]
     A = np.column_stack([view.X, np.ones(len(view.X))])
@@ -80,14 +80,14 @@ def _single_fit(view: View) -> Floats:
     return view.T - A @ coef
 
 
-def principal_segments(view: View, rng: np.random.Generator) -> Ints:
+def principal_segments(view: StartData, rng: np.random.Generator) -> Ints:
     """Segments along the first principal axis of (x, y)."""
     Z = np.column_stack([view.X, view.T])
     _, axes = np.linalg.eigh((Z.T * view.w) @ Z)
     return view.cut(Z @ axes[:, -1])
 
 
-def column_segments(view: View, rng: np.random.Generator) -> Ints:
+def column_segments(view: StartData, rng: np.random.Generator) -> Ints:
     """Segments along one feature or a random direction."""
     p = view.X.shape[1]
     if p == 0:
@@ -96,13 +96,13 @@ def column_segments(view: View, rng: np.random.Generator) -> Ints:
     return view.cut(view.X @ direction)
 
 
-def joint_clusters(view: View, rng: np.random.Generator) -> Ints:
+def joint_clusters(view: StartData, rng: np.random.Generator) -> Ints:
     """k-means on (x, y), the target weighted up at random."""
     stretch = np.exp(rng.uniform(-1.0, 1.5)) * np.sqrt(max(view.X.shape[1], 1))
     return view.cluster(np.column_stack([view.X, stretch * view.T]), rng)
 
 
-def residual_clusters(view: View, rng: np.random.Generator) -> Ints:
+def residual_clusters(view: StartData, rng: np.random.Generator) -> Ints:
     """k-means on (x, residual of a single fit)."""
     r = _single_fit(view)
     spread = r.std(axis=0)
@@ -111,7 +111,7 @@ def residual_clusters(view: View, rng: np.random.Generator) -> Ints:
     return view.cluster(np.column_stack([view.X, stretch * r]), rng)
 
 
-def elemental_fits(view: View, rng: np.random.Generator) -> Ints:
+def elemental_fits(view: StartData, rng: np.random.Generator) -> Ints:
     """Fits through few rows each, every row to the fit that misses it least."""
     A = np.column_stack([view.X, np.ones(len(view.X))])
     rows = A.shape[1] + (1 if A.shape[1] > 2 else 0)
@@ -124,7 +124,7 @@ def elemental_fits(view: View, rng: np.random.Generator) -> Ints:
     return miss.argmin(axis=0)
 
 
-def local_fits(view: View, rng: np.random.Generator) -> Ints:
+def local_fits(view: StartData, rng: np.random.Generator) -> Ints:
     """Fits around randomly drawn centres, every row to the fit that misses it least."""
     A = np.column_stack([view.X, np.ones(len(view.X))])
     near = min(len(A), max(3 * A.shape[1], len(A) // (2 * view.n_experts)))
@@ -140,13 +140,13 @@ def local_fits(view: View, rng: np.random.Generator) -> Ints:
     return miss.argmin(axis=0)
 
 
-def feature_cut(view: View, rng: np.random.Generator) -> Ints:
+def feature_cut(view: StartData, rng: np.random.Generator) -> Ints:
     """The best cut along one feature, with a fit on either side."""
     labels = best_cut(view.X, view.T, view.w, view.n_experts, rng)
     return view.cut(view.T[:, 0]) if labels is None else labels
 
 
-Strategy = Callable[[View, np.random.Generator], Ints]
+Strategy = Callable[[StartData, np.random.Generator], Ints]
 
 STRATEGIES: dict[str, Strategy] = {
     "principal": principal_segments,
@@ -188,7 +188,7 @@ def params_from_responsibilities(
     """Parameters after a few updates under fixed responsibilities, from ``params`` if given."""
     if params is None:
         params = model.start([d.width for d in block.designs], summary)
-    objective = Assigned(model, R)
+    objective = FixedResponsibilities(model, R)
     for _ in range(_WARM_UPDATES):
         params = model.update(params, objective(params, block), summary)
     return params

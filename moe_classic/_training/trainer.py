@@ -31,15 +31,15 @@ from moe_classic._data import (
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import Model, MoEParams, MoEStats
 from moe_classic._numerics import log_sum_exp, softmax_in_place
-from moe_classic._objectives import Assigned, Mixture
+from moe_classic._objectives import FixedResponsibilities, MixtureLikelihood
 from moe_classic._typing import Floats
 from moe_classic.solvers import EM, GradientAscent, Problem, Result, Solver
 
-from .bound_model import Plan
-from .finalists import Run, follow, report
+from .bound_model import BoundModel
+from .finalists import StartRun, report, run_finalists
 from .online import OnlineState
-from .split_merge import proposals
-from .starts import STRATEGIES, View, params_from_responsibilities, portfolio, soften
+from .split_merge import candidates
+from .starts import STRATEGIES, StartData, params_from_responsibilities, portfolio, soften
 from .wrap import unit_columns
 
 #: Passes of a short run, and rows up to which every start is followed to the end.
@@ -55,14 +55,14 @@ _ROUGH_TOL = 1e-4
 #: Rounds of split-and-merge moves, and the shortfall after a short run, in nats per unit of weight,
 #: beyond which a move is given up.
 _MOVE_ROUNDS = 3
-_HOPELESS = 0.01
+_GIVE_UP = 0.01
 
-#: Hands out a watcher for each long run: (name of the run) -> watcher or None.
-Watchers = Callable[[str], Any]
+#: Hands out a monitor for each long run: (name of the run) -> monitor or None.
+MonitorFactory = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
-class Census(Stats):
+class FinalPass(Stats):
     """One look at the fitted model.
 
     Attributes
@@ -83,15 +83,15 @@ class Census(Stats):
 
 @dataclass(frozen=True)
 class Trained:
-    """The best run, the report on all starts, and a census of the training data."""
+    """The best run, the report on all starts, and a last pass over the training data."""
 
     result: Result
     report: pd.DataFrame
-    census: Census
+    final_pass: FinalPass
 
 
-def expand(data: TrainingData, plan: Plan) -> tuple[TrainingData, tuple[DesignMap, ...]]:
-    """Run transformers once: their output becomes further columns of X."""
+def expand(data: TrainingData, plan: BoundModel) -> tuple[TrainingData, tuple[DesignMap, ...]]:
+    """StartRun transformers once: their output becomes further columns of X."""
     columns, maps, width = [data.X], [], data.X.shape[1]
     for m in plan.maps:
         if m.transformer is None:
@@ -108,28 +108,28 @@ def expand(data: TrainingData, plan: Plan) -> tuple[TrainingData, tuple[DesignMa
     return replace(data, X=np.column_stack(columns)), tuple(maps)
 
 
-def census(model: Model, params: MoEParams, source: Source, engine: Any) -> Census:
+def final_pass(model: Model, params: MoEParams, source: Source, engine: Any) -> FinalPass:
     """Look at the data once with the fitted model."""
     online = model.online()
 
-    def look(block: Block) -> Census:
+    def look(block: Block) -> FinalPass:
         seen = model.evaluate(params, block)
         ll = log_sum_exp(model.log_gate(params, block) + seen.log_prob)
         S = seen.gate.log_prob + seen.log_prob
         row = softmax_in_place(S)
         S *= block.w
         stats = online.statistics(params, seen, block, S, float(row @ block.w))
-        return Census(S.sum(axis=1), float(ll @ block.w), stats)
+        return FinalPass(S.sum(axis=1), float(ll @ block.w), stats)
 
     return engine.map_reduce(look, source)
 
 
-def unwatched(name: str) -> None:
+def no_monitor(name: str) -> None:
     """Watches no run."""
 
 
 @dataclass(frozen=True)
-class Ground:
+class StartSample:
     """Few rows on which starts are tried, as solvers, the portfolio and components see them.
 
     Attributes
@@ -140,7 +140,7 @@ class Ground:
     """
 
     problem: Problem
-    view: View
+    view: StartData
     block: Block
     complete: bool
 
@@ -149,14 +149,14 @@ class Ground:
 class Trainer:
     """Tries starts, follows the best, reports on all."""
 
-    plan: Plan
+    plan: BoundModel
     data: TrainingData
     solver: Solver
     engine: SerialEngine | ThreadedEngine
     max_iter: int
     tol: float
     block_size: int | None
-    watchers: Watchers
+    monitor_for: MonitorFactory
     seed: int = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -185,24 +185,26 @@ class Trainer:
         )
         # Penalties are per unit of weight: of the rows at hand.
         summary = replace(self.summary, weight=float(w.sum()), n_rows=w.size)
-        return Problem(self.model, Mixture(self.model), source, summary, self.engine, self.seed)
+        return Problem(
+            self.model, MixtureLikelihood(self.model), source, summary, self.engine, self.seed
+        )
 
     def long_run(self, problem: Problem, params: MoEParams, name: str) -> Result:
         """The user's solver from ``params``."""
-        watch = self.watchers(name)
-        result = self.solver.run(problem, params, max_iter=self.max_iter, tol=self.tol, watch=watch)
-        if watch is not None:
-            watch.close()
+        monitor = self.monitor_for(name)
+        result = self.solver.run(
+            problem, params, max_iter=self.max_iter, tol=self.tol, monitor=monitor
+        )
+        if monitor is not None:
+            monitor.close()
         return result
-
-    @property
-    def likelihood(self) -> bool:
-        """Whether the solver climbs the log-likelihood, as short runs do."""
-        return self.solver.climbs == "likelihood"
 
     def offset(self) -> float:
         """What a unit of weight adds to objectives on the user's scales; errors keep theirs."""
-        if not (self.likelihood or self.solver.climbs == "classification likelihood"):
+        if not (
+            self.solver.maximises_likelihood
+            or self.solver.objective_name == "classification likelihood"
+        ):
             return 0.0
         value = float(np.log(self.data.factor).sum())
         if self.model.gate.generative:
@@ -226,15 +228,15 @@ class Trainer:
             stop, parts = 0, []
             for block in problem.source:
                 start, stop = stop, stop + block.w.size
-                parts.append(Assigned(self.model, R[:, start:stop])(params, block))
+                parts.append(FixedResponsibilities(self.model, R[:, start:stop])(params, block))
             params = self.model.update(params, total(parts), self.summary)
         result = self.long_run(problem, params, "responsibilities")
         return self._single(problem, result, "responsibilities")
 
     def _single(self, problem: Problem, result: Result, name: str) -> Trained:
-        runs = [(name, result.objective, result, self._degenerate(result.params))]
+        runs = [StartRun(name, result.objective, result, self._degenerate(result.params))]
         table = report(runs, [0], problem.summary.weight, 0.0)
-        seen = census(self.model, result.params, problem.source, self.engine)
+        seen = final_pass(self.model, result.params, problem.source, self.engine)
         return Trained(result, table, seen)
 
     def _degenerate(self, params: MoEParams) -> int:
@@ -249,81 +251,97 @@ class Trainer:
     def from_portfolio(self, init: str, n_init: int, rng: np.random.Generator) -> Trained:
         """Short runs from a portfolio of starts on a sample, long runs from the best."""
         count = self.model.n_parameters(self.model.start(self.plan.widths, self.summary))
-        few, ground = self._on(self.sample(sample_size(count)))
+        on_sample, start_sample = self._on(self.sample(sample_size(count)))
         if self.model.n_experts == 1:
             init, n_init = "principal", 1
         # Experts that are estimators are refitted side by side themselves.
         workers = Workers(self.engine.n_threads if self.model.additive else 1)
         starts = list(zip(self.names(init, n_init), rng.spawn(n_init), strict=True))
-        runs = list(workers.map(partial(few.short_run, ground), starts))
-        small, complete = ground.problem, ground.complete
-        if not self.likelihood:
-            posed = self.solver.pose(small)
-            runs = [(name, posed.value(r.params), r, bad) for name, _, r, bad in runs]
+        runs = list(workers.map(partial(on_sample.short_run, start_sample), starts))
+        small, complete = start_sample.problem, start_sample.complete
+        if not self.solver.maximises_likelihood:
+            posed = self.solver.with_objective(small)
+            runs = [replace(run, objective=posed.value(run.result.params)) for run in runs]
         weight = small.summary.weight
         same = max(self._long_tol(complete=complete), _ROUNDING) * weight
         # Long runs on few rows cost little, but for epochs of small steps.
         cheap = complete and small.summary.n_rows <= _FEW_ROWS
-        watched = self.watchers is not unwatched and (complete or not self.likelihood)
-        finalists = follow(
+        watched = self.monitor_for is not no_monitor and (
+            complete or not self.solver.maximises_likelihood
+        )
+        finalists = run_finalists(
             runs,
-            partial((Workers(1) if watched else workers).map, partial(few.further, ground)),
+            partial(
+                (Workers(1) if watched else workers).map,
+                partial(on_sample.continue_run, start_sample),
+            ),
             same=same,
             every=cheap and not isinstance(self.solver, GradientAscent),
         )
         best = finalists[0]
-        heights = [runs[i][1] for i in finalists]
-        if self.likelihood and init == "auto" and max(heights) - min(heights) > 1e-6 * weight:
-            moved = few.moves(ground, runs[best], Workers(1) if watched else workers)
+        heights = [runs[i].objective for i in finalists]
+        if (
+            self.solver.maximises_likelihood
+            and init == "auto"
+            and max(heights) - min(heights) > 1e-6 * weight
+        ):
+            moved = on_sample.moves(start_sample, runs[best], Workers(1) if watched else workers)
             if moved is not None:
                 best = len(runs)
                 runs.append(moved)
                 finalists.append(best)
         table = report(runs, finalists, weight, same)
-        problem, result = small, runs[best][2]
+        problem, result = small, runs[best].result
         if not complete:
             problem = self.all_rows()
             result = self.long_run(problem, result.params, "all rows")
-        seen = census(self.model, result.params, problem.source, self.engine)
+        seen = final_pass(self.model, result.params, problem.source, self.engine)
         return Trained(result, table, seen)
 
-    def _on(self, sample: Sample) -> tuple[Trainer, Ground]:
-        """A trainer of these rows alone, small enough to be sent elsewhere, and its ground."""
+    def _on(self, sample: Sample) -> tuple[Trainer, StartSample]:
+        """A trainer of these rows alone, small enough to be sent elsewhere, and what it tries."""
         few = copy(self)
         few.data = replace(self.data, X=sample.X, key=sample.y, w=sample.w)
         problem = few.problem(sample.X, sample.y, sample.w)
         block = sample.block(self.maps, few.data.target)
-        return few, Ground(problem, few._view(sample), block, sample.complete)
+        return few, StartSample(problem, few._view(sample), block, sample.complete)
 
     def _long_tol(self, *, complete: bool) -> float:
         """What long runs leave to gain, in nats per unit of weight.
 
         On a sample of the rows they only have to find the right hill: a rough tolerance will do.
         """
-        return self.tol if complete or not self.likelihood else max(self.tol, _ROUGH_TOL)
+        return (
+            self.tol
+            if complete or not self.solver.maximises_likelihood
+            else max(self.tol, _ROUGH_TOL)
+        )
 
-    def further(self, ground: Ground, start: tuple[int, Run]) -> Run:
+    def continue_run(self, start_sample: StartSample, start: tuple[int, StartRun]) -> StartRun:
         """A long run that goes on from a short one, which has a number or, with -1, none."""
-        i, (name, _, short, _) = start
-        if ground.complete or not self.likelihood:
+        i, run = start
+        name, short = run.strategy, run.result
+        if start_sample.complete or not self.solver.maximises_likelihood:
             label = f"start {i + 1}: {name}" if i >= 0 else name
-            long = self.long_run(ground.problem, short.params, label)
+            long = self.long_run(start_sample.problem, short.params, label)
         else:
             passes, tol = min(self.max_iter, 60), self._long_tol(complete=False)
-            long = EM().run(ground.problem, short.params, max_iter=passes, tol=tol)
-        if self.likelihood and long.objective >= short.objective:
+            long = EM().run(start_sample.problem, short.params, max_iter=passes, tol=tol)
+        if self.solver.maximises_likelihood and long.objective >= short.objective:
             # Annealing begins anew, below what the short run reached.
             trace = short.trace + [v for v in long.trace[1:] if v >= short.objective]
             long = replace(long, trace=trace, n_iter=short.n_iter + long.n_iter)
-        return name, long.objective, long, self._degenerate(long.params)
+        return StartRun(name, long.objective, long, self._degenerate(long.params))
 
-    def moves(self, ground: Ground, run: Run, workers: Workers) -> Run | None:
+    def moves(self, start_sample: StartSample, run: StartRun, workers: Workers) -> StartRun | None:
         """The best run after split-and-merge moves, None if none helps."""
         found = None
         for _ in range(_MOVE_ROUNDS):
             tried = workers.map(
-                partial(self._move, ground, run),
-                list(proposals(self.model, run[2].params, ground.block, ground.view)),
+                partial(self.try_move, start_sample, run),
+                list(
+                    candidates(self.model, run.result.params, start_sample.block, start_sample.view)
+                ),
                 ahead=1,
             )
             better = next((t for t in tried if t is not None), None)
@@ -332,21 +350,22 @@ class Trainer:
             run = found = better
         return found
 
-    def _move(self, ground: Ground, run: Run, R: Floats) -> Run | None:
+    def try_move(self, start_sample: StartSample, run: StartRun, R: Floats) -> StartRun | None:
         """The run from responsibilities ``R`` (K, n), None if it ends no higher than ``run``."""
-        small = ground.problem
+        small = start_sample.problem
         weight = small.summary.weight
         params = params_from_responsibilities(
-            self.model, ground.block, R, small.summary, run[2].params
+            self.model, start_sample.block, R, small.summary, run.result.params
         )
         passes = min(2 * SHORT_PASSES, self.max_iter)
         short = EM(finish=None).run(small, params, max_iter=passes, tol=self.tol)
-        if short.objective < run[1] - _HOPELESS * weight:
+        if short.objective < run.objective - _GIVE_UP * weight:
             return None
-        tried = self.further(ground, (-1, ("split and merge", 0.0, short, 0)))
-        return tried if tried[1] > run[1] + 1e-6 * weight and tried[3] <= run[3] else None
+        tried = self.continue_run(start_sample, (-1, StartRun("split and merge", 0.0, short, 0)))
+        better = tried.objective > run.objective + 1e-6 * weight
+        return tried if better and tried.n_degenerate <= run.n_degenerate else None
 
-    def _view(self, sample: Sample) -> View:
+    def _view(self, sample: Sample) -> StartData:
         """Standardised features and targets of the sample, as the portfolio sees them."""
         block = sample.block(self.maps, self.data.target)
         seen = {self.model.gate_design, *(g.design for g in self.model.groups)}
@@ -358,27 +377,29 @@ class Trainer:
             T = onehot / np.sqrt(np.maximum(share * (1.0 - share), 1e-12)).mean()
         else:
             T = ((block.y - self.summary.y_mean[:, None]) / self.summary.y_scale[:, None]).T
-        return View(np.ascontiguousarray(X), T, sample.w, self.model.n_experts)
+        return StartData(np.ascontiguousarray(X), T, sample.w, self.model.n_experts)
 
     def names(self, init: str, n_init: int) -> list[str]:
         """Names of the strategies of ``n_init`` starts."""
         return portfolio(init, n_init)
 
     def begin(
-        self, name: str, view: View, block: Block, summary: Summary, rng: np.random.Generator
+        self, name: str, view: StartData, block: Block, summary: Summary, rng: np.random.Generator
     ) -> MoEParams:
         """Parameters at one start."""
         R = soften(STRATEGIES[name](view, rng), self.model.n_experts)
         return params_from_responsibilities(self.model, block, R, summary)
 
-    def short_run(self, ground: Ground, start: tuple[str, np.random.Generator]) -> Run:
+    def short_run(
+        self, start_sample: StartSample, start: tuple[str, np.random.Generator]
+    ) -> StartRun:
         """(strategy, objective, result, degenerate experts) of one start."""
         name, rng = start
-        small = ground.problem
-        params = self.begin(name, ground.view, ground.block, small.summary, rng)
+        small = start_sample.problem
+        params = self.begin(name, start_sample.view, start_sample.block, small.summary, rng)
         passes = min(SHORT_PASSES, self.max_iter)
         result = EM(finish=None).run(small, params, max_iter=passes, tol=self.tol)
-        return name, result.objective, result, self._degenerate(result.params)
+        return StartRun(name, result.objective, result, self._degenerate(result.params))
 
 
 @dataclass
@@ -394,7 +415,7 @@ class StreamTrainer(Trainer):
     def all_rows(self) -> Problem:
         """The fitting problem on all rows."""
         source = StreamSource(self.stream, self.maps, self.data.target)
-        mixture = Mixture(self.model)
+        mixture = MixtureLikelihood(self.model)
         return Problem(self.model, mixture, source, self.summary, self.engine, self.seed)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -106,14 +106,14 @@ def learns_by_batches(estimator: Any) -> bool:
     return True
 
 
-def adapted(
+def with_data_names(
     component: Any, design: DesignMap, classes: np.ndarray | None, n_jobs: int | None
 ) -> Any:
     """A bound component that knows the user's names, classes and ``n_jobs`` if it has to."""
     if not getattr(component, "raw", False):
         return component
     names = list(design.names) if design.names_in is not None else None
-    return component.adapted(names, design.width - 1, classes, n_jobs)
+    return component.with_data_names(names, design.width - 1, classes, n_jobs)
 
 
 def unit_columns(X: Floats, w: Floats, model: Model) -> Floats:

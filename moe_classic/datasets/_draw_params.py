@@ -9,7 +9,7 @@ import numpy as np
 from scipy.cluster.vq import kmeans2
 
 from moe_classic._data import Design, Summary
-from moe_classic._training import Plan
+from moe_classic._training import BoundModel
 from moe_classic._typing import Floats
 from moe_classic.experts import LinearExpert
 from moe_classic.gates import ConstantGate, GaussianGate, TreeGate, TreeParams
@@ -19,7 +19,7 @@ _VARIANCE = 1.0 / 3.0
 
 
 def draw_gate(
-    plan: Plan,
+    plan: BoundModel,
     pilot: Floats,
     summary: Summary,
     rng: np.random.Generator,
@@ -96,7 +96,7 @@ def _factors(shape: tuple[int, ...], rng: np.random.Generator, *, diagonal: bool
 
 
 def draw_experts(
-    plan: Plan,
+    plan: BoundModel,
     pilot: Floats,
     summary: Summary,
     rng: np.random.Generator,

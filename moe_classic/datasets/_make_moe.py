@@ -17,7 +17,14 @@ from sklearn.utils import check_random_state
 from moe_classic._data import Block, Design, RawData, Summary, slices_of
 from moe_classic._model import MoEParams
 from moe_classic._results import AnyExpert, FittedGate, summary_table, view_experts, view_gate
-from moe_classic._training import Plan, bind, by_name, components, resolve_experts, resolve_gate
+from moe_classic._training import (
+    BoundModel,
+    bind,
+    by_name,
+    components,
+    resolve_experts,
+    resolve_gate,
+)
 from moe_classic._typing import Floats, Ints
 from moe_classic.experts import EXPERTS, Expert, LinearExpert
 from moe_classic.gates import ConstantGate, Gate, GaussianGate, SoftmaxGate, TreeGate
@@ -264,7 +271,7 @@ def _positive(value: ArrayLike, name: str, n_experts: int, *, scalar: bool) -> F
     return np.broadcast_to(array, (n_experts,))
 
 
-def _checked_sharpness(value: float | None, plan: Plan) -> float:
+def _checked_sharpness(value: float | None, plan: BoundModel) -> float:
     """Log odds at the centres of the regions."""
     if value is None:
         return 5.0
@@ -283,7 +290,7 @@ def _checked_sharpness(value: float | None, plan: Plan) -> float:
 # ------------------------------------------------------------------------- model and rows
 
 
-def _bound(groups: list[Any], gate: Any, pilot: Floats, summary: Summary) -> Plan:
+def _bound(groups: list[Any], gate: Any, pilot: Floats, summary: Summary) -> BoundModel:
     """The model and its designs, on the original scale of the features."""
     w = np.ones(len(pilot))
     raw = RawData(pilot, np.zeros((1, w.size)), w, w > 0.0)
@@ -298,7 +305,7 @@ def _bound(groups: list[Any], gate: Any, pilot: Floats, summary: Summary) -> Pla
 
 
 def _rows(
-    plan: Plan, params: MoEParams, n: int, n_features: int, rng: np.random.Generator
+    plan: BoundModel, params: MoEParams, n: int, n_features: int, rng: np.random.Generator
 ) -> tuple[Floats, np.ndarray, Ints]:
     """Features (n, p), target (d, n) or codes (n,), and the expert of every row (n,)."""
     model, X = plan.model, rng.uniform(-1.0, 1.0, (n, n_features))
@@ -323,7 +330,7 @@ def _rows(
     return X, draws[z, ..., np.arange(n)].T, z
 
 
-def _truth(plan: Plan, params: MoEParams, X: Floats, y: np.ndarray, z: Ints) -> MoETruth:
+def _truth(plan: BoundModel, params: MoEParams, X: Floats, y: np.ndarray, z: Ints) -> MoETruth:
     """The parameters as users see them."""
     model, block = plan.model, Block(tuple(Design(m(X)) for m in plan.maps), y, np.ones(len(X)))
     shares = np.bincount(z, minlength=model.n_experts) / len(z)

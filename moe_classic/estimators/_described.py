@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from moe_classic._results import Account, AnyExpert, explain, html_repr, summary_table
+from moe_classic._results import AnyExpert, Explanation, explain, html_repr, summary_table
 from moe_classic._typing import Floats
 
 
@@ -72,7 +72,7 @@ class Described:
         """Names of the linear predictors of an expert."""
 
     @abstractmethod
-    def _account(self, X: Any) -> Account:
+    def _account(self, X: Any) -> Explanation:
         """What experts and gate say about the rows of ``X``."""
 
     @abstractmethod

@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from moe_classic._adapters import (
-    Job,
+    FitTask,
     Notices,
     check_prefit,
     check_proba,
@@ -137,7 +137,7 @@ class EstimatorGate(Gate):
             raise ValueError(f"{_OWNER}: min_proba={self.min_proba!r} must lie in (0, 0.5).")
         check_prefit(_OWNER, self.estimator)
 
-    def adapted(
+    def with_data_names(
         self, names: list[str] | None, width: int, classes: np.ndarray | None, n_jobs: int | None
     ) -> EstimatorGate:
         """Gate that knows the user's column names; classes and threads do not concern it."""
@@ -195,7 +195,7 @@ class EstimatorGate(Gate):
         rows = stats.joined()
         expert, row = np.nonzero(rows.S > 0.0)
         X = np.ascontiguousarray(rows.Z[:-1].T)
-        job = Job(self.estimator, X[row], expert, rows.S[expert, row], 0, self.names)
+        job = FitTask(self.estimator, X[row], expert, rows.S[expert, row], 0, self.names)
         (outcome,), notices = run_jobs([job], None)
         if outcome.error is not None:
             raise ValueError(f"{_OWNER}: {self.estimator!r} could not be fitted: {outcome.error}")

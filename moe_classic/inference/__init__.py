@@ -14,7 +14,7 @@ Maximum likelihood estimation of misspecified models, Econometrica 50.
 from moe_classic._model import order_of
 
 from ._case import check_simulable as check_simulable
-from ._case import make_case as make_case
+from ._case import fitted_model as fitted_model
 from ._case import simulate as simulate
 from ._inference import Inference, inference
 

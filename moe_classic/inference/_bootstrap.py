@@ -14,11 +14,11 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
 from moe_classic._model import MoEParams, exchangeable, match_experts, reordered, supported
-from moe_classic._objectives import Mixture
+from moe_classic._objectives import MixtureLikelihood
 from moe_classic._typing import Floats, Ints
 from moe_classic.solvers import EM, Newton, Problem
 
-from ._case import Case, check_simulable, cut_blocks, responsibilities, simulate
+from ._case import FittedModel, check_simulable, cut_blocks, responsibilities, simulate
 
 #: Most passes of a refit; from the estimates a handful is usual.
 _MAX_ITER = 500
@@ -43,7 +43,7 @@ class Draws:
 
 
 def bootstrap(
-    case: Case,
+    case: FittedModel,
     *,
     parametric: bool,
     clusters: Ints | None,
@@ -66,7 +66,7 @@ def bootstrap(
     return Draws(good, count - len(good))
 
 
-def _check_counts(case: Case) -> None:
+def _check_counts(case: FittedModel) -> None:
     """Raise if the weights add up to too few rows to resample."""
     rows, size = float(case.w.sum()), case.model.pack(case.params).size
     if round(rows) <= size:
@@ -80,7 +80,7 @@ def _check_counts(case: Case) -> None:
 class _Refits:
     """The work of one process: refits for a list of random streams."""
 
-    case: Case
+    case: FittedModel
     parametric: bool
     clusters: Ints | None
 
@@ -111,7 +111,7 @@ class _Refits:
             y, w = case.y[..., rows], w[rows]
         summary = replace(case.summary, weight=float(w.sum()))
         blocks = cut_blocks(designs, y, w)
-        problem = Problem(case.model, Mixture(case.model), blocks, summary)
+        problem = Problem(case.model, MixtureLikelihood(case.model), blocks, summary)
         return climb(problem, case.params, case.tol)
 
     def _matched(self, params: MoEParams | None) -> MoEParams | None:

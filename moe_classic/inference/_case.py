@@ -17,7 +17,7 @@ from moe_classic.predictive import choose
 
 
 @dataclass(frozen=True)
-class Case:
+class FittedModel:
     """A fitted model with its rows.
 
     Attributes
@@ -56,7 +56,7 @@ class Case:
         return [m(self.X) for m in self.maps]
 
 
-def make_case(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Case:
+def fitted_model(estimator: Any, X: Any, y: Any, sample_weight: Any) -> FittedModel:
     """The case of a fitted estimator and validated rows; raises if it has no parameters."""
     if not hasattr(estimator, "_pairs"):
         raise TypeError(
@@ -72,7 +72,7 @@ def make_case(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Case:
         X, target, w = X[rows], target[..., rows], w[rows]
     if target.ndim == 2:
         target = (target - estimator._shift[:, None]) / estimator._factor[:, None]
-    return Case(
+    return FittedModel(
         model,
         estimator._standard_params(),
         estimator._maps,
@@ -142,7 +142,7 @@ def responsibilities(model: Model, params: MoEParams, block: Block) -> Floats:
 # ------------------------------------------------------------------------- rows from the model
 
 
-def check_simulable(case: Case) -> None:
+def check_simulable(case: FittedModel) -> None:
     """Raise unless whole rows can be drawn from the model."""
     if (np.rint(case.w) != case.w).any():
         raise ValueError(
@@ -158,7 +158,7 @@ def check_simulable(case: Case) -> None:
         )
 
 
-def simulate(case: Case, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def simulate(case: FittedModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Rows from the fitted model: features (m, p) and standardised target (d, m) or codes (m,).
 
     Features stay as they are, those that a generative gate describes are drawn from it. A row of
@@ -181,7 +181,9 @@ def simulate(case: Case, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
     return X, np.moveaxis(draws[z, ..., np.arange(z.size)], 0, -1)
 
 
-def _draw_features(case: Case, X: np.ndarray, rng: np.random.Generator) -> tuple[Floats, Ints]:
+def _draw_features(
+    case: FittedModel, X: np.ndarray, rng: np.random.Generator
+) -> tuple[Floats, Ints]:
     """Features (m, p) with those of the gate drawn from it, and the expert of every row (m,)."""
     design, gate = case.maps[case.model.gate_design], case.params.gate
     z = choose(np.repeat(gate.proportions[:, None], len(X), axis=1), rng)

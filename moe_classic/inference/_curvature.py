@@ -24,7 +24,7 @@ from moe_classic._data import Block
 from moe_classic._model import InformationStats, Model, available, observed_information, row_scores
 from moe_classic._typing import Bools, Floats, Ints
 
-from ._case import Case, responsibilities
+from ._case import FittedModel, responsibilities
 
 #: Eigenvalues of the information, scaled to a unit diagonal, that count as zero.
 SINGULAR = 1e-9
@@ -62,7 +62,7 @@ class Curvature:
         return np.where(diagonal > 0.0, np.abs(diagonal), 1.0) ** -0.5
 
 
-def curvature(case: Case, clusters: Ints | None = None) -> Curvature:
+def curvature(case: FittedModel, clusters: Ints | None = None) -> Curvature:
     """Derivatives at the fit; ``clusters`` (n,) numbers from 0 the clusters of the rows."""
     model = smoothed(case)
 
@@ -76,7 +76,7 @@ def curvature(case: Case, clusters: Ints | None = None) -> Curvature:
     return Curvature(gradient, seen.information, products, penalty)
 
 
-def _cluster_scores(model: Model, case: Case, clusters: Ints) -> Floats:
+def _cluster_scores(model: Model, case: FittedModel, clusters: Ints) -> Floats:
     """Outer products of the clusters' scores."""
     count = int(clusters.max()) + 1
     size = case.model.pack(case.params).size
@@ -130,7 +130,7 @@ def hall_sheather(n: Floats) -> Floats:
     return n ** (-1.0 / 3.0) * z ** (2.0 / 3.0) * (1.5 / (2.0 * np.pi)) ** (1.0 / 3.0)
 
 
-def smoothed(case: Case) -> Model:
+def smoothed(case: FittedModel) -> Model:
     """The model with kinks smoothed where experts have any."""
     if available(case.model):
         return case.model
@@ -148,7 +148,7 @@ def smoothed(case: Case) -> Model:
     return replace(case.model, groups=tuple(groups))
 
 
-def masses(case: Case) -> Floats:
+def masses(case: FittedModel) -> Floats:
     """Rows that each expert explains, (K,)."""
     parts = [responsibilities(case.model, case.params, b) @ b.w for b in case.source()]
     return np.sum(parts, axis=0, dtype=np.float64)

@@ -13,7 +13,7 @@ import pandas as pd
 from moe_classic._model import MoEParams
 from moe_classic._typing import Floats
 
-from ._case import Case
+from ._case import FittedModel
 from ._curvature import ThetaCovariance
 from ._tables import draws_table, wald_table
 from ._terms import Terms
@@ -24,7 +24,7 @@ _STEP = 1e-4
 
 
 @dataclass(frozen=True)
-class Functions:
+class DeltaMethod:
     """What functions of the parameters of one fit need.
 
     Attributes
@@ -36,7 +36,7 @@ class Functions:
     """
 
     estimator: Any
-    case: Case
+    case: FittedModel
     covariance: ThetaCovariance | list[MoEParams]
 
     def table(

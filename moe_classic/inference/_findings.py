@@ -10,7 +10,7 @@ from scipy.linalg import eigh
 
 from moe_classic._typing import Bools, Floats, Ints
 
-from ._case import Case, responsibilities
+from ._case import FittedModel, responsibilities
 from ._curvature import SINGULAR, Curvature, masses
 
 #: Share of the curvature along a direction beyond which the penalty decides, not the data.
@@ -24,7 +24,7 @@ _NAMED = 0.1
 
 
 @dataclass(frozen=True)
-class Finding:
+class Caveat:
     """Something that a reader of the tables must know.
 
     Attributes
@@ -39,7 +39,7 @@ class Finding:
     fixed: bool = False
 
 
-def findings(case: Case, seen: Curvature) -> list[Finding]:
+def caveats(case: FittedModel, seen: Curvature) -> list[Caveat]:
     """Parameters at bounds, columns without variation, separated regions."""
     found, starts = [], _starts(case)
     found += _constant_columns(case, starts)
@@ -52,7 +52,7 @@ def findings(case: Case, seen: Curvature) -> list[Finding]:
     return found
 
 
-def fixed_places(found: list[Finding], size: int) -> Bools:
+def fixed_places(found: list[Caveat], size: int) -> Bools:
     """Which coordinates are held at their values, (D,)."""
     fixed = np.zeros(size, dtype=bool)
     for f in found:
@@ -60,16 +60,16 @@ def fixed_places(found: list[Finding], size: int) -> Bools:
     return fixed
 
 
-def _starved_experts(case: Case, mass: Floats, number: int, start: int) -> list[Finding]:
+def _starved_experts(case: FittedModel, mass: Floats, number: int, start: int) -> list[Caveat]:
     """Experts that explain fewer rows than a line has coefficients."""
     coef = case.params.experts[number].coef
     few = np.flatnonzero(mass[case.model.shares[number]] < coef.shape[-1])
     places = np.arange(coef.size).reshape(len(coef), -1)[few]
     note = "the expert explains fewer rows than it has coefficients"
-    return [Finding(start + places.ravel(), note)] if few.size else []
+    return [Caveat(start + places.ravel(), note)] if few.size else []
 
 
-def _starts(case: Case) -> list[int]:
+def _starts(case: FittedModel) -> list[int]:
     """First coordinate of the gate and of each group."""
     sizes = [case.model.gate.pack(case.params.gate).size]
     for group, p in zip(case.model.groups, case.params.experts, strict=True):
@@ -77,7 +77,7 @@ def _starts(case: Case) -> list[int]:
     return [0, *np.cumsum(sizes)[:-1].tolist()]
 
 
-def _constant_columns(case: Case, starts: list[int]) -> list[Finding]:
+def _constant_columns(case: FittedModel, starts: list[int]) -> list[Caveat]:
     """Slopes of features that do not vary."""
     note = "the feature is constant"
     found = []
@@ -88,10 +88,10 @@ def _constant_columns(case: Case, starts: list[int]) -> list[Finding]:
         dead = np.flatnonzero(case.maps[number].inverse == 0.0)
         if dead.size and hasattr(p, "coef"):
             places = np.arange(p.coef.size).reshape(-1, p.coef.shape[-1])[:, dead]
-            found.append(Finding(start + places.ravel(), note, fixed=True))
+            found.append(Caveat(start + places.ravel(), note, fixed=True))
         elif dead.size and hasattr(p, "means"):
             places = start + _dead_moments(p, dead, case.model.gate.pack(p).size)
-            found.append(Finding(places, note, fixed=True))
+            found.append(Caveat(places, note, fixed=True))
     return found
 
 
@@ -108,13 +108,13 @@ def _dead_moments(p: Any, dead: Ints, size: int) -> Ints:
     return np.concatenate([means.ravel(), rest[:, lower].ravel()])
 
 
-def _gate_findings(case: Case, start: int) -> list[Finding]:
+def _gate_findings(case: FittedModel, start: int) -> list[Caveat]:
     """Proportions of zero, and rows of a softmax that no row of data is undecided about."""
     gate = case.params.gate
     if hasattr(gate, "proportions"):
         zero = np.flatnonzero(gate.proportions[:-1] < 1e-8)
         note = "at its lower bound 0"
-        return [Finding(start + zero, note, fixed=True)] if zero.size else []
+        return [Caveat(start + zero, note, fixed=True)] if zero.size else []
     if not gate.coef.size:
         return []
     slopes = np.zeros(len(gate.coef))
@@ -134,10 +134,10 @@ def _gate_findings(case: Case, start: int) -> list[Finding]:
         return []
     places = np.arange(gate.coef.size).reshape(-1, q)[hard].ravel()
     note = "the gate has separated: standard errors have no meaning"
-    return [Finding(start + places, note)]
+    return [Caveat(start + places, note)]
 
 
-def _expert_findings(case: Case, seen: Curvature, number: int, start: int) -> list[Finding]:
+def _expert_findings(case: FittedModel, seen: Curvature, number: int, start: int) -> list[Caveat]:
     """Scales at their floor and interval parameters at a bound."""
     group, p = case.model.groups[number], case.params.experts[number]
     expert, found = group.expert, []
@@ -153,7 +153,7 @@ def _expert_findings(case: Case, seen: Curvature, number: int, start: int) -> li
         elif name in ("scale", "chol") and low.any():
             mine = places[low] if len(places) == len(low) else places
             note = "at its lower bound min_scale: the expert interpolates its rows"
-            found.append(Finding(mine.ravel(), note, fixed=True))
+            found.append(Caveat(mine.ravel(), note, fixed=True))
     return found
 
 
@@ -167,7 +167,7 @@ def _width(expert: Any, name: str, p: Any) -> int:
 
 def _bound_findings(
     name: str, value: Floats, bounds: tuple[float, float], places: Ints, seen: Curvature
-) -> list[Finding]:
+) -> list[Caveat]:
     """Entries of an interval parameter that sit at a bound."""
     low, high = bounds
     found = []
@@ -180,11 +180,11 @@ def _bound_findings(
         if distance < _AT_BOUND or (distance < _NEAR_BOUND and outward):
             side, bound = ("upper", high) if inside > 0.5 else ("lower", low)
             note = f"at its {side} bound {bound:g}"
-            found.append(Finding(np.array([place]), note, fixed=True))
+            found.append(Caveat(np.array([place]), note, fixed=True))
     return found
 
 
-def _penalty_findings(seen: Curvature, fixed: Bools) -> list[Finding]:
+def _penalty_findings(seen: Curvature, fixed: Bools) -> list[Caveat]:
     """Directions along which the penalty supplies most of the curvature."""
     free = np.flatnonzero(~fixed)
     P = seen.penalty[np.ix_(free, free)]
@@ -198,7 +198,7 @@ def _penalty_findings(seen: Curvature, fixed: Bools) -> list[Finding]:
     shares, directions = eigh(P, H)
     places = _loaded(directions[:, shares > _PENALTY_SHARE])
     note = "set by the penalty rather than by the data"
-    return [Finding(free[places], note)] if places.size else []
+    return [Caveat(free[places], note)] if places.size else []
 
 
 def _loaded(directions: Floats) -> Ints:

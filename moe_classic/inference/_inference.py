@@ -27,10 +27,10 @@ from moe_classic._model import available
 from moe_classic._typing import Floats, Ints
 
 from ._bootstrap import Draws, bootstrap
-from ._case import Case, make_case
+from ._case import FittedModel, fitted_model
 from ._curvature import Curvature, curvature, distance_from_optimum, theta_covariance
-from ._delta import Functions
-from ._findings import Finding, findings, fixed_places
+from ._delta import DeltaMethod
+from ._findings import Caveat, caveats, fixed_places
 from ._tables import (
     draws_table,
     far_sentence,
@@ -85,7 +85,7 @@ class Inference:
     covariance: pd.DataFrame
     draws: pd.DataFrame | None
     warnings: tuple[str, ...]
-    _functions: Functions = field(repr=False)
+    _delta_method: DeltaMethod = field(repr=False)
 
     @property
     def experts(self) -> pd.DataFrame:
@@ -130,7 +130,7 @@ class Inference:
         if gradient is not None and (of == "estimator" or self.draws is not None):
             reason = "of='estimator'" if of == "estimator" else f"kind={self.kind!r}"
             raise ValueError(f"gradient has no meaning with {reason}; leave it out.")
-        return self._functions.table(function, gradient, of, self.level)
+        return self._delta_method.table(function, gradient, of, self.level)
 
     def __repr__(self) -> str:
         """Kind, level and the table."""
@@ -205,11 +205,11 @@ def inference(
     _check_kind(kind, clusters, n_bootstrap, n_jobs, random_state)
     if not isinstance(level, numbers.Real) or not 0.0 < level < 1.0:
         raise ValueError(f"level={level!r} must lie strictly between 0 and 1, such as 0.95.")
-    case = make_case(estimator, X, y, sample_weight)
+    case = fitted_model(estimator, X, y, sample_weight)
     groups = _cluster_numbers(clusters, np.shape(X)[0], case.rows)
     _check_smooth(kind, case)
     terms, seen = Terms(case), curvature(case, groups)
-    found = findings(case, seen)
+    found = caveats(case, seen)
     if kind in _BOOTSTRAP:
         draws = bootstrap(
             case,
@@ -219,8 +219,8 @@ def inference(
             n_jobs=n_jobs,
             rng=np.random.default_rng(check_random_state(random_state).randint(2**31 - 1)),
         )
-        functions = Functions(estimator, case, draws.params)
-        result = _from_draws(functions, terms, draws, seen, kind, level, found)
+        delta_method = DeltaMethod(estimator, case, draws.params)
+        result = _from_draws(delta_method, terms, draws, seen, kind, level, found)
     else:
         result = _from_curvature(estimator, case, terms, seen, kind, level, found)
     if result.warnings:
@@ -253,7 +253,7 @@ def _check_kind(kind: Any, clusters: Any, n_bootstrap: Any, n_jobs: Any, random_
         raise ValueError(f"n_bootstrap={n_bootstrap!r} must be an integer >= 2, or None for 500.")
 
 
-def _check_smooth(kind: str, case: Case) -> None:
+def _check_smooth(kind: str, case: FittedModel) -> None:
     """Raise if the observed information does not exist."""
     kinks = sorted({g.expert.name for g in case.model.groups if not g.expert.smooth})
     if kind == "observed" and kinks:
@@ -284,12 +284,12 @@ def _cluster_numbers(clusters: Any, n: int, rows: Ints) -> Ints | None:
 
 def _from_curvature(
     estimator: Any,
-    case: Case,
+    case: FittedModel,
     terms: Terms,
     seen: Curvature,
     kind: str,
     level: float,
-    found: list[Finding],
+    found: list[Caveat],
 ) -> Inference:
     """Wald tables."""
     fixed, J = fixed_places(found, seen.gradient.size), terms.jacobian(case.params)
@@ -310,21 +310,21 @@ def _from_curvature(
     hidden = unknown | held_terms(terms, J, fixed)
     covariance[hidden] = covariance[:, hidden] = np.nan
     table = wald_table(terms.values(case.params), covariance, terms.bounds, level)
-    functions = Functions(estimator, case, theta)
-    return _result(functions, terms, kind, level, table, covariance, notes, said, draws=None)
+    delta_method = DeltaMethod(estimator, case, theta)
+    return _result(delta_method, terms, kind, level, table, covariance, notes, said, draws=None)
 
 
 def _from_draws(
-    functions: Functions,
+    delta_method: DeltaMethod,
     terms: Terms,
     draws: Draws,
     seen: Curvature,
     kind: str,
     level: float,
-    found: list[Finding],
+    found: list[Caveat],
 ) -> Inference:
     """Bootstrap tables."""
-    case = functions.case
+    case = delta_method.case
     count = draws.failed + len(draws.params)
     if len(draws.params) < 2:
         raise ValueError(
@@ -343,11 +343,11 @@ def _from_draws(
     notes = notes_of(terms, terms.jacobian(case.params), found, seen.error_size)
     covariance = np.atleast_2d(np.cov(values, rowvar=False))
     frame = pd.DataFrame(values, columns=terms.index())
-    return _result(functions, terms, kind, level, table, covariance, notes, said, draws=frame)
+    return _result(delta_method, terms, kind, level, table, covariance, notes, said, draws=frame)
 
 
 def _result(
-    functions: Functions,
+    delta_method: DeltaMethod,
     terms: Terms,
     kind: str,
     level: float,
@@ -362,4 +362,4 @@ def _result(
     index = terms.index()
     table = table.assign(note=["; ".join(n) for n in notes]).set_axis(index, axis=0)
     square = pd.DataFrame(covariance, index=index, columns=index)
-    return Inference(kind, float(level), table, square, draws, tuple(said), functions)
+    return Inference(kind, float(level), table, square, draws, tuple(said), delta_method)

@@ -8,7 +8,7 @@ from scipy.special import ndtr, ndtri
 
 from moe_classic._typing import Bools, Floats, Ints
 
-from ._findings import Finding
+from ._findings import Caveat
 from ._terms import Terms
 
 #: Names written out in one sentence.
@@ -85,7 +85,7 @@ def _named(terms: Terms, places: Ints) -> Bools:
     return np.array([label in names for label in terms.labels], dtype=bool)
 
 
-def notes_of(terms: Terms, J: Floats, found: list[Finding], error: Floats) -> list[list[str]]:
+def notes_of(terms: Terms, J: Floats, found: list[Caveat], error: Floats) -> list[list[str]]:
     """What to write beside every term: what holds for it or for most of what it depends on.
 
     ``error`` (D,) is the size of the errors of theta, so that parts of a term can be compared.
@@ -103,7 +103,7 @@ def notes_of(terms: Terms, J: Floats, found: list[Finding], error: Floats) -> li
 # ------------------------------------------------------------------------- sentences
 
 
-def found_sentences(terms: Terms, found: list[Finding], *, held: bool) -> list[str]:
+def found_sentences(terms: Terms, found: list[Caveat], *, held: bool) -> list[str]:
     """One sentence a finding; ``held``: whether fixed coordinates stay where they are."""
     tail = ", held there for the other standard errors."
     return [

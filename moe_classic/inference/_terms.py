@@ -1,10 +1,10 @@
 """What the tables speak of: parameters on the user's scales, and how they follow theta.
 
 A model works with one unconstrained vector theta for standardised data. Users read slopes, scales
-and proportions in their own units. Each component is a :class:`Part` that turns its piece of theta
-into such *terms*. Coefficients follow theta linearly; the other terms are smooth functions whose
-derivatives are written down, or taken by central differences in standardised units (relative
-error 1e-9), so that no rounding of large offsets enters.
+and proportions in their own units. Each component is a :class:`ComponentTerms` that turns its
+piece of theta into such *terms*. Coefficients follow theta linearly; the other terms are smooth
+functions whose derivatives are written down, or taken by central differences in standardised units
+(relative error 1e-9), so that no rounding of large offsets enters.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from moe_classic._data import DesignMap
 from moe_classic._model import Group, MoEParams
 from moe_classic._typing import Floats
 
-from ._case import Case, unit_of
+from ._case import FittedModel, unit_of
 
 #: (part, expert, term), as in the tables.
 Label = tuple[str, str, str]
@@ -35,7 +35,7 @@ _STEP = 1e-6
 
 
 @dataclass(frozen=True)
-class Part:
+class ComponentTerms:
     """Terms of one component.
 
     Attributes
@@ -54,9 +54,9 @@ class Part:
     jacobian: Callable[[Any], Floats]
 
 
-def _joined(parts: list[Part]) -> Part:
+def _joined(parts: list[ComponentTerms]) -> ComponentTerms:
     """Several parts of one component; each sees all of its parameters and all coordinates."""
-    return Part(
+    return ComponentTerms(
         [label for p in parts for label in p.labels],
         [pair for p in parts for pair in p.bounds],
         [label for p in parts for label in p.coordinates],
@@ -79,11 +79,11 @@ def _block_diagonal(blocks: list[Floats]) -> Floats:
 class Terms:
     """All terms of a case: experts one by one, for each output, then the gate."""
 
-    def __init__(self, case: Case) -> None:
-        parts, names = [_gate_part(case)], iter(case.labels)
+    def __init__(self, case: FittedModel) -> None:
+        parts, names = [_gate_terms(case)], iter(case.labels)
         for number, group in enumerate(case.model.groups):
             labels = [next(names) for _ in range(group.count)]
-            parts.append(_expert_part(case, number, group, labels))
+            parts.append(_expert_terms(case, number, group, labels))
         self._parts = parts
         stack = [label for p in parts for label in p.labels]
         self._order = _table_order(stack, case.labels)
@@ -170,7 +170,9 @@ def _parts_of(outputs: list[str]) -> list[str]:
 # ------------------------------------------------------------------------- experts
 
 
-def _expert_part(case: Case, number: int, group: Group, labels: list[str]) -> Part:
+def _expert_terms(
+    case: FittedModel, number: int, group: Group, labels: list[str]
+) -> ComponentTerms:
     """Terms of a group of linear experts: lines, then scales and the like, expert by expert."""
     expert, design = group.expert, case.maps[group.design]
     like = case.params.experts[number]
@@ -185,7 +187,7 @@ def _expert_part(case: Case, number: int, group: Group, labels: list[str]) -> Pa
     line = _line_map(design)
     slopes: Floats = np.asarray(np.kron(np.diag(np.tile(factor, len(labels))), line), np.float64)
     parts = [
-        Part(
+        ComponentTerms(
             _line_labels(heads, design),
             [_LINE] * like.coef.size,
             _coordinate_labels(heads, design),
@@ -208,13 +210,13 @@ def _nuisance_part(
     factor: Floats,
     outputs: list[str],
     labels: list[str],
-) -> Part:
+) -> ComponentTerms:
     """Terms of one field besides the coefficients."""
     value = getattr(like, name)
     owners = labels if len(value) == len(labels) else ["all"]
     kind, bounds = expert.nuisances[name], expert.bounds(name)
     if kind == "cholesky":
-        return _cholesky_part(name, factor, owners, outputs)
+        return _cholesky_terms(name, factor, owners, outputs)
     own = outputs if value.reshape(len(value), -1).shape[1] == len(outputs) else ["expert"]
     names = [(part, owner, name) for owner in owners for part in own]
     low, high = bounds if kind == "interval" and bounds is not None else _POSITIVE
@@ -223,7 +225,7 @@ def _nuisance_part(
         v = getattr(original(params), name).ravel()
         return np.diag(v if np.isinf(high) else (v - low) * (high - v) / (high - low))
 
-    return Part(
+    return ComponentTerms(
         names,
         [(low, high)] * len(names),
         names,
@@ -232,7 +234,9 @@ def _nuisance_part(
     )
 
 
-def _cholesky_part(name: str, factor: Floats, owners: list[str], outputs: list[str]) -> Part:
+def _cholesky_terms(
+    name: str, factor: Floats, owners: list[str], outputs: list[str]
+) -> ComponentTerms:
     """Standard deviations and correlations behind Cholesky factors (K or 1, d, d)."""
     d = len(outputs)
     short = [part.removeprefix("expert: ") for part in outputs]
@@ -258,7 +262,7 @@ def _cholesky_part(name: str, factor: Floats, owners: list[str], outputs: list[s
         slope *= np.concatenate([unit, np.ones(len(pairs))])[:, None]
         return ratio[:, None] * slope / np.where(rows == cols, 1.0, unit[rows])
 
-    return Part(
+    return ComponentTerms(
         [(part, owner, term) for owner in owners for part, term in terms],
         ([_POSITIVE] * d + [_CORRELATION] * len(pairs)) * len(owners),
         [(part, owner, term) for owner in owners for part, term in lower],
@@ -278,13 +282,13 @@ def _moments(L: Floats) -> Floats:
 # ------------------------------------------------------------------------- gates
 
 
-def _gate_part(case: Case) -> Part:
+def _gate_terms(case: FittedModel) -> ComponentTerms:
     """Terms of the gate."""
     gate, design = case.params.gate, case.maps[case.model.gate_design]
     if hasattr(gate, "means"):
-        return _gaussian_part(case, design)
+        return _gaussian_terms(case, design)
     if hasattr(gate, "proportions"):
-        return _proportions_part(case.labels)
+        return _proportion_terms(case.labels)
     if hasattr(gate, "shape"):
         below = [c for j in gate.shape.inner for c in gate.shape.children_of(j)[:-1]]
         paths = gate.shape.paths()
@@ -293,7 +297,7 @@ def _gate_part(case: Case) -> Part:
         rows = case.labels[:-1]
     heads = [("gate", row) for row in rows]
     slopes: Floats = np.asarray(np.kron(np.eye(len(rows)), _line_map(design)), np.float64)
-    return Part(
+    return ComponentTerms(
         _line_labels(heads, design),
         [_LINE] * gate.coef.size,
         _coordinate_labels(heads, design),
@@ -302,7 +306,7 @@ def _gate_part(case: Case) -> Part:
     )
 
 
-def _proportions_part(labels: list[str]) -> Part:
+def _proportion_terms(labels: list[str]) -> ComponentTerms:
     """Mixing proportions; coordinates are their logits relative to the last. None for K = 1."""
     K = len(labels)
     names = [("gate", label, "weight") for label in labels] if K > 1 else []
@@ -311,7 +315,7 @@ def _proportions_part(labels: list[str]) -> Part:
         pi = params.proportions
         return (np.diag(pi) - np.outer(pi, pi))[: len(names), :-1]
 
-    return Part(
+    return ComponentTerms(
         names,
         [_SHARE] * len(names),
         names[:-1],
@@ -320,22 +324,22 @@ def _proportions_part(labels: list[str]) -> Part:
     )
 
 
-def _gaussian_part(case: Case, design: DesignMap) -> Part:
+def _gaussian_terms(case: FittedModel, design: DesignMap) -> ComponentTerms:
     """Proportions, means, standard deviations and correlations of a Gaussian gate."""
     K, p = case.params.gate.means.shape
     unit = unit_of(design)
     heads = [("gate", label, f"mean {name}") for label in case.labels for name in design.names]
-    means = Part(
+    means = ComponentTerms(
         heads,
         [_LINE] * (K * p),
         heads,
         lambda params: (design.centre + params.means * unit).ravel(),
         lambda params: np.diag(np.tile(unit, K)),
     )
-    return _joined([_proportions_part(case.labels), means, _spread_part(case, design, unit)])
+    return _joined([_proportion_terms(case.labels), means, _spread_terms(case, design, unit)])
 
 
-def _spread_part(case: Case, design: DesignMap, unit: Floats) -> Part:
+def _spread_terms(case: FittedModel, design: DesignMap, unit: Floats) -> ComponentTerms:
     """Standard deviations and correlations of the features under a Gaussian gate."""
     gate, like, names = case.model.gate, case.params.gate, design.names
     p = len(names)
@@ -359,7 +363,7 @@ def _spread_part(case: Case, design: DesignMap, unit: Floats) -> Part:
     def entries_of(chol: Floats) -> Floats:
         return pack_field("cholesky", chol[None])[0][free]
 
-    return Part(
+    return ComponentTerms(
         [("gate", owner, term) for owner in owners for term in terms],
         ([_POSITIVE] * p + [_CORRELATION] * (len(terms) - p)) * len(owners),
         [("gate", owner, lower[i]) for owner in owners for i in free],

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 
 from moe_classic._typing import Floats
 from moe_classic.estimators import MoERegressor
-from moe_classic.inference import check_simulable, make_case, simulate
+from moe_classic.inference import check_simulable, fitted_model, simulate
 
 from ._path import checked_counts, checked_template, path
 
@@ -100,7 +100,7 @@ def bootstrap_lrt(
     seed = check_random_state(random_state).randint(2**31 - 1)
     template = clone(template).set_params(random_state=seed)
     *_, null, alternative = path(template, 1, K + 1, X, y)
-    check_simulable(make_case(null.estimator, X, y, None))
+    check_simulable(fitted_model(null.estimator, X, y, None))
     streams = np.random.default_rng(seed).spawn(int(n_bootstrap))
     draws = Parallel(n_jobs=n_jobs)(
         delayed(_simulated_statistic)(template, null.estimator, X, y, rng) for rng in streams
@@ -121,7 +121,7 @@ def _simulated_statistic(
     template: Any, null: Any, X: Any, y: Any, rng: np.random.Generator
 ) -> float:
     """The statistic on one data set drawn from the null model."""
-    case = make_case(null, X, y, None)
+    case = fitted_model(null, X, y, None)
     X_new, drawn = simulate(case, rng)
     if drawn.ndim == 1:
         target = null.classes_[drawn]

@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.base import clone
 
 from moe_classic._typing import Bools, Floats
-from moe_classic._warnings import quietly
+from moe_classic._warnings import without_convergence_warnings
 
 #: Share of a row that goes to the side on which it lies.
 _CERTAINTY = 0.9
@@ -28,7 +28,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Grown:
+class PathFit:
     """A fit and how it was found.
 
     Attributes
@@ -94,17 +94,17 @@ def checked_counts(n_experts: Any) -> list[int]:
 
 def path(
     template: Any, low: int, high: int, X: Any, y: Any, sample_weight: Any = None
-) -> Iterator[Grown]:
+) -> Iterator[PathFit]:
     """The best fits with ``low``, ``low + 1``, ... ``high`` experts.
 
     Each but the first is the best of the template's own starts and of splits of the one before.
     """
-    previous: Grown | None = None
+    previous: PathFit | None = None
     for K in range(low, high + 1):
         fresh = clone(template).set_params(n_experts=K)
         best = _grown(_fitted(fresh, X, y, sample_weight), "portfolio")
         if previous is not None:
-            grown = grow(template, previous, X, y, sample_weight)
+            grown = split_expert(template, previous, X, y, sample_weight)
             best = best if grown is None else max(best, grown, key=_rank)
             if previous.degenerate == 0 and _fell(best, previous):
                 best = max(best, _copied(template, previous, X, y, sample_weight), key=_rank)
@@ -112,16 +112,18 @@ def path(
         previous = best
 
 
-def _rank(fit: Grown) -> tuple[bool, float]:
+def _rank(fit: PathFit) -> tuple[bool, float]:
     return fit.rank
 
 
-def _fell(best: Grown, previous: Grown) -> bool:
+def _fell(best: PathFit, previous: PathFit) -> bool:
     """Whether the objective is lower than with one expert less."""
     return best.objective < previous.objective - _ROUNDING * abs(previous.objective)
 
 
-def grow(template: Any, fit: Grown, X: Any, y: Any, sample_weight: Any = None) -> Grown | None:
+def split_expert(
+    template: Any, fit: PathFit, X: Any, y: Any, sample_weight: Any = None
+) -> PathFit | None:
     """The best fit with one expert more that starts from a split of one expert of ``fit``.
 
     None where nothing tells rows apart: features and errors are constant.
@@ -136,7 +138,7 @@ def grow(template: Any, fit: Grown, X: Any, y: Any, sample_weight: Any = None) -
     return _finished(template, max(trials, key=_rank), X, y, sample_weight)
 
 
-def _copied(template: Any, fit: Grown, X: Any, y: Any, sample_weight: Any) -> Grown:
+def _copied(template: Any, fit: PathFit, X: Any, y: Any, sample_weight: Any) -> PathFit:
     """``fit`` with its largest expert twice: the same likelihood."""
     R = fit.estimator.responsibilities(X, y)
     k = int(R.sum(axis=0).argmax())
@@ -152,7 +154,7 @@ def _started(template: Any, R: Floats) -> Any:
     return clone(template).set_params(n_experts=R.shape[1], init=R, n_init=1)
 
 
-def _finished(template: Any, trial: Grown, X: Any, y: Any, sample_weight: Any) -> Grown:
+def _finished(template: Any, trial: PathFit, X: Any, y: Any, sample_weight: Any) -> PathFit:
     """A trial run to convergence, with the arguments of the template."""
     estimator = trial.estimator
     own = {**template.get_params(deep=False), "n_experts": estimator.n_experts}
@@ -166,18 +168,18 @@ def _finished(template: Any, trial: Grown, X: Any, y: Any, sample_weight: Any) -
 
 def _fitted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     """The fitted estimator; what it warns of is read off its attributes."""
-    with quietly():
+    with without_convergence_warnings():
         return estimator.fit(X, y, sample_weight)
 
 
-def _grown(estimator: Any, start: str) -> Grown:
+def _grown(estimator: Any, start: str) -> PathFit:
     """Record of a fitted estimator."""
     params = estimator._standard_params()
     bad = sum(
         int(group.expert.degenerate(p, estimator._summary).sum())
         for group, p in zip(estimator._model.groups, params.experts, strict=True)
     )
-    return Grown(estimator, start, bad)
+    return PathFit(estimator, start, bad)
 
 
 # ------------------------------------------------------------------------- splits

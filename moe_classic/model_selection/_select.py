@@ -23,7 +23,7 @@ from sklearn.utils import _safe_indexing
 from moe_classic._typing import Floats
 from moe_classic.estimators import MoERegressor
 
-from ._path import Grown, checked_counts, checked_template, path
+from ._path import PathFit, checked_counts, checked_template, path
 
 _CRITERIA = ("bic", "aic", "icl", "log_score")
 
@@ -71,7 +71,7 @@ class _Task:
     y: Any
     w: Floats | None
 
-    def fits(self) -> list[Grown]:
+    def fits(self) -> list[PathFit]:
         """Fits for the asked numbers of experts."""
         low, high = self.counts[0], self.counts[-1]
         fits = path(self.template, low, high, self.X, self.y, self.w)
@@ -207,7 +207,7 @@ def _title(component: Any) -> str:
     return component if isinstance(component, str) else " ".join(repr(component).split())
 
 
-def _row(fit: Grown, X: Any, y: Any, w: Floats | None) -> dict[str, Any]:
+def _row(fit: PathFit, X: Any, y: Any, w: Floats | None) -> dict[str, Any]:
     """Row of the table."""
     estimator = fit.estimator
     return {

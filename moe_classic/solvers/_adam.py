@@ -25,10 +25,10 @@ from moe_classic._typing import Floats
 
 from ._base import Limits, Problem, Result
 from ._epochs import Epochs, Rule
-from ._gradient_solver import Posed
+from ._gradient_solver import GradientSolver
 
 
-class GradientAscent(Posed):
+class GradientAscent(GradientSolver):
     """What SGD and Adam share: batches, learning rate, early stopping."""
 
     smooth: ClassVar[bool] = False

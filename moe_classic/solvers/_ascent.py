@@ -27,7 +27,7 @@ class Point:
     stats: MoEStats
 
 
-class Walk:
+class MonotoneAscent:
     """Counts passes, keeps the best point and the trace, notes why the path ended.
 
     Attributes
@@ -41,16 +41,16 @@ class Walk:
     """
 
     def __init__(self, problem: Problem, params: MoEParams, limits: Limits) -> None:
-        self.problem, self.max_iter, self.watch = problem, limits.max_iter, limits.watch
+        self.problem, self.max_iter, self.monitor = problem, limits.max_iter, limits.monitor
         self.passes = 0
         self.trace: list[float] = []
         self.converged, self.message = False, CAPPED
         self.left = np.inf
-        self.best = self.look(params)
+        self.best = self.evaluate(params)
         self.over = False
         self.accept(self.best)
 
-    def look(self, params: MoEParams) -> Point:
+    def evaluate(self, params: MoEParams) -> Point:
         """Evaluate ``params``: one pass."""
         self.passes += 1
         return Point(params, *self.problem.evaluate(params))
@@ -59,10 +59,10 @@ class Walk:
         """Take a point into the trace and tell the watcher."""
         self.best = point
         self.trace.append(max(point.value, self.trace[-1]) if self.trace else point.value)
-        if self.watch is not None and self.watch(len(self.trace), self.trace[-1]):
+        if self.monitor is not None and self.monitor(len(self.trace), self.trace[-1]):
             self.message, self.over = STOPPED, True
 
-    def climbs(self, point: Point, below: Point) -> bool:
+    def not_below(self, point: Point, below: Point) -> bool:
         """Whether ``point`` is no lower than ``below``, up to rounding."""
         return bool(point.value >= below.value - _ROUNDING * abs(below.value))
 
@@ -78,8 +78,8 @@ class Walk:
             if self.passes >= self.max_iter:
                 self.over = True
                 return None
-            point = self.look(params)
-            if self.climbs(point, start):
+            point = self.evaluate(params)
+            if self.not_below(point, start):
                 return point
             params = model.between(start.params, params, summary)
         self.end(STUCK)
@@ -103,25 +103,25 @@ class Walk:
         )
 
 
-def walk_up(
+def run_em(
     problem: Problem,
     params: MoEParams,
     limits: Limits,
-    leave: Callable[[Walk], bool] | None = None,
+    leave: Callable[[MonotoneAscent], bool] | None = None,
 ) -> Result:
     """EM proper, until little enough is left to gain, or ``leave`` says that there are faster ways.
 
     ``leave`` is asked before every step.
     """
-    walk = Walk(problem, params, limits)
-    while not walk.over:
-        if leave is not None and leave(walk):
+    ascent = MonotoneAscent(problem, params, limits)
+    while not ascent.over:
+        if leave is not None and leave(ascent):
             break
-        point = walk.step(walk.best)
+        point = ascent.step(ascent.best)
         if point is None:
             break
-        walk.accept(point)
-        walk.left = gain_left(walk.trace)
-        if not walk.over and walk.left <= limits.enough:
-            walk.end(ENOUGH)
-    return walk.result()
+        ascent.accept(point)
+        ascent.left = gain_left(ascent.trace)
+        if not ascent.over and ascent.left <= limits.enough:
+            ascent.end(ENOUGH)
+    return ascent.result()

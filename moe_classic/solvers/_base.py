@@ -16,7 +16,7 @@ from moe_classic._model import Model, MoEParams, MoEStats
 from moe_classic._typing import Floats
 
 #: Called after every accepted step with (iteration, objective); True asks to stop.
-Watcher = Callable[[int, float], bool]
+StepMonitor = Callable[[int, float], bool]
 
 #: What results say about how a run ended.
 CAPPED = "the largest number of iterations was reached"
@@ -127,10 +127,10 @@ class Limits:
 
     max_iter: int
     enough: float
-    watch: Watcher | None = None
+    monitor: StepMonitor | None = None
 
-    def after(self, passes: int) -> Limits:
-        """What is left of them."""
+    def less(self, passes: int) -> Limits:
+        """What is left of them after so many passes."""
         return replace(self, max_iter=self.max_iter - passes)
 
 
@@ -151,11 +151,16 @@ class Solver(BaseEstimator, ABC):
         """Raise if gate or experts lack what this solver needs."""
 
     @property
-    def climbs(self) -> str:
+    def objective_name(self) -> str:
         """What the objective and the trace of a result are: by default the log-likelihood."""
         return "likelihood"
 
-    def pose(self, problem: Problem) -> Problem:
+    @property
+    def maximises_likelihood(self) -> bool:
+        """Whether the objective is the log-likelihood itself."""
+        return self.objective_name == "likelihood"
+
+    def with_objective(self, problem: Problem) -> Problem:
         """The problem with the objective that this solver climbs."""
         return problem
 
@@ -166,19 +171,19 @@ class Solver(BaseEstimator, ABC):
         *,
         max_iter: int,
         tol: float,
-        watch: Watcher | None = None,
+        monitor: StepMonitor | None = None,
     ) -> Result:
         """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
         self.check()
         self.check_model(problem.model)
-        return self.climb(problem, params, Limits(max_iter, tol * problem.summary.weight, watch))
+        return self.climb(problem, params, Limits(max_iter, tol * problem.summary.weight, monitor))
 
     @abstractmethod
     def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
         """Climb from ``params``, arguments and model being checked."""
 
 
-def after(first: Result, then: Result) -> Result:
+def joined_results(first: Result, then: Result) -> Result:
     """One result of a run and another that went on from its end."""
     trace = first.trace + then.trace[1:]
     return replace(then, trace=trace, n_iter=first.n_iter + then.n_iter)

@@ -47,7 +47,7 @@ def _taken(block: Block, rows: Ints | Bools) -> Block:
 
 
 @dataclass(frozen=True)
-class Part:
+class RandomSubset:
     """The rows of a source that belong, or do not belong, to a random share.
 
     Which rows these are depends on ``seed`` and on the place of a row in its source only.
@@ -69,7 +69,9 @@ class Part:
 def held_out(source: Source, share: float, seed: int) -> tuple[Source, Source]:
     """The rows to train on, and a random share to judge by."""
     if not isinstance(source, ArraySource):
-        return Part(source, share, seed, inside=False), Part(source, share, seed, inside=True)
+        return RandomSubset(source, share, seed, inside=False), RandomSubset(
+            source, share, seed, inside=True
+        )
     order = np.random.default_rng(seed).permutation(len(source.w))
     if order.size < 2:
         raise ValueError(

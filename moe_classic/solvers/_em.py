@@ -27,16 +27,16 @@ from typing import ClassVar
 
 from moe_classic._arguments import check_choice, check_range
 from moe_classic._model import Model, MoEParams, supported
-from moe_classic._objectives import SHARES, Classified, reseed
+from moe_classic._objectives import SHARES, ClassificationLikelihood, reseed
 
-from ._ascent import Walk, walk_up
-from ._base import ENOUGH, STOPPED, Limits, Problem, Result, Solver, after
+from ._ascent import MonotoneAscent, run_em
+from ._base import ENOUGH, STOPPED, Limits, Problem, Result, Solver, joined_results
 from ._lbfgs import LBFGS, differentiable
 from ._newton import Newton
 from ._quadratic import affordable, warmed_up
 from ._squarem import SQUAREM
-from ._stopping import polished
-from ._warm_up import anneal, wander
+from ._stopping import tight_tolerance
+from ._warm_up import anneal, stochastic_em
 
 #: Passes after which EM may hand over, and the rate of convergence above which it does: below, EM
 #: itself gets to the last digits in fewer passes than the finish would take.
@@ -90,14 +90,14 @@ class EM(Solver):
         self.annealing = annealing
 
     @property
-    def climbs(self) -> str:
+    def objective_name(self) -> str:
         """The log-likelihood, or with hard assignment the classification log-likelihood."""
         return "classification likelihood" if self.assignment == "hard" else "likelihood"
 
-    def pose(self, problem: Problem) -> Problem:
+    def with_objective(self, problem: Problem) -> Problem:
         """The problem with the objective that is climbed."""
         if self.assignment == "hard":
-            return replace(problem, objective=Classified(problem.model))
+            return replace(problem, objective=ClassificationLikelihood(problem.model))
         return problem
 
     def check(self) -> None:
@@ -144,16 +144,16 @@ class EM(Solver):
     def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
         """EM after its stages, and the finish once EM is slow and the way up is clear."""
         if self.assignment == "hard":
-            return _classify(self.pose(problem), params, limits)
+            return _classify(self.with_objective(problem), params, limits)
         before = 0
         if self.assignment == "stochastic":
-            params, before = wander(problem, params, limits.max_iter // 2)
+            params, before = stochastic_em(problem, params, limits.max_iter // 2)
         elif self.annealing is not None:
             params, before = anneal(problem, params, self.annealing, limits.max_iter // 2)
-        rest = limits.after(before)
+        rest = limits.less(before)
         finisher = self.finisher(problem, params)
         if finisher is None:
-            result = walk_up(problem, params, rest)
+            result = run_em(problem, params, rest)
         else:
             result = _finished(problem, params, rest, finisher)
         return _judged(replace(result, n_iter=result.n_iter + before), limits.enough)
@@ -162,12 +162,12 @@ class EM(Solver):
 def _finished(problem: Problem, params: MoEParams, limits: Limits, finisher: Finish) -> Result:
     """EM until it is slow, then the finish, begun where the log-likelihood is concave."""
 
-    def leave(walk: Walk) -> bool:
-        return walk.passes >= _PATIENCE and _rate(walk.trace) > _SLOW
+    def leave(ascent: MonotoneAscent) -> bool:
+        return ascent.passes >= _PATIENCE and _rate(ascent.trace) > _SLOW
 
-    polish = replace(limits, enough=polished(limits.enough, problem.summary.weight))
-    result = walk_up(problem, params, polish, leave)
-    rest = limits.after(result.n_iter)
+    polish = replace(limits, enough=tight_tolerance(limits.enough, problem.summary.weight))
+    result = run_em(problem, params, polish, leave)
+    rest = limits.less(result.n_iter)
     if result.converged or rest.max_iter < 1 or result.message == STOPPED:
         return result
     if isinstance(finisher, SQUAREM):
@@ -180,9 +180,9 @@ def _finished(problem: Problem, params: MoEParams, limits: Limits, finisher: Fin
         # The finish cannot climb from here: EM goes the rest of the way.
         spent = later.n_iter
         rest = replace(rest, max_iter=max(rest.max_iter - spent, 1))
-        later = walk_up(problem, result.params, rest)
+        later = run_em(problem, result.params, rest)
         later = replace(later, n_iter=later.n_iter + spent)
-    return after(result, later)
+    return joined_results(result, later)
 
 
 def _judged(result: Result, promised: float) -> Result:
@@ -194,17 +194,17 @@ def _judged(result: Result, promised: float) -> Result:
 
 def _classify(problem: Problem, params: MoEParams, limits: Limits) -> Result:
     """Classification EM; experts that end up empty begin anew as long as that is higher."""
-    best = walk_up(problem, params, limits)
+    best = run_em(problem, params, limits)
     for _ in range(problem.model.n_experts):
         before = best.objective
         start = best.params
         for share in SHARES:
-            rest, new = limits.after(best.n_iter), None
+            rest, new = limits.less(best.n_iter), None
             if rest.max_iter >= 1 and best.message != STOPPED:
                 new = reseed(problem.model, start, problem.source, problem.summary, share=share)
             if new is None:
                 return best
-            best = _higher(best, walk_up(problem, new, rest))
+            best = _higher(best, run_em(problem, new, rest))
         if not best.objective > before:
             break
     return best

@@ -47,7 +47,7 @@ class Pace(Protocol):
     validation_fraction: float | None
 
     @property
-    def climbs(self) -> str:
+    def objective_name(self) -> str:
         """What the objective is."""
 
     @property
@@ -65,7 +65,7 @@ class Epochs:
     """
 
     def __init__(self, solver: Pace, problem: Problem, params: MoEParams, limits: Limits) -> None:
-        self.solver, self.problem, self.watch = solver, problem, limits.watch
+        self.solver, self.problem, self.monitor = solver, problem, limits.monitor
         self.tol = limits.enough / problem.summary.weight
         self.train, self.test = problem, None
         if solver.validation_fraction is not None:
@@ -169,7 +169,7 @@ class Epochs:
         if self.test is not None:
             value = self.problem.value(self.params)
         self.trace.append(value)
-        if self.watch is not None and self.watch(len(self.trace), value):
+        if self.monitor is not None and self.monitor(len(self.trace), value):
             self.over, self.message = True, STOPPED
 
     def _compare(self) -> None:
@@ -209,8 +209,9 @@ class Epochs:
         self.over, self.message = True, "the climb ran away"
         self.failure = (
             f"{type(solver).__name__} ran away with learning_rate={rate:g}: per unit of weight, "
-            f"the objective ({solver.climbs}) went from {self.high:.6g} to {score:.6g}. Use a "
-            f"smaller learning_rate, such as {rate / 10.0:g}. The last good parameters are kept."
+            f"the objective ({solver.objective_name}) went from {self.high:.6g} to {score:.6g}. "
+            f"Use a smaller learning_rate, such as {rate / 10.0:g}. The last good parameters are "
+            "kept."
         )
 
     # -------------------------------------------------------------------- steps

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from moe_classic._arguments import check_choice
 from moe_classic._model import Model, MoEParams
-from moe_classic._objectives import ERRORS, Mixture, has_outputs
+from moe_classic._objectives import ERRORS, MixtureLikelihood, has_outputs
 from moe_classic._typing import Floats, Ints
 
 from ._base import Limits, Problem, Result, Solver
@@ -21,7 +21,7 @@ _PASSES = 100
 _LEVEL = 1e-9
 
 
-class Posed(Solver):
+class GradientSolver(Solver):
     """A gradient solver, which climbs the log-likelihood or comes down an error function.
 
     Attributes
@@ -33,11 +33,11 @@ class Posed(Solver):
     error: str
 
     @property
-    def climbs(self) -> str:
+    def objective_name(self) -> str:
         """The log-likelihood, or minus an error function."""
         return self.error
 
-    def pose(self, problem: Problem) -> Problem:
+    def with_objective(self, problem: Problem) -> Problem:
         """The problem with the objective that is climbed."""
         if self.error == "likelihood":
             return problem
@@ -53,14 +53,16 @@ class Posed(Solver):
 
     def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
         """Climb what is posed, then fit the noise that an error function says nothing of."""
-        return with_noise(problem, self.ascend(self.pose(problem), params, limits), self.error)
+        return with_noise(
+            problem, self.ascend(self.with_objective(problem), params, limits), self.error
+        )
 
     @abstractmethod
     def ascend(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
         """Climb the objective of ``problem``."""
 
 
-def check_gradient(solver: Posed, model: Model) -> None:
+def check_gradient(solver: GradientSolver, model: Model) -> None:
     """Raise if a component lacks the gradient that the solver's objective needs."""
     if not model.gate.additive:
         raise ValueError(
@@ -107,7 +109,7 @@ def fit_noise(problem: Problem, params: MoEParams) -> tuple[MoEParams, int]:
     places = _noise_places(model, params)
     if not places.size:
         return params, 0
-    likelihood = replace(problem, objective=Mixture(model))
+    likelihood = replace(problem, objective=MixtureLikelihood(model))
     theta = model.pack(params)
 
     def moved(x: Floats) -> MoEParams:

@@ -22,11 +22,11 @@ from moe_classic._model import MoEParams, diagonal
 from moe_classic._typing import Floats
 from moe_classic.experts import Expert
 
-from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result, after
-from ._gradient_solver import Posed
+from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result, joined_results
+from ._gradient_solver import GradientSolver
 from ._newton import Newton
 from ._quadratic import Quadratic, affordable, warmed_up
-from ._stopping import gain_left, polished
+from ._stopping import gain_left, tight_tolerance
 
 #: Relative difference of coordinates that is rounding.
 _ROUNDING = 1e-9
@@ -43,7 +43,7 @@ def differentiable(expert: Expert) -> bool:
     return expert.smooth and hasattr(expert, "derivatives")
 
 
-class LBFGS(Posed):
+class LBFGS(GradientSolver):
     """L-BFGS ascent of the log-likelihood in unconstrained, scaled coordinates.
 
     Parameters
@@ -85,10 +85,10 @@ class LBFGS(Posed):
         if not (self.warm_up and self.error == "likelihood" and affordable(problem, params)):
             return super().climb(problem, params, limits)
         result = warmed_up(problem, params, limits, self.ascend)
-        rest = limits.after(result.n_iter)
+        rest = limits.less(result.n_iter)
         if not result.converged or rest.max_iter < 1:
             return result
-        return after(result, Newton().ascend(problem, result.params, rest))
+        return joined_results(result, Newton().ascend(problem, result.params, rest))
 
     def ascend(
         self,
@@ -207,12 +207,12 @@ class _Climb:
             theta = self.at.theta(x)
             self.best = self.problem.model.unpack(theta, self.like, self.problem.summary)
         self.trace.append(max(value, self.trace[-1]))
-        self.left, watch = gain_left(self.trace), self.limits.watch
-        if watch is not None and watch(len(self.trace), value):
+        self.left, monitor = gain_left(self.trace), self.limits.monitor
+        if monitor is not None and monitor(len(self.trace), value):
             self.message = STOPPED
             raise _Stop
         # Steps of a quasi-Newton method are uneven: look at several before trusting the gain.
-        little = polished(self.limits.enough, value)
+        little = tight_tolerance(self.limits.enough, value)
         if len(self.trace) > 6 and self.trace[-1] - self.trace[-6] <= little:
             self.converged, self.message = True, ENOUGH
             raise _Stop

@@ -21,8 +21,8 @@ from moe_classic._model import Model, MoEParams, available
 from moe_classic._typing import Floats
 
 from ._base import CAPPED, STOPPED, STUCK, Limits, Problem, Result, Solver
-from ._quadratic import Quadratic, held, quadratic, warmed_up
-from ._stopping import polished
+from ._quadratic import Quadratic, at_bound, quadratic, warmed_up
+from ._stopping import tight_tolerance
 
 
 class Newton(Solver):
@@ -88,7 +88,7 @@ class Newton(Solver):
         while n_iter < limits.max_iter:
             # Scaling fixed by the curvature makes the region the same for every parametrisation.
             scale = seen.scale(summary.weight)
-            free = ~held(problem, theta, seen.gradient, best)
+            free = ~at_bound(problem, theta, seen.gradient, best)
             step = np.zeros_like(theta)
             step[free], predicted, interior = trust_step(
                 (seen.gradient / scale)[free],
@@ -96,7 +96,7 @@ class Newton(Solver):
                 radius * np.sqrt(summary.weight),
             )
             left = predicted if interior else np.inf
-            enough = polished(limits.enough, seen.value)
+            enough = tight_tolerance(limits.enough, seen.value)
             if (interior or radius >= self.radius) and predicted <= enough:
                 converged, message = True, "the Newton decrement is below tol"
                 break
@@ -112,7 +112,7 @@ class Newton(Solver):
             if ratio > 1e-4:
                 best, theta, seen = proposal, model.pack(proposal), new
                 trace.append(max(seen.value, trace[-1]))
-                if limits.watch is not None and limits.watch(len(trace), seen.value):
+                if limits.monitor is not None and limits.monitor(len(trace), seen.value):
                     message = STOPPED
                     break
             elif predicted <= 1e-12 * max(1.0, abs(seen.value)) or radius < 1e-12:

@@ -15,8 +15,8 @@ import numpy as np
 from moe_classic._model import Model, MoEParams, available, observed_information
 from moe_classic._typing import Bools, Floats
 
-from ._ascent import Walk
-from ._base import STOPPED, Limits, Problem, Result, after
+from ._ascent import MonotoneAscent
+from ._base import STOPPED, Limits, Problem, Result, joined_results
 from ._squarem import extrapolated
 
 #: Most parameters for which the information matrix is formed, and most rows times squared
@@ -69,7 +69,7 @@ def affordable(problem: Problem, params: MoEParams) -> bool:
     return small and available(model)
 
 
-def held(problem: Problem, theta: Floats, gradient: Floats, like: MoEParams) -> Bools:
+def at_bound(problem: Problem, theta: Floats, gradient: Floats, like: MoEParams) -> Bools:
     """Which coordinates sit at a bound, such as the floor of a scale, with the gradient outwards.
 
     Steps cannot move them, so the quadratic must not promise anything from them; (D,).
@@ -83,13 +83,13 @@ def concave(problem: Problem, params: MoEParams, seen: Quadratic) -> bool:
     """Whether no direction that is free to move curves upwards."""
     if not np.isfinite(seen.matrix).all():
         return False
-    free = ~held(problem, problem.model.pack(params), seen.gradient, params)
+    free = ~at_bound(problem, problem.model.pack(params), seen.gradient, params)
     scale = seen.scale(problem.summary.weight)[free]
     matrix = seen.matrix[np.ix_(free, free)] / np.outer(scale, scale)
     return not matrix.size or bool(np.linalg.eigvalsh(matrix)[0] >= -_ROUNDING)
 
 
-class Lookout:
+class ConcavityCheck:
     """Tells a walk when it has come to where the objective is concave.
 
     Looks after 1, 3, 6, 10 ... passes, and no longer after 200: plateaus may go on for ever.
@@ -105,16 +105,16 @@ class Lookout:
         self.seen: Quadratic | None = None
         self._next = 1
 
-    def __call__(self, walk: Walk) -> bool:
+    def __call__(self, ascent: MonotoneAscent) -> bool:
         """Whether the walk may be left for faster ways up; looking counts as a pass."""
-        if walk.passes >= self.last:
+        if ascent.passes >= self.last:
             return True
-        if walk.passes < self._next:
+        if ascent.passes < self._next:
             return False
-        seen = quadratic(self.problem, walk.best.params)
-        walk.passes += 1
-        self._next = int(_PATIENCE * walk.passes) + 1
-        self.seen = seen if concave(self.problem, walk.best.params, seen) else None
+        seen = quadratic(self.problem, ascent.best.params)
+        ascent.passes += 1
+        self._next = int(_PATIENCE * ascent.passes) + 1
+        self.seen = seen if concave(self.problem, ascent.best.params, seen) else None
         return self.seen is not None
 
 
@@ -137,10 +137,10 @@ def warmed_up(problem: Problem, params: MoEParams, limits: Limits, ascend: Ascen
 
     EM is extrapolated, which keeps to its hill and crosses plateaus in fewer passes.
     """
-    lookout = Lookout(problem, limits.max_iter)
+    check = ConcavityCheck(problem, limits.max_iter)
     # What is left to gain is for the faster steps to say.
-    before = extrapolated(problem, params, replace(limits, enough=-np.inf), lookout)
-    rest = limits.after(before.n_iter)
+    before = extrapolated(problem, params, replace(limits, enough=-np.inf), check)
+    rest = limits.less(before.n_iter)
     if rest.max_iter < 1 or before.message == STOPPED:
         return replace(before, converged=False)
-    return after(before, ascend(problem, before.params, rest, seen=lookout.seen))
+    return joined_results(before, ascend(problem, before.params, rest, seen=check.seen))

@@ -22,9 +22,9 @@ import numpy as np
 
 from moe_classic._model import Model, MoEParams
 
-from ._ascent import Point, Walk
+from ._ascent import MonotoneAscent, Point
 from ._base import ENOUGH, Limits, Problem, Result, Solver
-from ._stopping import polished
+from ._stopping import tight_tolerance
 
 #: Factor by which the longest extrapolation grows when it was of use and shrinks when it was not.
 _GROWTH = 4.0
@@ -67,7 +67,7 @@ def extrapolated(
     problem: Problem,
     params: MoEParams,
     limits: Limits,
-    leave: Callable[[Walk], bool] | None = None,
+    leave: Callable[[MonotoneAscent], bool] | None = None,
 ) -> Result:
     """EM with extrapolation, until several cycles in a row find next to nothing to gain.
 
@@ -75,32 +75,34 @@ def extrapolated(
     """
     longest, quiet = _GROWTH, 0
     lengths: deque[float] = deque(maxlen=_MEMORY)
-    walk = Walk(problem, params, limits)
-    while not walk.over:
-        if leave is not None and leave(walk):
+    ascent = MonotoneAscent(problem, params, limits)
+    while not ascent.over:
+        if leave is not None and leave(ascent):
             break
-        start = walk.best
-        point = walk.step(start)
+        start = ascent.best
+        point = ascent.step(start)
         if point is None:
             break
-        walk.accept(point)
+        ascent.accept(point)
         proposal, length, slowest = _extrapolate(problem, start, point, longest)
         lengths.append(slowest)
-        walk.left = _left(point.value - start.value, max(lengths))
-        little = max(_CAUTION * polished(limits.enough, point.value), 1e-15 * abs(point.value))
-        quiet = quiet + 1 if walk.left <= little else 0
+        ascent.left = _left(point.value - start.value, max(lengths))
+        little = max(
+            _CAUTION * tight_tolerance(limits.enough, point.value), 1e-15 * abs(point.value)
+        )
+        quiet = quiet + 1 if ascent.left <= little else 0
         if quiet >= _QUIET_CYCLES:
-            walk.end(ENOUGH)
-        if walk.over or walk.passes >= limits.max_iter:
+            ascent.end(ENOUGH)
+        if ascent.over or ascent.passes >= limits.max_iter:
             break
-        ahead = walk.look(proposal)
+        ahead = ascent.evaluate(proposal)
         used = min(length, longest)
-        if walk.climbs(ahead, point):
+        if ascent.not_below(ahead, point):
             longest = longest * _GROWTH if used == longest else longest
-            walk.accept(ahead)
+            ascent.accept(ahead)
         else:
             longest = max(used / _GROWTH, 1.0)
-    return walk.result()
+    return ascent.result()
 
 
 def _extrapolate(

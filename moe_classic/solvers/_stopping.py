@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def polished(enough: float, value: float) -> float:
+def tight_tolerance(enough: float, value: float) -> float:
     """What solvers that converge fast leave to gain, in nats, where ``enough`` would do.
 
     The last digits cost them little, and make the end the same whatever the way: a thousandth,

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from moe_classic._model import MoEParams
-from moe_classic._objectives import Sampled, Tempered
+from moe_classic._objectives import FreeEnergy, SampledLabels
 
-from ._ascent import Walk
+from ._ascent import MonotoneAscent
 from ._base import Limits, Problem
 from ._stopping import gain_left
 
@@ -28,21 +28,21 @@ def anneal(
     """Climb the free energy at rising inverse temperatures below 1; parameters and passes."""
     passes = 0
     while beta < 1.0 and passes < max_iter:
-        tempered = replace(problem, objective=Tempered(problem.model, beta))
-        walk = Walk(tempered, params, Limits(min(_PASSES, max_iter - passes), 0.0))
-        while not walk.over:
-            point = walk.step(walk.best)
+        tempered = replace(problem, objective=FreeEnergy(problem.model, beta))
+        ascent = MonotoneAscent(tempered, params, Limits(min(_PASSES, max_iter - passes), 0.0))
+        while not ascent.over:
+            point = ascent.step(ascent.best)
             if point is None:
                 break
-            walk.accept(point)
-            if gain_left(walk.trace) <= _SETTLED * problem.summary.weight:
+            ascent.accept(point)
+            if gain_left(ascent.trace) <= _SETTLED * problem.summary.weight:
                 break
-        passes += walk.passes
-        params, beta = walk.best.params, beta * _HEATING
+        passes += ascent.passes
+        params, beta = ascent.best.params, beta * _HEATING
     return params, passes
 
 
-def wander(problem: Problem, params: MoEParams, max_iter: int) -> tuple[MoEParams, int]:
+def stochastic_em(problem: Problem, params: MoEParams, max_iter: int) -> tuple[MoEParams, int]:
     """Stochastic EM: the likeliest parameters seen under drawn labels, and the passes taken.
 
     A draw that leaves an expert with next to no rows lets it pass through them exactly; such
@@ -51,7 +51,7 @@ def wander(problem: Problem, params: MoEParams, max_iter: int) -> tuple[MoEParam
     model, draws = problem.model, min(_DRAWS, max_iter)
     best, highest = params, -np.inf
     for draw in range(draws):
-        drawn = replace(problem, objective=Sampled(model, problem.seed, draw))
+        drawn = replace(problem, objective=SampledLabels(model, problem.seed, draw))
         value, stats = drawn.evaluate(params)
         if value > highest:
             best, highest = params, value

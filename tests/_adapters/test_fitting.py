@@ -23,20 +23,20 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from moe_classic._adapters.fitting import (
-    Job,
+    FitTask,
     check_prefit,
     check_proba,
     class_places,
-    copies,
     count_parameters,
-    fed,
+    emit_warnings,
     outputs_of,
     proba_of,
+    repeat_counts,
     run_jobs,
-    seeded,
-    show,
     target_of,
     weight_argument,
+    with_feature_names,
+    with_seed,
 )
 
 
@@ -50,28 +50,28 @@ def line(rng):
 
 
 def test_equal_fractions_repeat_no_row():
-    assert copies(np.full(7, 0.3)).tolist() == [1] * 7
+    assert repeat_counts(np.full(7, 0.3)).tolist() == [1] * 7
 
 
 def test_whole_weights_repeat_rows_as_often_as_they_say():
-    assert copies(np.array([2.0, 0.0, 3.0, 1.0])).tolist() == [2, 0, 3, 1]
+    assert repeat_counts(np.array([2.0, 0.0, 3.0, 1.0])).tolist() == [2, 0, 3, 1]
 
 
 def test_fractions_give_as_many_rows_as_they_are_worth(rng):
     w = rng.random(500)
-    assert copies(w).sum() == round(w.sum() ** 2 / (w**2).sum())
+    assert repeat_counts(w).sum() == round(w.sum() ** 2 / (w**2).sum())
 
 
 def test_copies_are_never_off_by_more_than_half_a_row_along_the_way(rng):
     w = rng.random(300)
-    size = copies(w).sum()
+    size = repeat_counts(w).sum()
     wanted = size * np.cumsum(w) / w.sum()
     # Half a row by construction, and rounding of the running sum.
-    assert np.abs(np.cumsum(copies(w)) - wanted).max() <= 0.5 + 1e-9
+    assert np.abs(np.cumsum(repeat_counts(w)) - wanted).max() <= 0.5 + 1e-9
 
 
 def test_huge_whole_weights_do_not_repeat_rows_without_end():
-    assert copies(np.array([1e9, 1e9, 2e9])).sum() == 3
+    assert repeat_counts(np.array([1e9, 1e9, 2e9])).sum() == 3
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_weights_go_to_the_step_that_takes_them(estimator, argument):
 
 def test_fit_uses_the_weights(line):
     X, y, w = line
-    fitted = Job(make_pipeline(StandardScaler(), LinearRegression()), X, y, w, 0).run()
+    fitted = FitTask(make_pipeline(StandardScaler(), LinearRegression()), X, y, w, 0).run()
     direct = LinearRegression().fit(X, y, sample_weight=w)
     # The same least squares in other coordinates.
     np.testing.assert_allclose(fitted.predict(X), direct.predict(X), rtol=1e-10)
@@ -105,7 +105,7 @@ def test_fit_uses_the_weights(line):
 def test_fit_without_weights_sees_rows_repeated(line):
     X, y, _ = line
     w = np.arange(40.0) % 3
-    fitted = Job(KNeighborsRegressor(3), X, y, w, 0).run()
+    fitted = FitTask(KNeighborsRegressor(3), X, y, w, 0).run()
     rows = np.repeat(np.arange(40), w.astype(int))
     direct = KNeighborsRegressor(3).fit(X[rows], y[rows])
     np.testing.assert_array_equal(fitted.predict(X), direct.predict(X))
@@ -114,8 +114,8 @@ def test_fit_without_weights_sees_rows_repeated(line):
 def test_meta_estimator_around_one_without_weights_sees_rows_repeated(line):
     X, y, w = line
     Y = np.column_stack([y, -y])
-    outcome = Job(MultiOutputRegressor(KNeighborsRegressor(3)), X, Y, w, 0).attempt()
-    rows = np.repeat(np.arange(40), copies(w))
+    outcome = FitTask(MultiOutputRegressor(KNeighborsRegressor(3)), X, Y, w, 0).try_run()
+    rows = np.repeat(np.arange(40), repeat_counts(w))
     direct = KNeighborsRegressor(3).fit(X[rows], Y[rows])
     np.testing.assert_array_equal(outcome.estimator.predict(X), direct.predict(X))
 
@@ -123,21 +123,21 @@ def test_meta_estimator_around_one_without_weights_sees_rows_repeated(line):
 def test_fit_leaves_the_description_alone(line):
     X, y, w = line
     ridge = Ridge()
-    Job(ridge, X, y, w, 0).run()
+    FitTask(ridge, X, y, w, 0).run()
     assert not hasattr(ridge, "coef_")
 
 
 def test_frozen_estimator_comes_back_as_it_is(line):
     X, y, w = line
     frozen = FrozenEstimator(Ridge().fit(X, y))
-    assert Job(frozen, X, -y, w, 0).run() is frozen
+    assert FitTask(frozen, X, -y, w, 0).run() is frozen
 
 
 def test_classifier_with_rows_of_one_class_becomes_a_constant(line):
     X, _, w = line
     labels = np.array(["a"] * 39 + ["b"])
     w[-1] = 0.0
-    fitted = Job(LogisticRegression(), X, labels, w, 0).run()
+    fitted = FitTask(LogisticRegression(), X, labels, w, 0).run()
     assert isinstance(fitted, DummyClassifier)
     assert set(fitted.predict(X)) == {"a"}
 
@@ -147,18 +147,18 @@ def test_classifier_with_rows_of_one_class_becomes_a_constant(line):
 
 def test_seed_stands_in_where_there_is_none():
     pipe = make_pipeline(StandardScaler(), DecisionTreeRegressor())
-    assert seeded(pipe, 7)[-1].random_state == 7
+    assert with_seed(pipe, 7)[-1].random_state == 7
 
 
 def test_seed_of_the_user_stays():
-    assert seeded(DecisionTreeRegressor(random_state=3), 7).random_state == 3
+    assert with_seed(DecisionTreeRegressor(random_state=3), 7).random_state == 3
 
 
 def test_names_are_those_the_estimator_was_fitted_on(line):
     X, y, w = line
-    fitted = Job(Ridge(), X, y, w, 0, ["a", "b"]).run()
+    fitted = FitTask(Ridge(), X, y, w, 0, ["a", "b"]).run()
     assert fitted.feature_names_in_.tolist() == ["a", "b"]
-    assert isinstance(fed(fitted, X), pd.DataFrame)
+    assert isinstance(with_feature_names(fitted, X), pd.DataFrame)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         outputs_of(fitted, X)
@@ -170,7 +170,7 @@ def test_names_are_those_the_estimator_was_fitted_on(line):
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_failed_fit_is_told_and_the_rest_is_kept(line, n_jobs):
     X, y, w = line
-    jobs = [Job(Ridge(alpha=a), X, y, w, 0) for a in (1.0, -1.0, 2.0)]
+    jobs = [FitTask(Ridge(alpha=a), X, y, w, 0) for a in (1.0, -1.0, 2.0)]
     outcomes, _ = run_jobs(jobs, n_jobs)
     assert [o.error is None for o in outcomes] == [True, False, True]
     assert "alpha" in outcomes[1].error
@@ -179,7 +179,7 @@ def test_failed_fit_is_told_and_the_rest_is_kept(line, n_jobs):
 
 def test_jobs_give_the_same_on_any_number_of_threads(line):
     X, y, w = line
-    jobs = [Job(DecisionTreeRegressor(max_features=1), X, y, w, k) for k in range(4)]
+    jobs = [FitTask(DecisionTreeRegressor(max_features=1), X, y, w, k) for k in range(4)]
     one, _ = run_jobs(jobs, None)
     two, _ = run_jobs(jobs, 2)
     for a, b in zip(one, two, strict=True):
@@ -188,13 +188,13 @@ def test_jobs_give_the_same_on_any_number_of_threads(line):
 
 def test_warnings_of_estimators_are_kept_and_shown_once(line):
     X, y, w = line
-    jobs = [Job(MLPRegressor(hidden_layer_sizes=2, max_iter=1, random_state=0), X, y, w, 0)] * 3
+    jobs = [FitTask(MLPRegressor(hidden_layer_sizes=2, max_iter=1, random_state=0), X, y, w, 0)] * 3
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         _, notices = run_jobs(jobs, None)
     assert [category for category, _ in notices] == [ConvergenceWarning]
     with pytest.warns(ConvergenceWarning, match="Maximum iterations") as seen:
-        show(notices * 2, stacklevel=1)
+        emit_warnings(notices * 2, stacklevel=1)
     assert len(seen) == 1
 
 

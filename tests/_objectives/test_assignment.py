@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from moe_classic._model.model import MoEParams
-from moe_classic._objectives.assignment import Classified, Sampled, Tempered, reseed
-from moe_classic._objectives.likelihood import Mixture
+from moe_classic._objectives.assignment import (
+    ClassificationLikelihood,
+    FreeEnergy,
+    SampledLabels,
+    reseed,
+)
+from moe_classic._objectives.likelihood import MixtureLikelihood
 
 from ..solvers.problems import drawn
 
@@ -26,7 +31,7 @@ def joint_of(problem, params, block):
 def test_classified_gives_each_row_to_its_likeliest_expert(case):
     problem, params, block = case
     joint = joint_of(problem, params, block)
-    share, row = Classified(problem.model).share(joint.copy(), block)
+    share, row = ClassificationLikelihood(problem.model).share(joint.copy(), block)
     np.testing.assert_array_equal(share.sum(axis=0), 1.0)
     np.testing.assert_array_equal(share.argmax(axis=0), joint.argmax(axis=0))
     np.testing.assert_array_equal(row, joint.max(axis=0))
@@ -34,30 +39,33 @@ def test_classified_gives_each_row_to_its_likeliest_expert(case):
 
 def test_classification_likelihood_is_no_higher_than_the_likelihood(case):
     problem, params, block = case
-    hard, soft = Classified(problem.model), Mixture(problem.model)
+    hard, soft = ClassificationLikelihood(problem.model), MixtureLikelihood(problem.model)
     assert hard.value(params, block).objective <= soft.value(params, block).objective
     assert hard(params, block).objective == hard.value(params, block).objective
 
 
 def test_tempered_is_the_mixture_when_beta_is_one(case):
     problem, params, block = case
-    cold, soft = Tempered(problem.model, 1.0)(params, block), Mixture(problem.model)(params, block)
+    cold, soft = (
+        FreeEnergy(problem.model, 1.0)(params, block),
+        MixtureLikelihood(problem.model)(params, block),
+    )
     assert cold.objective == pytest.approx(soft.objective, rel=1e-14)
     np.testing.assert_allclose(cold.experts[0].mass, soft.experts[0].mass, rtol=1e-13)
 
 
 def test_tempered_nears_the_classification_likelihood_when_beta_is_large(case):
     problem, params, block = case
-    hard = Classified(problem.model).value(params, block).objective
+    hard = ClassificationLikelihood(problem.model).value(params, block).objective
     # log-sum-exp exceeds the maximum by at most log(K) / beta in each of 120 rows.
-    cold = Tempered(problem.model, 1e6).value(params, block).objective
+    cold = FreeEnergy(problem.model, 1e6).value(params, block).objective
     assert hard <= cold <= hard + 120 * np.log(3) / 1e6
 
 
 def test_tempered_shares_are_the_slopes_of_its_objective(case):
     problem, params, block = case
     joint, step = joint_of(problem, params, block), 1e-6
-    tempered = Tempered(problem.model, 0.4)
+    tempered = FreeEnergy(problem.model, 0.4)
     share = tempered.share(joint.copy(), block)[0]
     for k in range(3):
         up, down = joint.copy(), joint.copy()
@@ -73,11 +81,11 @@ def test_tempered_shares_are_the_slopes_of_its_objective(case):
 
 def test_sampled_frequencies_are_the_posteriors(case):
     problem, params, block = case
-    R = Mixture(problem.model).responsibilities(params, block)
+    R = MixtureLikelihood(problem.model).responsibilities(params, block)
     joint = joint_of(problem, params, block)
     draws = 400
     counts = sum(
-        Sampled(problem.model, 0, draw).share(joint.copy(), block)[0] for draw in range(draws)
+        SampledLabels(problem.model, 0, draw).share(joint.copy(), block)[0] for draw in range(draws)
     )
     spread = np.sqrt(np.maximum(R * (1.0 - R), 1e-3) / draws)
     # Five standard errors for 360 frequencies.
@@ -89,7 +97,7 @@ def test_sampled_labels_follow_from_seed_and_draw_alone(case):
     joint = joint_of(problem, params, block)
 
     def labels(seed, draw):
-        return Sampled(problem.model, seed, draw).share(joint.copy(), block)[0].argmax(axis=0)
+        return SampledLabels(problem.model, seed, draw).share(joint.copy(), block)[0].argmax(axis=0)
 
     np.testing.assert_array_equal(labels(3, 1), labels(3, 1))
     assert (labels(3, 1) != labels(3, 2)).any()
@@ -98,7 +106,7 @@ def test_sampled_labels_follow_from_seed_and_draw_alone(case):
 
 def test_sampled_statistics_do_not_depend_on_blocks(case):
     problem, params, _ = case
-    drawn_labels = replace(problem, objective=Sampled(problem.model, 7, 2))
+    drawn_labels = replace(problem, objective=SampledLabels(problem.model, 7, 2))
     whole = drawn_labels.evaluate(params)[1]
     problem.source.block_size, problem.source._kept = 11, {}
     parts = drawn_labels.evaluate(params)[1]
@@ -107,8 +115,8 @@ def test_sampled_statistics_do_not_depend_on_blocks(case):
 
 def test_sampled_objective_is_the_likelihood(case):
     problem, params, block = case
-    likelihood = Mixture(problem.model).value(params, block).objective
-    assert Sampled(problem.model, 0, 0)(params, block).objective == pytest.approx(likelihood)
+    likelihood = MixtureLikelihood(problem.model).value(params, block).objective
+    assert SampledLabels(problem.model, 0, 0)(params, block).objective == pytest.approx(likelihood)
 
 
 # ------------------------------------------------------------------------- emptied experts

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from moe_classic._objectives.errors import ERRORS, Competitive, Cooperative, UnitLikelihood
-from moe_classic._objectives.likelihood import Mixture
+from moe_classic._objectives.likelihood import MixtureLikelihood
 from moe_classic.solvers import LBFGS, SGD, Adam
 
 from .._model.test_gradient import assert_gradient_is_exact
@@ -73,7 +73,7 @@ def test_unit_likelihood_is_the_likelihood_of_gaussians_with_unit_scale():
     expert = params.experts[0]
     unit = replace(params, experts=(replace(expert, scale=np.ones_like(expert.scale)),))
     constant = 0.5 * 50 * np.log(2.0 * np.pi)
-    likelihood = replace(problem, objective=Mixture(problem.model)).value(unit)
+    likelihood = replace(problem, objective=MixtureLikelihood(problem.model)).value(unit)
     error = posed(problem, "unit_likelihood").value(unit)
     assert error == pytest.approx(likelihood + constant, rel=1e-12)
 
@@ -91,7 +91,7 @@ def test_best_expert_adapts_fastest_under_the_unit_likelihood_and_slowest_under_
     # The argument of section 1 of the paper: derivatives in the output of the better expert.
     g, t = np.full((2, 1), 0.5), np.zeros((1, 1))
     m = np.array([[[0.5]], [[3.0]]])
-    push = {c.name: c(None).slopes(g, m, t).outputs for c in (Competitive, UnitLikelihood)}
+    push = {c.name: c(None).derivatives(g, m, t).outputs for c in (Competitive, UnitLikelihood)}
     ratio = {name: abs(v[0, 0, 0] / v[1, 0, 0]) for name, v in push.items()}
     assert ratio["competitive"] < 1.0 < ratio["unit_likelihood"]
 
@@ -143,8 +143,8 @@ def test_result_carries_the_error_that_was_climbed(error):
 
 
 def test_solver_says_what_it_climbs():
-    assert LBFGS(error="competitive").climbs == "competitive"
-    assert SGD().climbs == "likelihood"
+    assert LBFGS(error="competitive").objective_name == "competitive"
+    assert SGD().objective_name == "likelihood"
 
 
 @pytest.mark.parametrize("solver", [LBFGS, Adam, SGD])

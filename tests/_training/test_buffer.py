@@ -3,7 +3,7 @@
 import numpy as np
 
 from moe_classic._data.rows import RawData
-from moe_classic._training.buffer import Kept
+from moe_classic._training.buffer import RowBuffer
 
 
 def raw(values, weights=None):
@@ -14,7 +14,7 @@ def raw(values, weights=None):
 
 
 def test_equal_rows_are_merged():
-    kept = Kept.of(raw([1.0, 2.0, 1.0])).joined(raw([2.0, 3.0], [0.5, 1.0])).merged()
+    kept = RowBuffer.of(raw([1.0, 2.0, 1.0])).append(raw([2.0, 3.0], [0.5, 1.0])).merged()
     rows = kept.rows()
     order = np.argsort(rows.X[:, 0])
     np.testing.assert_array_equal(rows.X[order, 0], [1.0, 2.0, 3.0])
@@ -24,19 +24,19 @@ def test_equal_rows_are_merged():
 
 
 def test_a_fit_is_due_whenever_the_weight_has_doubled():
-    kept = Kept.of(raw([1.0, 2.0])).fitted()
-    assert not kept.due
-    kept = kept.joined(raw([3.0]))
-    assert not kept.due
-    kept = kept.joined(raw([1.0])).merged()
-    assert kept.due
-    assert not kept.fitted().due
+    kept = RowBuffer.of(raw([1.0, 2.0])).fitted()
+    assert not kept.needs_refit
+    kept = kept.append(raw([3.0]))
+    assert not kept.needs_refit
+    kept = kept.append(raw([1.0])).merged()
+    assert kept.needs_refit
+    assert not kept.fitted().needs_refit
 
 
 def test_repeated_rows_take_no_room():
-    kept = Kept.of(raw(np.arange(100.0)))
+    kept = RowBuffer.of(raw(np.arange(100.0)))
     for _ in range(50):
-        kept = kept.joined(raw(np.arange(100.0)))
+        kept = kept.append(raw(np.arange(100.0)))
         assert kept.size + sum(b.w.size for b in kept.waiting) <= 1100
     assert kept.merged().size == 100
     assert kept.merged().rows().w.min() == 51.0
@@ -44,19 +44,19 @@ def test_repeated_rows_take_no_room():
 
 def test_rows_beyond_the_bound_make_it_full(monkeypatch):
     monkeypatch.setattr("moe_classic._training.buffer.MOST_ROWS", 10)
-    kept = Kept.of(raw(np.arange(6.0))).fitted()
-    assert not kept.full
-    kept = kept.joined(raw(np.arange(4.0, 12.0))).merged()
-    assert kept.full
-    assert kept.due
+    kept = RowBuffer.of(raw(np.arange(6.0))).fitted()
+    assert not kept.is_full
+    kept = kept.append(raw(np.arange(4.0, 12.0))).merged()
+    assert kept.is_full
+    assert kept.needs_refit
 
 
 def test_rows_near_the_bound_are_merged_at_once(monkeypatch):
     monkeypatch.setattr("moe_classic._training.buffer.MOST_ROWS", 100)
     monkeypatch.setattr("moe_classic._training.buffer._WAITING", 5)
-    kept = Kept.of(raw(np.arange(60.0))).fitted()
+    kept = RowBuffer.of(raw(np.arange(60.0))).fitted()
     for start in range(60, 100, 4):
-        kept = kept.joined(raw(np.arange(start, start + 4.0)))
+        kept = kept.append(raw(np.arange(start, start + 4.0)))
         # Within what waits, the bound is strict.
         assert kept.size + sum(b.w.size for b in kept.waiting) < 100 + 5
-    assert kept.merged().full
+    assert kept.merged().is_full

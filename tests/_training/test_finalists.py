@@ -6,26 +6,33 @@ from sklearn.exceptions import ConvergenceWarning
 
 from moe_classic import MoERegressor
 from moe_classic._training import trainer as _train
-from moe_classic._training.finalists import AGREE, MOST, follow, optima, report
+from moe_classic._training.finalists import (
+    AGREE,
+    MOST,
+    StartRun,
+    number_optima,
+    report,
+    run_finalists,
+)
 from moe_classic.datasets import make_moe
 from moe_classic.solvers import EM, Newton, Result
 
 
 def run(value, *, converged=True, degenerate=0):
     result = Result(None, value, [value], 1, converged, 0.0)
-    return ("kmeans", value, result, degenerate)
+    return StartRun("kmeans", value, result, degenerate)
 
 
 def led_to(heights):
     """What follows run i to ``heights[i]``, and the list of those that were."""
     asked = []
 
-    def further(starts):
+    def continue_run(starts):
         for i, _ in starts:
             asked.append(i)
             yield run(heights[i])
 
-    return further, asked
+    return continue_run, asked
 
 
 # ------------------------------------------------------------------------- who is followed
@@ -33,39 +40,39 @@ def led_to(heights):
 
 def test_following_ends_when_three_agree_on_the_best_height():
     runs = [run(-float(i)) for i in range(10)]
-    further, asked = led_to([5.0] * 10)
-    assert follow(runs, further, same=1e-6, every=False) == [0, 1, 2]
+    continue_run, asked = led_to([5.0] * 10)
+    assert run_finalists(runs, continue_run, same=1e-6, every=False) == [0, 1, 2]
     assert asked == [0, 1, 2]
     assert AGREE == 3
 
 
 def test_following_ends_at_five_when_starts_disagree():
     runs = [run(-float(i)) for i in range(10)]
-    further, asked = led_to([10.0 * i for i in range(10)])
-    assert follow(runs, further, same=1e-6, every=False) == [4, 3, 2, 1, 0]
+    continue_run, asked = led_to([10.0 * i for i in range(10)])
+    assert run_finalists(runs, continue_run, same=1e-6, every=False) == [4, 3, 2, 1, 0]
     assert len(asked) == MOST == 5
 
 
 def test_all_are_followed_on_few_rows():
     runs = [run(-float(i)) for i in range(10)]
-    further, asked = led_to([5.0] * 10)
-    assert sorted(follow(runs, further, same=1e-6, every=True)) == list(range(10))
+    continue_run, asked = led_to([5.0] * 10)
+    assert sorted(run_finalists(runs, continue_run, same=1e-6, every=True)) == list(range(10))
     assert asked == list(range(10))
 
 
 def test_starts_with_degenerate_experts_are_followed_last():
     runs = [run(9.0, degenerate=1), run(1.0), run(2.0)]
-    further, asked = led_to([9.0, 3.0, 3.0])
-    follow(runs, further, same=1e-6, every=True)
+    continue_run, asked = led_to([9.0, 3.0, 3.0])
+    run_finalists(runs, continue_run, same=1e-6, every=True)
     assert asked == [2, 1, 0]
 
 
 def test_same_path_is_followed_once_and_counted_twice():
     runs = [run(1.0), run(1.0), run(0.5)]
-    further, asked = led_to([7.0, 8.0, 7.0])
-    follow(runs, further, same=1e-6, every=True)
+    continue_run, asked = led_to([7.0, 8.0, 7.0])
+    run_finalists(runs, continue_run, same=1e-6, every=True)
     assert asked == [0, 2]
-    assert [r[1] for r in runs] == [7.0, 7.0, 7.0]
+    assert [r.objective for r in runs] == [7.0, 7.0, 7.0]
 
 
 # ------------------------------------------------------------------------- what is said of them
@@ -73,22 +80,22 @@ def test_same_path_is_followed_once_and_counted_twice():
 
 def test_optima_are_numbered_from_the_best_within_the_tolerance():
     runs = [run(2.0), run(3.0), run(3.0 - 1e-9), run(1.0)]
-    assert optima(runs, [0, 1, 2, 3], 1e-6) == [2, 1, 1, 3]
+    assert number_optima(runs, [0, 1, 2, 3], 1e-6) == [2, 1, 1, 3]
 
 
 def test_run_that_was_not_followed_or_was_capped_has_no_optimum():
     runs = [run(3.0), run(2.0, converged=False), run(2.5)]
-    assert optima(runs, [0, 1], 1e-6) == [1, 0, 0]
+    assert number_optima(runs, [0, 1], 1e-6) == [1, 0, 0]
 
 
 def test_capped_run_as_high_as_the_best_has_reached_it():
     runs = [run(3.0), run(3.0 - 1e-8, converged=False)]
-    assert optima(runs, [0, 1], 1e-6) == [1, 1]
+    assert number_optima(runs, [0, 1], 1e-6) == [1, 1]
 
 
 def test_degenerate_optimum_comes_after_all_others_however_high():
     runs = [run(9.0, degenerate=1), run(3.0), run(2.0)]
-    assert optima(runs, [0, 1, 2], 1e-6) == [3, 1, 2]
+    assert number_optima(runs, [0, 1, 2], 1e-6) == [3, 1, 2]
     assert list(report(runs, [0, 1, 2], 10.0, 1e-6).optimum) == [3, 1, 2]
 
 
@@ -101,8 +108,8 @@ def test_as_many_starts_as_reported_reach_the_best_optimum(monkeypatch, solver):
     shorts = []
     original = _train.Trainer.short_run
 
-    def kept(self, ground, start):
-        shorts.append((ground.problem, original(self, ground, start)))
+    def kept(self, start_sample, start):
+        shorts.append((start_sample.problem, original(self, start_sample, start)))
         return shorts[-1][1]
 
     monkeypatch.setattr(_train.Trainer, "short_run", kept)
@@ -111,8 +118,8 @@ def test_as_many_starts_as_reported_reach_the_best_optimum(monkeypatch, solver):
     small = shorts[0][0]
     # Every short run once more, to the last digits, by a solver of its own.
     ends = []
-    for _, (_, _, short, _) in shorts:
-        far = solver.run(small, short.params, max_iter=2000, tol=1e-9)
+    for _, short in shorts:
+        far = solver.run(small, short.result.params, max_iter=2000, tol=1e-9)
         ends.append(EM(finish=None).run(small, far.params, max_iter=20, tol=1e-12).objective)
     # split-and-merge moves may have found a height that no start reached
     found = moe.start_report_.objective.max() - moe._offset * small.summary.weight

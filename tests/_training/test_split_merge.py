@@ -22,15 +22,15 @@ def shared_start(X):
 
 
 def test_proposals_free_an_expert_from_a_shared_region(three_lines):
-    from moe_classic._training.split_merge import proposals
-    from moe_classic._training.starts import View
+    from moe_classic._training.split_merge import candidates
+    from moe_classic._training.starts import StartData
 
     X, y = three_lines
     with pytest.warns(ConvergenceWarning):  # it is stopped while it is stuck
         stuck = MoERegressor(3, init=shared_start(X), max_iter=5, tol=0.0).fit(X, y)
     block = stuck._block(X, y[None])
-    view = View(block.designs[0].Z[:-1].T, ((y - y.mean()) / y.std())[:, None], block.w, 3)
-    moves = list(proposals(stuck._model, stuck._params, block, view))
+    view = StartData(block.designs[0].Z[:-1].T, ((y - y.mean()) / y.std())[:, None], block.w, 3)
+    moves = list(candidates(stuck._model, stuck._params, block, view))
     assert moves
     for R in moves:
         np.testing.assert_allclose(R.sum(axis=0), 1.0, atol=1e-12)

@@ -7,10 +7,10 @@ from moe_classic._data.blocks import Block, Design
 from moe_classic._data.sample import MOST_ROWS, row_hashes, sample_size, take_sample
 from moe_classic._data.stats import summarise
 from moe_classic._model.model import Group, Model
-from moe_classic._objectives.likelihood import Assigned
+from moe_classic._objectives.likelihood import FixedResponsibilities
 from moe_classic._training.starts import (
     STRATEGIES,
-    View,
+    StartData,
     params_from_responsibilities,
     portfolio,
     soften,
@@ -26,7 +26,7 @@ def table(rng):
 
 
 def view_of(X, y, w, n_experts=3):
-    return View(X, y.T, w, n_experts)
+    return StartData(X, y.T, w, n_experts)
 
 
 # ------------------------------------------------------------------------- the sample
@@ -127,7 +127,7 @@ def test_strategy_repeats_itself_for_the_same_random_numbers(table, strategy):
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_strategy_survives_a_constant_target_and_equal_rows(strategy):
-    view = View(np.zeros((20, 2)), np.zeros((20, 1)), np.ones(20), 3)
+    view = StartData(np.zeros((20, 2)), np.zeros((20, 1)), np.ones(20), 3)
     labels = STRATEGIES[strategy](view, np.random.default_rng(0))
     assert set(labels) <= {0, 1, 2}
 
@@ -135,7 +135,7 @@ def test_strategy_survives_a_constant_target_and_equal_rows(strategy):
 def test_principal_segments_follow_the_longest_axis(rng):
     t = np.linspace(-1.0, 1.0, 300)
     X = np.column_stack([t, -t]) + 0.05 * rng.standard_normal((300, 2))
-    labels = STRATEGIES["principal"](View(X, t[:, None], np.ones(300), 3), rng)
+    labels = STRATEGIES["principal"](StartData(X, t[:, None], np.ones(300), 3), rng)
     means = sorted(t[labels == k].mean() for k in range(3))
     # The middles of three thirds.
     np.testing.assert_allclose(means, [-2 / 3, 0.0, 2 / 3], atol=0.1)
@@ -156,7 +156,7 @@ def test_strategy_finds_two_well_separated_lines(rng, strategy):
 
 
 def test_picks_follow_the_weights():
-    view = View(np.zeros((4, 1)), np.zeros((4, 1)), np.array([0.0, 1.0, 3.0, 0.0]), 2)
+    view = StartData(np.zeros((4, 1)), np.zeros((4, 1)), np.array([0.0, 1.0, 3.0, 0.0]), 2)
     picks = np.bincount(view.pick(4000, np.random.default_rng(0)), minlength=4)
     assert picks[0] == picks[3] == 0
     # The standard error of the share is .007.
@@ -199,7 +199,7 @@ def test_updates_under_fixed_responsibilities_climb(rng):
     model = Model(SoftmaxGate(), (Group(GaussianExpert(), 2, 0),))
     summary, R = summarise(y, np.ones(200)), soften((x > 0.0).astype(int), 2)
     params = params_from_responsibilities(model, block, R, summary)
-    objective = Assigned(model, R)
+    objective = FixedResponsibilities(model, R)
     before = objective(model.start([2], summary), block).objective
     assert objective(params, block).objective > before + 50.0
     # The two slopes have been found.

@@ -10,7 +10,7 @@ from moe_classic._data.blocks import Block, Design
 from moe_classic._data.stats import Summary, summarise
 from moe_classic._model.model import Group, Model, MoEParams
 from moe_classic._numerics.linalg import unpack_symmetric
-from moe_classic._objectives.likelihood import Mixture
+from moe_classic._objectives.likelihood import MixtureLikelihood
 from moe_classic.experts import GaussianExpert
 from moe_classic.experts._location_scale.gaussian import GaussianParams
 from moe_classic.gates import GaussianGate
@@ -177,9 +177,9 @@ def test_em_is_that_of_a_gaussian_mixture_over_x_and_y(cloud, rng):
         max_iter=1000,
     ).fit(np.vstack([design.Z[:-1], y]).T)
     for _ in range(peer.n_iter_ + 50):
-        params = model.update(params, Mixture(model)(params, block), summary)
+        params = model.update(params, MixtureLikelihood(model)(params, block), summary)
     means, C = joint_mixture(params.experts[0], params.gate)
-    value = Mixture(model)(params, block).objective
+    value = MixtureLikelihood(model)(params, block).objective
     expected = 90 * peer.score(np.vstack([design.Z[:-1], y]).T)
     # Both have converged to rounding.
     assert value == pytest.approx(expected, rel=1e-9)

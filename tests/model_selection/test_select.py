@@ -11,7 +11,7 @@ from moe_classic.estimators import HardMoERegressor
 from moe_classic.experts import GaussianExpert, StudentTExpert
 from moe_classic.gates import GaussianGate
 from moe_classic.model_selection import bootstrap_lrt, select
-from moe_classic.model_selection._path import _divided, _splits, grow, path
+from moe_classic.model_selection._path import _divided, _splits, path, split_expert
 from moe_classic.model_selection._select import _best
 
 FAST = MoERegressor(n_init=2, random_state=0)
@@ -232,7 +232,7 @@ def test_growing_finds_what_its_own_starts_miss(rng):
     X, y = steps(rng)
     template = MoERegressor(n_init=1, init="principal", random_state=0)
     first = next(path(template, 2, 2, X, y))
-    grown = grow(template, first, X, y)
+    grown = split_expert(template, first, X, y)
     assert grown.estimator.n_experts == 3
     assert "split by" in grown.start
     assert grown.objective > first.objective + 20.0

@@ -10,7 +10,7 @@ import numpy as np
 from moe_classic._data.blocks import ArraySource
 from moe_classic._data.stats import Summary, summarise
 from moe_classic._model.model import Group, Model, MoEParams
-from moe_classic._objectives.likelihood import Assigned, Mixture
+from moe_classic._objectives.likelihood import FixedResponsibilities, MixtureLikelihood
 from moe_classic.datasets import make_moe
 from moe_classic.experts import EXPERTS
 from moe_classic.gates import GATES
@@ -58,7 +58,7 @@ def problem_on(
     summary = summarise(y, w, classes)
     model = bound_model(expert, gate, n_experts, summary, **settings)
     source = ArraySource(X, y, w, maps_of(gate, X.shape[1]), block_size)
-    return Problem(model, Mixture(model), source, summary, seed=seed)
+    return Problem(model, MixtureLikelihood(model), source, summary, seed=seed)
 
 
 def drawn(
@@ -153,5 +153,7 @@ def _near(problem: Problem, z: np.ndarray) -> MoEParams:
     block = ArraySource(source.X, source.y, source.w, source.maps, z.size)[0]
     params = model.start([d.width for d in block.designs], problem.summary)
     for _ in range(3):
-        params = model.update(params, Assigned(model, R)(params, block), problem.summary)
+        params = model.update(
+            params, FixedResponsibilities(model, R)(params, block), problem.summary
+        )
     return params

@@ -199,7 +199,7 @@ def test_diverging_rate_is_named_and_the_last_good_parameters_are_kept(solver, g
     if solver.error != "likelihood":
         gate = "constant"  # errors say nothing of x
     problem, start = drawn("gaussian", gate, n=100, apart=2.0)
-    posed = solver.pose(problem)
+    posed = solver.with_objective(problem)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         result = solver.run(problem, start, max_iter=100, tol=1e-6)

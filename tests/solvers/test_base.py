@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from moe_classic import MoERegressor
 from moe_classic.solvers import EM, LBFGS, SGD, SOLVERS, SQUAREM, Adam, Newton
-from moe_classic.solvers._stopping import gain_left, polished
+from moe_classic.solvers._stopping import gain_left, tight_tolerance
 
 from .problems import drawn
 
@@ -55,7 +55,7 @@ def test_registered_solver_carries_its_name_and_passes_its_own_check(name):
 @each
 def test_solver_keeps_the_contract_of_a_result(solver):
     problem, start = drawn(n=100, apart=2.0)
-    posed = solver.pose(problem)
+    posed = solver.with_objective(problem)
     result = solver.run(problem, start, max_iter=30, tol=1e-6)
     # The parameters are those whose objective is reported, up to the order of summation.
     assert posed.value(result.params) == pytest.approx(result.objective, rel=1e-11)
@@ -87,11 +87,11 @@ def test_watcher_can_stop_a_climb(solver):
     problem, start = drawn(n=100, apart=0.7)
     seen = []
 
-    def watch(iteration, value):
+    def monitor(iteration, value):
         seen.append((iteration, value))
         return len(seen) == 3
 
-    result = solver.run(problem, start, max_iter=100, tol=1e-12, watch=watch)
+    result = solver.run(problem, start, max_iter=100, tol=1e-12, monitor=monitor)
     assert len(seen) == 3
     assert not result.converged
     assert "callback" in result.message
@@ -130,7 +130,7 @@ def test_argument_without_meaning_is_refused_before_any_pass(solver, kind, messa
     problem, start = drawn(n=20)
     watched = []
     with pytest.raises(kind, match=message):
-        solver.run(problem, start, max_iter=5, tol=1e-6, watch=lambda *a: watched.append(a))
+        solver.run(problem, start, max_iter=5, tol=1e-6, monitor=lambda *a: watched.append(a))
     assert not watched
 
 
@@ -160,6 +160,6 @@ def test_gain_left_is_zero_when_the_last_step_was_rounding():
 
 
 def test_polished_is_a_thousandth_within_bounds():
-    assert polished(1e-6, 1.0) == pytest.approx(1e-9)
-    assert polished(1.0, 1.0) == 1e-7
-    assert polished(1e-12, 1e6) == pytest.approx(1e-9)
+    assert tight_tolerance(1e-6, 1.0) == pytest.approx(1e-9)
+    assert tight_tolerance(1.0, 1.0) == 1e-7
+    assert tight_tolerance(1e-12, 1e6) == pytest.approx(1e-9)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from moe_classic._model.model import MoEParams
-from moe_classic._objectives.assignment import Classified
-from moe_classic._objectives.likelihood import Mixture
+from moe_classic._objectives.assignment import ClassificationLikelihood
+from moe_classic._objectives.likelihood import MixtureLikelihood
 from moe_classic.experts import EXPERTS
 from moe_classic.solvers import EM, LBFGS, SQUAREM, Newton
-from moe_classic.solvers._warm_up import anneal, wander
+from moe_classic.solvers._warm_up import anneal, stochastic_em
 
 from .problems import drawn, problem_on
 
@@ -137,7 +137,7 @@ def test_classification_em_climbs_to_labels_that_reproduce_themselves(gate):
     result = EM(assignment="hard").run(problem, start, max_iter=300, tol=1e-10)
     assert result.converged
     assert (np.diff(result.trace) >= 0.0).all()
-    hard = replace(problem, objective=Classified(problem.model))
+    hard = replace(problem, objective=ClassificationLikelihood(problem.model))
     value, stats = hard.evaluate(result.params)
     assert value == pytest.approx(result.objective, rel=1e-12)
     after = problem.model.update(result.params, stats, problem.summary)
@@ -158,7 +158,7 @@ def test_classification_likelihood_stays_below_the_likelihood():
     result = EM(assignment="hard").run(problem, start, max_iter=100, tol=1e-8)
     soft = EM().run(problem, start, max_iter=100, tol=1e-8)
     assert result.objective <= problem.value(result.params) <= soft.objective + 1e-6
-    assert EM(assignment="hard").climbs == "classification likelihood"
+    assert EM(assignment="hard").objective_name == "classification likelihood"
 
 
 @pytest.mark.parametrize("seed", [0, 3, 6])
@@ -174,7 +174,10 @@ def test_classification_em_gives_an_emptied_expert_rows_again(seed):
 
 def labels(problem, params):
     return np.concatenate(
-        [Mixture(problem.model).responsibilities(params, b).argmax(axis=0) for b in problem.source]
+        [
+            MixtureLikelihood(problem.model).responsibilities(params, b).argmax(axis=0)
+            for b in problem.source
+        ]
     )
 
 
@@ -206,9 +209,9 @@ def scattered(problem, seed):
 
 def test_stochastic_em_depends_on_the_seed_and_on_nothing_else():
     problem, start = drawn("gaussian", "softmax", n=100, apart=1.0)
-    first, _ = wander(problem, start, 20)
-    again, passes = wander(problem, start, 20)
-    other, _ = wander(replace(problem, seed=5), start, 20)
+    first, _ = stochastic_em(problem, start, 20)
+    again, passes = stochastic_em(problem, start, 20)
+    other, _ = stochastic_em(replace(problem, seed=5), start, 20)
     pack = problem.model.pack
     assert passes == 20
     np.testing.assert_array_equal(pack(first), pack(again))
@@ -217,7 +220,7 @@ def test_stochastic_em_depends_on_the_seed_and_on_nothing_else():
 
 def test_wandering_returns_parameters_no_worse_than_its_start():
     problem, start = drawn("student_t", "softmax", n=100, apart=1.0)
-    best, _ = wander(problem, start, 20)
+    best, _ = stochastic_em(problem, start, 20)
     assert problem.value(best) >= problem.value(start)
 
 

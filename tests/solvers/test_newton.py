@@ -6,7 +6,7 @@ import pytest
 from moe_classic._model.model import MoEParams
 from moe_classic.solvers import EM, Newton
 from moe_classic.solvers._newton import trust_step
-from moe_classic.solvers._quadratic import held, quadratic
+from moe_classic.solvers._quadratic import at_bound, quadratic
 
 from .problems import beside, drawn, problem_on
 
@@ -100,7 +100,7 @@ def test_scale_at_its_floor_is_held_and_the_rest_converges():
     coef[1, 0], scale[1] = [5.0, 40.0], problem.model.groups[0].expert.floor(problem.summary)
     params = MoEParams(start.gate, (type(expert)(coef, scale),))
     theta = problem.model.pack(params)
-    fixed = held(problem, theta, quadratic(problem, params).gradient, params)
+    fixed = at_bound(problem, theta, quadratic(problem, params).gradient, params)
     assert fixed.tolist() == [False] * 6 + [True]
     result = Newton().run(problem, params, max_iter=100, tol=1e-9)
     assert result.converged

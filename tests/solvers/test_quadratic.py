@@ -7,9 +7,9 @@ import pytest
 
 from moe_classic._model.model import MoEParams
 from moe_classic.solvers import EM, LBFGS, SQUAREM, Newton
-from moe_classic.solvers._ascent import Walk
+from moe_classic.solvers._ascent import MonotoneAscent
 from moe_classic.solvers._base import STOPPED, Limits
-from moe_classic.solvers._quadratic import Lookout, affordable, concave, quadratic, warmed_up
+from moe_classic.solvers._quadratic import ConcavityCheck, affordable, concave, quadratic, warmed_up
 
 from .problems import beside, drawn, hilly, problem_on
 
@@ -62,21 +62,21 @@ def test_matrix_is_affordable_for_smooth_models_of_moderate_size(rng):
 def test_lookout_lets_a_walk_go_on_at_once_where_the_objective_is_concave():
     problem, near = drawn(n=150, apart=1.0, seed=1)
     start = beside(problem, near, step=0.01)
-    walk, lookout = Walk(problem, start, Limits(100, 0.0)), Lookout(problem, 100)
-    assert lookout(walk)
-    assert walk.passes == 2
-    assert lookout.seen.value == pytest.approx(walk.best.value, rel=1e-12)
+    ascent, lookout = MonotoneAscent(problem, start, Limits(100, 0.0)), ConcavityCheck(problem, 100)
+    assert lookout(ascent)
+    assert ascent.passes == 2
+    assert lookout.seen.value == pytest.approx(ascent.best.value, rel=1e-12)
 
 
 def test_lookout_looks_less_and_less_often_and_not_for_ever():
     problem, start = drawn(n=60, seed=1)
-    walk = Walk(problem, equal_experts(problem, start), Limits(1000, 0.0))
-    lookout, looked = Lookout(problem, 1000), []
-    while not lookout(walk):
-        if walk.passes < 190:
-            looked.append(walk.passes)
-        walk.passes += 1
-    assert walk.passes >= 200
+    ascent = MonotoneAscent(problem, equal_experts(problem, start), Limits(1000, 0.0))
+    lookout, looked = ConcavityCheck(problem, 1000), []
+    while not lookout(ascent):
+        if ascent.passes < 190:
+            looked.append(ascent.passes)
+        ascent.passes += 1
+    assert ascent.passes >= 200
     assert lookout.seen is None
     assert sum(np.diff(looked) == 2) < 15  # a look is a pass of its own
 
@@ -97,7 +97,7 @@ def test_warm_up_leaves_half_of_the_passes():
 @pytest.mark.parametrize("solver", [Newton(), LBFGS()], ids=repr)
 def test_warm_up_can_be_stopped_and_keeps_to_the_cap(solver):
     problem, start = hilly(7, 2, 2, 0.6, 2.0)
-    stopped = solver.run(problem, start, max_iter=100, tol=1e-8, watch=lambda i, v: i >= 3)
+    stopped = solver.run(problem, start, max_iter=100, tol=1e-8, monitor=lambda i, v: i >= 3)
     assert stopped.message == STOPPED
     assert not stopped.converged
     capped = solver.run(problem, start, max_iter=6, tol=1e-12)

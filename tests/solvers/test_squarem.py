@@ -5,7 +5,7 @@ import pytest
 
 from moe_classic.experts import EXPERTS
 from moe_classic.solvers import EM, SQUAREM
-from moe_classic.solvers._ascent import Walk
+from moe_classic.solvers._ascent import MonotoneAscent
 from moe_classic.solvers._base import Limits
 from moe_classic.solvers._squarem import _extrapolate, _left
 
@@ -13,9 +13,9 @@ from .problems import beside, drawn
 
 
 def two_steps(problem, start):
-    walk = Walk(problem, start, Limits(10, 0.0))
-    first = walk.best
-    return first, walk.step(first)
+    ascent = MonotoneAscent(problem, start, Limits(10, 0.0))
+    first = ascent.best
+    return first, ascent.step(first)
 
 
 def test_shortest_extrapolation_is_two_steps_of_em():

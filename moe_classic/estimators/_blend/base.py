@@ -15,13 +15,13 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from moe_classic._adapters import (
     FIT_ERRORS,
-    Job,
+    FitTask,
     Layers,
     check_prefit,
     class_places,
+    emit_warnings,
     layers_of,
     run_jobs,
-    show,
 )
 from moe_classic._data import distinct_rows
 from moe_classic._training import warn_failure
@@ -32,7 +32,7 @@ from .gate import GateOptions, train_gate
 from .joint import JointBlend, train_jointly
 from .net import BlendData, Trace
 from .prediction import BlendSurface, names_of
-from .sources import Member, all_experts, check_experts, check_rows_of, members, source_codes
+from .sources import SourceExpert, all_experts, check_experts, check_rows_of, members, source_codes
 
 _GATES = ("softmax", "sigmoid", "constant")
 #: Rows on which a fitted expert is tried.
@@ -75,7 +75,7 @@ class MetaPi(NestedExperts, BlendSurface):
         """What experts learn, (n,) or (n, d), and what the blend should say, (d, n)."""
 
     @abstractmethod
-    def _stand_in(self) -> Any:
+    def _fallback(self) -> Any:
         """What predicts for an expert that could not be fitted."""
 
     # -------------------------------------------------------------------- fit
@@ -149,7 +149,7 @@ class MetaPi(NestedExperts, BlendSurface):
 
     def _fit_experts(
         self,
-        who: list[Member],
+        who: list[SourceExpert],
         X: Floats,
         taught: np.ndarray,
         w: Floats,
@@ -163,26 +163,26 @@ class MetaPi(NestedExperts, BlendSurface):
         for member, seed in zip(who, seeds, strict=True):
             check_prefit(f"experts ({member.name})", member.estimator, X.shape[1])
             rows = slice(None) if member.source is None else codes == member.source
-            job = Job(member.estimator, X[rows], taught[rows], w[rows], int(seed), names)
+            job = FitTask(member.estimator, X[rows], taught[rows], w[rows], int(seed), names)
             jobs.append(job)
         outcomes, notices = run_jobs(jobs, self.n_jobs)
         self.experts_, errors = [], []
         for member, job, outcome in zip(who, jobs, outcomes, strict=True):
             fitted, error = outcome.estimator, outcome.error
             if error is None:
-                error = self._trouble(member, fitted, X[:_TRIAL])
+                error = self._why_unusable(member, fitted, X[:_TRIAL])
             if error is not None:
                 errors.append((member.name, error))
-                fitted = self._stand_in().fit(job.X, job.y, sample_weight=job.w)
+                fitted = self._fallback().fit(job.X, job.y, sample_weight=job.w)
             self.experts_.append(fitted)
         if len(errors) == len(who):
             raise ValueError(f"No expert could be fitted; {errors[0][0]} raised {errors[0][1]}")
         for name, error in errors:
             warn_failure(f"The expert {name!r}", error, "what its rows are on average")
-        show(notices, stacklevel=3)
+        emit_warnings(notices, stacklevel=3)
         self.expert_names_ = [member.name for member in who]
 
-    def _trouble(self, member: Member, fitted: Any, X: Floats) -> str | None:
+    def _why_unusable(self, member: SourceExpert, fitted: Any, X: Floats) -> str | None:
         """Why a fitted expert cannot predict, or None; what was fitted on another y is an error."""
         owner = f"experts ({member.name})"
         if self._target == "class" and member.prefit:

@@ -146,7 +146,7 @@ class MetaPiRegressor(RealBlend, RegressorMixin, MetaPi):
         self._n_outputs = len(target)
         return y, target
 
-    def _stand_in(self) -> DummyRegressor:
+    def _fallback(self) -> DummyRegressor:
         """The mean."""
         return DummyRegressor()
 
@@ -224,7 +224,7 @@ class MetaPiClassifier(ClassBlend, ClassifierMixin, MetaPi):
         """Classes as 0 and 1, (C, n)."""
         return (y == self.classes_[:, None]).astype(np.float64)
 
-    def _stand_in(self) -> DummyClassifier:
+    def _fallback(self) -> DummyClassifier:
         """The class shares."""
         return DummyClassifier(strategy="prior")
 

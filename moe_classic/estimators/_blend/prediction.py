@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from moe_classic._adapters import outputs_of, proba_of
-from moe_classic._results import Account, FittedEstimator, account
+from moe_classic._results import Explanation, FittedEstimator, explain_rows
 from moe_classic._routing import check_top_k, routed_blend, top_k_weights
 from moe_classic._typing import Floats, Ints
 from moe_classic.estimators._described import Described, GateFeatures
@@ -32,7 +32,7 @@ class BlendSurface(GateFeatures, Described, BaseEstimator, metaclass=ABCMeta):
     #: Share of the training weight that each expert has, (K,).
     _shares: Floats
     #: What of an expert is blended.
-    _says: ClassVar[str]
+    _output_kind: ClassVar[str]
 
     @abstractmethod
     def _output_of(self, fitted: Any, X: np.ndarray) -> Floats:
@@ -53,13 +53,15 @@ class BlendSurface(GateFeatures, Described, BaseEstimator, metaclass=ABCMeta):
         names = names_of(self) or [f"x{j}" for j in range(self.n_features_in_)]
         parts = zip(self._expert_labels(), self._shares, self.experts_, strict=True)
         return [
-            FittedEstimator(label, "estimator", float(share), fitted, tuple(names), says=self._says)
+            FittedEstimator(
+                label, "estimator", float(share), fitted, tuple(names), says=self._output_kind
+            )
             for label, share, fitted in parts
         ]
 
-    def _account(self, X: Any) -> Account:
+    def _account(self, X: Any) -> Explanation:
         """What experts and gate say about the rows of ``X``."""
-        return account(self, X)
+        return explain_rows(self, X)
 
     def _check_rows(self, X: Any) -> Floats:
         """Validated features of new rows."""
@@ -114,7 +116,7 @@ class BlendSurface(GateFeatures, Described, BaseEstimator, metaclass=ABCMeta):
 class RealBlend(BlendSurface):
     """Blends of regressors."""
 
-    _says = "mean"
+    _output_kind = "mean"
     _flat_target: bool
     _n_outputs: int
 
@@ -168,7 +170,7 @@ class RealBlend(BlendSurface):
 class ClassBlend(FromProba, BlendSurface):
     """Blends of class probabilities."""
 
-    _says = "log odds"
+    _output_kind = "log odds"
     classes_: np.ndarray
 
     def _output_of(self, fitted: Any, X: np.ndarray) -> Floats:

@@ -18,7 +18,7 @@ _FEWEST = 2
 
 
 @dataclass(frozen=True)
-class Member:
+class SourceExpert:
     """One expert to be: its name, its estimator, and the source that it learns from.
 
     Attributes
@@ -108,7 +108,7 @@ def all_experts(experts: Any) -> list[Any]:
     return [e for e in values if is_estimator(e)]
 
 
-def members(experts: Any, labels: np.ndarray) -> list[Member]:
+def members(experts: Any, labels: np.ndarray) -> list[SourceExpert]:
     """Who learns from which source.
 
     One estimator is cloned for every source. Of a list, each learns from the source of its name,
@@ -117,12 +117,12 @@ def members(experts: Any, labels: np.ndarray) -> list[Member]:
     """
     if not isinstance(experts, (list, tuple)):
         if isinstance(experts, FrozenEstimator):
-            return [Member(name, e, None) for name, e in labelled([experts])]
-        return [Member(str(label), experts, s) for s, label in enumerate(labels)]
+            return [SourceExpert(name, e, None) for name, e in labelled([experts])]
+        return [SourceExpert(str(label), experts, s) for s, label in enumerate(labels)]
     pairs = labelled(experts)
     names, texts = [name for name, _ in pairs], [str(label) for label in labels]
     if len(labels) == 1 or all(isinstance(e, FrozenEstimator) for _, e in pairs):
-        return [Member(name, e, None) for name, e in pairs]
+        return [SourceExpert(name, e, None) for name, e in pairs]
     if len(pairs) != len(labels):
         raise ValueError(
             f"experts lists {len(pairs)} estimators and there are {len(labels)} sources "
@@ -130,12 +130,14 @@ def members(experts: Any, labels: np.ndarray) -> list[Member]:
         )
     by_name = sorted(names) == sorted(texts)
     return [
-        Member(name, e, texts.index(name) if by_name else place)
+        SourceExpert(name, e, texts.index(name) if by_name else place)
         for place, (name, e) in enumerate(pairs)
     ]
 
 
-def check_rows_of(who: list[Member], labels: np.ndarray, codes: Ints, y: np.ndarray | None) -> None:
+def check_rows_of(
+    who: list[SourceExpert], labels: np.ndarray, codes: Ints, y: np.ndarray | None
+) -> None:
     """Raise if a source that an expert learns from has few rows, or classes ``y`` of one kind."""
     for member in who:
         if member.prefit or member.source is None:

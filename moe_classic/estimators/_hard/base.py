@@ -11,10 +11,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from moe_classic._adapters import show
+from moe_classic._adapters import emit_warnings
 from moe_classic._arguments import check_integer, check_real
 from moe_classic._data import BlendRows, distinct_rows
-from moe_classic._routing import deal, room
+from moe_classic._routing import capacity_of, random_partition
 from moe_classic._training import labelled, warn_failure
 from moe_classic._typing import Floats, Ints
 from moe_classic.estimators._blend import (
@@ -36,7 +36,7 @@ class HardMoE(NestedExperts, BlendSurface):
     """Arguments and fit of both hard mixtures."""
 
     _target: str
-    _squash: bool
+    _tanh: bool
     _history: list[dict[str, Any]]
 
     def __init__(
@@ -83,11 +83,11 @@ class HardMoE(NestedExperts, BlendSurface):
         """Raise unless the experts describe the target."""
 
     @abstractmethod
-    def _taught(self, y: Any, w: Floats) -> tuple[Floats, Ints]:
+    def _encode_target(self, y: Any, w: Floats) -> tuple[Floats, Ints]:
         """What the blend should say (d, m), and the strata (m,) that shares have in common."""
 
     @abstractmethod
-    def _stand_in(self) -> Any:
+    def _fallback(self) -> Any:
         """What predicts for an expert that could not be fitted."""
 
     def _validation(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class HardMoE(NestedExperts, BlendSurface):
         )
         w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         rows = distinct_rows(X, y, w, np.zeros(len(X), dtype=np.intp))
-        target, strata = self._taught(rows.y, rows.w)
+        target, strata = self._encode_target(rows.y, rows.w)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         rng = np.random.default_rng(seed)
         learn, held = self._hold_out(strata, rng)
@@ -142,15 +142,15 @@ class HardMoE(NestedExperts, BlendSurface):
             gate_rows=learn.size if self.gate_rows is None else self.gate_rows,
             design=options.design(rows.X, rows.y, rows.w, names, type(self).__name__),
             options=options,
-            squash=self._squash,
-            capacity=room(self.capacity, learn.size, self.n_experts),
+            squash=self._tanh,
+            capacity=capacity_of(self.capacity, learn.size, self.n_experts),
             exact=self.assignment == "balanced",
             n_jobs=self.n_jobs,
             names=names,
             seeds=rng.integers(np.iinfo(np.int32).max, size=self.n_experts).tolist(),
             rng=rng,
         )
-        share = deal(strata[learn], self.n_experts, rng)
+        share = random_partition(strata[learn], self.n_experts, rng)
         self._publish(loop, loop.run(share, self.max_iter), rows)
         return self
 
@@ -200,7 +200,7 @@ class HardMoE(NestedExperts, BlendSurface):
         if not count:
             return np.arange(n), np.empty(0, dtype=np.intp)
         # Dealt in turn like cards, a share of the rows has every stratum in proportion.
-        place = deal(strata, n, rng)
+        place = random_partition(strata, n, rng)
         out = np.floor((place + 1) * count / n) > np.floor(place * count / n)
         return np.flatnonzero(~out), np.flatnonzero(out)
 
@@ -212,7 +212,7 @@ class HardMoE(NestedExperts, BlendSurface):
 
     def _headline(self) -> str:
         """One line about the fit."""
-        name = "squared error of tanh(margin)" if self._squash else "mean squared error"
+        name = "squared error of tanh(margin)" if self._tanh else "mean squared error"
         held = np.isfinite(self._history[0]["validation_loss"])
         where = "rows held out" if held else "the training rows"
         return (
@@ -236,4 +236,4 @@ class HardMoE(NestedExperts, BlendSurface):
         for k, error in state.errors.items():
             instead = "an earlier fit" if state.round > 1 else "what its rows are on average"
             warn_failure(f"Expert {k + 1}", error, instead)
-        show(state.notices, stacklevel=3)
+        emit_warnings(state.notices, stacklevel=3)

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 from sklearn.utils.multiclass import check_classification_targets
 
-from moe_classic._results import Account, margin_account
+from moe_classic._results import Explanation, explain_margins
 from moe_classic._typing import Floats, Ints
 from moe_classic.estimators._blend import RealBlend, all_experts
 from moe_classic.estimators._probabilities import FromProba
@@ -144,7 +144,7 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
     """
 
     _target = "real"
-    _squash = False
+    _tanh = False
     _flat_target = True
     _n_outputs = 1
     _mean: float
@@ -161,13 +161,13 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
         """Options of scikit-learn's validation."""
         return {"y_numeric": True}
 
-    def _taught(self, y: Any, w: Floats) -> tuple[Floats, Ints]:
+    def _encode_target(self, y: Any, w: Floats) -> tuple[Floats, Ints]:
         """The target around its mean, (1, m), and one stratum."""
         y = np.asarray(y, dtype=np.float64)
         self._mean = float(np.average(y, weights=w))
         return y[None] - self._mean, np.zeros(len(y), dtype=np.intp)
 
-    def _stand_in(self) -> DummyRegressor:
+    def _fallback(self) -> DummyRegressor:
         """The mean."""
         return DummyRegressor()
 
@@ -179,7 +179,7 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
         """
         return super()._output_of(fitted, X) - self._mean
 
-    def _account(self, X: Any) -> Account:
+    def _account(self, X: Any) -> Explanation:
         """What experts and gate say; the mean of y has what the weights leave of one."""
         found = super()._account(X)
         if self.gate_.output != "linear":
@@ -263,8 +263,8 @@ class HardMoEClassifier(FromProba, ClassifierMixin, HardMoE):
     """
 
     _target = "class"
-    _squash = True
-    _says = "margin"
+    _tanh = True
+    _output_kind = "margin"
     classes_: np.ndarray
 
     def _default_expert(self) -> Any:
@@ -288,7 +288,7 @@ class HardMoEClassifier(FromProba, ClassifierMixin, HardMoE):
                     "decision_function_shape='ovr'."
                 )
 
-    def _taught(self, y: Any, w: Floats) -> tuple[Floats, Ints]:
+    def _encode_target(self, y: Any, w: Floats) -> tuple[Floats, Ints]:
         """1 and -1, (1 or C, m), and the classes as strata."""
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -299,7 +299,7 @@ class HardMoEClassifier(FromProba, ClassifierMixin, HardMoE):
             )
         return signs_of(codes, self.classes_.size), codes
 
-    def _stand_in(self) -> DummyClassifier:
+    def _fallback(self) -> DummyClassifier:
         """The class shares."""
         return DummyClassifier(strategy="prior")
 
@@ -316,9 +316,9 @@ class HardMoEClassifier(FromProba, ClassifierMixin, HardMoE):
         """Classes that have a margin: the second of two, or all."""
         return [str(c) for c in self.classes_[-self._width :]]
 
-    def _account(self, X: Any) -> Account:
+    def _account(self, X: Any) -> Explanation:
         """What experts and gate say about the rows of ``X``."""
-        return margin_account(self, X)
+        return explain_margins(self, X)
 
     # -------------------------------------------------------------------- predictions
 

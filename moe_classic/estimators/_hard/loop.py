@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._adapters import FIT_ERRORS, Job, Notices, run_jobs, side_by_side
+from moe_classic._adapters import FIT_ERRORS, FitTask, Notices, parallel_map, run_jobs
 from moe_classic._data import BlendRows, DesignMap
 from moe_classic._routing import balanced_assignment, greedy_assignment
 from moe_classic._typing import Floats, Ints
@@ -63,7 +63,7 @@ class HardLoop:
     Attributes
     ----------
     owner : estimator
-        Gives ``_output_of`` and ``_stand_in``.
+        Gives ``_output_of`` and ``_fallback``.
     descriptions : list of K estimators
     rows : BlendRows
     target : ndarray of shape (d, m)
@@ -112,7 +112,7 @@ class HardLoop:
             best = last if best is None or last.loss < best.loss else best
             new = share if number == max_iter else self._deal(last.gate)
             moved = int((new != share).sum())
-            self._note(last, moved, perf_counter() - begun)
+            self._record(last, moved, perf_counter() - begun)
             if not moved:
                 break
             share = new
@@ -143,7 +143,7 @@ class HardLoop:
         X = self.rows.X[r]
         stacked = np.empty((len(experts), len(self.target), 0))
         if r.size:
-            outputs = side_by_side(lambda e: self.owner._output_of(e, X), experts, self.n_jobs)
+            outputs = parallel_map(lambda e: self.owner._output_of(e, X), experts, self.n_jobs)
             stacked = np.stack(outputs)
         target, w = self.target[:, r], self.rows.w[r]
         return BlendData(self.design(X), stacked, target, w, self.squash)
@@ -158,23 +158,23 @@ class HardLoop:
         experts = [None] * len(self.descriptions) if last is None else list(last.experts)
         errors: dict[int, str] = {}
         for k, job, outcome in zip(filled, jobs, outcomes, strict=True):
-            error = outcome.error or self._trouble(outcome.estimator)
+            error = outcome.error or self._why_unusable(outcome.estimator)
             if error is None:
                 experts[k] = outcome.estimator
                 continue
             errors[k] = error
             if experts[k] is None:
-                experts[k] = self.owner._stand_in().fit(job.X, job.y, sample_weight=job.w)
+                experts[k] = self.owner._fallback().fit(job.X, job.y, sample_weight=job.w)
         if len(errors) == len(filled):
             raise ValueError(f"No expert could be fitted; expert 1 raised {errors[filled[0]]}")
         return experts, errors, notices
 
-    def _job(self, k: int, mine: Ints) -> Job:
+    def _job(self, k: int, mine: Ints) -> FitTask:
         """The fit of expert ``k`` on the rows ``mine``."""
         X, y, w = self.rows.X[mine], self.rows.y[mine], self.rows.w[mine]
-        return Job(self.descriptions[k], X, y, w, self.seeds[k], self.names)
+        return FitTask(self.descriptions[k], X, y, w, self.seeds[k], self.names)
 
-    def _trouble(self, fitted: Any) -> str | None:
+    def _why_unusable(self, fitted: Any) -> str | None:
         """Why a fitted expert cannot predict, or None."""
         try:
             self.owner._output_of(fitted, self.rows.X[:1])
@@ -192,7 +192,7 @@ class HardLoop:
         order = self.rng.permutation(self.learn.size)
         return greedy_assignment(weights, self.capacity, order)
 
-    def _note(self, state: HardState, moved: int, seconds: float) -> None:
+    def _record(self, state: HardState, moved: int, seconds: float) -> None:
         """Add a round to the history."""
         load = np.bincount(state.share, minlength=len(self.descriptions))
         self.history.append(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._adapters import fed
+from moe_classic._adapters import with_feature_names
 from moe_classic._typing import Floats
 
 #: Probabilities are kept this far from 0 and 1 when they become margins.
@@ -27,7 +27,7 @@ def margins_of(fitted: Any, X: np.ndarray, classes: np.ndarray) -> Floats:
     decision = _decisions(fitted, X)
     if decision is None:
         out = np.zeros((classes.size, len(X)))
-        out[places] = np.asarray(fitted.predict_proba(fed(fitted, X))).T
+        out[places] = np.asarray(fitted.predict_proba(with_feature_names(fitted, X))).T
         return _half_log_odds(out)
     out = np.tile(np.minimum(decision.min(axis=0), _NEVER), (classes.size, 1))
     out[places] = decision
@@ -42,7 +42,7 @@ def _of_two(fitted: Any, X: np.ndarray, classes: np.ndarray) -> Floats:
     own = fitted.classes_.tolist()
     second = np.zeros(len(X))
     if classes[1] in own:
-        proba = np.asarray(fitted.predict_proba(fed(fitted, X)))
+        proba = np.asarray(fitted.predict_proba(with_feature_names(fitted, X)))
         second = proba[:, own.index(classes[1])]
     return _half_log_odds(second[None])
 
@@ -55,7 +55,7 @@ def _decisions(fitted: Any, X: np.ndarray) -> Floats | None:
     """
     if not hasattr(fitted, "decision_function") or len(fitted.classes_) < 2:
         return None
-    values = np.asarray(fitted.decision_function(fed(fitted, X)), dtype=np.float64)
+    values = np.asarray(fitted.decision_function(with_feature_names(fitted, X)), dtype=np.float64)
     if values.ndim == 1:
         return np.stack([-values, values])
     highest = np.sort(values, axis=1)[:, -2:]

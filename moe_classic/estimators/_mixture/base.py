@@ -27,17 +27,17 @@ from moe_classic._engine import make_engine
 from moe_classic._model import MoEParams, check_order_by, same_shapes
 from moe_classic._training import (
     STRATEGIES,
-    Plan,
+    BoundModel,
+    Monitor,
     StreamTrainer,
     Trained,
     Trainer,
-    Watch,
     bind,
     by_name,
+    no_monitor,
     refuse_blocks,
     resolve_experts,
     resolve_gate,
-    unwatched,
 )
 from moe_classic.estimators._params import NestedExperts
 from moe_classic.solvers import SOLVERS, DivergenceError, Solver
@@ -168,7 +168,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         _raise_failure(trained)
         return self
 
-    def _plan(self, resolved: Any, data: TrainingData, rows: Rows, raw: RawData) -> Plan:
+    def _plan(self, resolved: Any, data: TrainingData, rows: Rows, raw: RawData) -> BoundModel:
         """The model bound to designs; those of the last fit for a warm start."""
         groups, gate, _ = resolved
         plan = bind(
@@ -189,7 +189,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         return plan if previous is None else replace(plan, maps=previous._maps)
 
     def _trainer_options(
-        self, plan: Plan, data: TrainingData, resolved: Any, root: Any
+        self, plan: BoundModel, data: TrainingData, resolved: Any, root: Any
     ) -> dict[str, Any]:
         """What every trainer is given."""
         return {
@@ -200,7 +200,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
             "max_iter": self.max_iter,
             "tol": self.tol,
             "block_size": self.block_size,
-            "watchers": self._watchers(root),
+            "monitor_for": self._monitors(root),
         }
 
     def _stream(self, blocks: Any) -> RowStream:
@@ -291,7 +291,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
             raise ValueError("init must be finite, not negative, with a positive sum in every row.")
         return trainer.from_responsibilities((R / R.sum(axis=1, keepdims=True)).T)
 
-    def _previous(self, plan: Plan, summary: Summary) -> BaseMoE | None:
+    def _previous(self, plan: BoundModel, summary: Summary) -> BaseMoE | None:
         """The last fit, where a warm start can go on from it."""
         if not plan.model.additive:
             raise ValueError(
@@ -321,14 +321,14 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         """Parameters for the standardised target."""
         return self._rescaled(self._params, -self._shift / self._factor, 1.0 / self._factor)
 
-    def _watchers(self, root: Any) -> Any:
-        """A watcher for each long run: logs, and reports to callbacks."""
+    def _monitors(self, root: Any) -> Any:
+        """A monitor for each long run: logs, and reports to callbacks."""
         callbacks = bool(getattr(self, "_skl_callbacks", None))
         if not callbacks and not self.verbose:
-            return unwatched
+            return no_monitor
 
-        def watcher(name: str) -> Any:
+        def monitor(name: str) -> Any:
             run = root.subcontext(task_name=name, max_subtasks=None) if callbacks else None
-            return Watch(self, name, run)
+            return Monitor(self, name, run)
 
-        return watcher
+        return monitor

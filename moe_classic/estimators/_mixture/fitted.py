@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from moe_classic._data import DesignMap, Summary
 from moe_classic._model import Model, MoEParams, order_of
 from moe_classic._results import AnyExpert, AnyGate, expert_labels, view_experts, view_gate
-from moe_classic._training import Kept, OnlineState, Trained, Trainer, report_fits
+from moe_classic._training import OnlineState, RowBuffer, Trained, Trainer, report_fits
 from moe_classic._typing import Floats, Ints
 from moe_classic._warnings import quiet
 
@@ -51,12 +51,12 @@ class Published(BaseEstimator):
     _width_in: int
     _start_report: dict[str, list[Any]]
     _online_state: OnlineState | None = None
-    _kept: Kept | None = None
+    _kept: RowBuffer | None = None
 
     def _publish(self, trainer: Trainer, trained: Trained) -> None:
         """Set the fitted attributes, on the original scales, experts ordered by mass."""
         data, result, model = trainer.data, trained.result, trainer.model
-        mass, offset = trained.census.mass, trainer.offset()
+        mass, offset = trained.final_pass.mass, trainer.offset()
         self._model, self._maps = model, trainer.plan.maps
         self._shift, self._factor = data.shift, data.factor
         self._width_in = self.n_features_in_
@@ -68,10 +68,10 @@ class Published(BaseEstimator):
             views = view_experts(model, standard, self._maps, mass / mass.sum())
             self._order = order_of(views, self.order_by)
         self._show(result.params, mass)
-        self._online_state = trained.census.state(result.params, data.summary.weight)
+        self._online_state = trained.final_pass.state(result.params, data.summary.weight)
         self._kept = None
         target_offset = -data.summary.weight * float(np.log(data.factor).sum())
-        self.log_likelihood_ = trained.census.log_likelihood + target_offset
+        self.log_likelihood_ = trained.final_pass.log_likelihood + target_offset
         self.trace_ = np.array(result.trace) + offset * data.summary.weight
         self.n_iter_ = result.n_iter
         self.converged_ = result.converged
@@ -79,7 +79,7 @@ class Published(BaseEstimator):
         report = report.assign(objective=report.objective + offset * report.weight)
         # Plain lists: skops and others store them without knowing pandas.
         self._start_report = report.reset_index().to_dict(orient="list")
-        self._warn(trained, trainer.solver.climbs)
+        self._warn(trained, trainer.solver.objective_name)
         report_fits(model, self._params, self._expert_labels())
 
     def _show(self, params: MoEParams, mass: Floats) -> None:
@@ -95,7 +95,7 @@ class Published(BaseEstimator):
         self.gate_ = view_gate(model, self._params, self._maps[model.gate_design])
         self.experts_ = view_experts(model, self._params, self._maps, self._shares)
 
-    def _warn(self, trained: Trained, climbs: str) -> None:
+    def _warn(self, trained: Trained, objective_name: str) -> None:
         """One warning for each thing that the user should know about the fit."""
         if quiet():
             return
@@ -103,8 +103,8 @@ class Published(BaseEstimator):
         if not (result.converged or result.failure or "callback" in result.message):
             known = np.isfinite(result.gain_left)
             what = "nats of log-likelihood"
-            if climbs != "likelihood":
-                what = f"units of the objective ({climbs})"
+            if objective_name != "likelihood":
+                what = f"units of the objective ({objective_name})"
             left = f"about {result.gain_left:.3g}" if known else "an unknown number of"
             warnings.warn(
                 f"The fit stopped after max_iter={self.max_iter} passes with {left} {what} still "

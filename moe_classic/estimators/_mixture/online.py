@@ -9,8 +9,8 @@ import numpy as np
 
 from moe_classic._data import MOST_ROWS, ArraySource, RawData
 from moe_classic._model import MoEParams, same_shapes
-from moe_classic._objectives import Mixture
-from moe_classic._training import Kept, OnlineState, check_online, observe, step
+from moe_classic._objectives import MixtureLikelihood
+from moe_classic._training import OnlineState, RowBuffer, check_online, observe, step
 from moe_classic.solvers import EM, Problem
 
 from .fitted import Published
@@ -38,36 +38,36 @@ class OnlineMixin(Published):
             check_online([gate, *(expert for _, expert, _ in groups)], solver)
         raw = self._validated(X, y, sample_weight, reset=state is None, whole=False)
         if state is None:
-            return self._begin(raw, X, y)
+            return self._fit_first(raw, X, y)
         if self._kept is None:
-            return self._learn(raw, state)
-        kept = self._kept.joined(raw)
-        if not kept.due:
-            self._learn(raw, state)
+            return self._update(raw, state)
+        kept = self._kept.append(raw)
+        if not kept.needs_refit:
+            self._update(raw, state)
         else:
             kept = kept.merged()
-            self._renew(kept.rows(), state, X, y)
+            self._refit(kept.rows(), state, X, y)
             kept = kept.fitted()
-        self._kept = None if kept.full else kept
+        self._kept = None if kept.is_full else kept
         return self
 
-    def _begin(self, raw: RawData, X: Any, y: Any) -> Any:
+    def _fit_first(self, raw: RawData, X: Any, y: Any) -> Any:
         """Fit the first batch; keep its rows where more of them may find a better start."""
         self._fit_rows(raw, X, y)
         if raw.w.size < MOST_ROWS and isinstance(self.init, str):
-            self._kept = Kept.of(raw).fitted()
+            self._kept = RowBuffer.of(raw).fitted()
         return self
 
-    def _learn(self, raw: RawData, before: OnlineState) -> Any:
+    def _update(self, raw: RawData, before: OnlineState) -> Any:
         """Take one more batch of validated rows into account."""
-        self._stand(step(self._model, before, list(self._source_of(raw)), self._summary))
+        self._set_online(step(self._model, before, list(self._source_of(raw)), self._summary))
         return self
 
-    def _renew(self, raw: RawData, before: OnlineState, X: Any, y: Any) -> None:
+    def _refit(self, raw: RawData, before: OnlineState, X: Any, y: Any) -> None:
         """Fit all the rows kept, and go on from the higher of that and the hill of today."""
         model, source = self._model, self._source_of(raw)
         summary = replace(self._summary, weight=float(raw.w.sum()), n_rows=raw.w.size)
-        problem = Problem(model, Mixture(model), source, summary)
+        problem = Problem(model, MixtureLikelihood(model), source, summary)
         old = EM().run(problem, before.params, max_iter=self.max_iter, tol=self.tol)
         height, sound = old.objective + self._offset * summary.weight, self._sound(old.params)
         fitted = self.__dict__.copy()
@@ -77,14 +77,14 @@ class OnlineMixin(Published):
             return  # a tree that grew to another shape
         if sound >= self._sound(new.params) and height > self.trace_[-1] + _ALIKE * summary.weight:
             self.__dict__.update(fitted)
-            self._stand(observe(model, old.params, list(source)))
+            self._set_online(observe(model, old.params, list(source)))
 
     def _sound(self, params: MoEParams) -> bool:
         """Whether no expert sits at a bound that only keeps the likelihood finite."""
         groups = zip(self._model.groups, params.experts, strict=True)
         return not any(g.expert.degenerate(p, self._summary).any() for g, p in groups)
 
-    def _stand(self, state: OnlineState) -> None:
+    def _set_online(self, state: OnlineState) -> None:
         """Publish where learning stands."""
         self._online_state = state
         self._show(state.params, self._mass_of(state))

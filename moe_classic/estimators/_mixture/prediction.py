@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from moe_classic._data import Block, Design
 from moe_classic._engine import make_engine
 from moe_classic._numerics import log_sum_exp, softmax_in_place
-from moe_classic._results import Account, AnyExpert, account
+from moe_classic._results import AnyExpert, Explanation, explain_rows
 from moe_classic._routing import check_top_k
 from moe_classic._typing import Floats, Ints
 from moe_classic.estimators._described import Described, GateFeatures
@@ -274,9 +274,9 @@ class CommonSurface(GateFeatures, Described, Published):
         """The experts as records."""
         return self.experts_
 
-    def _account(self, X: Any) -> Account:
+    def _account(self, X: Any) -> Explanation:
         """What experts and gate say about the rows of ``X``."""
-        return account(self, X)
+        return explain_rows(self, X)
 
     def _headline(self) -> str:
         """One line about the fit."""

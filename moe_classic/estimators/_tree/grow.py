@@ -25,8 +25,8 @@ import numpy as np
 from moe_classic._data import Block, Design, Summary
 from moe_classic._engine import SerialEngine, ThreadedEngine
 from moe_classic._model import Model, MoEParams
-from moe_classic._objectives import Mixture
-from moe_classic._training import View
+from moe_classic._objectives import MixtureLikelihood
+from moe_classic._training import StartData
 from moe_classic._typing import Bools, Floats, Ints
 from moe_classic.solvers import EM, Problem
 
@@ -111,7 +111,7 @@ class Proposal:
 
 def grow(
     model: Model,
-    view: View,
+    view: StartData,
     block: Block,
     summary: Summary,
     *,
@@ -143,7 +143,9 @@ def grow(
     return Grown(stage.model, stage.params, grower.history)
 
 
-def _splitter(model: Model, view: View, block: Block, summary: Summary, rows: Ints) -> Splitter:
+def _splitter(
+    model: Model, view: StartData, block: Block, summary: Summary, rows: Ints
+) -> Splitter:
     """A splitter on some of the rows."""
     part = Block(
         tuple(Design(d.Z[:, rows]) for d in block.designs), block.y[..., rows], block.w[rows]
@@ -187,7 +189,7 @@ class _Grower:
         splitter = self.splitter
         model = tree_model(splitter.model, tree.nested)
         params = assemble(tree, splitter.gate_width, splitter.shared)
-        whole = Problem(model, Mixture(model), self.rows, splitter.summary, self.engine)
+        whole = Problem(model, MixtureLikelihood(model), self.rows, splitter.summary, self.engine)
         if self.judge is None:
             run = EM(finish=None).run(whole, params, max_iter=passes, tol=1e-7)
             return Stage(model, run.params, run.objective)
@@ -212,7 +214,7 @@ class _Grower:
             return float(judge.block.w @ stage.model.log_likelihood(stage.params, judge.block))
         return stage.objective - self._price(stage.model.n_parameters(stage.params))
 
-    def _note(self, action: str, stage: Stage) -> Stage:
+    def _record(self, action: str, stage: Stage) -> Stage:
         """Write a line of the history."""
         depth = len(stage.params.gate.shape.levels) - 1
         step = GrowthStep(action, stage.model.n_experts, depth, stage.objective, self._score(stage))
@@ -226,38 +228,38 @@ class _Grower:
         while stage.model.n_experts < self.growth.max_leaves:
             room = self.growth.max_leaves - stage.model.n_experts
             most = min(room, max(1, int(np.ceil(_SHARE * stage.model.n_experts))))
-            proposals = self._splits(stage)
-            paying = [p for p in proposals if p.net > 0.0][:most]
-            new = self._paying(stage, paying) or self._bold(stage, proposals, most)
+            candidates = self._splits(stage)
+            paying = [p for p in candidates if p.net > 0.0][:most]
+            new = self._paying(stage, paying) or self._bold(stage, candidates, most)
             if new is None:
                 break
-            stage = self._note("split", new)
+            stage = self._record("split", new)
         return stage
 
-    def _paying(self, stage: Stage, proposals: list[Proposal]) -> Stage | None:
+    def _paying(self, stage: Stage, candidates: list[Proposal]) -> Stage | None:
         """The tree with as many of the proposals as pay on the whole tree, the best first.
 
         By the local bound they all pay together, but on rows held out, or where the experts share
         parameters, what holds for each leaf need not hold for all.
         """
-        while proposals:
-            new = self._with(stage, proposals, _PASSES)
+        while candidates:
+            new = self._with(stage, candidates, _PASSES)
             if new is not None and self._score(new) > self._score(stage):
                 return new
-            proposals = proposals[: len(proposals) // 2]
+            candidates = candidates[: len(candidates) // 2]
         return None
 
-    def _with(self, stage: Stage, proposals: list[Proposal], passes: int) -> Stage | None:
+    def _with(self, stage: Stage, candidates: list[Proposal], passes: int) -> Stage | None:
         """The tree with the proposals carried out that leave it sound, None if there are none."""
         tree = take_apart(stage.params, self.splitter.shared)
-        while proposals:
-            grown = tree.replaced({p.node: p.branch for p in proposals})
+        while candidates:
+            grown = tree.replaced({p.node: p.branch for p in candidates})
             new, leaves = self._stage(grown, passes), grown.leaves
             bad = {id(leaves[k]) for k in np.flatnonzero(self._unsound(new))}
             if not bad:
                 return new
-            guilty = [p for p in proposals if bad & {id(leaf) for leaf in p.branch.leaves}]
-            proposals = [p for p in proposals if p not in guilty] if guilty else proposals[:-1]
+            guilty = [p for p in candidates if bad & {id(leaf) for leaf in p.branch.leaves}]
+            candidates = [p for p in candidates if p not in guilty] if guilty else candidates[:-1]
         return None
 
     def _unsound(self, stage: Stage) -> Bools:
@@ -275,14 +277,14 @@ class _Grower:
         expert = self.splitter.model.groups[0].expert
         return 2.0 * (expert.n_parameters(one) + self.splitter.gate_width)
 
-    def _bold(self, stage: Stage, proposals: list[Proposal], most: int) -> Stage | None:
+    def _bold(self, stage: Stage, candidates: list[Proposal], most: int) -> Stage | None:
         """The best splits that do not pay by the local bound, if they pay on the whole tree."""
-        if not proposals:
+        if not candidates:
             return None
         tree = take_apart(stage.params, self.splitter.shared)
         standard = max(self._score(stage), self._score(self._stage(tree, _BOLD_PASSES)))
-        for count in sorted({min(most, len(proposals)), 1}, reverse=True):
-            tried = self._with(stage, proposals[:count], _BOLD_PASSES)
+        for count in sorted({min(most, len(candidates)), 1}, reverse=True):
+            tried = self._with(stage, candidates[:count], _BOLD_PASSES)
             if tried is not None and self._score(tried) > standard:
                 return tried
         return None
@@ -294,7 +296,7 @@ class _Grower:
         judged = self._judged(stage)
         branches = list(take_apart(stage.params, shared).breadth_first())
         deepest = self.growth.max_depth
-        proposals = []
+        candidates = []
         for depth, level in enumerate(shape.levels):
             for node in range(level.start, level.stop):
                 if shape.n_children[node] or (deepest is not None and depth >= deepest):
@@ -308,8 +310,8 @@ class _Grower:
                 if (split.posterior @ self.splitter.block.w).min() < self._needed:
                     continue
                 net = self._net(branches[node], branch, posterior[node], judged, node)
-                proposals.append(Proposal(node, branch, net))
-        return sorted(proposals, key=lambda p: -p.net)
+                candidates.append(Proposal(node, branch, net))
+        return sorted(candidates, key=lambda p: -p.net)
 
     def _judged(self, stage: Stage) -> Floats | None:
         """Posteriors of all nodes on the rows held out."""
@@ -361,14 +363,14 @@ class _Grower:
             pruned = self._stage(tree.replaced({p.node: p.branch for p in paying}), _PASSES)
             if self._score(pruned) <= self._score(stage):
                 break
-            stage = self._note("prune", pruned)
+            stage = self._record("prune", pruned)
         return stage
 
     def _merges(self, stage: Stage) -> list[Proposal]:
         """Single leaves in the place of the nodes whose children are all leaves."""
         posterior = replace(self.splitter, model=stage.model).posteriors(stage.params)
         judged = self._judged(stage)
-        proposals = []
+        candidates = []
         for node, branch in enumerate(
             take_apart(stage.params, self.splitter.shared).breadth_first()
         ):
@@ -378,5 +380,5 @@ class _Grower:
                 self.splitter.single(posterior[node]), branch.leaves[0].expert, self.splitter.shared
             )
             net = self._net(branch, leaf, posterior[node], judged, node)
-            proposals.append(Proposal(node, leaf, net))
-        return proposals
+            candidates.append(Proposal(node, leaf, net))
+        return candidates

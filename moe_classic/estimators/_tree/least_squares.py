@@ -20,7 +20,7 @@ import numpy as np
 from moe_classic._data import Block, Stats
 from moe_classic._model import Model, MoEParams, MoEStats
 from moe_classic._numerics import solve_psd, unpack_symmetric
-from moe_classic._objectives import Mixture
+from moe_classic._objectives import MixtureLikelihood
 from moe_classic._typing import Floats
 from moe_classic.gates import TreeParams, TreeShape, free_rows
 from moe_classic.solvers import Problem
@@ -64,12 +64,12 @@ def least_squares(problem: Problem, params: MoEParams, passes: int) -> MoEParams
 def _look(model: Model, params: MoEParams, block: Block) -> LeastStats:
     """Statistics of one block at ``params``."""
     shape = params.gate.shape
-    posterior = shape.up(Mixture(model).responsibilities(params, block))
+    posterior = shape.up(MixtureLikelihood(model).responsibilities(params, block))
     design = block.designs[model.gate_design]
     weight = block.w * posterior
     gram = design.grams(weight[shape.inner])
     score = design.scores(weight[shape.parent[1:]] * log_posteriors(shape, posterior))
-    return LeastStats(Mixture(model)(params, block), gram, score)
+    return LeastStats(MixtureLikelihood(model)(params, block), gram, score)
 
 
 def log_posteriors(shape: TreeShape, posterior: Floats) -> Floats:

@@ -22,8 +22,8 @@ import numpy as np
 
 from moe_classic._data import Block, Design, Summary
 from moe_classic._model import Model, MoEParams
-from moe_classic._objectives import Mixture
-from moe_classic._training import STRATEGIES, View, params_from_responsibilities, soften
+from moe_classic._objectives import MixtureLikelihood
+from moe_classic._training import STRATEGIES, StartData, params_from_responsibilities, soften
 from moe_classic._typing import Floats, Ints
 from moe_classic.gates import Nested, SoftmaxGate
 from moe_classic.solvers import EM, Problem
@@ -81,7 +81,7 @@ class Splitter:
     """
 
     model: Model
-    view: View
+    view: StartData
     block: Block
     summary: Summary
 
@@ -127,7 +127,7 @@ class Splitter:
 
     def problem(self, model: Model, h: Floats) -> Problem:
         """The fitting problem of a branch on the rows that reach it."""
-        return Problem(model, Mixture(model), self.chunks(h), self.summary)
+        return Problem(model, MixtureLikelihood(model), self.chunks(h), self.summary)
 
     # -------------------------------------------------------------------- local fits
 
@@ -150,7 +150,7 @@ class Splitter:
             return self._copies(h, count)
         problem = self.problem(model, h)
         part = self.part(rows, h)
-        view = View(self.view.X[rows], self.view.T[rows], part.w, count)
+        view = StartData(self.view.X[rows], self.view.T[rows], part.w, count)
         best, height = None, (False, -np.inf)
         for name, child in zip(names, rng.spawn(len(names)), strict=True):
             R = soften(STRATEGIES[name](view, child), count)
@@ -171,7 +171,7 @@ class Splitter:
 
     def _as_split(self, params: MoEParams, model: Model, h: Floats) -> Split:
         """A node from the parameters of its flat model, and the rows of its leaves."""
-        R = Mixture(model).responsibilities(params, self.block)
+        R = MixtureLikelihood(model).responsibilities(params, self.block)
         return Split(self._branch(params, model.n_experts), R * h)
 
     def _branch(self, params: MoEParams, count: int) -> Branch:
@@ -229,7 +229,9 @@ class Splitter:
 
     def posteriors(self, params: MoEParams) -> Floats:
         """Posterior probabilities of all nodes, breadth first, (N, n)."""
-        return params.gate.shape.up(Mixture(self.model).responsibilities(params, self.block))
+        return params.gate.shape.up(
+            MixtureLikelihood(self.model).responsibilities(params, self.block)
+        )
 
     def resplit(
         self, params: MoEParams, nodes: list[int], names: tuple[str, ...], rng: np.random.Generator

@@ -9,16 +9,16 @@ import numpy as np
 from moe_classic._data import MOST_ROWS, Block, Summary, sample_size
 from moe_classic._engine import Workers
 from moe_classic._model import Model, MoEParams
-from moe_classic._objectives import Mixture
+from moe_classic._objectives import MixtureLikelihood
 from moe_classic._training import (
     SHORT_PASSES,
     STRATEGIES,
-    Ground,
-    Run,
+    StartData,
+    StartRun,
+    StartSample,
     StreamTrainer,
     Trained,
     Trainer,
-    View,
     params_from_responsibilities,
     soften,
 )
@@ -81,7 +81,7 @@ class TreeTrainer(Trainer):
         return [_AUTO[i % len(_AUTO)] if init == "auto" else init for i in range(n_init)]
 
     def begin(
-        self, name: str, view: View, block: Block, summary: Summary, rng: np.random.Generator
+        self, name: str, view: StartData, block: Block, summary: Summary, rng: np.random.Generator
     ) -> MoEParams:
         """Parameters of one start, by recursive splitting."""
         if surgical(self.model):
@@ -93,7 +93,7 @@ class TreeTrainer(Trainer):
         passes = self.settings.least_squares_iter
         if not passes:
             return params
-        problem = Problem(self.model, Mixture(self.model), [block], summary)
+        problem = Problem(self.model, MixtureLikelihood(self.model), [block], summary)
         return least_squares(problem, params, passes)
 
     # -------------------------------------------------------------------- the guard
@@ -110,7 +110,7 @@ class TreeTrainer(Trainer):
             if repaired is None:
                 return result
             later = self.solver.run(
-                problem, repaired, max_iter=rest, tol=self.tol, watch=self.watchers(name)
+                problem, repaired, max_iter=rest, tol=self.tol, monitor=self.monitor_for(name)
             )
             count = result.n_iter + later.n_iter
             if not later.objective > result.objective:
@@ -128,14 +128,14 @@ class TreeTrainer(Trainer):
         nodes = pinched(params, splitter.posteriors(params) @ block.w)
         return splitter.resplit(params, nodes, SPLITS, rng) if nodes else None
 
-    def moves(self, ground: Ground, run: Run, workers: Workers) -> Run | None:
+    def moves(self, start_sample: StartSample, run: StartRun, workers: Workers) -> StartRun | None:
         """A run after growing anew, level by level, the branches that gain by it, or None."""
         if not surgical(self.model):
-            return super().moves(ground, run, workers)
-        small = ground.problem
-        splitter = Splitter(self.model, ground.view, ground.block, small.summary)
+            return super().moves(start_sample, run, workers)
+        small = start_sample.problem
+        splitter = Splitter(self.model, start_sample.view, start_sample.block, small.summary)
         rng, short = np.random.default_rng(0), None
-        shape, params = run[2].params.gate.shape, run[2].params
+        shape, params = run.result.params.gate.shape, run.result.params
         for level in shape.levels[-2:0:-1]:
             nodes = [j for j in range(level.start, level.stop) if shape.n_children[j]]
             changed = splitter.resplit(params, nodes, SPLITS, rng)
@@ -145,9 +145,9 @@ class TreeTrainer(Trainer):
                 params = short.params
         if short is None:
             return None
-        tried = self.further(ground, (-1, ("regrown", 0.0, short, 0)))
-        better = tried[1] > run[1] + 1e-6 * small.summary.weight and tried[3] <= run[3]
-        return tried if better else None
+        tried = self.continue_run(start_sample, (-1, StartRun("regrown", 0.0, short, 0)))
+        better = tried.objective > run.objective + 1e-6 * small.summary.weight
+        return tried if better and tried.n_degenerate <= run.n_degenerate else None
 
     # -------------------------------------------------------------------- growth
 
@@ -218,7 +218,7 @@ def pinched(params: MoEParams, mass: Floats) -> list[int]:
 
 
 def recursive_labels(
-    nested: Nested, view: View, names: tuple[str, ...], rng: np.random.Generator
+    nested: Nested, view: StartData, names: tuple[str, ...], rng: np.random.Generator
 ) -> Ints:
     """Leaf numbers of the rows (n,) when every node cuts its rows by one of the partitions."""
     labels = np.zeros(view.w.size, dtype=np.intp)

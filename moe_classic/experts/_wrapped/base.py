@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from moe_classic._adapters import FIT_ERRORS, Job, Notices, check_prefit, run_jobs
+from moe_classic._adapters import FIT_ERRORS, FitTask, Notices, check_prefit, run_jobs
 from moe_classic._components import Forward
 from moe_classic._data import Stats, Summary
 from moe_classic._typing import Bools, Floats
@@ -94,7 +94,7 @@ class BoundEstimator(Expert):
     n_jobs: int | None
     names: list[str] | None = None
 
-    def adapted(
+    def with_data_names(
         self, names: list[str] | None, width: int, classes: np.ndarray | None, n_jobs: int | None
     ) -> BoundEstimator:
         """Expert that knows what the estimators need to know of the user's data.
@@ -151,7 +151,7 @@ class BoundEstimator(Expert):
             return params, rows.seen
         X, labels = features_of(rows.Z), self._labels(rows.y)
         live = np.flatnonzero(rows.S.sum(axis=1) > STARVED * summary.weight)
-        jobs = [Job(self.estimator, X, labels, weights[k], int(k), self.names) for k in live]
+        jobs = [FitTask(self.estimator, X, labels, weights[k], int(k), self.names) for k in live]
         fitted, failures, seen = list(params.estimators), list(params.failures), rows.seen.copy()
         outcomes, notices = run_jobs(jobs, self.n_jobs)
         for k, outcome in zip(live, outcomes, strict=True):

@@ -36,11 +36,11 @@ class FittedClassifiers(BoundEstimator):
         self.min_proba = min_proba
         self.n_jobs = n_jobs
 
-    def adapted(
+    def with_data_names(
         self, names: list[str] | None, width: int, classes: np.ndarray | None, n_jobs: int | None
     ) -> BoundEstimator:
         """Expert that knows the labels of the classes too; see the base class."""
-        expert = super().adapted(names, width, classes, n_jobs)
+        expert = super().with_data_names(names, width, classes, n_jobs)
         if classes is not None:
             expert.classes = classes
         if isinstance(self.estimator, FrozenEstimator):

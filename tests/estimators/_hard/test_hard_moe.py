@@ -20,7 +20,12 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from moe_classic import HardMoEClassifier, HardMoERegressor
-from moe_classic._routing.capacity import balanced_assignment, deal, greedy_assignment, room
+from moe_classic._routing.capacity import (
+    balanced_assignment,
+    capacity_of,
+    greedy_assignment,
+    random_partition,
+)
 from moe_classic.estimators._hard.margins import margins_of, proba_from, signs_of
 
 
@@ -130,7 +135,7 @@ def test_fit_does_not_depend_on_where_y_is(tent):
 
 def test_dealt_shares_are_even_in_every_stratum(rng):
     strata = rng.integers(0, 3, 103)
-    share = deal(strata, 4, rng)
+    share = random_partition(strata, 4, rng)
     assert np.ptp(np.bincount(share)) <= 1
     for c in range(3):
         assert np.ptp(np.bincount(share[strata == c], minlength=4)) <= 1
@@ -170,13 +175,13 @@ def test_balanced_assignment_moves_rows_around_cycles():
     ("capacity", "rows"), [(None, 12), (15, 15), (1.5, 16), (11, 11), (1.0, 11), (10**9, 101)]
 )
 def test_capacity_is_rows_or_a_multiple_of_an_even_share(capacity, rows):
-    assert room(capacity, 101, 10) == rows
+    assert capacity_of(capacity, 101, 10) == rows
 
 
 @pytest.mark.parametrize("capacity", [9, 0.95, -1, np.nan])
 def test_capacity_that_cannot_hold_all_rows_is_refused(capacity):
     with pytest.raises(ValueError, match="in 10 experts, and there are 100"):
-        room(capacity, 100, 10)
+        capacity_of(capacity, 100, 10)
 
 
 @pytest.mark.parametrize("assignment", ["greedy", "balanced"])
@@ -186,7 +191,7 @@ def test_no_share_is_above_its_capacity(board, assignment, capacity):
     moe = HardMoEClassifier(
         4, expert=GaussianNB(), assignment=assignment, capacity=capacity, random_state=0
     ).fit(X, y)
-    most = room(capacity, int((moe.partition_ >= 0).sum()), 4)
+    most = capacity_of(capacity, int((moe.partition_ >= 0).sum()), 4)
     assert moe.history_.largest_share.max() <= most
     assert np.bincount(moe.partition_[moe.partition_ >= 0]).max() <= most
 

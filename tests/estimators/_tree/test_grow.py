@@ -11,7 +11,7 @@ from moe_classic._data.blocks import Block, Design
 from moe_classic._data.stats import summarise
 from moe_classic._engine.map_reduce import SerialEngine
 from moe_classic._model.model import Group, Model
-from moe_classic._training.starts import View
+from moe_classic._training.starts import StartData
 from moe_classic.estimators._tree.branch import (
     assemble,
     copies,
@@ -44,7 +44,7 @@ def splitter_on(X, y, expert, branching=(2, 2)):
     summary = summarise(y, np.ones(n))
     model = Model(TreeGate(branching), (Group(expert.bind(summary), K, 0),), 0)
     block = Block((Design(np.vstack([X.T, np.ones(n)])),), y, np.ones(n))
-    return Splitter(model, View(X, y.T, np.ones(n), 2), block, summary)
+    return Splitter(model, StartData(X, y.T, np.ones(n), 2), block, summary)
 
 
 @pytest.fixture(params=[GaussianExpert(), GaussianExpert(tied=True), StudentTExpert()], ids=str)
