@@ -35,6 +35,8 @@ SETTINGS = {
     "Zen": (("AVX512", "X86_V4", "AVX10"), "Zen"),
     "AVX-512": ((), "SkylakeX"),
 }
+#: Starts below which their agreement says little.
+FEW = 6
 #: Where records of fits go; set in the processes that record.
 RECORDS = "MOE_CLASSIC_FITS"
 
@@ -308,9 +310,11 @@ def cause(lines):
         reasons.append("random assignments")
     if not all(line["converged"] for line in some):
         reasons.append("cut off by max_iter")
+    shares = ", ".join(f"{line['agree']} of {line['starts']}" for line in some)
     if any(line["starts"] > 1 and line["agree"] <= line["starts"] / 3 for line in some):
-        shares = ", ".join(f"{line['agree']} of {line['starts']}" for line in some)
         reasons.append(f"starts disagree ({shares} at the best)")
+    elif any(1 < line["starts"] < FEW for line in some):
+        reasons.append(f"few starts, which may agree on a lower hill ({shares})")
     if any(line["starts"] == 1 for line in some):
         reasons.append("a single start")
     if any(line["degenerate"] for line in some):
