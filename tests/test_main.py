@@ -11,7 +11,7 @@ import pytest
 from sklearn.model_selection import KFold
 
 from moe_classic import MoEClassifier, MoERegressor
-from moe_classic.__main__ import main
+from moe_classic.__main__ import main, parser
 from moe_classic.datasets import load_faithful, load_tone, make_moe
 
 #: What keeps a run short where the comparison itself is not tested.
@@ -42,11 +42,17 @@ def run(tmp_path, *arguments):
 # ------------------------------------------------------------------------- what it prints and saves
 
 
-def test_command_without_arguments_compares_twelve_models_of_the_tone_data(
+def test_command_has_the_defaults_of_its_help():
+    args = parser().parse_args([])
+    assert (args.folds, args.n_init, args.seed, args.rank_by) == (5, 10, 0, "log-score")
+
+
+def test_command_without_a_file_compares_twelve_models_of_the_tone_data(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    assert main([]) == 0
+    # As without arguments, with fewer folds and starts.
+    assert main(["--folds", "2", "--n-init", "3"]) == 0
     ranking = pd.read_csv("moe_classic_output/ranking.csv")
     pairs = set(zip(ranking.expert, ranking.K, strict=True))
     families = ("gaussian", "laplace", "student_t")

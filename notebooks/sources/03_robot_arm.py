@@ -5,7 +5,7 @@
 # arm: from the angles, angular velocities and torques of four joints predict the four angular
 # accelerations. Their simulator was not published; `make_robot_arm` computes an arm of our own by
 # rigid-body mechanics. On both a linear model leaves a relative error of about 0.3. To keep this notebook
-# short we take 2000 training rows where they had 15 000.
+# short we take 4000 training rows where they had 15 000.
 
 # %%
 import warnings
@@ -29,7 +29,7 @@ from moe_classic.inspection import PartitionDisplay, TreeDisplay
 
 # Angles, velocities and torques of waist (1), shoulder (2), elbow (3) and wrist (4).
 names = [f"{what}{joint}" for what in ("angle", "speed", "torque") for joint in (1, 2, 3, 4)]
-X, X_test, y, y_test = make_robot_arm(2000, 2000, random_state=0)
+X, X_test, y, y_test = make_robot_arm(4000, 2000, random_state=0)
 X, X_test = pd.DataFrame(X, columns=names), pd.DataFrame(X_test, columns=names)
 
 
@@ -39,7 +39,7 @@ def relative_error(model):
     return float(wrong / np.square(y_test - y.mean(axis=0)).sum())
 
 
-relative_error(LinearRegression().fit(X, y))
+round(relative_error(LinearRegression().fit(X, y)), 3)
 
 # %% [markdown]
 # ## Trees of depth one to four
@@ -64,11 +64,13 @@ pd.DataFrame(
         "tree": {2**depth: relative_error(tree) for depth, tree in trees.items()},
         "one flat gate": {K: relative_error(moe) for K, moe in flat.items()},
     }
-).rename_axis("experts").round(3)
+).rename_axis("experts").round(2)
 
 # %% [markdown]
 # Every level lowers the error. In the paper's depth study one flat gate was clearly worse than trees
-# with as many experts. Here it is not: with Newton steps the flat gate is fitted as well as the tree.
+# with as many experts. Here it is not: with Newton steps the flat gate is fitted about as well as the
+# tree. Beyond two levels 36 passes are not the end (`converged_` is false): where a fit stands then, and
+# with it the third digit of its error, hangs on how the processor rounds.
 #
 # ## The table of the paper, and some others
 
@@ -94,7 +96,7 @@ reported = {
     "network, 60 hidden units": 0.09,
     "hierarchical mixture, 16 experts": 0.10,
 }
-pd.DataFrame(table).T.assign(paper=reported).round(3)
+pd.DataFrame(table).T.assign(paper=reported).round(2)
 
 # %% [markdown]
 # The columns are not the same arm, nor the same number of rows: the regression tree suffers most
@@ -125,7 +127,7 @@ print(small.export_text(decimals=1))
 
 # %% [markdown]
 # The gates ask how far the elbow is bent. Where it is nearly straight (experts 2 and 3) a newton metre on
-# the elbow counts for 17 or 19 rad/s², where it is bent far (experts 1 and 4) for 10 or 11.
+# the elbow counts for 15 to 19 rad/s², where it is bent far (experts 1 and 4) for 10 or 11.
 
 # %%
 PartitionDisplay.from_estimator(small, X, features=("angle2", "angle3"))
@@ -140,11 +142,12 @@ print(small.explain_path(X[:1], decimals=1)[0])
 # ## A tree that finds its own shape
 #
 # With `branching="grow"` the tree begins as a single expert. Splits that pay by BIC are kept, branches
-# that do not are pruned (Waterhouse and Robinson 1996; Fritsch, Finke and Waibel 1997).
+# that do not are pruned (Waterhouse and Robinson 1996; Fritsch, Finke and Waibel 1997). We allow eight
+# leaves.
 
 # %%
-grown = fit(HierarchicalMoERegressor("grow", max_leaves=16, max_iter=36, tol=1e-3, random_state=0))
+grown = fit(HierarchicalMoERegressor("grow", max_leaves=8, max_iter=36, tol=1e-3, random_state=0))
 grown.growth_[["action", "leaves", "depth", "log_likelihood", "score"]].round(0)
 
 # %%
-print(f"{grown.tree_.n_leaves} leaves, relative error {relative_error(grown):.3f}")
+print(f"{grown.tree_.n_leaves} leaves, relative error {relative_error(grown):.2f}")

@@ -57,7 +57,7 @@ models = {
         2, expert=[("line", line), ("flat", flat)], gate=gate, random_state=0
     ),
 }
-folds = KFold(10, shuffle=True, random_state=0)
+folds = KFold(5, shuffle=True, random_state=0)
 scoring = get_scorer(["log_score", "r2"])
 rows = {}
 for name, model in models.items():
@@ -72,7 +72,7 @@ for name, model in models.items():
 pd.DataFrame(rows).T.astype({"parameters": int}).round({"BIC": 1, "log score": 3, "R2": 3})
 
 # %% [markdown]
-# BIC (lower is better, all rows) and the log score (higher is better, rows held out by tenfold
+# BIC (lower is better, all rows) and the log score (higher is better, rows held out by fivefold
 # cross-validation) agree on the fourth model. $R^2$ hardly notices: the means are about the same.
 # What the mixture buys is knowing how sure to be of whom.
 

@@ -38,17 +38,19 @@ plt.show()
 # adds a fine for experts that cannot be told apart, wants one: the lines are not far apart, and between
 # three and four minutes it is not clear which of them a row belongs to. Two further opinions.
 #
-# *Held-out rows.* The log score of five-fold cross-validation sides with BIC.
+# *Held-out rows.* The log score of five-fold cross-validation, with up to three experts,
+# sides with BIC. With three the starts of some folds disagree, as their `start_report_` says, and the last
+# digit shown is not to be relied on.
 
 # %%
 held_out = select(
     X,
     y,
-    n_experts=range(1, 5),
+    n_experts=range(1, 4),
     criterion="log_score",
-    estimator=MoERegressor(n_init=3, random_state=0),
+    estimator=MoERegressor(n_init=5, random_state=0),
 )
-held_out.table[["n_experts", "log_score", "log_score_std_error"]].round(3)
+held_out.table[["n_experts", "log_score", "log_score_std_error"]].round(2)
 
 # %% [markdown]
 # *A test.* Twice the gain in log-likelihood does not follow a $\chi^2$ distribution, because under

@@ -204,14 +204,14 @@ def test_gaussian_gate_with_gaussian_experts_is_a_gaussian_mixture(K, d):
 
 
 def test_two_gaussian_experts_reach_the_optimum_of_the_tone_data_from_every_seed(tone):
-    found = [MoERegressor(2, random_state=seed).fit(*tone).log_likelihood_ for seed in range(20)]
+    found = [MoERegressor(2, random_state=seed).fit(*tone).log_likelihood_ for seed in range(10)]
     assert min(found) >= 142.8480
 
 
 def test_two_student_t_experts_reach_the_optimum_of_the_tone_data_from_every_seed(tone):
     found = [
         MoERegressor(2, expert="student_t", random_state=seed).fit(*tone).log_likelihood_
-        for seed in range(20)
+        for seed in range(10)
     ]
     assert min(found) >= 217.68
 
