@@ -30,7 +30,7 @@ PUBLIC = [
 #: The storeys of the house, lowest first: every module and folder at the top of the package stands
 #: on one. What a file imports lies on a lower storey, on its own, or in its own room.
 STOREYS = [
-    {"_typing", "_arguments", "_warnings"},
+    {"_typing", "_arguments", "_warnings", "_compat"},
     {"_numerics", "_adapters"},
     {"_data", "_routing"},
     {"_engine", "_components"},
@@ -46,7 +46,16 @@ STOREYS = [
 STOREY = {room: level for level, rooms in enumerate(STOREYS) for room in rooms}
 
 #: Tests that look at the whole package, and what they share.
-WHOLE = {"contracts", "records", "test_docs.py", "test_notebooks.py", "test_persistence.py"}
+WHOLE = {
+    "contracts",
+    "records",
+    "test_benchmarks.py",
+    "test_docs.py",
+    "test_docstrings.py",
+    "test_notebooks.py",
+    "test_packaging.py",
+    "test_persistence.py",
+}
 
 #: Libraries that only some rooms may import.
 ONLY_HERE = {"matplotlib": {"inspection", "_cli"}}

@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validat
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.utils import get_tags
+from sklearn.utils.fixes import parse_version
 
 from moe_classic import MoEClassifier, MoERegressor
 from moe_classic.datasets import make_moe
@@ -289,9 +290,11 @@ def test_sample_weight_is_routed_through_a_pipeline(frame):
         model = MoERegressor(**QUICK).set_fit_request(sample_weight=True)
         model.set_score_request(sample_weight=True)
         scaler = StandardScaler().set_fit_request(sample_weight=False)
-        scores = cross_validate(
-            make_pipeline(scaler, model), X, y, cv=2, params={"sample_weight": w}
-        )
+        line = make_pipeline(scaler, model)
+        # scikit-learn 1.7 asks the pipeline itself as well; from 1.8 on its last step is enough.
+        if parse_version(sklearn.__version__) < parse_version("1.8"):
+            line.set_score_request(sample_weight=True)
+        scores = cross_validate(line, X, y, cv=2, params={"sample_weight": w})
     X, half = X.to_numpy(), slice(50, 100)
     scaler = StandardScaler().fit(X[half])
     alone = MoERegressor(**QUICK).fit(scaler.transform(X[half]), y[half], sample_weight=w[half])

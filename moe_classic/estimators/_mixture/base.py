@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
 from moe_classic._arguments import check_integer, check_real
+from moe_classic._compat import CallbackSupportMixin, with_callbacks
 from moe_classic._data import (
     MOST_ROWS,
     RawBlock,

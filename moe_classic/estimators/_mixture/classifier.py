@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.callback import with_callbacks
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from moe_classic._arguments import check_integer
+from moe_classic._compat import with_callbacks
 from moe_classic._data import Block, RawBlock, RawData, RowStream, Summary, TrainingData, class_data
 from moe_classic._training import learns_by_batches
 from moe_classic._typing import Floats

@@ -6,11 +6,11 @@ import numbers
 from typing import Any
 
 import numpy as np
-from sklearn.callback import with_callbacks
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array
 
 from moe_classic._arguments import check_integer
+from moe_classic._compat import with_callbacks
 from moe_classic._data import Block, RawData, Summary, TrainingData, real_data
 from moe_classic._training import components, describes_outputs, keeps_target, learns_by_batches
 from moe_classic._typing import Floats

@@ -1,0 +1,48 @@
+"""What the package says of itself agrees: versions it needs, versions it is tested with."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+TREE = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def lowest(lines: list[str]) -> dict[str, Version]:
+    """Lower bound of every requirement that has one."""
+    bounds = {}
+    for requirement in map(Requirement, lines):
+        for part in requirement.specifier:
+            if part.operator == ">=":
+                bounds[requirement.name] = Version(part.version)
+    return bounds
+
+
+def pinned() -> dict[str, Version]:
+    """Versions in ``.ci/oldest.txt``."""
+    text = (TREE / ".ci" / "oldest.txt").read_text("utf-8")
+    return {
+        name: Version(version) for name, version in re.findall(r"^([\w-]+)==(\S+)$", text, re.M)
+    }
+
+
+def test_every_dependency_has_a_lower_bound_and_is_pinned_there():
+    bounds = lowest(PROJECT["dependencies"])
+    assert len(bounds) == len(PROJECT["dependencies"])
+    assert bounds.items() <= pinned().items()
+
+
+def test_what_else_is_pinned_is_the_lower_bound_of_an_extra():
+    extras = lowest([line for lines in PROJECT["optional-dependencies"].values() for line in lines])
+    rest = pinned().keys() - lowest(PROJECT["dependencies"]).keys()
+    assert {name: pinned()[name] for name in rest} == {name: extras[name] for name in rest}
+
+
+@pytest.mark.parametrize("name", PROJECT["optional-dependencies"])
+def test_dependencies_of_extras_have_lower_bounds(name):
+    lines = [r for r in PROJECT["optional-dependencies"][name] if not r.startswith("moe_classic[")]
+    assert len(lowest(lines)) == len(lines)
