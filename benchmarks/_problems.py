@@ -5,15 +5,9 @@ import warnings
 
 import numpy as np
 
-from moe_classic._data.blocks import ArraySource
-from moe_classic._data.features import fit_design, slices_of
-from moe_classic._data.stats import summarise
-from moe_classic._engine.map_reduce import make_engine
-from moe_classic._model.model import Group, Model
-from moe_classic._objectives.likelihood import MixtureLikelihood
+from moe_classic import _training
 from moe_classic.experts import EXPERTS
 from moe_classic.gates import GATES
-from moe_classic.solvers import Problem
 
 
 def regions(n, p, K, seed=0):
@@ -27,23 +21,11 @@ def regions(n, p, K, seed=0):
 
 def em_problem(X, y, K, *, expert="gaussian", gate="softmax", n_jobs=1, block_size=None):
     """The EM problem on standardised data, and a starting point with unequal experts."""
-    n, p = X.shape
-    w = np.broadcast_to(1.0, n)
-    design = fit_design(
-        None, slices_of(X, w), fit_on=(X, y), names_in=None, standardize=True, owner="benchmark"
-    )
-    if EXPERTS[expert].target == "class":
-        target, n_classes = y, int(y.max()) + 1
-    else:
-        target, n_classes = ((y - y.mean()) / y.std())[None], 0
-    summary = summarise(target, w, n_classes)
-    model = Model(GATES[gate](), (Group(EXPERTS[expert]().bind(summary), K, 0),))
-    source = ArraySource(X, target, w, (design,), block_size, n_experts=K, n_threads=n_jobs)
-    problem = Problem(model, MixtureLikelihood(model), source, summary, make_engine(n_jobs))
-    start = model.start([p + 1], summary)
-    theta = model.pack(start)
+    made = {"expert": EXPERTS[expert](), "gate": GATES[gate]()}
+    problem, start = _training.em_problem(X, y, K, **made, n_jobs=n_jobs, block_size=block_size)
+    theta = problem.model.pack(start)
     noise = np.random.default_rng(1).standard_normal(theta.size)
-    return problem, model.unpack(theta + 0.3 * noise, start, summary)
+    return problem, problem.model.unpack(theta + 0.3 * noise, start, problem.summary)
 
 
 def em_pass(problem, params):

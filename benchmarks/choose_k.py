@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pandas as pd
+from _results import add_output, keep
 
 from moe_classic import MoERegressor
 from moe_classic.datasets import make_moe
@@ -23,6 +24,7 @@ def main():
     parser.add_argument("--rows", type=int, default=400)
     parser.add_argument("--most", type=int, default=4)
     parser.add_argument("--criterion", default="bic", choices=["bic", "aic", "icl"])
+    add_output(parser)
     options = parser.parse_args()
     counts = range(1, options.most + 1)
     confusion = pd.DataFrame(0, index=pd.Index([1, 2, 3], name="true"), columns=list(counts))
@@ -41,6 +43,17 @@ def main():
             confusion.loc[true, chosen.best_params_["n_experts"]] += 1
             fall = max(fall, -float(np.diff(chosen.table.log_likelihood).min()))
     print(confusion.to_string())
+    rows = [
+        {
+            "true": true,
+            "criterion": options.criterion,
+            "right": confusion.loc[true, true],
+            "sets": options.sets,
+            "rows": options.rows,
+        }
+        for true in confusion.index
+    ]
+    keep("choose_k", rows, ["true", "criterion"], options.output)
     print(f"largest fall of the log-likelihood from K to K + 1: {fall:.2g} nats")
     print(f"{options.sets} sets of {options.rows} rows, {time.perf_counter() - started:.0f} s")
 

@@ -13,6 +13,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+from _results import add_output, keep
 from sklearn.exceptions import ConvergenceWarning
 
 from moe_classic import MoERegressor
@@ -75,6 +76,7 @@ def main():
     parser.add_argument("--sets", type=int, default=500)
     parser.add_argument("--rows", type=int, default=500)
     parser.add_argument("--kinds", nargs="+", default=["observed", "opg", "sandwich"])
+    add_output(parser)
     options = parser.parse_args()
     warnings.simplefilter("error")
     warnings.simplefilter("default", ConvergenceWarning)
@@ -94,6 +96,14 @@ def main():
     print(table.round(4).to_string())
     print()
     print(frame.groupby("kind").held.mean().rename("coverage of all intervals").to_string())
+    held = frame.groupby("kind").held.mean()
+    rows = [{"kind": kind, "parameter": "all", "coverage": held[kind]} for kind in options.kinds]
+    rows += [
+        {"kind": kind, "parameter": parameter, "coverage": share}
+        for (parameter, kind), share in groups.held.mean().items()
+    ]
+    size = {"sets": options.sets, "rows": options.rows}
+    keep("coverage", [row | size for row in rows], ["kind", "parameter"], options.output)
     print(f"{options.sets} sets of {options.rows} rows, {time.perf_counter() - started:.0f} s")
 
 

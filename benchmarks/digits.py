@@ -11,6 +11,8 @@ import time
 import warnings
 
 import numpy as np
+import pandas as pd
+from _results import add_output, keep
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
@@ -41,10 +43,10 @@ def mixture(n_experts, seed):
 
 SYSTEMS = {
     "8 multinomial experts": lambda seed: mixture(8, seed),
-    "LogisticRegression": lambda seed: LogisticRegression(max_iter=5000),
-    "MLPClassifier": lambda seed: MLPClassifier(max_iter=1000, random_state=seed),
-    "RandomForestClassifier": lambda seed: RandomForestClassifier(random_state=seed),
-    "8 multinomial experts, default": lambda seed: MoEClassifier(8, random_state=seed),
+    "`LogisticRegression`": lambda seed: LogisticRegression(max_iter=5000),
+    "`MLPClassifier`": lambda seed: MLPClassifier(max_iter=1000, random_state=seed),
+    "`RandomForestClassifier`": lambda seed: RandomForestClassifier(random_state=seed),
+    "`MoEClassifier(8)`, all defaults": lambda seed: MoEClassifier(8, random_state=seed),
 }
 
 
@@ -59,11 +61,13 @@ def main():
     parser.add_argument("--folds", default="stratified", choices=["stratified", "plain"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of folds and systems")
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    add_output(parser)
     args = parser.parse_args()
     X, y = load_digits(return_X_y=True)
     X = X / 16.0
     print("| folds | system | log loss | accuracy | CPU seconds a fit |")
     print("|---|---|---|---|---|")
+    rows = []
     for seed in args.seeds:
         for name in args.systems:
             scores = []
@@ -79,6 +83,11 @@ def main():
             loss, right, seconds = np.mean(scores, axis=0)
             row = f"| {args.folds} {seed} | {name} | {loss:.4f} | {right:.4f} | {seconds:.1f} |"
             print(row, flush=True)
+            figures = {"log_loss": loss, "accuracy": right, "seconds": seconds}
+            rows.append({"system": name, "folds": args.folds, "seed": seed} | figures)
+    means = pd.DataFrame(rows).groupby(["system", "folds"], sort=False).mean().reset_index()
+    rows += means.assign(seed="all").to_dict("records")
+    keep("digits", rows, ["system", "folds", "seed"], args.output)
 
 
 if __name__ == "__main__":

@@ -23,12 +23,11 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from _results import add_output, keep
 
-from moe_classic._data.blocks import ArraySource
-from moe_classic._data.stats import summarise
-from moe_classic._model.model import Group, Model
-from moe_classic._objectives.errors import ERRORS, Cooperative
-from moe_classic._objectives.likelihood import MixtureLikelihood
+from moe_classic._data import ArraySource, summarise
+from moe_classic._model import Group, Model
+from moe_classic._objectives import ERRORS, MixtureLikelihood
 from moe_classic.datasets import make_vowels
 from moe_classic.experts import LogisticExpert
 from moe_classic.gates import SoftmaxGate
@@ -40,8 +39,8 @@ NET_STEP, NET_SPREAD = 0.02, 0.5
 PAPER = {
     "4 experts": (88, 90, 1124, 23),
     "8 experts": (88, 90, 1083, 12),
-    "net, 6 hidden": (88, 90, 2209, 83),
-    "net, 12 hidden": (88, 90, 2435, 124),
+    "backprop, 6 hidden": (88, 90, 2209, 83),
+    "backprop, 12 hidden": (88, 90, 2435, 124),
 }
 
 
@@ -98,7 +97,7 @@ class Experts:
 
     def error(self):
         """Mean squared error of the blended output on the training set."""
-        posed = replace(self.problem, objective=Cooperative(self.model))
+        posed = replace(self.problem, objective=ERRORS["cooperative"](self.model))
         return -posed.value(self.params()) / self.problem.summary.weight
 
     def accuracy(self, X, y):
@@ -187,6 +186,7 @@ def main():
     parser.add_argument("--runs", type=int, default=25)
     parser.add_argument("--limit", type=int, default=10000)
     parser.add_argument("--errors", action="store_true")
+    add_output(parser)
     options = parser.parse_args()
     if options.errors:
         makers = {
@@ -195,9 +195,14 @@ def main():
         }
     else:
         makers = {f"{k} experts": lambda X, y, rng, k=k: Experts(k, X, y, rng) for k in (4, 8)}
-        makers |= {f"net, {k} hidden": lambda X, y, rng, k=k: Net(k, X, y, rng) for k in (6, 12)}
+        makers |= {
+            f"backprop, {k} hidden": lambda X, y, rng, k=k: Net(k, X, y, rng) for k in (6, 12)
+        }
     table = compare(makers, options.runs, options.limit)
     print(table.round(1).to_string())
+    heads = {"train %": "train", "test %": "test", "SD": "sd", "paper epochs": "paper"}
+    kept = table.rename(columns=heads)[["epochs", "sd", "train", "test", "paper"]].reset_index()
+    keep("jacobs_vowels", kept.to_dict("records"), ["system"], options.output)
 
 
 if __name__ == "__main__":

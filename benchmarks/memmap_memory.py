@@ -14,6 +14,7 @@ process (``VmHWM``) then is the room in which the fit can live, pages of the fil
 
 from __future__ import annotations
 
+import argparse
 import mmap
 import subprocess
 import sys
@@ -23,6 +24,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from _results import add_output, keep
 
 #: Features; a row is these and a target.
 P = 19
@@ -47,8 +49,8 @@ def memory_mb(name: str) -> float:
     return float(status.split(f"{name}:")[1].split()[0]) / 1024.0
 
 
-def fit(path: Path) -> None:
-    """Fit the table without copying it, and print what that took."""
+def fit(path: Path, gigabytes: float, folder: Path) -> None:
+    """Fit the table without copying it, print what that took and write it down."""
     from moe_classic import MoERegressor
 
     table = np.memmap(path, dtype=np.float64, mode="r").reshape(-1, P + 1)
@@ -70,19 +72,31 @@ def fit(path: Path) -> None:
     print(f"{len(table):,} rows x {P} features, {path.stat().st_size / 2**30:.1f} GB on disk")
     print(f"peak of the process {memory_mb('VmHWM'):.0f} MB, before the fit {before:.0f} MB")
     print(f"peak of its own, anonymous memory {peak[0]:.0f} MB")
+    figures = {
+        "anonymous memory, the process's own": peak[0],
+        "all resident memory, pages of the file in use included": memory_mb("VmHWM"),
+        "interpreter and libraries alone": before,
+    }
+    rows = [{"gigabytes": gigabytes, "what": k, "megabytes": v} for k, v in figures.items()]
+    keep("memmap_memory", rows, ["gigabytes", "what"], folder)
     print(f"{seconds:.0f} s, {moe.n_iter_} passes over all rows, converged {moe.converged_}")
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["--fit"]:
-        fit(Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("gigabytes", nargs="?", type=float, default=4.0)
+    parser.add_argument("--fit", type=Path, help=argparse.SUPPRESS)
+    add_output(parser)
+    options = parser.parse_args()
+    if options.fit:
+        fit(options.fit, options.gigabytes, options.output)
         return
-    gigabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 4.0
-    n = int(gigabytes * 2**30 / (8 * (P + 1)))
+    n = int(options.gigabytes * 2**30 / (8 * (P + 1)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.bin"
         write_table(path, n, np.random.default_rng(0))
-        subprocess.run([sys.executable, __file__, "--fit", str(path)], check=True)
+        again = [f"{options.gigabytes:g}", "--fit", str(path), "--output", str(options.output)]
+        subprocess.run([sys.executable, __file__, *again], check=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+from _results import add_output, keep
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
@@ -65,7 +66,7 @@ def all_sources(model, train, test):
     mean = np.mean([expert.predict_proba(X_test) for expert in experts], axis=0)
     record("six models, equal weights", mean.argmax(axis=1), seconds)
     for name, options in {
-        "Meta-Pi, constant gate": {"gate": "constant"},
+        "Meta-Pi, constant gate (stacking)": {"gate": "constant"},
         "Meta-Pi, softmax": {},
         "Meta-Pi, normalised sigmoids": {"gate": "sigmoid"},
         "Meta-Pi, softmax, 8 hidden units": {"hidden_units": 8},
@@ -75,7 +76,7 @@ def all_sources(model, train, test):
         blend = MetaPiClassifier(model, random_state=0, **options).fit(X, y, sources=sources)
         record(name, blend.predict(X_test), time.process_time() - begun)
         if not options:
-            record("Meta-Pi, softmax, top 1", blend.predict(X_test, top_k=1))
+            record("Meta-Pi, softmax, `top_k=1`", blend.predict(X_test, top_k=1))
     record("oracle, told the speaker", oracle(experts, X_test, sources_test), seconds)
     return out
 
@@ -117,10 +118,22 @@ def main():
     parser.add_argument("--seeds", type=int, default=5, help="data sets to average over")
     parser.add_argument("--rows", type=int, default=1800, help="training rows of six speakers")
     parser.add_argument("--experts", nargs="+", choices=list(MODELS), default=list(MODELS))
+    add_output(parser)
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     with threadpool_limits(1):
         report(options)
+
+
+def save(label, first, second, folder):
+    """Keep both tables."""
+    names = {"error %": "error", "cpu s": "seconds"}
+    rows = first.rename(columns=names).rename_axis("system").reset_index().assign(experts=label)
+    keep("meta_pi", rows.to_dict("records"), ["experts", "system"], folder)
+    second = second.set_axis(["own", "every", "without", "unheard", "best_other"], axis=1)
+    speakers = [f"{s + 1}" for s in range(5)] + ["6, between 3 and 4"]
+    rows = second.assign(experts=label, speaker=speakers).to_dict("records")
+    keep("meta_pi_withheld", rows, ["experts", "speaker"], folder)
 
 
 def report(options):
@@ -133,6 +146,7 @@ def report(options):
             first.append(all_sources(model, train, test))
             second.append(withheld(model, train, test))
         print(f"\nExperts: {model}; {options.rows} rows, {options.seeds} data sets")
+        save(label, averaged(first), averaged(second), options.output)
         print(averaged(first).to_string(float_format="{:.2f}".format))
         print("\nOne expert withheld, error % on its speaker (the sixth lies between 3 and 4)")
         print(averaged(second).to_string(float_format="{:.2f}".format))

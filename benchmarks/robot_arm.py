@@ -4,20 +4,19 @@ Prints the table of Jordan & Jacobs (1994) with ours on our own arm, and scikit-
 same rows; the depth study; seconds an epoch against rows and leaves; and grown trees on Friedman's
 first function. Relative error is the mean squared error on the test rows over that of predicting
 the training mean: the average of the four accelerations, and of their sum. ``--part`` takes one of
-table, depth, cost, friedman; ``--quick`` a fifth of the rows. Writes robot_arm.csv.
+table, depth, cost, friedman; ``--quick`` a fifth of the rows.
 """
 
 import argparse
 import os
 import time
 import warnings
-from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 import numpy as np
-import pandas as pd
+from _results import add_output, keep
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_friedman1
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -38,7 +37,8 @@ from moe_classic.solvers import EM
 PLAIN = EM(finish=None)
 #: Passes of a short run before the best starts go on; they are part of the epochs reported.
 SHORT = 15
-ROWS: list[dict] = []
+#: Figures of the parts that have run, by the file that they go to.
+ROWS: dict[str, list[dict]] = {"robot_arm": [], "robot_arm_cost": [], "robot_arm_friedman": []}
 
 
 def relative_error(predicted, actual, train):
@@ -48,24 +48,21 @@ def relative_error(predicted, actual, train):
     return float((error / spread).mean()), float(error.sum() / spread.sum())
 
 
-def report(what, *, error=None, epochs="", seconds=None, paper="", paper_epochs="", note=""):
-    """Print one line of the table and keep it."""
-    row = {
-        "what": what,
-        "relative error": "" if error is None else f"{error[0]:.3f}",
-        "of the sum": "" if error is None else f"{error[1]:.3f}",
-        "epochs": epochs,
-        "seconds": "" if seconds is None else f"{seconds:.1f}",
-        "paper": paper,
-        "paper's epochs": paper_epochs,
-        "note": note,
-    }
-    ROWS.append(row)
+def report(
+    what, *, part="table", error=None, epochs="", seconds=None, paper="", paper_epochs="", note=""
+):
+    """Print one line of the table, and keep it where a system was run."""
+    average, total = ("", "") if error is None else (f"{e:.3f}" for e in error)
+    time_taken = "" if seconds is None else f"{seconds:.1f}"
     print(
-        f"{what:42s} {row['relative error']:>8s} {row['of the sum']:>8s} {epochs!s:>7s} "
-        f"{row['seconds']:>8s} {paper:>7s} {paper_epochs:>7s}  {note}",
+        f"{what:42s} {average:>8s} {total:>8s} {epochs!s:>7s} "
+        f"{time_taken:>8s} {paper:>7s} {paper_epochs:>7s}  {note}",
         flush=True,
     )
+    if error is not None:
+        figures = {"error": error[0], "error_of_sum": error[1], "epochs": epochs}
+        figures |= {"seconds": seconds, "paper": paper, "paper_epochs": paper_epochs}
+        ROWS["robot_arm"].append({"part": part, "system": what} | figures)
 
 
 def timed(fit):
@@ -90,7 +87,7 @@ def peers(data, seed):
             ".17",
             "",
         ),
-        "HistGradientBoosting": (
+        "HistGradientBoostingRegressor": (
             MultiOutputRegressor(HistGradientBoostingRegressor(random_state=seed)),
             "",
             "",
@@ -135,7 +132,7 @@ def other_algorithms(data, seed, expert):
     )  # fmt: skip
     _, seconds = timed(lambda: moe.fit(X, y))
     error = relative_error(moe.predict(X_test), y_test, y)
-    report("HME, least squares (Algorithm 2)", error=error, epochs=39, seconds=seconds,
+    report("HME, 16 experts, least squares", error=error, epochs=39, seconds=seconds,
            paper=".12", paper_epochs="39", note="one start")  # fmt: skip
     moe = HierarchicalMoERegressor(
         (2,) * 4, expert=expert, max_iter=20, n_init=4, solver=PLAIN, random_state=seed
@@ -146,7 +143,7 @@ def other_algorithms(data, seed, expert):
         total += seconds
         error = relative_error(moe.predict(X_test), y_test, y)
         note = "first rows fitted as a block" if epoch == 1 else ""
-        report("HME, recursive least squares", error=error, epochs=epoch, seconds=total,
+        report("HME, 16 experts, recursive least squares", error=error, epochs=epoch, seconds=total,
                paper=".12", paper_epochs="2", note=note)  # fmt: skip
 
 
@@ -159,7 +156,7 @@ def grown(data, seed, max_leaves):
     _, seconds = timed(lambda: moe.fit(X, y))
     error = relative_error(moe.predict(X_test), y_test, y)
     leaves, depth = moe.tree_.n_leaves, max(leaf.depth for leaf in moe.tree_.leaves())
-    report("HME, grown", error=error, epochs=moe.n_iter_, seconds=seconds,
+    report(f"HME, grown to {leaves} experts", error=error, epochs=moe.n_iter_, seconds=seconds,
            note=f"{leaves} experts, depth {depth}")  # fmt: skip
 
 
@@ -171,11 +168,11 @@ def depth_study(data, seed, expert, passes):
     X, X_test, y, y_test = data
     options = {"expert": expert, "n_init": 4, "max_iter": passes, "solver": PLAIN}
     shapes = {
-        "32 experts, 1 level": None,
-        "32 experts, 4-4-2": (4, 4, 2),
-        "32 experts, 2-4-4": (2, 4, 4),
-        "32 experts, 5 levels": (2,) * 5,
-        "64 experts, 6 levels": (2,) * 6,
+        "one level of 32": None,
+        "4-4-2": (4, 4, 2),
+        "2-4-4": (2, 4, 4),
+        "five binary levels": (2,) * 5,
+        "six binary levels, 64 experts": (2,) * 6,
     }
     for label, shape in shapes.items():
         moe = (
@@ -185,7 +182,7 @@ def depth_study(data, seed, expert, passes):
         )
         _, seconds = timed(lambda moe=moe: moe.fit(X, y))
         error = relative_error(moe.predict(X_test), y_test, y)
-        report(label, error=error, epochs=SHORT + passes, seconds=seconds)
+        report(label, part="depth", error=error, epochs=SHORT + passes, seconds=seconds)
 
 
 def cost(data):
@@ -211,12 +208,15 @@ def cost(data):
     for count, value in zip(leaves, seconds, strict=True):
         note = f"{1e6 * value / len(X) / count:.3f} microseconds a row and leaf"
         report(f"an epoch, {count} leaves", note=f"{value:.4f} s, {note}")
+        ROWS["robot_arm_cost"].append({"leaves": count, "rows": len(X), "seconds": value})
     report("growth exponent in leaves", note=f"{exponent(leaves, seconds):.2f}")
     rows = len(X) // np.array([8, 4, 2, 1])
     seconds = [epoch(count, 4) for count in rows]
     for count, value in zip(rows, seconds, strict=True):
         note = f"{1e6 * value / count / 16:.3f} microseconds a row and leaf"
         report(f"an epoch, 16 leaves, {count} rows", note=f"{value:.4f} s, {note}")
+        if count != len(X):
+            ROWS["robot_arm_cost"].append({"leaves": 16, "rows": count, "seconds": value})
     report("growth exponent in rows", note=f"{exponent(rows, seconds):.2f}")
 
 
@@ -237,8 +237,8 @@ def friedman(rows, seed):
     by_cuts = {"init": "cut", "n_init": 1, "max_leaves": 48}
     for label, settings in {
         "BIC": {"n_init": 4, "expert": one_noise},
-        "BIC, cuts": {"expert": one_noise, **by_cuts},
-        "held out, cuts": {"expert": one_noise, "criterion": "held_out", **by_cuts},
+        'BIC, `init="cut"`': {"expert": one_noise, **by_cuts},
+        'held-out rows, `init="cut"`': {"expert": one_noise, "criterion": "held_out", **by_cuts},
         "BIC, quadratic experts": {"n_init": 4, "expert": quadratic},
     }.items():
         moe = HierarchicalMoERegressor(
@@ -249,10 +249,13 @@ def friedman(rows, seed):
         r2 = moe.score(X[half:], y[half:])
         note = f"NLL {nll:.3f}, R2 {r2:.4f}, {moe.tree_.n_leaves} experts"
         report(f"friedman1, grown, {label}", seconds=seconds, note=note)
+        figures = {"nll": nll, "r2": r2, "experts": moe.tree_.n_leaves, "seconds": seconds}
+        ROWS["robot_arm_friedman"].append({"system": label} | figures)
     signal = 10 * np.sin(np.pi * X[:, 0] * X[:, 1]) + 20 * (X[:, 2] - 0.5) ** 2
     signal += 10 * X[:, 3] + 5 * X[:, 4]
     truth = 0.5 * np.log(2 * np.pi) + 0.5 * ((y - signal)[half:] ** 2).mean()
     report("friedman1, the true density", note=f"NLL {truth:.3f}")
+    ROWS["robot_arm_friedman"].append({"system": "the true density", "nll": truth})
 
 
 def table(data, seed):
@@ -261,8 +264,8 @@ def table(data, seed):
     paper = {"paper": ".10", "paper_epochs": "35"}
     peers(data, seed)
     for label, expert in {"own covariances": GaussianExpert(), "one covariance": tied}.items():
-        hierarchical((2,) * 4, data, seed, label=f"HME, EM, {label}", expert=expert, first=36,
-                     last=150, **paper)  # fmt: skip
+        name = f"HME, 16 experts, EM, {label}"
+        hierarchical((2,) * 4, data, seed, label=name, expert=expert, first=36, last=150, **paper)
     other_algorithms(data, seed, tied)
     grown(data, seed, 32)
 
@@ -271,7 +274,7 @@ def main():
     """Run everything, print the table, write it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="a fifth of the rows")
-    parser.add_argument("--output", type=Path, default=Path())
+    add_output(parser)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--part", choices=("table", "depth", "cost", "friedman"))
     arguments = parser.parse_args()
@@ -290,7 +293,10 @@ def main():
     for name, part in parts.items():
         if arguments.part in (None, name):
             part()
-    pd.DataFrame(ROWS).to_csv(arguments.output / "robot_arm.csv", index=False)
+    keys = {"robot_arm": ["part", "system"], "robot_arm_cost": ["leaves", "rows"]}
+    for name, rows in ROWS.items():
+        if rows and not arguments.quick:
+            keep(name, rows, keys.get(name, ["system"]), arguments.output)
 
 
 if __name__ == "__main__":

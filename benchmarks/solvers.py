@@ -15,23 +15,24 @@ import time
 import numpy as np
 import pandas as pd
 from _problems import em_problem
+from _results import add_output, keep
 
 from moe_classic.datasets import make_moe
 from moe_classic.solvers import EM, LBFGS, SQUAREM, Newton
 
 #: Solver, and the tolerance with which it goes far enough.
 SOLVERS = {
-    "EM": (EM(finish=None), 1e-12),
-    "EM + finish": (EM(), 1e-6),
+    "EM alone": (EM(finish=None), 1e-12),
+    "EM with finish": (EM(), 1e-6),
     "SQUAREM": (SQUAREM(), 1e-8),
     "Newton": (Newton(), 1e-6),
     "L-BFGS": (LBFGS(), 1e-6),
 }
 #: Distance between experts in units of y (the noise is 0.3), and steepness of the gate.
 SETTINGS = {
-    "well separated": {"separation": 2.0, "sharpness": 5.0},
+    "separated": {"separation": 2.0, "sharpness": 5.0},
     "overlapping": {"separation": 0.6, "sharpness": 2.0},
-    "heavily overlapping": {"separation": 0.4, "sharpness": 1.0},
+    "heavily": {"separation": 0.4, "sharpness": 1.0},
 }
 SIZES = ((2, 2), (2, 10), (3, 5))
 CLOSE = 1e-6
@@ -72,6 +73,7 @@ def main():
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--sets", type=int, default=5)
     parser.add_argument("--limit", type=int, default=20000)
+    add_output(parser)
     options = parser.parse_args()
     rows = []
     for name, setting in SETTINGS.items():
@@ -89,6 +91,7 @@ def main():
                 case = f"{name}, K={n_experts}, p={p}"
                 rows.append((case, label, *middle, int(np.isnan(values[:, 0]).sum())))
     frame = pd.DataFrame(rows, columns=["data", "solver", "passes", "ms", "elsewhere"])
+    keep("solvers", frame.to_dict("records"), ["data", "solver"], options.output)
     frame = frame.set_index(["data", "solver"]).unstack().reindex(columns=list(SOLVERS), level=1)
     frame = frame.loc[list(dict.fromkeys(case for case, *_ in rows))]
     print(frame.to_string(float_format="{:.0f}".format))

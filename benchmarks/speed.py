@@ -5,7 +5,8 @@ one of scikit-learn's GaussianMixture on (X, y), and against the machine's own r
 ``single`` (what float32 would save and cost), ``growth`` (rows, features, experts), ``families``
 (experts and gates), ``fits`` (default fits, in iterations and beside other packages), ``jobs``
 (whole fits with one job and two), ``predict``, ``memory`` and ``r`` (flexmix and mixtools where
-``Rscript`` has them). Writes the table as speed.csv and a picture as speed.png.
+``Rscript`` has them). Writes the figures to results/speed.csv, and with growth a picture beside
+them; with ``--widen`` earlier runs count as well, as least and most. A quick run writes nothing.
 """
 
 import argparse
@@ -26,11 +27,13 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from _problems import best_of, em_pass, em_problem, in_turn, mixture_pass_seconds, regions
+from _results import add_output, keep, widen
 from joblib.externals.loky import get_reusable_executor
 from sklearn.datasets import load_digits, make_friedman1
 
 from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
 from moe_classic._data.blocks import _PRODUCT_ROWS
+from moe_classic._engine.tasks import locked
 from moe_classic._numerics.linalg import matmul_by_rows, ring_of, ring_products, sums_by_rows
 from moe_classic._numerics.memory import _NUMPY_BUFFER
 from moe_classic.datasets import load_tone
@@ -100,7 +103,8 @@ def threads(shapes):
             repeats=30,
         )
         report("EM iteration, one thread (wall)", (n, p, K), alone)
-        report("speed-up of two threads", (n, p, K), alone / both, unit="x")
+        lock = "" if locked() else ", free-threaded"
+        report(f"speed-up of two threads{lock}", (n, p, K), alone / both, unit="x")
         apart = two_processes(n, p, K)
         report("speed-up of two processes, half each", (n, p, K), alone / apart, unit="x")
 
@@ -186,7 +190,9 @@ def exponent(name, values, shape_of, first=0):
         report(f"EM iteration over {name}", (n, p, K), seconds[-1])
     used = np.array(values) >= first
     slope = np.polyfit(np.log(values)[used], np.log(seconds)[used], 1)[0]
-    report(f"growth exponent in {name}", f"{max(values[0], first)}..{values[-1]}", slope, unit="")
+    report(
+        f"growth exponent in {name}", f"{max(values[0], first):,} to {values[-1]:,}", slope, unit=""
+    )
 
 
 def families(n, p, K):
@@ -219,7 +225,7 @@ def whole_fits(large, middle):
     few = {"tone data": load_tone(return_X_y=True), "stripes": regions(150, 1, 2)[:2]}
     for name, (X, y) in few.items():
         seconds = best_of(lambda: MoERegressor(2, random_state=0).fit(X, y), 5, time.perf_counter)  # noqa: B023
-        report(f"default fit, {name}", (150, 1, 2), seconds)
+        report(f"fit, {name}", (150, 1, 2), seconds)
     for n in middle:
         beside(n, 10, 4)
 
@@ -238,19 +244,21 @@ def beside(n, p, K):
     ours = seconds(lambda: MoERegressor(K, random_state=0).fit(X, y))
     report("MoERegressor, ten starts", (n, p, K), ours)
     sharp = MoERegressor(K, n_init=1, tol=1e-6 / n, random_state=0)
-    report("MoERegressor, one start, 1e-6 nats", (n, p, K), seconds(lambda: sharp.fit(X, y)), ours)
+    report(
+        "`MoERegressor`, one start, to 1e-6 nats", (n, p, K), seconds(lambda: sharp.fit(X, y)), ours
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         others = {
-            "LogisticRegression on the true labels": lambda: LogisticRegression().fit(X, z),
-            "GaussianMixture, ten starts": lambda: GaussianMixture(
+            "`LogisticRegression` on the true labels": lambda: LogisticRegression().fit(X, z),
+            "`GaussianMixture` on (X, y), ten starts": lambda: GaussianMixture(
                 K, n_init=10, random_state=0
             ).fit(XY),
         }
         try:
             from gmr import GMM
 
-            others["gmr, one start"] = lambda: GMM(K, random_state=0).from_samples(XY)
+            others["gmr on (X, y), one start"] = lambda: GMM(K, random_state=0).from_samples(XY)
         except ImportError:
             print("gmr is not installed: it is left out", flush=True)
         for name, f in others.items():
@@ -289,9 +297,13 @@ def jobs(*, quick):
         X, y = make_friedman1(10_000, noise=1.0, random_state=0)
         t = MoERegressor(8, expert="student_t", random_state=0)
         fits |= {
-            "friedman1, 16 Gaussian experts": (MoERegressor(16, random_state=0), X, y),
-            "friedman1, 8 t experts": (t, X, y),
-            "friedman1, tree of 4 x 4": (HierarchicalMoERegressor((4, 4), random_state=0), X, y),
+            "`make_friedman1`, 10,000 rows, 16 Gaussian experts": (
+                MoERegressor(16, random_state=0),
+                X,
+                y,
+            ),
+            "the same, 8 Student-t experts": (t, X, y),
+            "the same, tree of 4 x 4": (HierarchicalMoERegressor((4, 4), random_state=0), X, y),
         }
     for name, (moe, X, y) in fits.items():
         seconds = []
@@ -299,9 +311,9 @@ def jobs(*, quick):
             start = time.perf_counter()
             moe.set_params(n_jobs=n_jobs).fit(X, y)
             seconds.append(time.perf_counter() - start)
-        report(f"fit, {name}", X.shape, seconds[0])
-        for what, second in zip(("", ", once more"), seconds[1:], strict=True):
-            report(f"speed-up of two jobs{what}", X.shape, seconds[0] / second, unit="x")
+        report(name, "one job", seconds[0])
+        for what, second in zip(("two jobs", "processes there"), seconds[1:], strict=True):
+            report(name, what, seconds[0] / second, unit="x")
 
 
 MEMORY_CODE = """
@@ -376,6 +388,19 @@ def against_r(n, p, K):
         report(f"{name} iteration / EM iteration", (n, p, K), float(seconds), ours)
 
 
+def figures():
+    """Rows of results/speed.csv: a ratio where there is one, else the value in its unit."""
+    for row in ROWS:
+        ratio = not np.isnan(row["ratio"]) or row["unit"] == "x"
+        value = row["value"] if np.isnan(row["ratio"]) else row["ratio"]
+        shape = row["shape"]
+        if isinstance(shape, tuple):
+            shape = ", ".join(f"{size:,}" for size in shape)
+        unit = "ratio" if ratio else row["unit"] or "exponent"
+        what = {"what": row["what"], "shape": shape, "unit": unit}
+        yield what | {"least": value, "most": value}
+
+
 def picture(path):
     """Growth with rows, features and experts."""
     import matplotlib.pyplot as plt
@@ -413,15 +438,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes only")
     parser.add_argument("--only", nargs="+", choices=list(parts_of), default=list(parts_of))
-    parser.add_argument("--output", type=Path, default=Path("benchmark-results"))
+    parser.add_argument("--widen", action="store_true", help="keep least and most of all runs")
+    add_output(parser)
     options = parser.parse_args()
     for name in options.only:
         parts_of[name](options.quick)
-    options.output.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(ROWS).to_csv(options.output / "speed.csv", index=False)
+    if options.quick:
+        return
+    write = widen if options.widen else keep
+    write("speed", list(figures()), ["what", "shape"], options.output)
     if "growth" in options.only:
         picture(options.output / "speed.png")
-    print(f"tables in {options.output}")
 
 
 if __name__ == "__main__":

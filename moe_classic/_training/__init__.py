@@ -5,6 +5,7 @@ from .buffer import RowBuffer
 from .failures import report_fits, warn_failure
 from .finalists import StartRun
 from .online import OnlineState, check_online, observe, step
+from .problem import em_problem
 from .progress import Monitor
 from .resolve import by_name, resolve_experts, resolve_gate
 from .starts import STRATEGIES, StartData, params_from_responsibilities, soften
@@ -41,6 +42,7 @@ __all__ = [
     "check_online",
     "components",
     "describes_outputs",
+    "em_problem",
     "keeps_target",
     "labelled",
     "learns_by_batches",

@@ -1,0 +1,325 @@
+"""Write the tables of README.md from results/*.csv: ``python benchmarks/tables.py``.
+
+A table stands between ``<!-- table: name -->`` and ``<!-- end -->``; the name is a key of
+``TABLES``. Everything else on the page is prose and stays as it is. Under a table stand the
+processors on which its file says that its figures were taken.
+"""
+
+import re
+import string
+from pathlib import Path
+
+import pandas as pd
+from _results import RESULTS, read
+
+README = Path(__file__).with_name("README.md")
+MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+# ------------------------------------------------------------------------- cells
+
+
+def cell(row, template):
+    """A template such as ``"{nll:.3f} ({nll_worst:.3f})"`` filled in.
+
+    Parts between spaces whose figures are missing are left out.
+    """
+    parts = []
+    for part in template.split(" "):
+        fields = [f.split("[")[0] for _, f, _, _ in string.Formatter().parse(part) if f]
+        if not any(pd.isna(row[f]) for f in fields):
+            parts.append(part.format_map(row))
+    return " ".join(parts)
+
+
+def span(row, form):
+    """Least and most of several runs, or the one figure that both are."""
+    least, most = (format(row[k], form).removesuffix("%") for k in ("least", "most"))
+    unit = " %" if form.endswith("%") else ""
+    return least + unit if least == most else f"{least} to {most}{unit}"
+
+
+def plain(frame, columns):
+    """A row of cells for each row of the frame; ``columns`` maps heads to templates."""
+    body = [[cell(row, t) for t in columns.values()] for _, row in frame.iterrows()]
+    return list(columns), body
+
+
+def dotted(frame, columns, *bare):
+    """Like :func:`plain`, with columns written as .05, as in the papers."""
+    head, body = plain(frame, columns)
+    places = [head.index(name) for name in bare]
+    for row in body:
+        for j in places:
+            row[j] = row[j].removeprefix("0")
+    return head, body
+
+
+def crossed(frame, what, over, cells):
+    """One row for each value of ``over``, one column for each value of ``what``."""
+    rows = {value: group.set_index(what) for value, group in frame.groupby(over, sort=False)}
+    body = []
+    for value, group in rows.items():
+        body.append([value, *(text(group) for text in cells.values())])
+    return [over, *cells], body
+
+
+def of(what, text):
+    """Cell of one measured thing, empty where it was not measured."""
+    return lambda group: text(group.loc[what]) if what in group.index else ""
+
+
+# ------------------------------------------------------------------------- tables
+
+EM = "EM iteration / GaussianMixture"
+TWO, FREE = "speed-up of two threads", "speed-up of two threads, free-threaded"
+
+
+def _two_threads(group):
+    """Gain of two threads, and without the interpreter's lock."""
+    if TWO not in group.index:
+        return ""
+    text = span(group.loc[TWO], ".3g")
+    return f"{text}; free-threaded {span(group.loc[FREE], '.3g')}" if FREE in group.index else text
+
+
+def iteration():
+    """What one iteration costs."""
+    frame = read("speed")
+    known = frame.loc[frame.what == EM, "shape"]
+    frame = frame[frame["shape"].isin(known)]
+    frame = frame.rename(columns={"shape": "rows, features, experts"})
+    cells = {
+        "/ GaussianMixture": of(EM, lambda r: span(r, ".2f")),
+        "roofline reached": of("roofline / EM iteration", lambda r: span(r, ".0%")),
+        "two threads": _two_threads,
+        "two processes": of("speed-up of two processes, half each", lambda r: span(r, ".1f")),
+    }
+    return crossed(frame, "what", "rows, features, experts", cells)
+
+
+WHOLE = (
+    "`MoERegressor`, one start, to 1e-6 nats",
+    "`GaussianMixture` on (X, y), ten starts",
+    "gmr on (X, y), one start",
+    "`LogisticRegression` on the true labels",
+)
+
+
+def fits():
+    """Whole fits beside others."""
+    frame = read("speed").query("what in @WHOLE", local_dict={"WHOLE": WHOLE})
+
+    def ratio(row):
+        return span(row, ".2f" if row.most < 1 else ".0f" if row.least >= 10 else ".1f")
+
+    cells = {f"{n} rows": of(f"{n}, 10, 4", ratio) for n in ("1,000", "100,000")}
+    head, body = crossed(frame.rename(columns={"what": "system"}), "shape", "system", cells)
+    return ["", *head[1:]], body
+
+
+def jobs():
+    """One job and two."""
+    frame = read("speed")
+    two = frame.loc[frame["shape"] == "processes there", "what"]
+    frame = frame[frame.what.isin(two)].rename(columns={"what": "fit"})
+    cells = {
+        "one job, s": of("one job", lambda r: span(r, ".2g")),
+        "two jobs": of("two jobs", lambda r: span(r, ".1f")),
+        "processes there": of("processes there", lambda r: span(r, ".1f")),
+    }
+    return crossed(frame, "shape", "fit", cells)
+
+
+def solvers():
+    """Passes of the ways to climb."""
+    frame = read("solvers")
+    names = frame.solver.unique()
+    return crossed(
+        frame,
+        "solver",
+        "data",
+        {name: of(name, lambda r: cell(r, "{passes:.0f} ({ms:.0f})")) for name in names},
+    )
+
+
+def digits():
+    """Means over the seeds, and each of them."""
+    frame = read("digits").query("folds == 'stratified'")
+    frame = frame.assign(seed=frame.seed.astype(str))
+
+    def each(column):
+        def text(group):
+            seeds = ", ".join(f"{v:.3f}" for v in group.drop("all")[column])
+            return f"{group.loc['all', column]:.3f} ({seeds})"
+
+        return text
+
+    cells = {
+        "log loss (each seed)": each("log_loss"),
+        "accuracy (each seed)": each("accuracy"),
+        "CPU seconds of a fit": of("all", lambda r: f"{r.seconds:.2g}"),
+    }
+    return crossed(frame, "seed", "system", cells)
+
+
+def robot_arm(part, columns):
+    """A part of the robot arm's figures, errors written as the paper does."""
+    frame = read("robot_arm").query("part == @part", local_dict={"part": part})
+    bare = [h for h in columns if h in {"relative error", "of the sum", "paper"}]
+    return dotted(frame, columns, *bare)
+
+
+ERRORS = {"relative error": "{error:.3f}", "of the sum": "{error_of_sum:.3f}"}
+TABLES = {
+    "iteration": iteration,
+    "fits": fits,
+    "jobs": jobs,
+    "solvers": solvers,
+    "digits": digits,
+    "friedman": lambda: plain(
+        read("friedman"),
+        {
+            "system": "{system}",
+            "R^2": "{r2:.4f} ({r2_worst:.4f})",
+            "mean negative log density": "{nll:.3f} ({nll_worst:.3f})",
+            "CPU seconds of a fit": "{seconds:.1f}",
+        },
+    ),
+    "jacobs_vowels": lambda: plain(
+        read("jacobs_vowels"),
+        {
+            "system": "{system}",
+            "epochs": "{epochs:.0f}",
+            "SD": "{sd:.0f}",
+            "train / test %": "{train:.1f} / {test:.1f}",
+            "epochs in the paper": "{paper:.0f}",
+        },
+    ),
+    "coverage": lambda: plain(
+        read("coverage").query("parameter == 'all'").eval("percent = 100 * coverage"),
+        {
+            "information": "{kind}",
+            "sets": "{sets}",
+            "rows": "{rows}",
+            "coverage %": "{percent:.1f}",
+        },
+    ),
+    "choose_k": lambda: plain(
+        read("choose_k"),
+        {
+            "experts": "{true}",
+            "criterion": "{criterion}",
+            "sets": "{sets}",
+            "chosen right": "{right}",
+        },
+    ),
+    "memory": lambda: plain(
+        read("memmap_memory").query("gigabytes == 4"),
+        {"what is counted": "{what}", "peak": "{megabytes:.0f} MB"},
+    ),
+    "meta_pi": lambda: plain(
+        read("meta_pi").query("experts == 'logistic'"),
+        {"system": "{system}", "error %": "{error:.2f}", "CPU s": "{seconds:.2f}"},
+    ),
+    "meta_pi_withheld": lambda: plain(
+        read("meta_pi_withheld").query("experts == 'logistic'"),
+        {
+            "speaker": "{speaker}",
+            "own model": "{own:.2f}",
+            "all experts": "{every:.2f}",
+            "without its expert": "{without:.2f}",
+            "never heard": "{unheard:.2f}",
+            "best other model": "{best_other:.2f}",
+        },
+    ),
+    "hard_small": lambda: hard_svm(20_000, {"paper, test %": "{paper:.1f}"}),
+    "hard_large": lambda: hard_svm(100_000, {}),
+    "robot_arm": lambda: robot_arm(
+        "table",
+        {
+            "system": "{system}",
+            **ERRORS,
+            "epochs": "{epochs:.0f}",
+            "seconds": "{seconds:.1f}",
+            "paper": "{paper:.2f}",
+            "paper's epochs": "{paper_epochs:.0f}",
+        },
+    ),
+    "robot_arm_depth": lambda: robot_arm(
+        "depth", {"shape": "{system}", **ERRORS, "seconds": "{seconds:.1f}"}
+    ),
+    "robot_arm_cost": lambda: plain(
+        read("robot_arm_cost").query("rows == 15000"),
+        {"leaves": "{leaves}", "seconds an epoch": "{seconds:.3f}"},
+    ),
+    "robot_arm_friedman": lambda: dotted(
+        read("robot_arm_friedman"),
+        {
+            "grown by": "{system}",
+            "NLL": "{nll:.3f}",
+            "R2": "{r2:.4f}",
+            "experts": "{experts:.0f}",
+            "seconds": "{seconds:.1f}",
+        },
+        "R2",
+    ),
+}
+
+
+def hard_svm(rows, more):
+    """Mixtures of support vector machines at one size; a run that was stopped has no errors."""
+    frame = read("hard_svm").query("rows == @rows", local_dict={"rows": rows})
+    head, body = plain(
+        frame,
+        {
+            "system": "{system}",
+            "train error %": "{train:.1f}",
+            "test error %": "{test:.1f}",
+            "CPU s": "{seconds:.3g}",
+            **more,
+        },
+    )
+    for row, (_, measured) in zip(body, frame.iterrows(), strict=True):
+        row[3] = f"> {row[3]}" if pd.isna(measured.test) else row[3]
+    return head, body
+
+
+#: File that a table is read from, where its name is another.
+SOURCE = {
+    "iteration": "speed",
+    "fits": "speed",
+    "jobs": "speed",
+    "memory": "memmap_memory",
+    "hard_small": "hard_svm",
+    "hard_large": "hard_svm",
+    "robot_arm_depth": "robot_arm",
+}
+
+
+def rendered(name):
+    """Lines of a table, and the processors that its file names."""
+    head, body = TABLES[name]()
+    lines = [head, ["---"] * len(head), *body]
+    text = "".join(f"| {' | '.join(row)} |\n" for row in lines)
+    text = text.replace("| --- |", "|---|").replace(" --- |", "---|").replace("|  |", "| |")
+    text = text.replace("|  |", "| |")
+    makers = ", ".join(read(SOURCE.get(name, name)).processor.dropna().unique())
+    return f"{text}\n{makers}\n" if makers else text
+
+
+def page(text):
+    """The page with its tables written anew."""
+    return MARKED.sub(lambda m: f"{m[1]}{rendered(m[2])}{m[3]}", text)
+
+
+def main():
+    missing = set(TABLES) - {name for _, name, _ in MARKED.findall(README.read_text("utf-8"))}
+    if missing:
+        raise SystemExit(f"README.md has no place for {sorted(missing)}.")
+    README.write_text(page(README.read_text("utf-8")), "utf-8")
+    print(f"{len(TABLES)} tables from {RESULTS}")
+
+
+if __name__ == "__main__":
+    main()
