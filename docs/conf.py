@@ -42,7 +42,8 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "navbar_end": ["theme-switcher"],
 }
-html_sidebars = {"install": [], "displays": [], "mathematics": [], "user_guide": [], "zoo": []}
+pages = ["architecture", "displays", "install", "mathematics", "user_guide", "zoo"]
+html_sidebars = {page: [] for page in pages}
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["gallery.css"]

@@ -24,7 +24,7 @@ from moe_classic.model_selection import LikelihoodRatioTest, Selection
 from moe_classic.solvers import SOLVERS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PAGES = ["index", "install", "displays", "user_guide", "zoo", "mathematics"]
+PAGES = ["index", "install", "displays", "user_guide", "zoo", "mathematics", "architecture"]
 PACKAGES = [
     "moe_classic",
     *(f"moe_classic.{name}" for name in moe_classic.__all__ if name.islower() and "__" not in name),
@@ -204,3 +204,30 @@ def test_page_of_displays_draws_every_display_and_its_pictures_are_there(tmp_pat
         with Image.open(tmp_path / path) as ours, Image.open(DOCS / path) as theirs:
             # Another version of matplotlib may move a letter, but the picture is the same one.
             assert np.abs(np.subtract(ours.size, theirs.size)).max() <= 20, path
+
+
+def test_page_of_the_architecture_shows_every_room(tmp_path):
+    spec = importlib.util.spec_from_file_location("_architecture", DOCS / "_architecture.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    levels, arrows = script.draw(tmp_path / "drawn.png")
+    rooms = {path.name.removesuffix(".py") for path in Path(moe_classic.__path__[0]).iterdir()}
+    assert levels.keys() == {r for r in rooms if r.isidentifier() and r != "__pycache__"}
+    assert len(script.WORDS) == 1 + max(levels.values())
+    assert all(levels[a] >= levels[b] for a, b in arrows)
+    assert str(script.PICTURE) in page("architecture")
+    for name in script.THEORY:
+        assert f"**`{name}`**" in page("architecture")
+    with Image.open(tmp_path / "drawn.png") as ours, Image.open(DOCS / script.PICTURE) as theirs:
+        # Another version of matplotlib may move a letter, but the picture is the same one.
+        assert np.abs(np.subtract(ours.size, theirs.size)).max() <= 20
+
+
+def test_modules_that_the_pages_name_are_there():
+    root = Path(moe_classic.__path__[0])
+    known = {path.relative_to(root).as_posix() for path in root.rglob("*.py")}
+    for name in re.findall(r"`(?:\w+/)*(\w+\.py)`", page("architecture")):
+        assert any(path.endswith(name) for path in known | {"test_structure.py"}), name
+    guide = (DOCS.parent / "CONTRIBUTING.md").read_text("utf-8")
+    for name in re.findall(r"`moe_classic/([\w/]+)/`", guide):
+        assert (root / name).is_dir(), name
