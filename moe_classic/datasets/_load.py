@@ -36,6 +36,13 @@ def load_tone(*, return_X_y: bool = False, as_frame: bool = False) -> Bunch | tu
         A Bunch with ``data`` (150, 1), ``target`` (150,), ``feature_names``, ``target_names``,
         ``frame`` (both columns, or None unless `as_frame`), ``DESCR`` and ``filename``; the pair
         ``(data, target)`` if `return_X_y`.
+
+    Examples
+    --------
+    >>> from moe_classic.datasets import load_tone
+    >>> X, y = load_tone(return_X_y=True)
+    >>> X.shape, y.shape
+    ((150, 1), (150,))
     """
     return _load("tone", "stretchratio", "tuned", return_X_y=return_X_y, as_frame=as_frame)
 
@@ -59,6 +66,13 @@ def load_motorcycle(*, return_X_y: bool = False, as_frame: bool = False) -> Bunc
         A Bunch with ``data`` (133, 1), ``target`` (133,), ``feature_names``, ``target_names``,
         ``frame`` (both columns, or None unless `as_frame`), ``DESCR`` and ``filename``; the pair
         ``(data, target)`` if `return_X_y`.
+
+    Examples
+    --------
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> X.shape, y.shape
+    ((133, 1), (133,))
     """
     return _load("motorcycle", "times", "accel", return_X_y=return_X_y, as_frame=as_frame)
 
@@ -82,6 +96,13 @@ def load_faithful(*, return_X_y: bool = False, as_frame: bool = False) -> Bunch 
         A Bunch with ``data`` (272, 1), ``target`` (272,), ``feature_names``, ``target_names``,
         ``frame`` (both columns, or None unless `as_frame`), ``DESCR`` and ``filename``; the pair
         ``(data, target)`` if `return_X_y`.
+
+    Examples
+    --------
+    >>> from moe_classic.datasets import load_faithful
+    >>> X, y = load_faithful(return_X_y=True)
+    >>> X.shape, y.shape
+    ((272, 1), (272,))
     """
     return _load("faithful", "eruptions", "waiting", return_X_y=return_X_y, as_frame=as_frame)
 

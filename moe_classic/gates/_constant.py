@@ -45,6 +45,17 @@ class ConstantGate(Gate):
     References
     ----------
     De Veaux (1989), Mixtures of linear regressions, Computational Statistics & Data Analysis 8.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.gates import ConstantGate
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, gate=ConstantGate(), random_state=0).fit(X, y)
+    >>> moe.gate_proba([[1.5], [2.5]]).round(2)
+    array([[0.7, 0.3],
+           [0.7, 0.3]])
     """
 
     name: ClassVar[str] = "constant"

@@ -111,6 +111,18 @@ class EstimatorGate(Gate):
     ----------
     Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, Neural
     Computation 6.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.gates import EstimatorGate
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> X, y = load_tone(return_X_y=True)
+    >>> gate = EstimatorGate(GaussianNB())
+    >>> moe = MoERegressor(2, gate=gate, n_init=2, random_state=0).fit(X, y)
+    >>> moe.gate_proba(X).shape
+    (150, 2)
     """
 
     name: ClassVar[str] = "estimator"

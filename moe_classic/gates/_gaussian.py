@@ -75,6 +75,17 @@ class GaussianGate(Gate):
     References
     ----------
     Xu, Jordan & Hinton (1995), An alternative model for mixtures of experts, NIPS 7.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import make_piecewise_linear
+    >>> from moe_classic.gates import GaussianGate
+    >>> X, y = make_piecewise_linear(200, random_state=0)
+    >>> gate = GaussianGate(covariance_type="diag")
+    >>> moe = MoERegressor(2, gate=gate, random_state=0).fit(X, y)
+    >>> moe.gate_proba(X).shape
+    (200, 2)
     """
 
     name: ClassVar[str] = "gaussian"

@@ -92,6 +92,16 @@ class SoftmaxGate(Gate):
     3. Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, Neural
     Computation 6. Bohning (1992), Multinomial logistic regression algorithm, Annals of the
     Institute of Statistical Mathematics 44.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.gates import SoftmaxGate
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> moe = MoERegressor(2, gate=SoftmaxGate(alpha=0.01), random_state=0).fit(X, y)
+    >>> moe.gate_proba([[5.0], [50.0]]).sum(axis=1).round(6)
+    array([1., 1.])
     """
 
     name: ClassVar[str] = "softmax"

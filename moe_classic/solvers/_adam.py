@@ -109,6 +109,16 @@ class SGD(GradientAscent):
     Jacobs, Jordan, Nowlan & Hinton (1991), Adaptive mixtures of local experts, Neural Computation
     3. Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, Neural
     Computation 6.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.solvers import SGD
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, solver=SGD(learning_rate=0.05), random_state=0).fit(X, y)
+    >>> round(moe.score(X, y), 2)
+    0.36
     """
 
     name: ClassVar[str] = "sgd"
@@ -192,6 +202,16 @@ class Adam(GradientAscent):
     References
     ----------
     Kingma & Ba (2015), Adam: a method for stochastic optimization, ICLR.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.solvers import Adam
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, solver=Adam(learning_rate=0.05), random_state=0).fit(X, y)
+    >>> round(moe.score(X, y), 2)
+    0.36
     """
 
     name: ClassVar[str] = "adam"

@@ -74,6 +74,16 @@ class EM(Solver):
     Computation 6. Celeux & Govaert (1992), A classification EM algorithm for clustering and two
     stochastic versions, Computational Statistics & Data Analysis 14. Ueda & Nakano (1998),
     Deterministic annealing EM algorithm, Neural Networks 11.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.solvers import EM
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, solver=EM(finish=None), random_state=0).fit(X, y)
+    >>> round(moe.score(X, y), 2)
+    0.36
     """
 
     name: ClassVar[str] = "em"

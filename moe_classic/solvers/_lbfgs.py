@@ -62,6 +62,16 @@ class LBFGS(GradientSolver):
     ----------
     Byrd, Lu, Nocedal & Zhu (1995), A limited memory algorithm for bound constrained optimization,
     SIAM Journal on Scientific Computing 16.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.solvers import LBFGS
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, solver=LBFGS(), random_state=0).fit(X, y)
+    >>> round(moe.score(X, y), 2)
+    0.36
     """
 
     name: ClassVar[str] = "lbfgs"

@@ -42,6 +42,16 @@ class Newton(Solver):
     Louis (1982), Finding the observed information matrix when using the EM algorithm, Journal of
     the Royal Statistical Society B 44. More & Sorensen (1983), Computing a trust region step, SIAM
     Journal on Scientific and Statistical Computing 4.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.solvers import Newton
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, solver=Newton(), random_state=0).fit(X, y)
+    >>> round(moe.score(X, y), 2)
+    0.36
     """
 
     name: ClassVar[str] = "newton"

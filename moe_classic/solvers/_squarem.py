@@ -44,6 +44,16 @@ class SQUAREM(Solver):
     ----------
     Varadhan & Roland (2008), Simple and globally convergent methods for accelerating the
     convergence of any EM algorithm, Scandinavian Journal of Statistics 35.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.solvers import SQUAREM
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, solver=SQUAREM(), random_state=0).fit(X, y)
+    >>> round(moe.score(X, y), 2)
+    0.36
     """
 
     name: ClassVar[str] = "squarem"

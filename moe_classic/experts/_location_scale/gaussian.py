@@ -71,6 +71,16 @@ class GaussianExpert(LocationScaleExpert):
     Jacobs, Jordan, Nowlan & Hinton (1991), Adaptive mixtures of local experts, Neural
     Computation 3. Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm,
     Neural Computation 6.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.experts import GaussianExpert
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, expert=GaussianExpert(tied=True), random_state=0).fit(X, y)
+    >>> [round(float(e.scale_), 2) for e in moe.experts_]
+    [0.08, 0.08]
     """
 
     name: ClassVar[str] = "gaussian"

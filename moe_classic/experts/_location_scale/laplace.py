@@ -58,6 +58,16 @@ class LaplaceExpert(LocationScaleExpert):
     ----------
     Nguyen & McLachlan (2016), Laplace mixture of linear experts, Computational Statistics & Data
     Analysis 93.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.experts import LaplaceExpert
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(1, expert=LaplaceExpert(alpha=0.0)).fit(X, y)
+    >>> moe.predict([[2.0]]).round(2)
+    array([2.01])
     """
 
     name: ClassVar[str] = "laplace"

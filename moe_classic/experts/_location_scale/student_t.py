@@ -83,6 +83,16 @@ class StudentTExpert(LocationScaleExpert):
     Chamroukhi (2016), Robust mixture of experts modeling using the t distribution, Neural Networks
     79. Kent, Tyler & Vardi (1994), A curious likelihood identity for the multivariate
     t-distribution, Communications in Statistics 23.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.experts import StudentTExpert
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(1, expert=StudentTExpert(df=4.0)).fit(X, y)
+    >>> moe.predict([[2.0]]).round(2)
+    array([2.01])
     """
 
     name: ClassVar[str] = "student_t"

@@ -74,6 +74,18 @@ class EstimatorExpert(Expert):
     Jacobs, Jordan, Nowlan & Hinton (1991), Adaptive mixtures of local experts, Neural Computation
     3. Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, Neural
     Computation 6. Kish (1965), Survey sampling, Wiley: the effective number of rows.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.experts import EstimatorExpert
+    >>> from sklearn.tree import DecisionTreeRegressor
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> tree = EstimatorExpert(DecisionTreeRegressor(max_leaf_nodes=4))
+    >>> moe = MoERegressor(1, expert=tree).fit(X, y)
+    >>> moe.experts_[0].estimator_.get_n_leaves()
+    np.int64(4)
     """
 
     name: ClassVar[str] = "estimator"
