@@ -1,7 +1,5 @@
 """Classical mixtures of experts behind scikit-learn's ``fit`` and ``predict``."""
 
-from importlib.metadata import PackageNotFoundError, version
-
 from moe_classic import (
     datasets,
     experts,
@@ -13,6 +11,7 @@ from moe_classic import (
     onnx,
     solvers,
 )
+from moe_classic._version import __version__
 from moe_classic.estimators import (
     HardMoEClassifier,
     HardMoERegressor,
@@ -23,11 +22,6 @@ from moe_classic.estimators import (
     MoEClassifier,
     MoERegressor,
 )
-
-try:
-    __version__ = version("moe_classic")
-except PackageNotFoundError:  # a plain checkout that was never installed
-    __version__ = "0+unknown"
 
 __all__ = [
     "HardMoEClassifier",

@@ -8,6 +8,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+import moe_classic
+
 TREE = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text("utf-8"))["project"]
 
@@ -46,3 +48,19 @@ def test_what_else_is_pinned_is_the_lower_bound_of_an_extra():
 def test_dependencies_of_extras_have_lower_bounds(name):
     lines = [r for r in PROJECT["optional-dependencies"][name] if not r.startswith("moe_classic[")]
     assert len(lowest(lines)) == len(lines)
+
+
+def test_version_stands_in_one_place():
+    assert "version" not in PROJECT
+    assert PROJECT["dynamic"] == ["version"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", moe_classic.__version__)
+    hatch = tomllib.loads((TREE / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]
+    assert f'"{moe_classic.__version__}"' in (TREE / hatch["version"]["path"]).read_text("utf-8")
+
+
+def test_changelog_tells_what_users_see_under_the_usual_heads():
+    text = (TREE / "CHANGELOG.md").read_text("utf-8")
+    heads = re.findall(r"^### (\w+)$", text, re.MULTILINE)
+    assert set(heads) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    for release in re.findall(r"^## \[(.*?)\]", text, re.MULTILINE):
+        assert release == "Unreleased" or Version(release) <= Version(moe_classic.__version__)

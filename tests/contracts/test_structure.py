@@ -30,7 +30,7 @@ PUBLIC = [
 #: The storeys of the house, lowest first: every module and folder at the top of the package stands
 #: on one. What a file imports lies on a lower storey, on its own, or in its own room.
 STOREYS = [
-    {"_typing", "_arguments", "_warnings", "_compat"},
+    {"_typing", "_arguments", "_warnings", "_compat", "_version"},
     {"_numerics", "_adapters"},
     {"_data", "_routing"},
     {"_engine", "_components"},
