@@ -3,6 +3,7 @@
 ``EXPERTS`` is the registry of names that an estimator's ``expert=`` understands.
 """
 
+from ._base import Description as Description
 from ._base import Expert
 from ._glm import LogisticExpert, MultinomialExpert
 from ._linear import LinearExpert as LinearExpert

@@ -1,8 +1,9 @@
 """Generalised linear experts."""
 
-from .multinomial import LogisticExpert, MultinomialExpert
+from .multinomial import LogisticExpert, MultinomialExpert, draw_classes
 
 __all__ = [
     "LogisticExpert",
     "MultinomialExpert",
+    "draw_classes",
 ]

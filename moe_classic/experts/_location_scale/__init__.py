@@ -1,6 +1,6 @@
 """Experts y = eta + scale * noise."""
 
-from .base import ScaleParams
+from .base import LocationScaleExpert, ScaleParams
 from .gaussian import GaussianExpert, GaussianParams
 from .laplace import LaplaceExpert
 from .student_t import StudentTExpert, StudentTParams
@@ -9,6 +9,7 @@ __all__ = [
     "GaussianExpert",
     "GaussianParams",
     "LaplaceExpert",
+    "LocationScaleExpert",
     "ScaleParams",
     "StudentTExpert",
     "StudentTParams",
