@@ -44,6 +44,7 @@ class FittedEstimator:
     feature_names_: tuple[str, ...]
     extras: dict[str, Any] = field(default_factory=dict)
     says: str = "mean"
+    link: str = "identity"
 
     def __getattr__(self, name: str) -> Any:
         extras = self.__dict__.get("extras", {})

@@ -42,6 +42,8 @@ class FittedExpert:
     extras : dict
         Parameters besides the coefficients, such as ``scale_``, ``df_`` or ``covariance_``, also
         available as attributes.
+    link : str
+        What function of the prediction the equations give: ``"identity"``, ``"logit"``, ``"log"``.
     """
 
     label: str
@@ -51,6 +53,7 @@ class FittedExpert:
     intercept_: Any
     feature_names_: tuple[str, ...]
     extras: dict[str, Any] = field(default_factory=dict)
+    link: str = "identity"
 
     def __getattr__(self, name: str) -> Any:
         extras = self.__dict__.get("extras", {})
@@ -155,6 +158,7 @@ def _view_expert(
         float(intercepts[0]) if one else intercepts,
         design.names,
         extras,
+        expert.link,
     )
 
 

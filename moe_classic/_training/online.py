@@ -61,6 +61,9 @@ def check_online(components: Sequence[Gate | Expert], solver: Solver) -> None:
 
 def observe(model: Model, params: MoEParams, blocks: list[Block]) -> OnlineState:
     """State after seeing only ``blocks``, at given parameters."""
+    for block in blocks:
+        for group in model.groups:
+            group.expert.check_target(block.y)
     objective = MixtureLikelihood(model.online())
     stats = total(objective(params, block) for block in blocks)
     weight = float(sum(block.w.sum() for block in blocks))

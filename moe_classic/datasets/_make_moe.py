@@ -65,7 +65,7 @@ class MoETruth:
 
     def summary(self) -> pd.DataFrame:
         """Parameters as an estimator's ``summary()`` shows them: one column an expert."""
-        prefix = "" if "scale_" not in self.experts_[0].extras else "y"
+        prefix = "" if self.experts_[0].link == "logit" else "y"
         outputs = [f"{prefix}{j}" for j in range(np.size(self.experts_[0].intercept_))]
         return summary_table(self.experts_, self.gate_, outputs)
 
@@ -215,7 +215,9 @@ def _unit_summary(target: str, n_outputs: int | None, n_classes: int | None) -> 
     if not TARGETS[target].classes:
         d = 1 if n_outputs is None else n_outputs
         check_count(d, "n_outputs")
-        return Summary(1.0, np.zeros(d), np.ones(d))
+        low, high = TARGETS[target].low, TARGETS[target].high
+        middle = 0.5 * high if np.isfinite(high) else float(low == 0.0)
+        return Summary(1.0, np.full(d, middle), np.ones(d))
     count = 2 if n_classes is None else n_classes
     check_count(count, "n_classes", minimum=2)
     share = np.full(count, 1.0 / count)
@@ -234,9 +236,10 @@ def _checked_separation(value: float | None, n_experts: int, target: str) -> flo
 
 def _checked_noise(value: ArrayLike | None, n_experts: int, target: str) -> Floats:
     """Scale of each expert, (K,)."""
-    if value is not None and TARGETS[target].classes:
+    if value is not None and TARGETS[target].discrete:
+        what = "classes" if TARGETS[target].classes else f"a {target} target"
         raise ValueError(
-            f"noise={value!r} has no meaning for classes, which are drawn from their "
+            f"noise={value!r} has no meaning for {what}, drawn from "
             "probabilities; leave it out, and use separation."
         )
     return _positive(0.3 if value is None else value, "noise", n_experts, scalar=True)

@@ -53,6 +53,7 @@ class Description(Component):
     equivariant : whether shifting and scaling y shifts and scales the fit, so that the
         estimator may standardise the target.
     several_outputs : whether several outputs can be described.
+    link : name of the function of the prediction that is linear in x, for tables.
     own_scales : whether every output has a scale of its own, so that each may be standardised by
         its own factor.
     """
@@ -61,6 +62,7 @@ class Description(Component):
     target: ClassVar[str]
     equivariant: ClassVar[bool] = False
     several_outputs: ClassVar[bool] = False
+    link: ClassVar[str] = "identity"
     own_scales: ClassVar[bool] = True
 
     @property

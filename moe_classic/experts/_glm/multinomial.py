@@ -80,6 +80,7 @@ class MultinomialExpert(LinearExpert):
 
     name: ClassVar[str] = "multinomial"
     target: ClassVar[str] = "class"
+    link: ClassVar[str] = "logit"
 
     def __init__(self, *, features: Any = None, alpha: float = 1e-4) -> None:
         self.features = features

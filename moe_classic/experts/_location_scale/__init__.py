@@ -4,6 +4,7 @@ from .base import LocationScaleExpert, ScaleParams
 from .gaussian import GaussianExpert, GaussianParams
 from .laplace import LaplaceExpert
 from .student_t import StudentTExpert, StudentTParams
+from .symmetric import SymmetricNoiseExpert
 
 __all__ = [
     "GaussianExpert",
@@ -13,4 +14,5 @@ __all__ = [
     "ScaleParams",
     "StudentTExpert",
     "StudentTParams",
+    "SymmetricNoiseExpert",
 ]
