@@ -7,7 +7,7 @@ single precision is enough where features or target have a large offset.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,6 @@ from ._typing import Floats
 
 __all__ = ["to_onnx"]
 
-_LINEAR = ("gaussian", "laplace", "student_t")
-_CLASSES = ("logistic", "multinomial")
 #: Version of the operators and of the file format that goes with it.
 _OPSET, _IR = 17, 8
 
@@ -29,7 +27,7 @@ def to_onnx(estimator: Any, *, dtype: Any = np.float32) -> Any:
     """A fitted mixture of experts as an ONNX model.
 
     Linear experts (Gaussian, Laplace, Student-t, logistic, multinomial) with softmax, Gaussian,
-    constant and tree gates are exported.
+    constant and tree gates are exported, and components of your own that have a method ``graph``.
 
     Parameters
     ----------
@@ -106,14 +104,13 @@ def _load() -> Any:
 
 def _check_exportable(moe: Any) -> None:
     """Raise unless every component has a graph."""
-    known = (*_LINEAR, *_CLASSES)
-    if moe._model.gate.name not in _GATES:
-        raise TypeError(
-            f"to_onnx cannot export the gate {moe._model.gate!r}; it knows {sorted(_GATES)}."
-        )
-    for group in moe._model.groups:
-        if group.expert.name not in known:
-            raise TypeError(f"to_onnx cannot export the expert {group.expert!r}; it knows {known}.")
+    parts = (moe._model.gate, *(group.expert for group in moe._model.groups))
+    for part in parts:
+        if not part.has("graph"):
+            raise TypeError(
+                f"to_onnx cannot export the {part.plural[:-1]} {part!r}: {part.name!r} "
+                f"{part.plural} have no `graph` of ONNX operators."
+            )
     for design in moe._maps:
         if design.transformer is not None:
             raise TypeError(
@@ -212,93 +209,37 @@ def _first_entry() -> tuple[Any, Any]:
     return np.array([0]), np.array([1])
 
 
-# ------------------------------------------------------------------------- gates
+# ------------------------------------------------------------------------- experts
 
 
 def _gate(graph: _Graph, moe: Any) -> str:
     """Gate probabilities, (n, K)."""
-    return _GATES[moe._model.gate.name](graph, moe, moe._params.gate)
+    model = moe._model
+    linear = partial(graph.linear, moe, model.gate_design)
+    return str(model.gate.graph(graph, moe._params.gate, linear))
 
 
-def _softmax_gate(graph: _Graph, moe: Any, params: Any) -> str:
-    """Softmax of linear predictors, the last of which is 0."""
-    coef = np.vstack([params.coef, np.zeros(params.coef.shape[1])])
-    return graph.node("Softmax", graph.linear(moe, moe._model.gate_design, coef), axis=1)
+def _experts(graph: _Graph, moe: Any) -> list[str]:
+    """What the experts of every group predict, (n, K, d or C)."""
+    pairs = zip(moe._model.groups, moe._params.experts, strict=True)
+    return [g.expert.graph(graph, p, partial(_lines, graph, moe, g.design)) for g, p in pairs]
 
 
-def _constant_gate(graph: _Graph, moe: Any, params: Any) -> str:
-    """The same proportions in every row."""
-    return graph.linear(moe, moe._model.gate_design, params.proportions[:, None])
-
-
-def _gaussian_gate(graph: _Graph, moe: Any, params: Any) -> str:
-    """Softmax of ``log pi - log det L - |L^-1 (z - m)|^2 / 2``."""
-    K, p = params.means.shape
-    P = np.broadcast_to(np.linalg.inv(params.chol), (K, p, p))
-    shift = -(P @ params.means[:, :, None])
-    white = graph.linear(
-        moe, moe._model.gate_design, np.concatenate([P, shift], axis=2).reshape(K * p, p + 1)
-    )
-    cube = graph.reshape(graph.node("Mul", white, white), K, p)
-    half = graph.node("Mul", graph.total(cube, 2), graph.constant(np.array(-0.5)))
-    log_det = np.log(np.einsum("kii->ki", params.chol)).sum(axis=1)
-    constant = np.log(np.maximum(params.proportions, 1e-300)) - log_det
-    return graph.node("Softmax", graph.node("Add", half, graph.constant(constant)), axis=1)
-
-
-def _tree_gate(graph: _Graph, moe: Any, params: Any) -> str:
-    """Products of the softmax gates on the way from the root to each leaf."""
-    shape, q = params.shape, params.coef.shape[1]
-    if shape.is_flat:
-        return _softmax_gate(graph, moe, params)
-    conditionals = []
-    for j in shape.inner:
-        start, m = int(shape.first_row[j]), int(shape.n_children[j]) - 1
-        coef = np.vstack([params.coef[start : start + m], np.zeros(q)])
-        logits = graph.linear(moe, moe._model.gate_design, coef)
-        conditionals.append(graph.node("LogSoftmax", logits, axis=1))
-    # Breadth first, so that the children of all nodes in turn are the nodes 1 to N - 1.
-    logs = graph.node("Concat", *conditionals, axis=1)
-    on_path = np.zeros((shape.n_nodes - 1, shape.n_leaves))
-    for k, leaf in enumerate(np.arange(shape.n_nodes)[shape.leaves]):
-        node = int(leaf)
-        while node > 0:
-            on_path[node - 1, k] = 1.0
-            node = int(shape.parent[node])
-    return graph.node("Exp", graph.node("MatMul", logs, graph.constant(on_path)))
-
-
-_GATES: dict[str, Callable[[_Graph, Any, Any], str]] = {
-    "constant": _constant_gate,
-    "gaussian": _gaussian_gate,
-    "softmax": _softmax_gate,
-    "tree": _tree_gate,
-}
-
-
-# ------------------------------------------------------------------------- experts
+def _lines(graph: _Graph, moe: Any, number: int, coef: Floats) -> str:
+    """Linear predictors (n, K, M) of coefficients (K, M, q) on one design."""
+    K, M, q = coef.shape
+    return graph.reshape(graph.linear(moe, number, coef.reshape(K * M, q)), K, M)
 
 
 def _real(graph: _Graph, moe: Any, gate: str) -> list[Any]:
     """The conditional mean: locations (n, K, d) blended by the gate."""
-    parts = []
-    for group, p in zip(moe._model.groups, moe._params.experts, strict=True):
-        K, d, q = p.coef.shape
-        flat = graph.linear(moe, group.design, p.coef.reshape(K * d, q))
-        parts.append(graph.reshape(flat, K, d))
-    blended = _blend(graph, parts, gate)
-    graph.node("Identity", blended, output="variable")
-    return [graph.value("variable", [None, d])]
+    graph.node("Identity", _blend(graph, _experts(graph, moe), gate), output="variable")
+    return [graph.value("variable", [None, moe._shift.size])]
 
 
 def _classes(graph: _Graph, moe: Any, gate: str) -> list[Any]:
     """Class probabilities (n, K, C) blended by the gate, and the most probable class."""
-    parts = []
-    for group, p in zip(moe._model.groups, moe._params.experts, strict=True):
-        full = np.concatenate([p.coef, np.zeros_like(p.coef[:, :1])], axis=1)
-        K, C, q = full.shape
-        flat = graph.linear(moe, group.design, full.reshape(K * C, q))
-        parts.append(graph.node("Softmax", graph.reshape(flat, K, C), axis=2))
+    parts, C = _experts(graph, moe), len(moe.classes_)
     graph.node("Identity", _blend(graph, parts, gate), output="probabilities")
     best = graph.node("ArgMax", "probabilities", axis=1, keepdims=0)
     classes, kind = _labels(moe.classes_)

@@ -24,7 +24,16 @@ from moe_classic.model_selection import LikelihoodRatioTest, Selection
 from moe_classic.solvers import SOLVERS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PAGES = ["index", "install", "displays", "user_guide", "zoo", "mathematics", "architecture"]
+PAGES = [
+    "index",
+    "install",
+    "displays",
+    "user_guide",
+    "zoo",
+    "mathematics",
+    "architecture",
+    "extending",
+]
 PACKAGES = [
     "moe_classic",
     *(f"moe_classic.{name}" for name in moe_classic.__all__ if name.islower() and "__" not in name),

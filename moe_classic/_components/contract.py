@@ -1,4 +1,4 @@
-"""What gates and experts have in common: forward records and unconstrained coordinates."""
+"""What gates and experts have in common: forward records, and the check of a penalty."""
 
 from __future__ import annotations
 
@@ -40,34 +40,3 @@ def check_alpha(owner: str, alpha: float) -> None:
             f"{owner}: alpha={alpha!r} must be a finite number >= 0, the L2 penalty on slopes "
             "per unit of sample weight, in standardised units."
         )
-
-
-def pack_field(kind: str, value: Floats, bounds: tuple[float, float] | None = None) -> Floats:
-    """Unconstrained coordinates of one field, experts first."""
-    if kind == "positive":
-        return np.log(value)
-    if kind == "interval" and bounds is not None:
-        low, high = bounds
-        inside = np.clip((value - low) / (high - low), 1e-12, 1.0 - 1e-12)
-        return np.log(inside) - np.log1p(-inside)
-    rows, cols = np.tril_indices(value.shape[-1])  # "cholesky"
-    log_diagonal = value.copy()
-    index = np.arange(value.shape[-1])
-    log_diagonal[:, index, index] = np.log(value[:, index, index])
-    return log_diagonal[:, rows, cols]
-
-
-def unpack_field(kind: str, block: Floats, bounds: tuple[float, float] | None = None) -> Floats:
-    """Inverse of :func:`pack_field`."""
-    if kind == "positive":
-        return np.exp(np.clip(block, -700.0, 700.0))
-    if kind == "interval" and bounds is not None:
-        low, high = bounds
-        return low + (high - low) / (1.0 + np.exp(-np.clip(block, -30.0, 30.0)))
-    size = int((np.sqrt(8 * block.shape[-1] + 1) - 1) / 2)
-    rows, cols = np.tril_indices(size)
-    chol = np.zeros((block.shape[0], size, size))
-    chol[:, rows, cols] = block
-    index = np.arange(size)
-    chol[:, index, index] = np.exp(np.clip(chol[:, index, index], -700.0, 700.0))
-    return chol

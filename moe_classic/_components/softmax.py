@@ -9,7 +9,6 @@ so that no class is special::
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -25,11 +24,15 @@ from moe_classic._numerics import (
     unpack_symmetric,
 )
 from moe_classic._typing import Floats
+from moe_classic.penalties import centring
 
 #: Largest Newton system worth its Gram matrices; beyond, the bound of Bohning (1992) serves.
 #: An expert has K such systems, a gate one.
 EXPERT_LIMIT = 300
 GATE_LIMIT = 1200
+#: Largest change of a coefficient, in standardised units, in one step: where regions separate,
+#: the curvature vanishes and an unguarded Newton step leaves the range of the exponential.
+MAX_STEP = 8.0
 #: A sum of exponentials below this has not overflowed.
 _HUGE = 1e280
 
@@ -136,10 +139,11 @@ def newton_step(coef: Floats, gram: Floats, score: Floats, pull: float) -> Float
     return solve_psd(H[None], g.reshape(1, -1, 1)).reshape(m, q)
 
 
-@cache
-def centring(m: int) -> Floats:
-    """Projection that centres m coefficients and the reference's zero, in reference coordinates."""
-    return np.eye(m) - 1.0 / (m + 1)
+def limited(delta: Floats) -> Floats:
+    """Steps (K, m, q) of several systems, each shortened to the largest change that is safe."""
+    largest = np.abs(delta).max(axis=(1, 2), keepdims=True)
+    delta *= np.minimum(1.0, MAX_STEP / np.maximum(largest, MAX_STEP))
+    return delta
 
 
 def bohning_step(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:

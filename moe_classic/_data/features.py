@@ -51,6 +51,12 @@ class DesignMap:
         """Rows q of the design: features and the constant."""
         return len(self.centre) + 1
 
+    @property
+    def unit(self) -> Floats:
+        """Raw units of a standardised feature, 0 for constant columns, (q - 1,)."""
+        varies = self.inverse > 0.0
+        return np.where(varies, 1.0 / np.where(varies, self.inverse, 1.0), 0.0)
+
     def __call__(self, X: np.ndarray) -> Floats:
         """Design matrix (q, n) of the rows of ``X``."""
         raw = raw_features(X, self.columns, self.transformer, self.names_in)

@@ -64,7 +64,7 @@ def diagonal(model: Model, params: MoEParams, block: Block) -> DiagonalStats:
     softmax_in_place(S)
     S *= block.w
     size = model.gate.pack(params.gate).size
-    if hasattr(model.gate, "derivatives") and not getattr(model.gate, "plain", False):
+    if model.gate.has("derivatives") and not model.gate.plain:
         _, curvature = model.gate.derivatives(params.gate, seen.gate, S)
         squares = np.square(block.designs[model.gate_design].Z)
         parts = [(np.einsum("aan->an", curvature) @ squares.T).ravel()]

@@ -80,20 +80,20 @@ class Variables:
 
 def available(model: Model) -> bool:
     """Whether all components have pointwise second derivatives."""
-    return hasattr(model.gate, "derivatives") and all(
-        g.expert.smooth and hasattr(g.expert, "derivatives") for g in model.groups
+    return model.gate.has("derivatives") and all(
+        g.expert.smooth and g.expert.has("derivatives") for g in model.groups
     )
 
 
 def supported(model: Model) -> bool:
     """Whether the information is cheap enough to climb with: all of the gate is linear in x."""
-    return available(model) and not getattr(model.gate, "plain", False)
+    return available(model) and not model.gate.plain
 
 
 def variables_of(model: Model, params: MoEParams, widths: list[int]) -> Variables:
     """Layout of theta for a model whose components are all linear."""
     stop = model.gate.pack(params.gate).size
-    if getattr(model.gate, "plain", False):
+    if model.gate.plain:
         gate = Span(None, np.arange(stop)[:, None])
     else:
         gate = Span(model.gate_design, np.arange(stop).reshape(-1, widths[model.gate_design]))
@@ -169,7 +169,7 @@ def _local(model: Model, params: MoEParams, block: Block) -> Local:
     S = R * block.w
     s, complete = model.gate.derivatives(params.gate, seen.gate, S)
     mean = np.einsum("kn,akn->an", R, s)
-    if getattr(model.gate, "plain", False):
+    if model.gate.plain:
         products = [(s[:, k] * S[k]) @ s[:, k].T for k in range(len(S))]
         gate_missing = (np.sum(products, axis=0) - complete)[..., None]
     else:

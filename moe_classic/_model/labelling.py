@@ -74,14 +74,12 @@ def check_order_by(
             "list of unlike experts or by a tree; leave it at 'mass'."
         )
     group = model.groups[0]
-    if not hasattr(group.expert, "nuisances"):
+    if not group.expert.has("lines"):
         raise ValueError(
             f"order_by={order_by!r} has no meaning for {group.expert.name!r} experts, whose terms "
             "are their own affair; leave it at 'mass'."
         )
-    scales = {"scale", "chol"} & set(group.expert.nuisances)
-    known = ["intercept", *maps[group.design].names, *(["scale"] if scales else [])]
-    known += ["df"] if "df" in group.expert.nuisances else []
+    known = ["intercept", *maps[group.design].names, *group.expert.ordering]
     number, name = order_by if isinstance(order_by, tuple) and len(order_by) == 2 else (0, order_by)
     if not isinstance(name, str) or name not in known or number not in range(n_outputs):
         raise ValueError(

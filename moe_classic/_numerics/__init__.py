@@ -1,7 +1,9 @@
 """Arrays: small dense systems, log-sum-exp, products in pieces, work memory."""
 
 from .linalg import (
+    choose,
     exp_into,
+    floored_cholesky,
     log_sum_exp,
     matmul_by_rows,
     pack_symmetric,
@@ -19,8 +21,10 @@ from .linalg import (
 from .memory import empty, frame, workspace
 
 __all__ = [
+    "choose",
     "empty",
     "exp_into",
+    "floored_cholesky",
     "frame",
     "log_sum_exp",
     "matmul_by_rows",

@@ -290,3 +290,34 @@ def solve_psd(A: Floats, b: Floats) -> Floats:
                 x[k] = _solve_by_eigenvalues(A[k] * (units[k] * scale[k]), b[k] * units[k])
     x *= units
     return x
+
+
+def floored_cholesky(covariance: Floats, low: float, unit: Any = 1.0) -> Floats:
+    """Cholesky factors of covariances whose eigenvalues are raised to a floor.
+
+    Raising eigenvalues to a lower bound is the maximiser of the Gaussian likelihood under that
+    bound. Diagonal covariances stay diagonal to the last digit.
+
+    Parameters
+    ----------
+    covariance : ndarray of shape (..., d, d)
+    low : float
+        The floor, > 0.
+    unit : ndarray of shape (d,), default=1.0
+        Units in which eigenvalues are taken, so that the floor follows those of each output.
+    """
+    unit = np.broadcast_to(unit, covariance.shape[-1])
+    scaled = covariance / (unit[:, None] * unit[None, :])
+    values, vectors = np.linalg.eigh(scaled)
+    if values.min() < low:
+        raised = (vectors * np.maximum(values, low)[:, None, :]) @ vectors.transpose(0, 2, 1)
+        apart = (scaled == scaled * np.eye(len(unit))).all()
+        scaled = raised * np.eye(len(unit)) if apart else raised
+    return np.linalg.cholesky(scaled) * unit[None, :, None]
+
+
+def choose(weights: Floats, rng: np.random.Generator) -> Ints:
+    """One of K a column, with the probabilities in the columns of ``weights`` (K, n)."""
+    below = np.cumsum(weights, axis=0)
+    u = rng.random(weights.shape[1]) * below[-1]
+    return np.minimum((u >= below).sum(axis=0), len(weights) - 1)

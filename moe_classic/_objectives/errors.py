@@ -29,7 +29,7 @@ from moe_classic._data import Block, Design
 from moe_classic._model import GradientStats, Group, Model, MoEParams
 from moe_classic._numerics import softmax_in_place
 from moe_classic._typing import Floats
-from moe_classic.experts import LinearExpert, LinearParams
+from moe_classic.experts import LinearParams
 
 from .likelihood import ValueStats
 
@@ -67,7 +67,8 @@ class ErrorFunction(ABC):
         gate_design = block.designs[model.gate_design]
         parts = [model.gate.gradient(params.gate, gate_design, found.logits * block.w)]
         for group, p, share in zip(model.groups, params.experts, model.shares, strict=True):
-            eta = _to_predictors(group, m[share], found.outputs[share] * block.w)
+            v = found.outputs[share] * block.w
+            eta = group.expert.output_slopes(p, m[share], v)
             out = np.zeros(group.expert.pack(p).size)
             out[: p.coef.size] = block.designs[group.design].scores(eta).ravel()
             parts.append(out)
@@ -137,21 +138,12 @@ ERRORS: dict[str, type[ErrorFunction]] = {
 
 def has_outputs(group: Group) -> bool:
     """Whether experts have outputs that the error functions can compare with the target."""
-    output = "probabilities" if group.expert.target == "class" else "location"
-    return isinstance(group.expert, LinearExpert) and hasattr(group.expert, output)
+    return group.expert.has("output_slopes")
 
 
 def _outputs(group: Group, p: LinearParams, design: Design) -> Floats:
     """Outputs of the experts of a group, (K, d, n)."""
-    if group.expert.target != "class":
+    if not group.expert.kind.classes:
         return group.expert.location(p, design)
-    P = group.expert.probabilities(p, design)
+    P = group.expert.mean(p, design)
     return P if P.shape[1] > 2 else P[:, :1]
-
-
-def _to_predictors(group: Group, m: Floats, v: Floats) -> Floats:
-    """Derivatives in the linear predictors from those in the outputs, (K, d or C - 1, n)."""
-    if group.expert.target != "class":
-        return v
-    slope = m * (v - (m * v).sum(axis=1, keepdims=True))
-    return slope[:, : max(m.shape[1] - 1, 1)]

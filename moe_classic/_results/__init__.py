@@ -22,7 +22,7 @@ from .tree import (
     export_text,
     view_tree,
 )
-from .unwrap import fitted_moe, inner_rows
+from .unwrap import fitted_moe, inner_rows, kind_of
 
 __all__ = [
     "EXPERT_COLORS",
@@ -45,6 +45,7 @@ __all__ = [
     "fitted_moe",
     "html_repr",
     "inner_rows",
+    "kind_of",
     "summary_table",
     "view_experts",
     "view_gate",

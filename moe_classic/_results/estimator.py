@@ -11,12 +11,11 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from moe_classic._adapters import LinearForm, linear_log_odds, linear_margin, linear_mean
-from moe_classic.experts import EstimatorParams
 
 
 @dataclass(frozen=True)
 class FittedEstimator:
-    """A fitted estimator as an expert.
+    """A fitted estimator as an expert, or an expert without equations of its own.
 
     Attributes
     ----------
@@ -45,6 +44,7 @@ class FittedEstimator:
     feature_names_: tuple[str, ...]
     extras: dict[str, Any] = field(default_factory=dict)
     says: str = "mean"
+    link: str = "identity"
 
     def __getattr__(self, name: str) -> Any:
         extras = self.__dict__.get("extras", {})
@@ -56,7 +56,7 @@ class FittedEstimator:
 
     def form(self, n_equations: int) -> LinearForm | None:
         """Equations of what the estimator says; None unless it is linear in x, or has others."""
-        if self.says not in _FORMS:
+        if self.says not in _FORMS or self.estimator_ is None:
             return None
         width = len(self.feature_names_)
         form = _FORMS[self.says](self.estimator_, width)
@@ -76,10 +76,7 @@ class FittedEstimator:
                 table[output, "intercept"] = float(intercept)
                 for name, value in zip(self.feature_names_, slope, strict=True):
                     table[output, name] = float(value)
-        for name in ("scale_", "df_"):
-            for output, value in zip(outputs, np.ravel(self.extras.get(name, [])), strict=False):
-                table[output, name[:-1]] = float(value)
-        return table
+        return table | extra_terms(self.extras, outputs)
 
 
 def _steps(estimator: Any) -> list[str]:
@@ -100,15 +97,11 @@ def _steps(estimator: Any) -> list[str]:
 _FORMS = {"mean": linear_mean, "log odds": linear_log_odds, "margin": linear_margin}
 
 
-def view_estimator(
-    params: EstimatorParams, k: int, names: tuple[str, ...], label: str, share: float
-) -> FittedEstimator:
-    """View of expert ``k`` of a group of estimators."""
-    extras = {}
-    for source, name in (("scale", "scale_"), ("df", "df_")):
-        value = getattr(params, source)
-        if value is not None:
-            extras[name] = float(value[k, 0]) if value.shape[1] == 1 else value[k]
-    says = "mean" if params.scale is not None else "probability"
-    fitted = params.estimators[k]
-    return FittedEstimator(label, "estimator", float(share), fitted, names, extras, says)
+def extra_terms(extras: dict[str, Any], outputs: list[str]) -> dict[tuple[str, str], float]:
+    """Numbers besides coefficients, one an output, keyed by (output, term)."""
+    return {
+        (output, name.removesuffix("_")): float(value)
+        for name, values in extras.items()
+        if np.ndim(values) < 2
+        for output, value in zip(outputs, np.ravel(values), strict=False)
+    }

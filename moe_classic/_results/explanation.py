@@ -258,7 +258,7 @@ def explain_rows(estimator: Any, X: Any) -> Explanation:
     """
     views, outputs = estimator._expert_views(), estimator._output_names()
     features, coef, intercept = equations(views, len(outputs))
-    classes = hasattr(estimator, "classes_")
+    classes, link = hasattr(estimator, "classes_"), link_of(views)
     expert_predictions, blend = _predictions(estimator, X, len(outputs))
     return Explanation(
         index=rows_of(X, len(blend)),
@@ -272,12 +272,22 @@ def explain_rows(estimator: Any, X: Any) -> Explanation:
         outputs=outputs,
         level="class" if classes else "output" if len(outputs) > 1 else "",
         left=(
-            [f"log P({c}) / P({estimator.classes_[-1]})" for c in outputs] if classes else outputs
+            [f"log P({c}) / P({estimator.classes_[-1]})" for c in outputs]
+            if classes
+            else [f"{link} {name}".strip() for name in outputs]
         ),
         blended=[f"P({c})" for c in outputs] if classes else outputs,
         expert_names=[kind(view) for view in views],
-        additive=not classes,
+        additive=not (classes or link),
     )
+
+
+def link_of(views: Sequence[AnyExpert]) -> str:
+    """Name of the function of y that the equations of all experts give; empty for y itself."""
+    links = {view.link for view in views}
+    if links <= {"identity", "logit"}:
+        return ""
+    return links.pop() if len(links) == 1 else "predictor of"
 
 
 def equations(views: Sequence[AnyExpert], M: int) -> tuple[list[str], Floats, Floats]:

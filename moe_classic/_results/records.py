@@ -12,13 +12,9 @@ import pandas as pd
 from moe_classic._data import DesignMap
 from moe_classic._model import Group, Model, MoEParams
 from moe_classic._typing import Floats
-from moe_classic.gates import TreeParams
 
-from .estimator import FittedEstimator, view_estimator
+from .estimator import FittedEstimator, extra_terms
 from .tree import FittedTreeGate, view_tree_gate
-
-#: Parameters besides the coefficients that a view shows, by the field of the parameter record.
-_EXTRAS = {"scale": "scale_", "df": "df_", "covariance": "covariance_"}
 
 
 def _plain(value: Floats) -> Any:
@@ -44,7 +40,10 @@ class FittedExpert:
     feature_names_ : tuple of str
         Names of the features that the slopes belong to.
     extras : dict
-        ``scale_``, ``df_`` or ``covariance_``, also available as attributes.
+        Parameters besides the coefficients, such as ``scale_``, ``df_`` or ``covariance_``, also
+        available as attributes.
+    link : str
+        What function of the prediction the equations give: ``"identity"``, ``"logit"``, ``"log"``.
     """
 
     label: str
@@ -54,6 +53,7 @@ class FittedExpert:
     intercept_: Any
     feature_names_: tuple[str, ...]
     extras: dict[str, Any] = field(default_factory=dict)
+    link: str = "identity"
 
     def __getattr__(self, name: str) -> Any:
         extras = self.__dict__.get("extras", {})
@@ -71,10 +71,7 @@ class FittedExpert:
             table[output, "intercept"] = float(intercept)
             for name, value in zip(self.feature_names_, slope, strict=True):
                 table[output, name] = float(value)
-        for name in ("scale_", "df_"):
-            for output, value in zip(outputs, np.ravel(self.extras.get(name, [])), strict=False):
-                table[output, name[:-1]] = float(value)
-        return table
+        return table | extra_terms(self.extras, outputs)
 
 
 @dataclass(frozen=True)
@@ -90,11 +87,14 @@ class FittedGate:
         Also available as attributes: ``coef_`` (K, p) and ``intercept_`` (K,) of a softmax gate,
         relative to the last expert; ``weights_`` (K,), ``means_`` (K, p), ``covariances_``
         (K, p, p) of a Gaussian gate; ``weights_`` (K,) of a constant gate.
+    rows : tuple of K dict
+        What summaries say of each expert.
     """
 
     name: str
     feature_names_: tuple[str, ...]
     parameters: dict[str, Any]
+    rows: tuple[dict[str, float], ...] = ()
 
     def __getattr__(self, name: str) -> Any:
         parameters = self.__dict__.get("parameters", {})
@@ -106,17 +106,7 @@ class FittedGate:
 
     def terms(self, k: int) -> dict[str, float]:
         """Parameters of the gate that belong to expert ``k``."""
-        if "coef_" in self.parameters:
-            table = {"intercept": float(self.intercept_[k])}
-            return table | dict(zip(self.feature_names_, map(float, self.coef_[k]), strict=True))
-        if "weights_" not in self.parameters:
-            return {}
-        table = {"weight": float(self.weights_[k])}
-        if "means_" in self.parameters:
-            for j, name in enumerate(self.feature_names_):
-                table[f"mean {name}"] = float(self.means_[k, j])
-                table[f"std {name}"] = float(np.sqrt(self.covariances_[k, j, j]))
-        return table
+        return dict(self.rows[k])
 
 
 AnyExpert = FittedExpert | FittedEstimator
@@ -149,55 +139,37 @@ def _view_expert(
     group: Group, p: Any, k: int, design: DesignMap, label: str, share: float
 ) -> AnyExpert:
     """View of expert ``k`` of a group."""
-    if not hasattr(p, "coef"):
-        return view_estimator(p, k, design.names, label, share)
-    slopes, intercepts = design.original(p.coef[k])
-    extras = {}
-    for source, name in _EXTRAS.items():
-        value = getattr(p, source, None)
-        if value is not None:
-            extras[name] = _plain(value[k] if len(value) == group.count else value[0])
+    expert = group.expert
+    extras = {
+        f"{name}_": _plain(value[k] if len(value) == group.count else value[0])
+        for name, value in expert.shown(p).items()
+    }
+    if not expert.has("lines"):
+        inside = expert.estimator_of(p, k) if expert.has("estimator_of") else None
+        says = "probability" if expert.kind.classes else "mean"
+        return FittedEstimator(label, expert.name, float(share), inside, design.names, extras, says)
+    slopes, intercepts = design.original(expert.lines(p)[k])
     one = len(slopes) == 1
     return FittedExpert(
         label,
-        group.expert.name,
+        expert.name,
         float(share),
         slopes[0] if one else slopes,
         float(intercepts[0]) if one else intercepts,
         design.names,
         extras,
+        expert.link,
     )
 
 
 def view_gate(model: Model, params: MoEParams, design: DesignMap) -> AnyGate:
     """View of the gate."""
-    p = params.gate
-    if isinstance(p, TreeParams):
+    gate, p = model.gate, params.gate
+    if gate.layout(p) is not None:
         return view_tree_gate(p, design)
-    if hasattr(p, "coef"):
-        slopes, intercepts = design.original(np.vstack([p.coef, np.zeros(design.width)]))
-        parameters = {"coef_": slopes, "intercept_": intercepts}
-    elif hasattr(p, "means"):
-        parameters = _view_moments(p, design)
-    elif hasattr(p, "estimator"):
-        parameters = {"estimator_": p.estimator, "experts_": p.places}
-    else:
-        parameters = {"weights_": p.proportions}
-    return FittedGate(model.gate.name, design.names, parameters)
-
-
-def _view_moments(p: Any, design: DesignMap) -> dict[str, Floats]:
-    """Means and covariances of a Gaussian gate on the original scale."""
-    scale = np.where(
-        design.inverse > 0.0, 1.0 / np.where(design.inverse > 0.0, design.inverse, 1.0), 0.0
-    )
-    covariance = p.chol @ p.chol.transpose(0, 2, 1) * scale[:, None] * scale
-    K = len(p.proportions)
-    return {
-        "weights_": p.proportions,
-        "means_": design.centre + p.means * scale,
-        "covariances_": np.broadcast_to(covariance, (K, *covariance.shape[1:])).copy(),
-    }
+    shown = gate.shown(p, design)
+    rows = gate.rows(shown, design.names, model.n_experts)
+    return FittedGate(gate.name, design.names, shown, tuple(rows))
 
 
 def summary_table(experts: Sequence[AnyExpert], gate: Any, outputs: list[str]) -> pd.DataFrame:

@@ -227,8 +227,9 @@ def expert_equations(expert: Any, outputs: list[str], *, decimals: int) -> list[
     if not hasattr(expert, "coef_"):
         return [repr(expert)]
     slopes, intercepts = np.atleast_2d(expert.coef_), np.atleast_1d(expert.intercept_)
+    head = "" if expert.link in ("identity", "logit") else f"{expert.link} "
     return [
-        f"{output} = {linear_terms(b, a, expert.feature_names_, decimals=decimals)}"
+        f"{head}{output} = {linear_terms(b, a, expert.feature_names_, decimals=decimals)}"
         for output, a, b in zip(outputs, slopes, intercepts, strict=True)
     ]
 

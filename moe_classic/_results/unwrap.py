@@ -6,6 +6,8 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from moe_classic._components import TARGETS, TargetKind
+
 
 def fitted_moe(estimator: Any, *, needs: str, caller: str) -> Any:
     """The mixture of experts inside ``estimator``.
@@ -50,3 +52,9 @@ def inner_rows(estimator: Any, X: Any) -> Any:
         X = estimator[:-1].transform(X) if len(estimator.steps) > 1 else X
         return inner_rows(estimator.steps[-1][1], X)
     return X
+
+
+def kind_of(moe: Any) -> TargetKind:
+    """What the target of a fitted regressor may be."""
+    model = getattr(moe, "_model", None)
+    return TARGETS["real"] if model is None else model.groups[0].expert.kind

@@ -9,7 +9,7 @@ import numpy as np
 
 from moe_classic._data import DesignMap, RawData, Rows, Summary, fit_design, same_features
 from moe_classic._model import Group, Model
-from moe_classic.experts import Expert
+from moe_classic.experts import Description
 from moe_classic.gates import Gate
 
 from .wrap import with_data_names
@@ -29,7 +29,7 @@ class BoundModel:
 
 
 def bind(
-    groups: list[tuple[str | None, Expert, int]],
+    groups: list[tuple[str | None, Description, int]],
     gate: Gate,
     rows: Rows,
     *,
@@ -48,8 +48,8 @@ def bind(
     maps: list[DesignMap] = []
 
     def design_of(component: Any) -> int:
-        features = getattr(component, "features", None)
-        raw_rows = getattr(component, "raw", False)
+        features = component.features
+        raw_rows = component.raw
         for number, (spec, raw_too) in enumerate(specs):
             if raw_too == raw_rows and same_features(spec, features):
                 return number
@@ -72,6 +72,7 @@ def bind(
     bound = []
     for label, expert, count in groups:
         number = design_of(expert)
+        expert.check_target(raw.key)
         bound_expert = with_data_names(expert.bind(summary), maps[number], classes, n_jobs)
         bound.append(Group(bound_expert, count, number, label))
     return BoundModel(Model(gate, tuple(bound), gate_design), tuple(maps))

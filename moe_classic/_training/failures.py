@@ -21,15 +21,16 @@ def report_fits(model: Model, params: MoEParams, labels: list[str]) -> None:
     errors: list[str | None] = []
     fitted: list[bool] = []
     for group, p in zip(model.groups, params.experts, strict=True):
-        errors += getattr(p, "failures", (None,) * group.count)
-        fitted += [e is not None for e in getattr(p, "estimators", (True,) * group.count)]
+        errors += group.expert.failures(p)
+        fitted += group.expert.fitted(p)
     if not any(fitted):
         raise ValueError(f"No expert could be fitted; {labels[0]} raised {errors[0]}")
     for label, error, known in zip(labels, errors, fitted, strict=True):
         if error is not None:
             warn_failure(label, error, "its last fit" if known else "what y is on average")
-    for p in (params.gate, *params.experts):
-        emit_warnings(getattr(p, "notices", ()), stacklevel=5)
+    emit_warnings(model.gate.notices(params.gate), stacklevel=5)
+    for group, p in zip(model.groups, params.experts, strict=True):
+        emit_warnings(group.expert.notices(p), stacklevel=5)
 
 
 def warn_failure(label: str, error: str, instead: str) -> None:

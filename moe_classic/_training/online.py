@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from moe_classic._components import require
 from moe_classic._data import Block, Summary, total
 from moe_classic._model import Model, MoEParams, MoEStats
 from moe_classic._objectives import MixtureLikelihood
@@ -50,12 +51,7 @@ class OnlineState:
 
 def check_online(components: Sequence[Gate | Expert], solver: Solver) -> None:
     """Raise if a component cannot learn from running sums, or the solver climbs something else."""
-    for component in components:
-        if not hasattr(component, "translate"):
-            raise ValueError(
-                f"partial_fit needs statistics that can be carried along; {component.name!r} "
-                "components have none. Use fit or fit_blocks."
-            )
+    require(components, ("translate",), who="partial_fit", instead="Use fit or fit_blocks.")
     if not solver.maximises_likelihood:
         raise ValueError(
             f"partial_fit climbs the likelihood batch by batch; {solver!r} climbs another "
@@ -65,6 +61,9 @@ def check_online(components: Sequence[Gate | Expert], solver: Solver) -> None:
 
 def observe(model: Model, params: MoEParams, blocks: list[Block]) -> OnlineState:
     """State after seeing only ``blocks``, at given parameters."""
+    for block in blocks:
+        for group in model.groups:
+            group.expert.check_target(block.y)
     objective = MixtureLikelihood(model.online())
     stats = total(objective(params, block) for block in blocks)
     weight = float(sum(block.w.sum() for block in blocks))

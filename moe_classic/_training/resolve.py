@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moe_classic.experts import EXPERTS, Expert
+from moe_classic._components import TARGETS
+from moe_classic.experts import EXPERTS, Description
 from moe_classic.gates import GATES, Gate, SoftmaxGate, TreeGate
 
 from .wrap import labelled, wrapped_expert, wrapped_gate
@@ -30,18 +31,18 @@ def by_name(argument: str, value: Any, registry: Mapping[str, type], base: type)
     hint = f" Write {value.__name__}() with parentheses." if isinstance(value, type) else ""
     raise TypeError(
         f"{argument}={value!r} must be one of {sorted(registry)} or an instance of "
-        f"{base.__module__.rsplit('._', 1)[0]}.{base.__name__}.{hint}"
+        f"moe_classic.{argument}s.{argument.capitalize()}.{hint}"
     )
 
 
 def resolve_experts(
     value: Any, n_experts: int, target: str
-) -> list[tuple[str | None, Expert, int]]:
+) -> list[tuple[str | None, Description, int]]:
     """Groups (label, expert, count) from the ``expert`` argument; each fits the target."""
-    groups: list[tuple[str | None, Expert, int]]
+    groups: list[tuple[str | None, Description, int]]
     if isinstance(value, (list, tuple)):
         groups = [
-            (label, by_name("expert", wrapped_expert(item), EXPERTS, Expert), 1)
+            (label, by_name("expert", wrapped_expert(item), EXPERTS, Description), 1)
             for label, item in labelled(value)
         ]
         labels = [label for label, _, _ in groups]
@@ -52,9 +53,9 @@ def resolve_experts(
                 f"expert lists {len(groups)} experts but n_experts={n_experts}; make the two agree."
             )
     else:
-        groups = [(None, by_name("expert", wrapped_expert(value), EXPERTS, Expert), n_experts)]
+        groups = [(None, by_name("expert", wrapped_expert(value), EXPERTS, Description), n_experts)]
     for _, expert, _ in groups:
-        if expert.target != target:
+        if expert.kind.classes != TARGETS[target].classes:
             right = sorted(n for n, cls in EXPERTS.items() if cls.target == target)
             raise ValueError(
                 f"expert={expert.name!r} describes a {expert.target} target, this estimator needs "
@@ -62,7 +63,19 @@ def resolve_experts(
                 + (", or use MoEClassifier." if target == "real" else ", or use MoERegressor.")
             )
         expert.check()
+    _check_like([expert for _, expert, _ in groups])
     return groups
+
+
+def _check_like(experts: list[Description]) -> None:
+    """Raise where some experts give single values a probability and others a density."""
+    kinds = {(e.kind.discrete, e.kind.step): e for e in experts}
+    if len(kinds) > 1:
+        a, b = list(kinds.values())[:2]
+        raise ValueError(
+            f"expert: {a.name!r} describes a {a.target} target and {b.name!r} a {b.target} one; "
+            "probabilities and densities cannot be mixed. Name experts for one kind of target."
+        )
 
 
 def resolve_gate(value: Any, n_experts: int | None = None, target: str = "real") -> Gate:

@@ -11,13 +11,13 @@ from sklearn.frozen import FrozenEstimator
 from moe_classic._data import DesignMap
 from moe_classic._model import Model
 from moe_classic._typing import Floats
-from moe_classic.experts import EstimatorExpert, Expert
+from moe_classic.experts import EXPERTS, Description, EstimatorExpert
 from moe_classic.gates import EstimatorGate, Gate
 
 
 def is_outsider(value: Any) -> bool:
     """Whether ``value`` is an estimator (or wants to be one) rather than a component."""
-    if isinstance(value, (str, type, Expert, Gate)):
+    if isinstance(value, (str, type, Description, Gate)):
         return False
     return hasattr(value, "fit") or hasattr(value, "predict")
 
@@ -75,19 +75,25 @@ def _is_pair(item: Any) -> bool:
 
 
 def describes_outputs(expert: Any) -> bool:
-    """Whether an estimator as an expert describes several outputs; False for what is none."""
-    return isinstance(expert, EstimatorExpert) and expert.multi_output
+    """Whether an expert, by name or itself, describes several outputs."""
+    return described("several_outputs", expert)
 
 
 def keeps_target(value: Any) -> bool:
     """Whether some expert must see y as the user gave it, not standardised."""
-    return any(isinstance(e, EstimatorExpert) for e in components(value))
+    return not all(described("equivariant", e) for e in components(value))
+
+
+def described(fact: str, expert: Any) -> bool:
+    """A fact about an expert given by name or as itself; False for what is neither."""
+    expert = EXPERTS.get(expert) if isinstance(expert, str) else expert
+    return bool(getattr(expert, fact, False))
 
 
 def refuse_blocks(groups: list[tuple[str | None, Any, int]], gate: Any) -> None:
     """Raise if a component needs all rows at once: its statistics are no sums of bounded size."""
     for component in (gate, *(expert for _, expert, _ in groups)):
-        if not getattr(component, "additive", True):
+        if not component.additive:
             raise ValueError(
                 f"{component!r} is refitted on all rows at once and cannot be trained block by "
                 "block; use fit, or components of moe_classic's own such as expert='gaussian'."
@@ -97,7 +103,7 @@ def refuse_blocks(groups: list[tuple[str | None, Any, int]], gate: Any) -> None:
 def learns_by_batches(estimator: Any) -> bool:
     """Whether a mixture has ``partial_fit``: not with estimators, which see all rows at once."""
     parts = [wrapped_gate(estimator.gate), *components(estimator.expert)]
-    outside = [p for p in parts if isinstance(p, (EstimatorExpert, EstimatorGate))]
+    outside = [p for p in parts if not getattr(p, "additive", True)]
     if outside:
         raise AttributeError(
             f"partial_fit needs components that learn from sums; {outside[0]!r} is refitted on all "
@@ -110,7 +116,7 @@ def with_data_names(
     component: Any, design: DesignMap, classes: np.ndarray | None, n_jobs: int | None
 ) -> Any:
     """A bound component that knows the user's names, classes and ``n_jobs`` if it has to."""
-    if not getattr(component, "raw", False):
+    if not component.raw:
         return component
     names = list(design.names) if design.names_in is not None else None
     return component.with_data_names(names, design.width - 1, classes, n_jobs)
@@ -119,11 +125,8 @@ def with_data_names(
 def unit_columns(X: Floats, w: Floats, model: Model) -> Floats:
     """Features (m, p) for the starts: standardised here if an estimator is to see them raw."""
     parts = [model.gate, *(g.expert for g in model.groups)]
-    if not any(getattr(c, "raw", False) for c in parts):
+    if not any(c.raw for c in parts):
         return X
     centre = w @ X / w.sum()
     spread = np.sqrt(w @ np.square(X - centre) / w.sum())
     return (X - centre) / np.where(spread > 0.0, spread, 1.0)
-
-
-# ------------------------------------------------------------------------- how users see them

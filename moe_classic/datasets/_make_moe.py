@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from moe_classic._components import TARGETS, require
 from moe_classic._data import Block, Design, RawData, Summary, slices_of
 from moe_classic._model import MoEParams
 from moe_classic._results import AnyExpert, FittedGate, summary_table, view_experts, view_gate
@@ -26,9 +27,8 @@ from moe_classic._training import (
     resolve_gate,
 )
 from moe_classic._typing import Floats, Ints
-from moe_classic.experts import EXPERTS, Expert, LinearExpert
-from moe_classic.gates import ConstantGate, Gate, GaussianGate, SoftmaxGate, TreeGate
-from moe_classic.predictive import choose
+from moe_classic.experts import EXPERTS, Description
+from moe_classic.gates import GATES, Gate
 
 from ._draw_params import draw_experts, draw_gate
 from ._generate import check_count, check_number
@@ -65,7 +65,7 @@ class MoETruth:
 
     def summary(self) -> pd.DataFrame:
         """Parameters as an estimator's ``summary()`` shows them: one column an expert."""
-        prefix = "" if "scale_" not in self.experts_[0].extras else "y"
+        prefix = "" if self.experts_[0].link == "logit" else "y"
         outputs = [f"{prefix}{j}" for j in range(np.size(self.experts_[0].intercept_))]
         return summary_table(self.experts_, self.gate_, outputs)
 
@@ -189,13 +189,9 @@ def make_moe(
 
 def _target_of(expert: Any) -> str:
     """``"real"`` or ``"class"``: what the experts describe; all must be linear and agree."""
-    resolved = [by_name("expert", item, EXPERTS, Expert) for item in components(expert)]
-    for e in resolved:
-        if not isinstance(e, LinearExpert):
-            raise TypeError(
-                f"expert={e!r} has no linear predictor whose coefficients make_moe could draw; "
-                f"use one of {sorted(EXPERTS)}."
-            )
+    resolved = [by_name("expert", item, EXPERTS, Description) for item in components(expert)]
+    instead = f"Use one of {sorted(EXPERTS)}."
+    require(resolved, ("draw", "lines"), who="make_moe", instead=instead)
     targets = {e.target for e in resolved}
     if len(targets) != 1:
         raise ValueError(f"expert={expert!r} must name experts for one kind of target.")
@@ -205,25 +201,23 @@ def _target_of(expert: Any) -> str:
 def _known_gate(gate: Any) -> Gate:
     """A gate whose parameters can be drawn."""
     gate = resolve_gate(gate)
-    if not isinstance(gate, (ConstantGate, GaussianGate, SoftmaxGate, TreeGate)):
-        raise TypeError(
-            f"gate={gate!r}: make_moe draws parameters of softmax, tree, gaussian and constant "
-            "gates."
-        )
+    require([gate], ("draw",), who="make_moe", instead=f"Use one of {sorted(GATES)}.")
     return gate
 
 
 def _unit_summary(target: str, n_outputs: int | None, n_classes: int | None) -> Summary:
     """Moments of a standard target of the asked kind and size."""
     for value, name, kind in ((n_outputs, "n_outputs", "real"), (n_classes, "n_classes", "class")):
-        if value is not None and kind != target:
+        if value is not None and TARGETS[kind].classes != TARGETS[target].classes:
             raise ValueError(
                 f"{name}={value!r} has no meaning for experts of a {target} target; leave it out."
             )
-    if target == "real":
+    if not TARGETS[target].classes:
         d = 1 if n_outputs is None else n_outputs
         check_count(d, "n_outputs")
-        return Summary(1.0, np.zeros(d), np.ones(d))
+        low, high = TARGETS[target].low, TARGETS[target].high
+        middle = 0.5 * high if np.isfinite(high) else float(low == 0.0)
+        return Summary(1.0, np.full(d, middle), np.ones(d))
     count = 2 if n_classes is None else n_classes
     check_count(count, "n_classes", minimum=2)
     share = np.full(count, 1.0 / count)
@@ -233,7 +227,7 @@ def _unit_summary(target: str, n_outputs: int | None, n_classes: int | None) -> 
 def _checked_separation(value: float | None, n_experts: int, target: str) -> float:
     """Root mean square distance between experts."""
     if value is None:
-        return 2.0 if target == "real" else 8.0
+        return 8.0 if TARGETS[target].classes else 2.0
     check_number(value, "separation", minimum=0.0)
     if n_experts == 1:
         raise ValueError(f"separation={value} has no meaning with n_experts=1; leave it out.")
@@ -242,9 +236,10 @@ def _checked_separation(value: float | None, n_experts: int, target: str) -> flo
 
 def _checked_noise(value: ArrayLike | None, n_experts: int, target: str) -> Floats:
     """Scale of each expert, (K,)."""
-    if value is not None and target != "real":
+    if value is not None and TARGETS[target].discrete:
+        what = "classes" if TARGETS[target].classes else f"a {target} target"
         raise ValueError(
-            f"noise={value!r} has no meaning for classes, which are drawn from their "
+            f"noise={value!r} has no meaning for {what}, drawn from "
             "probabilities; leave it out, and use separation."
         )
     return _positive(0.3 if value is None else value, "noise", n_experts, scalar=True)
@@ -282,7 +277,7 @@ def _checked_sharpness(value: float | None, plan: BoundModel) -> float:
             f"sharpness={value} has no meaning with n_experts={n_experts} and gate={gate!r}: no "
             "gate depends on the features. Leave it out."
         )
-    if isinstance(gate, GaussianGate) and value == 0.0:
+    if gate.generative and value == 0.0:
         raise ValueError("sharpness=0 has no Gaussian gate: its normal densities would be flat.")
     return float(value)
 
@@ -293,10 +288,11 @@ def _checked_sharpness(value: float | None, plan: BoundModel) -> float:
 def _bound(groups: list[Any], gate: Any, pilot: Floats, summary: Summary) -> BoundModel:
     """The model and its designs, on the original scale of the features."""
     w = np.ones(len(pilot))
-    raw = RawData(pilot, np.zeros((1, w.size)), w, w > 0.0)
+    # Ones are values of every kind of target.
+    raw = RawData(pilot, np.ones((1, w.size)), w, w > 0.0)
     rows = slices_of(pilot, w)
     plan = bind(groups, gate, rows, raw=raw, summary=summary, names_in=None, standardize=False)
-    if isinstance(gate, GaussianGate) and plan.maps[plan.model.gate_design].transformer is not None:
+    if gate.generative and plan.maps[plan.model.gate_design].transformer is not None:
         raise ValueError(
             "gate: features are drawn from the normal densities of a GaussianGate, so its "
             f"features must be None or columns, got {gate.features!r}."
@@ -310,17 +306,12 @@ def _rows(
     """Features (n, p), target (d, n) or codes (n,), and the expert of every row (n,)."""
     model, X = plan.model, rng.uniform(-1.0, 1.0, (n, n_features))
     if model.gate.generative:
-        p = params.gate
-        z = choose(np.repeat(p.proportions[:, None], n, axis=1), rng)
-        noise = rng.standard_normal((n, p.means.shape[1], 1))
+        z, drawn = model.gate.sample_rows(params.gate, n, rng)
         seen = plan.maps[model.gate_design]
-        chol = np.broadcast_to(p.chol, (model.n_experts, *p.chol.shape[1:]))
-        drawn = seen.centre + p.means[z] + (chol[z] @ noise)[:, :, 0]
-        X[:, slice(None) if seen.columns is None else seen.columns] = drawn
+        X[:, slice(None) if seen.columns is None else seen.columns] = seen.centre + drawn
     designs = tuple(Design(m(X)) for m in plan.maps)
     if not model.gate.generative:
-        log_gate = model.gate.log_gate(params.gate, designs[model.gate_design])
-        z = choose(np.exp(log_gate), rng)
+        z = model.gate.sample(params.gate, designs[model.gate_design], rng)
     draws = np.concatenate(
         [
             g.expert.sample(p, designs[g.design], rng)

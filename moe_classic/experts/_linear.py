@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from moe_classic._components import Forward, check_alpha, pack_field, unpack_field
+from moe_classic._components import (
+    Bounds,
+    ComponentTerms,
+    Units,
+    check_alpha,
+    covariance_terms,
+    field_terms,
+    joined_terms,
+    line_terms,
+    pack_field,
+    unpack_field,
+)
 from moe_classic._data import Design, Summary
 from moe_classic._numerics import empty
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Ints
+from moe_classic.penalties import CentredRidge, Ridge
 
 from ._base import Expert
 
@@ -32,13 +44,16 @@ class LinearExpert(Expert):
     """An expert whose density depends on x through M linear predictors ``eta = coef @ Z``.
 
     A family adds its density, its curvature, the sums for its nuisance parameters and
-    :meth:`derivatives`; gradients, packing, penalties and counting live here.
+    :meth:`derivatives`; gradients, packing, penalties, counting and tables live here.
 
-    Unconstrained coordinates: all coefficients, then each field named in ``nuisances``.
+    Unconstrained coordinates: all coefficients, then each field named in ``nuisances``, with its
+    constraint: ``"real"``, ``"positive"``, ``"interval"``, ``"simplex"``, ``"cholesky"`` or one of
+    your own.
     """
 
-    #: Fields of the parameter record besides ``coef``, with their constraint.
-    nuisances: ClassVar[dict[str, str]] = {}
+    nuisances: ClassVar[dict[str, Any]] = {}
+    #: Those whose floor :meth:`degenerate` watches.
+    floored: ClassVar[frozenset[str]] = frozenset({"scale", "chol"})
     features: Any
     alpha: float
 
@@ -48,50 +63,43 @@ class LinearExpert(Expert):
 
     # -------------------------------------------------------------------- penalty
 
+    def slopes_penalty(self, summary: Summary) -> Ridge | CentredRidge:
+        """What is subtracted for the slopes."""
+        return Ridge(self.alpha * summary.weight)
+
     def penalty(self, params: LinearParams, summary: Summary) -> float:
         """``alpha / 2`` times the squared slopes, per unit of weight."""
-        if self.alpha == 0.0:
-            return 0.0
-        return 0.5 * self.alpha * summary.weight * float((params.coef[..., :-1] ** 2).sum())
+        return self.slopes_penalty(summary).value(params.coef)
 
     def penalty_gradient(self, params: LinearParams, summary: Summary) -> Floats:
         """Gradient of the penalty with respect to theta, (n_theta,)."""
         out = np.zeros(self.pack(params).size)
-        slopes = params.coef.copy()
-        slopes[..., -1] = 0.0
-        out[: slopes.size] = self.alpha * summary.weight * slopes.ravel()
+        out[: params.coef.size] = self.slopes_penalty(summary).gradient(params.coef).ravel()
         return out
 
     def penalty_curvature(self, params: LinearParams, summary: Summary) -> Floats:
         """Diagonal of the Hessian of the penalty, (n_theta,)."""
-        diagonal = np.zeros(self.pack(params).size)
-        slopes = np.ones(params.coef.shape)
-        slopes[..., -1] = 0.0
-        diagonal[: slopes.size] = self.alpha * summary.weight * slopes.ravel()
-        return diagonal
+        out = np.zeros(self.pack(params).size)
+        out[: params.coef.size] = self.slopes_penalty(summary).curvature(params.coef).ravel()
+        return out
 
     def penalty_hessian(self, params: LinearParams, summary: Summary) -> Floats:
         """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
-        return np.diag(self.penalty_curvature(params, summary))
+        size, m = self.pack(params).size, params.coef.size
+        out = np.zeros((size, size))
+        out[:m, :m] = self.slopes_penalty(summary).hessian(params.coef)
+        return out
 
     # -------------------------------------------------------------------- derivatives
 
-    @abstractmethod
-    def derivatives(self, params: Any, fwd: Forward, y: np.ndarray) -> tuple[Floats, Floats]:
-        """First and second derivatives of log p in its local variables.
+    def lines(self, params: Any) -> Floats:
+        """The coefficients, (K, M, q)."""
+        coef: Floats = params.coef
+        return coef
 
-        The J local variables of an expert are its M linear predictors, then its nuisance
-        parameters in unconstrained coordinates.
-
-        Returns
-        -------
-        first : ndarray of shape (K, J, n)
-        second : ndarray of shape (K, J, J, n)
-        """
-
-    def first_derivatives(self, params: Any, fwd: Forward, y: np.ndarray) -> Floats:
-        """The first of :meth:`derivatives` alone, where that costs less."""
-        return self.derivatives(params, fwd, y)[0]
+    def predictor(self, params: Any, design: Design) -> Floats:
+        """Linear predictors, (K, M, n)."""
+        return design.linear(params.coef)
 
     def nuisance_map(self, params: LinearParams) -> np.ndarray:
         """Place in theta of each expert's nuisance variables, (K, J - M)."""
@@ -105,11 +113,6 @@ class LinearExpert(Expert):
         if not columns:
             return np.empty((params.n_experts, 0), dtype=np.intp)
         return np.concatenate(columns, axis=1)
-
-    def gradient(self, params: LinearParams, design: Design, y: np.ndarray, S: Floats) -> Floats:
-        """Gradient of ``sum S log p`` in unconstrained coordinates, (n_theta,)."""
-        first = self.first_derivatives(params, self.forward(params, design, y), y)
-        return self.gradient_from(params, design, first, S)
 
     def gradient_from(
         self, params: LinearParams, design: Design, first: Floats, S: Floats
@@ -129,7 +132,7 @@ class LinearExpert(Expert):
         return list(self.nuisances)
 
     def bounds(self, name: str) -> tuple[float, float] | None:
-        """Interval of a nuisance field with the constraint ``interval``."""
+        """Interval of a nuisance field with the constraint ``interval``; None is (0, 1)."""
         return None
 
     def pack(self, params: LinearParams) -> Floats:
@@ -165,6 +168,80 @@ class LinearExpert(Expert):
         }
         return replace(params, **changes)
 
-    def n_parameters(self, params: LinearParams) -> int:
-        """Number of free parameters of the whole group."""
-        return int(self.pack(params).size)
+    # -------------------------------------------------------------------- what users see
+
+    @property
+    def ordering(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Scales and the like."""
+        return tuple("scale" if name == "chol" else name for name in self.nuisances)
+
+    def shown(self, params: LinearParams) -> dict[str, Floats]:
+        """The fields besides the coefficients."""
+        return {name: getattr(params, name) for name in self.nuisances}
+
+    def about(self, params: LinearParams, features: Ints) -> Ints:
+        """Places in theta of the slopes of some features of the design."""
+        places = np.arange(params.coef.size).reshape(-1, params.coef.shape[-1])
+        return places[:, features].ravel()
+
+    def fields(self, params: LinearParams) -> Iterator[tuple[str, Floats, Bounds, Ints]]:
+        """Each free field: name, value (K or 1, V), bounds, places in theta (K or 1, J)."""
+        stop = params.coef.size
+        for name in self.free_nuisances(params):
+            value, bounds = getattr(params, name), self.bounds(name)
+            size = pack_field(self.nuisances[name], value, bounds).size
+            start, stop = stop, stop + size
+            places = np.arange(start, stop).reshape(len(value), -1)
+            yield name, value.reshape(len(value), -1), bounds, places
+
+    def terms(self, params: LinearParams, units: Units) -> ComponentTerms:
+        """Lines, then scales and the like, expert by expert."""
+        heads = [(part, label) for label in units.labels for part in units.parts]
+        factor = units.factor if self.equivariant else np.ones(len(units.parts))
+
+        def original(p: Any) -> Any:
+            return self.rescale(p, units.shift, units.factor) if self.equivariant else p
+
+        factors = np.tile(factor, len(units.labels))
+        parts = [line_terms(units.design, heads, lambda p: original(p).coef, factors)]
+        for name in self.free_nuisances(params):
+            if self.nuisances[name] == "cholesky":
+                parts.append(covariance_terms(name, getattr(params, name), units))
+            else:
+                parts.append(self._field_terms(name, params, original, units))
+        return joined_terms(parts)
+
+    def _field_terms(self, name: str, params: Any, original: Any, units: Units) -> ComponentTerms:
+        """Terms of one field."""
+
+        def value_of(p: Any) -> Floats:
+            value: Floats = getattr(original(p), name)
+            return value.reshape(len(value), -1)
+
+        kind, bounds = self.nuisances[name], self.bounds(name)
+        return field_terms(name, kind, bounds, value_of(params), value_of, units)
+
+    def draw(
+        self, params: LinearParams, noise: Floats, rng: np.random.Generator
+    ) -> dict[str, Floats]:
+        """Scales of the asked size; covariances with random correlations; the rest as it is."""
+        drawn = {}
+        for name in set(self.nuisances) & {"scale", "chol"}:
+            value = getattr(params, name)
+            if len(value) < len(noise) and (noise != noise[0]).any():
+                raise ValueError(
+                    f"noise={noise.tolist()} differs between experts, but {self!r} is tied; give "
+                    "one number."
+                )
+            unit = np.ones_like(value) if name == "scale" else _correlated(value.shape, rng)
+            drawn[name] = noise[: len(value)].reshape(-1, *[1] * (value.ndim - 1)) * unit
+        return drawn
+
+
+def _correlated(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """Cholesky factors of random correlation matrices: rows of length 1, (K or 1, d, d)."""
+    chol = np.tril(rng.standard_normal(shape))
+    index = np.arange(shape[-1])
+    # A diagonal of at least 1 keeps correlations away from 1.
+    chol[:, index, index] = 1.0 + np.abs(chol[:, index, index])
+    return chol / np.linalg.norm(chol, axis=2, keepdims=True)

@@ -3,6 +3,9 @@
 ``GATES`` is the registry of names that an estimator's ``gate=`` understands.
 """
 
+from moe_classic._components import Forward
+from moe_classic._data import Design, Stats, Summary
+
 from ._base import Gate
 from ._constant import ConstantGate
 from ._estimator import EstimatorGate
@@ -25,9 +28,13 @@ GATES: dict[str, type[Gate]] = {
 __all__ = [
     "GATES",
     "ConstantGate",
+    "Design",
     "EstimatorGate",
+    "Forward",
     "Gate",
     "GaussianGate",
     "SoftmaxGate",
+    "Stats",
+    "Summary",
     "TreeGate",
 ]

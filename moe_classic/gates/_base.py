@@ -1,6 +1,7 @@
 """The contract of a gate: mixing terms that depend on x.
 
-Like experts, gates are descriptions; parameters travel in immutable records.
+Like experts, gates are descriptions; parameters travel in immutable records. A gate may leave out
+what is marked optional; whoever needs it says so before any work.
 """
 
 from __future__ import annotations
@@ -9,30 +10,29 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
-from moe_classic._components import Forward
-from moe_classic._data import Design, Stats, Summary
-from moe_classic._numerics import log_sum_exp
-from moe_classic._typing import Floats
+from moe_classic._components import Component, ComponentTerms, Forward, Regions, Units, optional
+from moe_classic._data import Design, DesignMap, Stats, Summary
+from moe_classic._numerics import choose, log_sum_exp
+from moe_classic._typing import Floats, Ints
 
 
-class Gate(BaseEstimator, ABC):
+class Gate(Component, ABC):
     """Base of all gates.
 
     Attributes
     ----------
-    name : registered name.
     generative : whether ``log_joint`` is an unnormalised log p(expert, x), so that EM climbs the
         likelihood of (x, y) jointly.
-    additive : whether its statistics are sums over rows of bounded size.
     exchangeable : whether experts may be put in a new order by :meth:`reorder`.
+    plain : whether its coordinates multiply no design: the information then treats each as a
+        local variable of its own.
     """
 
-    name: ClassVar[str]
+    plural: ClassVar[str] = "gates"
     generative: ClassVar[bool] = False
-    additive: ClassVar[bool] = True
     exchangeable: ClassVar[bool] = True
+    plain: ClassVar[bool] = False
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
@@ -71,9 +71,31 @@ class Gate(BaseEstimator, ABC):
     def update(self, params: Any, stats: Any, summary: Summary) -> Any:
         """New parameters that raise ``sum S log g`` minus the penalty, or are damped until so."""
 
-    @abstractmethod
+    @optional
+    def translate(self, stats: Any, old: Any, new: Any) -> Any:
+        """Statistics taken at ``old`` as they would be, to second order, at ``new``."""
+        raise self.lacks("translate")
+
+    # -------------------------------------------------------------------- derivatives
+
+    @optional
     def gradient(self, params: Any, design: Design, S: Floats) -> Floats:
         """Gradient of ``sum S log_joint`` for any signed ``S``, (n_theta,)."""
+        raise self.lacks("gradient")
+
+    @optional
+    def derivatives(self, params: Any, fwd: Forward, R: Floats) -> tuple[Floats, Floats]:
+        """Pointwise derivatives in the A local variables: logits that are linear in the design.
+
+        Returns
+        -------
+        first : ndarray of shape (A, K, n)
+            ``d log g_k / d eta_a``.
+        curvature : ndarray of shape (A, A, n)
+            ``- sum_k R_k d2 log g_k``; of :attr:`plain` gates, whose variables are all
+            coordinates of :meth:`pack`, summed over rows, (A, A).
+        """
+        raise self.lacks("derivatives")
 
     def penalty(self, params: Any, summary: Summary) -> float:
         """What is subtracted from the log-likelihood."""
@@ -88,18 +110,103 @@ class Gate(BaseEstimator, ABC):
         size = self.pack(params).size
         return np.zeros((size, size))
 
-    @abstractmethod
-    def pack(self, params: Any) -> Floats:
-        """Unconstrained vector theta, (n_theta,)."""
+    # -------------------------------------------------------------------- records
 
-    @abstractmethod
+    @optional
+    def pack(self, params: Any) -> Floats:
+        """Unconstrained vector theta, (n_theta,): empty where there is no half way."""
+        return np.empty(0)
+
     def unpack(self, theta: Floats, like: Any, summary: Summary) -> Any:
         """Inverse of :meth:`pack`, with the shapes of ``like``."""
+        return like
 
-    def n_parameters(self, params: Any) -> int:
-        """Number of free parameters."""
+    def n_parameters(self, params: Any) -> Any:
+        """Number of free parameters; nan where not known."""
         return int(self.pack(params).size)
 
     @abstractmethod
     def reorder(self, params: Any, order: np.ndarray) -> Any:
         """Parameters with the experts in a new order."""
+
+    # -------------------------------------------------------------------- draws
+
+    def sample(self, params: Any, design: Design, rng: np.random.Generator) -> Ints:
+        """An expert for every row, (n,)."""
+        return choose(np.exp(self.log_gate(params, design)), rng)
+
+    @optional
+    def sample_rows(self, params: Any, n: int, rng: np.random.Generator) -> tuple[Ints, Floats]:
+        """Experts (n,) and what the gate sees of X (n, p), of generative gates alone."""
+        raise self.lacks("sample_rows")
+
+    @optional
+    def draw(self, params: Any, regions: Regions) -> Any:
+        """Random parameters like ``params`` under which every expert leads in its region.
+
+        Part of :func:`~moe_classic.datasets.make_moe`.
+        """
+        raise self.lacks("draw")
+
+    # -------------------------------------------------------------------- what users see
+
+    @optional
+    def lines(self, params: Any) -> Floats:
+        """Coefficients (M, q) of logits that are linear in the design."""
+        raise self.lacks("lines")
+
+    def layout(self, params: Any) -> Any:
+        """The tree of its nodes, or None: the gate chooses at once."""
+        return None
+
+    def shown(self, params: Any, design: DesignMap) -> dict[str, Any]:
+        """Parameters as users see them, on the original scale of the features."""
+        return {f"{name}_": value for name, value in vars(params).items()}
+
+    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[dict[str, float]]:
+        """What summaries say of each expert, from what is :meth:`shown`: by default numbers."""
+        own = {
+            name.removesuffix("_"): value
+            for name, value in shown.items()
+            if np.shape(value) == (K,) and np.asarray(value).dtype.kind == "f"
+        }
+        return [{name: float(value[k]) for name, value in own.items()} for k in range(K)]
+
+    @optional
+    def terms(self, params: Any, units: Units) -> ComponentTerms:
+        """What tables of parameters show, and how it follows theta."""
+        raise self.lacks("terms")
+
+    def vanished(self, params: Any) -> Ints:
+        """Coordinates that sit at a bound and are held there."""
+        return np.empty(0, dtype=np.intp)
+
+    def about(self, params: Any, features: Ints) -> Ints:
+        """Coordinates that describe some of the features of its design."""
+        if not self.has("lines"):
+            return np.empty(0, dtype=np.intp)
+        q = self.lines(params).shape[-1]
+        places = np.arange(self.pack(params).size).reshape(-1, q)
+        return places[:, features].ravel()
+
+    @optional
+    def graph(self, graph: Any, params: Any, linear: Any) -> str:
+        """Add the gate probabilities (n, K) to an ONNX graph.
+
+        ``linear`` turns coefficients (M, q) into the name of linear predictors (n, M).
+        """
+        raise self.lacks("graph")
+
+
+def line_rows(shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[dict[str, float]]:
+    """Rows of a summary for one line an expert."""
+    coef, intercept = shown["coef_"], shown["intercept_"]
+    return [
+        {"intercept": float(intercept[k])} | dict(zip(names, map(float, coef[k]), strict=True))
+        for k in range(K)
+    ]
+
+
+def weight_rows(shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[dict[str, float]]:
+    """Rows of a summary for one proportion an expert."""
+    return [{"weight": float(shown["weights_"][k])} for k in range(K)]

@@ -11,18 +11,20 @@ of linear regressions, Computational Statistics & Data Analysis 8.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from moe_classic._components import Forward
-from moe_classic._data import Design, Stats, Summary
-from moe_classic._typing import Floats
+from moe_classic._components import ComponentTerms, Forward, Regions, Units, proportion_terms
+from moe_classic._data import Design, DesignMap, Stats, Summary
+from moe_classic._typing import Floats, Ints
 
-from ._base import Gate
+from ._base import Gate, weight_rows
 
 #: Proportions below this count as this: an expert without weight keeps a finite log.
-_SMALLEST = 1e-300
+SMALLEST = 1e-300
+#: Proportions below this have vanished.
+_VANISHED = 1e-8
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class ConstantGate(Gate):
     """
 
     name: ClassVar[str] = "constant"
-    features: ClassVar[list[int]] = []
+    features: ClassVar[list[int]] = []  # type: ignore[misc]
 
     def start(self, n_experts: int, width: int, summary: Summary) -> ConstantParams:
         """Equal proportions."""
@@ -67,7 +69,7 @@ class ConstantGate(Gate):
 
     def forward(self, params: ConstantParams, design: Design) -> Forward:
         """Log proportions, repeated for every row."""
-        log_pi = np.log(np.maximum(params.proportions, _SMALLEST))
+        log_pi = np.log(np.maximum(params.proportions, SMALLEST))
         return Forward(np.repeat(log_pi[:, None], design.Z.shape[1], axis=1))
 
     def curvature(self, params: ConstantParams, fwd: Forward, S: Floats) -> Floats:
@@ -106,7 +108,7 @@ class ConstantGate(Gate):
 
     def pack(self, params: ConstantParams) -> Floats:
         """Logits relative to the last expert."""
-        log_pi = np.log(np.maximum(params.proportions, _SMALLEST))
+        log_pi = np.log(np.maximum(params.proportions, SMALLEST))
         return log_pi[:-1] - log_pi[-1]
 
     def unpack(self, theta: Floats, like: ConstantParams, summary: Summary) -> ConstantParams:
@@ -118,3 +120,34 @@ class ConstantGate(Gate):
     def reorder(self, params: ConstantParams, order: np.ndarray) -> ConstantParams:
         """Proportions in a new order."""
         return ConstantParams(params.proportions[order])
+
+    def draw(self, params: ConstantParams, regions: Regions) -> ConstantParams:
+        """The shares that are asked for."""
+        return ConstantParams(regions.shares)
+
+    # -------------------------------------------------------------------- what users see
+
+    def shown(self, params: ConstantParams, design: DesignMap) -> dict[str, Any]:
+        """Proportions."""
+        return {"weights_": params.proportions}
+
+    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[dict[str, float]]:
+        """The proportion of each expert."""
+        return weight_rows(shown, names, K)
+
+    def terms(self, params: ConstantParams, units: Units) -> ComponentTerms:
+        """Proportions."""
+        return proportion_terms(units.labels)
+
+    def vanished(self, params: Any) -> Ints:
+        """Proportions of zero."""
+        return vanished_proportions(params)
+
+    def graph(self, graph: Any, params: ConstantParams, linear: Any) -> str:
+        """The same proportions in every row."""
+        return str(linear(params.proportions[:, None]))
+
+
+def vanished_proportions(params: Any) -> Ints:
+    """Coordinates of proportions that are next to 0."""
+    return np.flatnonzero(params.proportions[:-1] < _VANISHED)

@@ -30,7 +30,7 @@ from moe_classic._adapters import (
     target_of,
 )
 from moe_classic._components import Forward
-from moe_classic._data import Design, Stats, Summary
+from moe_classic._data import Design, DesignMap, Stats, Summary
 from moe_classic._typing import Floats
 
 from ._base import Gate
@@ -215,24 +215,20 @@ class EstimatorGate(Gate):
         height = (rows.S * np.log(self._proba(new, rows.Z))).sum()
         return new if height >= (rows.S * np.log(rows.seen)).sum() else params
 
-    def gradient(self, params: ClassifierParams, design: Design, S: Floats) -> Floats:
-        """There is none."""
-        raise TypeError(f"{_OWNER} has no gradient; use solver='em'.")
+    # -------------------------------------------------------------------- records
 
-    # -------------------------------------------------------------------- packing
-
-    def pack(self, params: ClassifierParams) -> Floats:
-        """Nothing: there is no way half way between two fitted classifiers."""
-        return np.empty(0)
-
-    def unpack(self, theta: Floats, like: ClassifierParams, summary: Summary) -> ClassifierParams:
-        """``like``."""
-        return like
-
-    def n_parameters(self, params: ClassifierParams) -> float:  # type: ignore[override]
+    def n_parameters(self, params: ClassifierParams) -> float:
         """Free parameters of the classifier; nan where not known."""
         return 0 if params.estimator is None else count_parameters(params.estimator)
 
     def reorder(self, params: ClassifierParams, order: np.ndarray) -> ClassifierParams:
         """The classes of the classifier for experts in a new order."""
         return replace(params, places=params.places[order])
+
+    def notices(self, params: ClassifierParams) -> Notices:
+        """Warnings that the classifier gave in its last refit."""
+        return params.notices
+
+    def shown(self, params: ClassifierParams, design: DesignMap) -> dict[str, Any]:
+        """The classifier, and the class of each expert."""
+        return {"estimator_": params.estimator, "experts_": params.places}

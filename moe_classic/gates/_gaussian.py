@@ -19,20 +19,31 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moe_classic._components import (
+    CORRELATION,
+    LINE,
+    POSITIVE,
+    ComponentTerms,
     Forward,
+    Regions,
+    Units,
+    block_diagonal,
+    covariance_moments,
+    differences,
+    joined_terms,
     normal_curvature,
     normal_scores,
     pack_field,
+    proportion_terms,
     unpack_field,
 )
-from moe_classic._data import Design, Stats, Summary
-from moe_classic._numerics import unpack_symmetric
-from moe_classic._typing import Floats
+from moe_classic._data import Design, DesignMap, Stats, Summary
+from moe_classic._numerics import choose, floored_cholesky, unpack_symmetric
+from moe_classic._typing import Floats, Ints
 
 from ._base import Gate
+from ._constant import SMALLEST, vanished_proportions
 
 _COVARIANCES = ("full", "diag", "tied")
-_SMALLEST = 1e-300
 #: Smallest variance that is told apart from rounding, in standardised units.
 _SMALLEST_VARIANCE = 1e-10
 #: An expert with less than this share of the weight keeps its parameters for the round.
@@ -90,7 +101,6 @@ class GaussianGate(Gate):
 
     name: ClassVar[str] = "gaussian"
     generative: ClassVar[bool] = True
-    #: Coordinates multiply no design: the information treats each as a local variable.
     plain: ClassVar[bool] = True
 
     def __init__(
@@ -131,7 +141,7 @@ class GaussianGate(Gate):
         shift = -(P @ params.means[:, :, None])
         white = design.linear(np.concatenate([np.broadcast_to(P, (K, p, p)), shift], axis=2))
         log_det = np.log(np.einsum("kii->ki", params.chol)).sum(axis=1)
-        constant = np.log(np.maximum(params.proportions, _SMALLEST)) - log_det
+        constant = np.log(np.maximum(params.proportions, SMALLEST)) - log_det
         constant = constant - 0.5 * p * np.log(2.0 * np.pi)
         log_prob = constant[:, None] - 0.5 * np.einsum("kin,kin->kn", white, white)
         return Forward(log_prob, None, white)
@@ -178,14 +188,7 @@ class GaussianGate(Gate):
         """
         if not covariance.size:
             return covariance
-        low = max(self.reg_covar, _SMALLEST_VARIANCE)
-        values, vectors = np.linalg.eigh(covariance)
-        if values.min() < low:
-            raised = vectors * np.maximum(values, low)[:, None, :]
-            covariance = raised @ vectors.transpose(0, 2, 1)
-            if self.covariance_type == "diag":
-                covariance = covariance * np.eye(covariance.shape[-1])
-        return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+        return floored_cholesky(covariance, max(self.reg_covar, _SMALLEST_VARIANCE))
 
     def translate(
         self, stats: MomentStats, old: GaussianGateParams, new: GaussianGateParams
@@ -267,7 +270,7 @@ class GaussianGate(Gate):
 
     def pack(self, params: GaussianGateParams) -> Floats:
         """Logits of the proportions, means, log-Cholesky factors."""
-        log_pi = np.log(np.maximum(params.proportions, _SMALLEST))
+        log_pi = np.log(np.maximum(params.proportions, SMALLEST))
         p = params.means.shape[1]
         if self.covariance_type == "diag":
             factors = np.log(self._free(params.chol))
@@ -297,3 +300,127 @@ class GaussianGate(Gate):
         """Parameters for experts in a new order."""
         chol = params.chol if len(params.chol) == 1 < len(order) else params.chol[order]
         return GaussianGateParams(params.proportions[order], params.means[order], chol)
+
+    # -------------------------------------------------------------------- draws
+
+    def sample_rows(
+        self, params: GaussianGateParams, n: int, rng: np.random.Generator
+    ) -> tuple[Ints, Floats]:
+        """Experts from their proportions, features from their normal densities."""
+        z = choose(np.repeat(params.proportions[:, None], n, axis=1), rng)
+        K, p = params.means.shape
+        chol = np.broadcast_to(params.chol, (K, p, p))
+        noise = rng.standard_normal((n, p, 1))
+        return z, params.means[z] + (chol[z] @ noise)[:, :, 0]
+
+    def draw(self, params: GaussianGateParams, regions: Regions) -> GaussianGateParams:
+        """Normal densities around the centres, with random covariances."""
+        centres, rng = regions.centres, regions.rng
+        values = rng.uniform(0.25, 1.0, params.chol.shape[:2])
+        if self.covariance_type == "diag":
+            factors = np.sqrt(values)[:, :, None] * np.eye(params.chol.shape[-1])
+        else:
+            axes = np.linalg.qr(rng.standard_normal(params.chol.shape))[0]
+            factors = np.linalg.cholesky((axes * values[:, None, :]) @ axes.transpose(0, 2, 1))
+        return GaussianGateParams(regions.shares, centres, regions.size * factors)
+
+    # -------------------------------------------------------------------- what users see
+
+    def shown(self, params: GaussianGateParams, design: DesignMap) -> dict[str, Any]:
+        """Proportions, means and covariances."""
+        covariance = params.chol @ params.chol.transpose(0, 2, 1)
+        covariance = covariance * design.unit[:, None] * design.unit
+        K = len(params.proportions)
+        return {
+            "weights_": params.proportions,
+            "means_": design.centre + params.means * design.unit,
+            "covariances_": np.broadcast_to(covariance, (K, *covariance.shape[1:])).copy(),
+        }
+
+    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[dict[str, float]]:
+        """Proportion, and mean and standard deviation of every feature, of each expert."""
+        table = []
+        for k in range(K):
+            row = {"weight": float(shown["weights_"][k])}
+            for j, name in enumerate(names):
+                row[f"mean {name}"] = float(shown["means_"][k, j])
+                row[f"std {name}"] = float(np.sqrt(shown["covariances_"][k, j, j]))
+            table.append(row)
+        return table
+
+    def terms(self, params: GaussianGateParams, units: Units) -> ComponentTerms:
+        """Proportions, means, standard deviations and correlations."""
+        K, p = params.means.shape
+        design = units.design
+        heads = [("gate", label, f"mean {name}") for label in units.labels for name in design.names]
+        means = ComponentTerms(
+            heads,
+            [LINE] * (K * p),
+            heads,
+            lambda params: (design.centre + params.means * design.unit).ravel(),
+            lambda params: np.diag(np.tile(design.unit, K)),
+        )
+        return joined_terms(
+            [proportion_terms(units.labels), means, self._spread_terms(params, units)]
+        )
+
+    def _spread_terms(self, like: GaussianGateParams, units: Units) -> ComponentTerms:
+        """Standard deviations and correlations of the features."""
+        names, p = units.design.names, len(units.design.names)
+        owners = units.labels if len(like.chol) == len(units.labels) else ["all"]
+        rows, cols = np.tril_indices(p)
+        lower = [
+            f"std {names[a]}" if a == b else f"correlation {names[a]} {names[b]}"
+            for a, b in zip(rows, cols, strict=True)
+        ]
+        # Of a diagonal factor only the diagonal is free.
+        free = np.flatnonzero((rows == cols) | (self.covariance_type != "diag"))
+        terms = [f"std {name}" for name in names]
+        terms += [lower[i] for i in free if rows[i] != cols[i]]
+        scale = np.concatenate([units.design.unit, np.ones(len(terms) - p)])
+
+        def spread(free_entries: Floats) -> Floats:
+            entries = np.zeros(rows.size)
+            entries[free] = free_entries
+            moments = covariance_moments(unpack_field("cholesky", entries[None])[0])
+            return scale * moments[: len(terms)]
+
+        def entries_of(chol: Floats) -> Floats:
+            return pack_field("cholesky", chol[None])[0][free]
+
+        return ComponentTerms(
+            [("gate", owner, term) for owner in owners for term in terms],
+            ([POSITIVE] * p + [CORRELATION] * (len(terms) - p)) * len(owners),
+            [("gate", owner, lower[i]) for owner in owners for i in free],
+            lambda params: np.concatenate([spread(entries_of(L)) for L in params.chol]),
+            lambda params: block_diagonal(
+                [differences(spread, entries_of(L)) for L in params.chol]
+            ),
+        )
+
+    def vanished(self, params: GaussianGateParams) -> Ints:
+        """Proportions of zero."""
+        return vanished_proportions(params)
+
+    def about(self, params: GaussianGateParams, features: Ints) -> Ints:
+        """Means, and entries of the factors, of some features."""
+        K, width = params.means.shape
+        means = K - 1 + np.arange(K * width).reshape(K, width)[:, features]
+        rows, cols = np.tril_indices(width)
+        rest = np.arange(K - 1 + K * width, self.pack(params).size).reshape(len(params.chol), -1)
+        lower = np.flatnonzero(np.isin(rows, features) | np.isin(cols, features))
+        if rest.shape[1] == width:
+            lower = features
+        return np.concatenate([means.ravel(), rest[:, lower].ravel()])
+
+    def graph(self, graph: Any, params: GaussianGateParams, linear: Any) -> str:
+        """Softmax of ``log pi - log det L - |L^-1 (z - m)|^2 / 2``."""
+        K, p = params.means.shape
+        P = np.broadcast_to(np.linalg.inv(params.chol), (K, p, p))
+        shift = -(P @ params.means[:, :, None])
+        white = linear(np.concatenate([P, shift], axis=2).reshape(K * p, p + 1))
+        cube = graph.reshape(graph.node("Mul", white, white), K, p)
+        half = graph.node("Mul", graph.total(cube, 2), graph.constant(np.array(-0.5)))
+        log_det = np.log(np.einsum("kii->ki", params.chol)).sum(axis=1)
+        constant = np.log(np.maximum(params.proportions, SMALLEST)) - log_det
+        return str(graph.node("Softmax", graph.node("Add", half, graph.constant(constant)), axis=1))

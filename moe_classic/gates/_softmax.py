@@ -20,32 +20,33 @@ import numpy as np
 
 from moe_classic._components import (
     GATE_LIMIT,
+    ComponentTerms,
     Forward,
     LogitStats,
+    Regions,
+    Units,
     block_rows,
     block_step,
     bohning_step,
-    centring,
     check_alpha,
     curvature_rows,
+    limited,
+    line_terms,
     moved_score,
     moved_score_blocks,
     newton_step,
     normalise,
 )
-from moe_classic._data import Design, Summary
+from moe_classic._data import Design, DesignMap, Summary
 from moe_classic._numerics import empty, frame
 from moe_classic._typing import Floats
+from moe_classic.penalties import CentredRidge
 
-from ._base import Gate
-
-#: Largest change of a coefficient, in standardised units, in one step: where regions separate,
-#: the curvature vanishes and an unguarded Newton step leaves the range of the exponential.
-_MAX_STEP = 8.0
+from ._base import Gate, line_rows
 
 #: Experts up to which all pairs of their curvatures are formed, and width up to which one curvature
 #: an expert is: their Gram matrices grow with the square of either.
-_MANY, _WIDE = 16, 300
+MANY, WIDE = 16, 300
 _STEPS = {"newton": newton_step, "block": block_step, "bound": bohning_step}
 
 
@@ -64,9 +65,9 @@ class SoftmaxParams:
 def _rule(params: SoftmaxParams) -> str:
     """Which curvature the step uses."""
     m, q = params.coef.shape
-    if m < _MANY:
+    if m < MANY:
         return "newton" if m * q <= GATE_LIMIT else "bound"
-    return "block" if q <= _WIDE else "bound"
+    return "block" if q <= WIDE else "bound"
 
 
 def _mass(fwd: Forward, S: Floats) -> Floats:
@@ -148,8 +149,7 @@ class SoftmaxGate(Gate):
             return params
         step = _STEPS[_rule(params)]
         delta = step(params.coef, stats.gram, stats.score, self.alpha * summary.weight)
-        largest = np.abs(delta).max()
-        return SoftmaxParams(params.coef + delta * min(1.0, _MAX_STEP / max(largest, _MAX_STEP)))
+        return SoftmaxParams(params.coef + limited(delta[None])[0])
 
     def translate(self, stats: LogitStats, old: SoftmaxParams, new: SoftmaxParams) -> LogitStats:
         """Scores at ``old`` as they are at ``new``, to second order."""
@@ -186,25 +186,23 @@ class SoftmaxGate(Gate):
         curvature[index, index] += g
         return first, curvature * R.sum(axis=0)
 
+    # -------------------------------------------------------------------- penalty
+
+    def slopes_penalty(self, summary: Summary) -> CentredRidge:
+        """Slopes centred over experts, so that no expert is special."""
+        return CentredRidge(self.alpha * summary.weight)
+
     def penalty(self, params: SoftmaxParams, summary: Summary) -> float:
         """``alpha / 2`` times the squared slopes centred over experts, per unit of weight."""
-        if self.alpha == 0.0:
-            return 0.0
-        slopes = params.coef[:, :-1]
-        squares = (slopes**2).sum() - (slopes.sum(axis=0) ** 2).sum() / (len(slopes) + 1)
-        return 0.5 * self.alpha * summary.weight * float(squares)
+        return self.slopes_penalty(summary).value(params.coef)
 
     def penalty_gradient(self, params: SoftmaxParams, summary: Summary) -> Floats:
         """Gradient of the penalty, (n_theta,)."""
-        slopes = params.coef.copy()
-        slopes[:, -1] = 0.0
-        return self.alpha * summary.weight * (centring(len(slopes)) @ slopes).ravel()
+        return self.slopes_penalty(summary).gradient(params.coef).ravel()
 
     def penalty_hessian(self, params: SoftmaxParams, summary: Summary) -> Floats:
         """Hessian of the penalty, (n_theta, n_theta)."""
-        m, q = params.coef.shape
-        slopes = np.diag(np.r_[np.ones(q - 1), 0.0])
-        return self.alpha * summary.weight * np.kron(centring(m), slopes)
+        return self.slopes_penalty(summary).hessian(params.coef)
 
     # -------------------------------------------------------------------- packing
 
@@ -220,3 +218,31 @@ class SoftmaxGate(Gate):
         """Coefficients for experts in a new order, relative to the new last one."""
         full = params.full[order]
         return SoftmaxParams((full - full[-1])[:-1])
+
+    def draw(self, params: SoftmaxParams, regions: Regions) -> SoftmaxParams:
+        """The nearest centre leads."""
+        return SoftmaxParams(regions.lines(regions.centres, regions.shares))
+
+    # -------------------------------------------------------------------- what users see
+
+    def lines(self, params: SoftmaxParams) -> Floats:
+        """The coefficients, (K - 1, q)."""
+        return params.coef
+
+    def shown(self, params: SoftmaxParams, design: DesignMap) -> dict[str, Any]:
+        """Slopes and intercepts relative to the last expert."""
+        slopes, intercepts = design.original(params.full)
+        return {"coef_": slopes, "intercept_": intercepts}
+
+    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[dict[str, float]]:
+        """The line of each expert."""
+        return line_rows(shown, names, K)
+
+    def terms(self, params: SoftmaxParams, units: Units) -> ComponentTerms:
+        """Lines of all experts but the last."""
+        heads = [("gate", label) for label in units.labels[:-1]]
+        return line_terms(units.design, heads, lambda p: p.coef)
+
+    def graph(self, graph: Any, params: SoftmaxParams, linear: Any) -> str:
+        """Softmax of linear predictors, the last of which is 0."""
+        return str(graph.node("Softmax", linear(params.full), axis=1))

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from moe_classic._components import require
 from moe_classic._data import ArraySource, Block, Design, DesignMap, Summary, default_block_size
 from moe_classic._engine import SerialEngine, ThreadedEngine, make_engine
 from moe_classic._model import Model, MoEParams
 from moe_classic._numerics import softmax_in_place
 from moe_classic._typing import Floats, Ints
-from moe_classic.experts import LinearExpert
 from moe_classic.predictive import choose
 
 
@@ -92,17 +92,12 @@ def fitted_model(estimator: Any, X: Any, y: Any, sample_weight: Any) -> FittedMo
 
 def check_parametric(model: Model) -> None:
     """Raise unless gate and experts have parameters with derivatives."""
-    for group in model.groups:
-        if not isinstance(group.expert, LinearExpert):
-            raise ValueError(
-                f"inference is about parameters, {group.expert.name!r} experts have none that it "
-                "could describe. Use linear experts, or compare scores on held-out rows."
-            )
-    if not hasattr(model.gate, "derivatives"):
-        raise ValueError(
-            f"inference is about parameters, a {model.gate.name!r} gate has none that it could "
-            "describe. Use gate='softmax', 'gaussian' or 'constant'."
-        )
+    instead = (
+        "Use linear experts and gate='softmax', 'gaussian' or 'constant', or compare scores on "
+        "held-out rows."
+    )
+    parts = (model.gate, *(g.expert for g in model.groups))
+    require(parts, ("derivatives", "terms"), who="inference", instead=instead)
 
 
 def _checked_weights(sample_weight: Any, n: int) -> Floats:

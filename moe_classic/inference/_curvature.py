@@ -14,12 +14,10 @@ with I_obs by Louis' identity and s the score of a row. Louis (1982); Berndt, Ha
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
-from moe_classic._components import Forward
 from moe_classic._data import Block
 from moe_classic._model import InformationStats, Model, available, observed_information, row_scores
 from moe_classic._typing import Bools, Floats, Ints
@@ -91,36 +89,6 @@ def _cluster_scores(model: Model, case: FittedModel, clusters: Ints) -> Floats:
 # ------------------------------------------------------------------------- kinks
 
 
-@dataclass(frozen=True)
-class Smoothed:
-    """Laplace experts whose kink is seen through a kernel.
-
-    The second derivative of ``-|e| / b`` is ``-(2 / b) delta(e)``; the normal density of standard
-    deviation ``width`` stands in for Dirac's delta, so that the sum over rows estimates the density
-    of y at the line. For one expert this is the sandwich of median regression: Powell (1991).
-
-    Attributes
-    ----------
-    expert : LaplaceExpert
-    width : ndarray of shape (K, 1)
-    """
-
-    expert: Any
-    width: Floats
-    smooth: bool = True
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["expert"], name)
-
-    def derivatives(self, params: Any, fwd: Forward, y: np.ndarray) -> tuple[Floats, Floats]:
-        """First derivatives almost everywhere, second ones smoothed."""
-        first, second = self.expert.derivatives(params, fwd, y)
-        z = fwd.work[0][:, 0] / self.width
-        density = np.exp(-0.5 * z**2) / (np.sqrt(2.0 * np.pi) * self.width)
-        second[:, 0, 0] -= 2.0 / params.scale * density
-        return first, second
-
-
 def hall_sheather(n: Floats) -> Floats:
     """Bandwidth for the sparsity at the median from n rows, as a probability.
 
@@ -139,11 +107,11 @@ def smoothed(case: FittedModel) -> Model:
     for group, p, share in zip(
         case.model.groups, case.params.experts, case.model.shares, strict=True
     ):
-        expert: Any = group.expert
+        expert = group.expert
         if not expert.smooth:
             # Few rows would ask for more than half of the distribution.
             h = np.minimum(hall_sheather(np.maximum(mass[share], 1.0)), 0.45)[:, None]
-            expert = Smoothed(expert, p.scale * (ndtri(0.5 + h) - ndtri(0.5 - h)))
+            expert = expert.smoothed(p, h)
         groups.append(replace(group, expert=expert))
     return replace(case.model, groups=tuple(groups))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.linalg import eigh
@@ -62,7 +61,7 @@ def fixed_places(found: list[Caveat], size: int) -> Bools:
 
 def _starved_experts(case: FittedModel, mass: Floats, number: int, start: int) -> list[Caveat]:
     """Experts that explain fewer rows than a line has coefficients."""
-    coef = case.params.experts[number].coef
+    coef = case.model.groups[number].expert.lines(case.params.experts[number])
     few = np.flatnonzero(mass[case.model.shares[number]] < coef.shape[-1])
     places = np.arange(coef.size).reshape(len(coef), -1)[few]
     note = "the expert explains fewer rows than it has coefficients"
@@ -79,90 +78,59 @@ def _starts(case: FittedModel) -> list[int]:
 
 def _constant_columns(case: FittedModel, starts: list[int]) -> list[Caveat]:
     """Slopes of features that do not vary."""
-    note = "the feature is constant"
-    found = []
-    designs = [case.model.gate_design, *(g.design for g in case.model.groups)]
-    for start, number, p in zip(
-        starts, designs, (case.params.gate, *case.params.experts), strict=True
-    ):
+    model, params, found = case.model, case.params, []
+    parts = [(model.gate_design, model.gate, params.gate)]
+    parts += [(g.design, g.expert, p) for g, p in zip(model.groups, params.experts, strict=True)]
+    for start, (number, component, p) in zip(starts, parts, strict=True):
         dead = np.flatnonzero(case.maps[number].inverse == 0.0)
-        if dead.size and hasattr(p, "coef"):
-            places = np.arange(p.coef.size).reshape(-1, p.coef.shape[-1])[:, dead]
-            found.append(Caveat(start + places.ravel(), note, fixed=True))
-        elif dead.size and hasattr(p, "means"):
-            places = start + _dead_moments(p, dead, case.model.gate.pack(p).size)
-            found.append(Caveat(places, note, fixed=True))
+        places = component.about(p, dead) if dead.size else dead
+        if places.size:
+            found.append(Caveat(start + places, "the feature is constant", fixed=True))
     return found
-
-
-def _dead_moments(p: Any, dead: Ints, size: int) -> Ints:
-    """Coordinates of a Gaussian gate that describe features without variation."""
-    K, width = p.means.shape
-    means = K - 1 + np.arange(K * width).reshape(K, width)[:, dead]
-    rows, cols = np.tril_indices(width)
-    rest = np.arange(K - 1 + K * width, size).reshape(len(p.chol), -1)
-    if rest.shape[1] == width:
-        lower = dead
-    else:
-        lower = np.flatnonzero(np.isin(rows, dead) | np.isin(cols, dead))
-    return np.concatenate([means.ravel(), rest[:, lower].ravel()])
 
 
 def _gate_findings(case: FittedModel, start: int) -> list[Caveat]:
     """Proportions of zero, and rows of a softmax that no row of data is undecided about."""
-    gate = case.params.gate
-    if hasattr(gate, "proportions"):
-        zero = np.flatnonzero(gate.proportions[:-1] < 1e-8)
-        note = "at its lower bound 0"
-        return [Caveat(start + zero, note, fixed=True)] if zero.size else []
-    if not gate.coef.size:
+    gate, params = case.model.gate, case.params.gate
+    zero = gate.vanished(params)
+    if zero.size:
+        return [Caveat(start + zero, "at its lower bound 0", fixed=True)]
+    if not (gate.has("lines") and gate.lines(params).size):
         return []
-    slopes = np.zeros(len(gate.coef))
+    coef = gate.lines(params)
+    slopes = np.zeros(len(coef))
     last = 0.0
     for block in case.source():
-        fwd = case.model.gate.forward(gate, block.designs[case.model.gate_design])
+        fwd = gate.forward(params, block.designs[case.model.gate_design])
         R = responsibilities(case.model, case.params, block)
-        _, curve = case.model.gate.derivatives(gate, fwd, R)
+        _, curve = gate.derivatives(params, fwd, R)
         slopes += np.einsum("aan,n->a", curve, block.w)
         last += float(curve.sum(axis=(0, 1)) @ block.w)
-    q = gate.coef.shape[1]
+    q = coef.shape[1]
     # 4 g (1 - g) is 1 where a row is undecided: fewer such rows than coefficients cannot fix them.
     hard = 4.0 * slopes < q
-    if not hasattr(gate, "shape") and 4.0 * last < q:
+    if gate.layout(params) is None and 4.0 * last < q:
         hard[:] = True
     if not hard.any() or q == 1:
         return []
-    places = np.arange(gate.coef.size).reshape(-1, q)[hard].ravel()
+    places = np.arange(coef.size).reshape(-1, q)[hard].ravel()
     note = "the gate has separated: standard errors have no meaning"
     return [Caveat(start + places, note)]
 
 
 def _expert_findings(case: FittedModel, seen: Curvature, number: int, start: int) -> list[Caveat]:
     """Scales at their floor and interval parameters at a bound."""
-    group, p = case.model.groups[number], case.params.experts[number]
-    expert, found = group.expert, []
-    low = np.asarray(expert.degenerate(p, case.summary))
-    at = start + p.coef.size
-    for name in expert.free_nuisances(p):
-        value = getattr(p, name).reshape(len(getattr(p, name)), -1)
-        width = _width(expert, name, p)
-        places = at + np.arange(len(value) * width).reshape(len(value), width)
-        at += places.size
-        if expert.bounds(name) is not None:
-            found += _bound_findings(name, value, expert.bounds(name), places, seen)
-        elif name in ("scale", "chol") and low.any():
+    expert, p = case.model.groups[number].expert, case.params.experts[number]
+    low, found = np.asarray(expert.degenerate(p, case.summary)), []
+    for name, value, bounds, at in expert.fields(p):
+        places = start + at
+        if bounds is not None:
+            found += _bound_findings(name, value, bounds, places, seen)
+        elif name in expert.floored and low.any():
             mine = places[low] if len(places) == len(low) else places
             note = "at its lower bound min_scale: the expert interpolates its rows"
             found.append(Caveat(mine.ravel(), note, fixed=True))
     return found
-
-
-def _width(expert: Any, name: str, p: Any) -> int:
-    """Number of coordinates of one expert's nuisance field."""
-    value = getattr(p, name)
-    if expert.nuisances[name] == "cholesky":
-        return value.shape[-1] * (value.shape[-1] + 1) // 2
-    return int(value.size // len(value))
 
 
 def _bound_findings(

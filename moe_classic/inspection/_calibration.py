@@ -74,7 +74,7 @@ class CalibrationDisplay:
         -------
         display : CalibrationDisplay
         """
-        pit = pit_values(estimator, X, y)
+        pit = pit_values(estimator, X, y, random_state=0)
         return cls(pit=pit, sample_weight=sample_weight).plot(ax, **plot)
 
     def plot(self, ax: Any = None, *, kind: str = "pit", bins: int = 20) -> CalibrationDisplay:

@@ -101,7 +101,7 @@ def _coverage_error(
 
 def _pit_error(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
     """Distance of the PIT values from the uniform distribution."""
-    return pit_error(pit_values(estimator, X, y), sample_weight=sample_weight)
+    return pit_error(pit_values(estimator, X, y, random_state=0), sample_weight=sample_weight)
 
 
 # ------------------------------------------------------------------------- scorers

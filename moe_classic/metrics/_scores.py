@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length
 
-from moe_classic._results import fitted_moe, inner_rows
+from moe_classic._results import fitted_moe, inner_rows, kind_of
 from moe_classic._typing import Floats
 from moe_classic.predictive import FAMILIES, Noise, mixture_crps
 
@@ -140,11 +141,12 @@ def crps_samples(estimator: Any, X: Any, y: Any) -> Floats:
 # ------------------------------------------------------------------------- PIT
 
 
-def pit_values(estimator: Any, X: Any, y: Any) -> Floats:
+def pit_values(estimator: Any, X: Any, y: Any, *, random_state: Any = None) -> Floats:
     """Probability integral transform ``P(Y <= y | x)`` of a fitted regressor, row by row.
 
     Uniform on (0, 1) if the model is right (Dawid 1984); piled up at the ends where it is too
-    sure, in the middle where it is too careful.
+    sure, in the middle where it is too careful. Where single values have a probability, as counts
+    have, it is drawn evenly between ``P(Y < y | x)`` and ``P(Y <= y | x)``: only so is it uniform.
 
     Parameters
     ----------
@@ -152,6 +154,8 @@ def pit_values(estimator: Any, X: Any, y: Any) -> Floats:
         A mixture of experts, a pipeline that ends in one, or a search over them.
     X : array-like of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draws; of no consequence for continuous targets.
 
     Returns
     -------
@@ -160,10 +164,20 @@ def pit_values(estimator: Any, X: Any, y: Any) -> Floats:
     References
     ----------
     Dawid (1984), Statistical theory: the prequential approach, Journal of the Royal Statistical
-    Society A 147.
+    Society A 147. Dunn & Smyth (1996), Randomized quantile residuals, Journal of Computational and
+    Graphical Statistics 5. Czado, Gneiting & Held (2009), Predictive model assessment for count
+    data, Biometrics 65.
     """
     moe = fitted_moe(estimator, needs="predict_cdf", caller="pit_values")
-    return moe.predict_cdf(inner_rows(estimator, X), y)
+    rows, kind = inner_rows(estimator, X), kind_of(moe)
+    pit: Floats = moe.predict_cdf(rows, y)
+    if not kind.discrete:
+        return pit
+    rng = check_random_state(random_state)
+    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    # The distribution function is flat between two values.
+    low = moe.predict_cdf(rows, y - kind.step if kind.step else np.nextafter(y, -np.inf))
+    return np.asarray(low + rng.uniform(size=pit.shape) * (pit - low), dtype=np.float64)
 
 
 def pit_error(pit: Any, *, sample_weight: Any = None) -> float:

@@ -19,62 +19,24 @@ above, the integral of the squared difference itself is computed by double-expon
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import erfc, erfcx, expit, gammaln, ndtr, stdtr
+from scipy.special import erfc, erfcx, ndtr
 
+from moe_classic._components import NOISES, Noise, crps_integral, normal_pdf
 from moe_classic._typing import Floats
 
 if TYPE_CHECKING:
+    from ._marginal import Marginal
     from ._mixture import Predictive
 
 #: Families of noise that :func:`mixture_crps` knows.
-FAMILIES = ("gaussian", "laplace", "logistic", "student_t")
-#: Families that are sums of normals, for the pairs that have no elementary form.
-_NORMAL_MIXTURES = ("gaussian", "laplace", "student_t")
+FAMILIES = tuple(NOISES)
 #: Student-t noise with fewer degrees of freedom goes by quadrature: E|e| is not finite at 1, and
 #: close above it the two terms cancel.
 _SMALLEST_DF = 1.2
-#: Step of the double-exponential rules; 1e-7 relative where a score is 1000 times a scale.
-_STEP = 0.0625
 _SQRT_2 = float(np.sqrt(2.0))
-
-
-@dataclass(frozen=True)
-class Noise:
-    """Noise of one expert: a family, a scale () or (n,), degrees of freedom."""
-
-    family: str
-    scale: Floats
-    df: float = np.inf
-
-    def cdf(self, z: Floats) -> Floats:
-        """Distribution function with scale 1."""
-        if self.family == "gaussian":
-            return ndtr(z)
-        if self.family == "student_t":
-            return stdtr(self.df, z)
-        if self.family == "logistic":
-            return expit(z)
-        tail = 0.5 * np.exp(-np.abs(z))
-        return np.where(z < 0.0, tail, 1.0 - tail)
-
-    def absolute(self, z: Floats) -> Floats:
-        """E|e - z| with scale 1."""
-        size = np.abs(z)
-        if self.family == "gaussian":
-            return size * (2.0 * ndtr(size) - 1.0) + 2.0 * _normal_density(size)
-        if self.family == "laplace":
-            return size + np.exp(-size)
-        if self.family == "logistic":
-            return size + 2.0 * np.log1p(np.exp(-size))
-        v = self.df
-        log_f = gammaln((v + 1.0) / 2.0) - gammaln(v / 2.0) - 0.5 * np.log(v * np.pi)
-        density = np.exp(log_f - 0.5 * (v + 1.0) * np.log1p(size**2 / v))
-        return size * (1.0 - 2.0 * stdtr(v, -size)) + 2.0 * density * (v + size**2) / (v - 1.0)
 
 
 def mixture_crps(y: Floats, weights: Floats, location: Floats, noise: list[Noise]) -> Floats:
@@ -107,31 +69,15 @@ def mixture_crps(y: Floats, weights: Floats, location: Floats, noise: list[Noise
 
 def predictive_crps(mixture: Predictive, y: Floats) -> Floats:
     """Scores of each output at ``y`` (d, n), (d, n)."""
-    d = len(y)
-    rows = [
-        mixture_crps(y[j], mixture.weights, mixture.location[:, j], predictive_noise(mixture, j))
-        for j in range(d)
-    ]
-    return np.stack(rows)
+    return np.stack([_marginal_crps(mixture.output(j), row) for j, row in enumerate(y)])
 
 
-def predictive_noise(mixture: Predictive, output: int) -> list[Noise]:
-    """Noise of every expert of a predictive distribution, for one output."""
-    d, noise = mixture.location.shape[1], []
-    for group, p in zip(mixture.model.groups, mixture.params.experts, strict=True):
-        # The density of an estimator's residuals is a family of its own.
-        described: Any = getattr(group.expert, "noise", group.expert)
-        family = described.name
-        if family not in FAMILIES:
-            raise TypeError(
-                f"the CRPS of {type(group.expert).__name__} with noise {family!r} is not known; "
-                f"it is for {list(FAMILIES)}. Score by log_score instead."
-            )
-        scale = np.broadcast_to(p.scale, (group.count, d))[:, output]
-        df = getattr(p, "df", None)
-        dfs = np.full(group.count, np.inf) if df is None else np.broadcast_to(df, (group.count, 1))
-        noise += [Noise(family, s, float(v)) for s, v in zip(scale, np.ravel(dfs), strict=True)]
-    return noise
+def _marginal_crps(output: Marginal, y: Floats) -> Floats:
+    """Scores of one output: closed forms where all experts have one, else an integral or sum."""
+    noise = output.noise
+    if noise is None:
+        return output.crps(y)
+    return mixture_crps(y, output.weights, output.location, noise)
 
 
 def _sums_of_normals(noise: list[Noise]) -> bool:
@@ -139,7 +85,7 @@ def _sums_of_normals(noise: list[Noise]) -> bool:
     students = [e for e in noise if e.family == "student_t"]
     if students and any(np.ndim(e.scale) for e in noise):
         return False
-    known = all(e.family in _NORMAL_MIXTURES for e in noise)
+    known = all(e.family == "gaussian" or e.known.shape is not None for e in noise)
     return known and all(e.df >= _SMALLEST_DF for e in students)
 
 
@@ -150,25 +96,39 @@ def _apart(m: Floats, a: Noise, b: Noise) -> Floats:
     """E|m + a - b| for independent noises; symmetric in m and in (a, b)."""
     if a.family > b.family:
         a, b = b, a
-    if (a.family, b.family) == ("gaussian", "gaussian"):
-        return _folded_normal(m, a.scale**2 + b.scale**2)
-    if (a.family, b.family) == ("gaussian", "laplace"):
-        return _folded_normal(m, a.scale**2) + 2.0 * b.scale**2 * _normal_laplace(m, a, b)
-    if (a.family, b.family) == ("laplace", "laplace"):
-        return _folded_laplace_pair(np.abs(m), a.scale, b.scale)
-    return _by_normals(m, a, b)
+    pair = _PAIRS.get((a.family, b.family), _by_normals)
+    return pair(m, a, b)
 
 
-def _normal_density(z: Floats) -> Floats:
-    """Standard normal density."""
-    return np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
+def _two_normals(m: Floats, a: Noise, b: Noise) -> Floats:
+    """E|m + N1 - N2|."""
+    return _folded_normal(m, a.scale**2 + b.scale**2)
+
+
+def _normal_and_laplace(m: Floats, normal: Noise, laplace: Noise) -> Floats:
+    """E|m + N - L|."""
+    folded = _folded_normal(m, normal.scale**2)
+    return folded + 2.0 * laplace.scale**2 * _normal_laplace(m, normal, laplace)
+
+
+def _two_laplaces(m: Floats, a: Noise, b: Noise) -> Floats:
+    """E|m + L1 - L2|."""
+    return _folded_laplace_pair(np.abs(m), a.scale, b.scale)
+
+
+#: Pairs with an elementary form, by the names of the families in alphabetical order.
+_PAIRS: dict[tuple[str, str], Callable[[Floats, Noise, Noise], Floats]] = {
+    ("gaussian", "gaussian"): _two_normals,
+    ("gaussian", "laplace"): _normal_and_laplace,
+    ("laplace", "laplace"): _two_laplaces,
+}
 
 
 def _folded_normal(m: Floats, variance: Floats) -> Floats:
     """E|m + s N|."""
     s = np.sqrt(variance)
     z = np.abs(m) / s
-    return s * (z * (1.0 - 2.0 * ndtr(-z)) + 2.0 * _normal_density(z))
+    return s * (z * (1.0 - 2.0 * ndtr(-z)) + 2.0 * normal_pdf(z))
 
 
 def _normal_laplace(m: Floats, normal: Noise, laplace: Noise) -> Floats:
@@ -235,9 +195,10 @@ def _normal_mixture(e: Noise) -> tuple[Floats, Floats]:
     exponentially on the right; the substitution ``u - exp(-u - 6)`` makes them do so on the left.
     Step 0.25 in units of the width leaves an error of 1e-9 at df = 1.5, 1e-12 above df = 3.
     """
-    if e.family == "gaussian":
+    family = e.known
+    if family.shape is None:
         return np.ones(1), np.atleast_1d(e.scale**2)
-    half = 0.5 * e.df if e.family == "student_t" else 1.0
+    half = family.shape(e.df)
     width = min(1.0, 1.0 / np.sqrt(half))
     u = np.arange(-15.0, 6.0, 0.25)
     bend = np.exp(-u - 6.0)
@@ -248,7 +209,7 @@ def _normal_mixture(e: Noise) -> tuple[Floats, Floats]:
     keep = log_weight + np.maximum(-0.5 * log_g, 0.0) > -45.0
     weight, g = np.exp(log_weight[keep]), np.exp(log_g[keep])
     weight /= weight.sum()
-    if e.family == "student_t":
+    if family.inverse:
         return weight, e.scale**2 / g
     return weight, 2.0 * e.scale**2 * g
 
@@ -257,29 +218,10 @@ def _normal_mixture(e: Noise) -> tuple[Floats, Floats]:
 
 
 def _by_quadrature(y: Floats, weights: Floats, location: Floats, noise: list[Noise]) -> Floats:
-    """The score as an integral, cut at y and at every location.
-
-    Between cuts the rule is tanh-sinh, outside exp-sinh: their nodes crowd at the cuts, where
-    experts with a small scale step, and reach far into heavy tails.
-    """
+    """The score as an integral, cut at y and at every location."""
     cuts = np.sort(np.concatenate([location, y[None]]), axis=0)
     unit = np.max([np.broadcast_to(e.scale, y.shape) for e in noise], axis=0)
-    square = _squared_difference(y, weights, location, noise)
-    u = np.arange(-3.3, 3.3 + _STEP, _STEP)
-    v = 0.5 * np.pi * np.sinh(u)
-    # Distances from the nearer end, without cancellation.
-    share, rate = expit(2.0 * v), 0.5 * np.pi * np.cosh(u) / np.cosh(v) ** 2
-    score = np.zeros(y.shape)
-    for low, high in pairwise(cuts):
-        length = high - low
-        for s, d in zip(share, rate, strict=True):
-            score += 0.5 * _STEP * d * length * square(low + s * length)
-    u = np.arange(-4.0, 5.0 + _STEP, _STEP)
-    far, rate = np.exp(0.5 * np.pi * np.sinh(u)), 0.5 * np.pi * np.cosh(u)
-    for f, d in zip(far, rate, strict=True):
-        tails = square(cuts[0] - f * unit) + square(cuts[-1] + f * unit)
-        score += _STEP * d * f * unit * tails
-    return score
+    return crps_integral(_squared_difference(y, weights, location, noise), cuts, unit)
 
 
 def _squared_difference(

@@ -12,18 +12,21 @@ expectation-maximisation map for y.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from scipy.optimize.elementwise import find_root
 
+from moe_classic._components import TargetKind
 from moe_classic._data import Block
 from moe_classic._model import Model, MoEParams
-from moe_classic._typing import Floats, Ints
+from moe_classic._numerics import choose
+from moe_classic._typing import Floats
+from moe_classic.experts import Expert
+
+from ._marginal import Marginal
 
 #: Fixed-point steps towards a mode; scale mixtures of normals converge linearly.
 _MODE_STEPS = 200
-#: Newton steps towards a quantile; rows that are still open then go to the search.
-_NEWTON_STEPS = 10
 
 
 class Predictive:
@@ -54,24 +57,46 @@ class Predictive:
         return np.exp(self.model.log_gate(self.params, self.block))
 
     @cached_property
+    def parts(self) -> list[tuple[Expert, Any, Floats]]:
+        """Expert, parameters and predictor (K, M, n) of every group."""
+        return [
+            (g.expert, p, g.expert.predictor(p, self.block.designs[g.design]))
+            for g, p in zip(self.model.groups, self.params.experts, strict=True)
+        ]
+
+    @cached_property
+    def kind(self) -> TargetKind:
+        """What y may be."""
+        return self.model.groups[0].expert.kind
+
+    @cached_property
     def location(self) -> Floats:
         """Locations of the experts, (K, d, n)."""
-        return np.concatenate(
-            [
-                g.expert.location(p, self.block.designs[g.design])
-                for g, p in zip(self.model.groups, self.params.experts, strict=True)
-            ]
-        )
+        return np.concatenate([e.location_at(p, eta) for e, p, eta in self.parts])
 
     @cached_property
     def expert_variance(self) -> Floats:
         """Variances of the experts, (K, d, n); infinite where they do not exist."""
-        return np.concatenate(
-            [
-                g.expert.variance(p, self.block.designs[g.design])
-                for g, p in zip(self.model.groups, self.params.experts, strict=True)
-            ]
+        return np.concatenate([e.variance_at(p, eta) for e, p, eta in self.parts])
+
+    @cached_property
+    def spread(self) -> Floats:
+        """Sizes of the noise of the experts, (K, d, n)."""
+        spreads = np.concatenate(
+            [np.broadcast_to(e.spread_at(p, eta), self._shape(eta)) for e, p, eta in self.parts]
         )
+        return np.broadcast_to(spreads, self.location.shape)
+
+    def _shape(self, eta: Floats) -> tuple[int, int, int]:
+        """Shape of what a group says about y."""
+        return len(eta), self.location.shape[1], eta.shape[-1]
+
+    def output(self, j: int) -> Marginal:
+        """The distribution of output ``j`` alone."""
+        several = self.location.shape[1] > 1
+        own = slice(j, j + 1) if several else slice(None)
+        parts = [(e, e.output(p, j), eta[:, own]) for e, p, eta in self.parts]
+        return Marginal(parts, self.weights, self.location[:, j], self.spread[:, j], self.kind)
 
     # -------------------------------------------------------------------- moments
 
@@ -86,111 +111,26 @@ class Predictive:
 
     # -------------------------------------------------------------------- distribution function
 
-    def _expert_cdf(self, y: Floats, rows: Ints | slice) -> Floats:
-        """Distribution functions of the experts at ``y`` (d, r), (K, d, r)."""
-        parts = []
-        for group, p, share in zip(
-            self.model.groups, self.params.experts, self.model.shares, strict=True
-        ):
-            z = (y - self.location[share][:, :, rows]) / p.scale[:, :, None]
-            parts.append(np.broadcast_to(group.expert.standard_cdf(p, z), z.shape))
-        return np.concatenate(parts)
-
     def cdf(self, y: Floats) -> Floats:
         """P(Y_j <= y_j | x) of each output, (d, n); ``y`` is (d, n)."""
-        return np.einsum("kn,kdn->dn", self.weights, self._expert_cdf(y, slice(None)))
+        return self._mixed("cdf_at", y)
+
+    def below(self, y: Floats) -> Floats:
+        """P(Y_j < y_j | x): less than :meth:`cdf` where single values have a probability."""
+        return self._mixed("below_at", y)
+
+    def _mixed(self, answer: str, y: Floats) -> Floats:
+        """An answer of the experts about ``y`` (d, n), weighted by the gate."""
+        said = [getattr(e, answer)(p, eta, y) for e, p, eta in self.parts]
+        said = [
+            np.broadcast_to(a, self._shape(eta))
+            for a, (_, _, eta) in zip(said, self.parts, strict=True)
+        ]
+        return np.einsum("kn,kdn->dn", self.weights, np.concatenate(said))
 
     def quantile(self, q: float) -> Floats:
-        """Quantiles of each output, (d, n)."""
-        return np.stack([self._quantile(q, j) for j in range(self.location.shape[1])])
-
-    def _quantile(self, q: float, output: int) -> Floats:
-        """Quantile of one output, (n,)."""
-        own = []
-        for group, p, share in zip(
-            self.model.groups, self.params.experts, self.model.shares, strict=True
-        ):
-            scale = np.broadcast_to(p.scale, (p.n_experts, self.location.shape[1]))[:, output]
-            z = group.expert.standard_quantile(p, np.full((1, 1, 1), q))
-            own.append(self.location[share, output] + scale[:, None] * z.reshape(-1, 1))
-        bracket = np.concatenate(own)
-        # An expert without weight must not widen the bracket.
-        live = self.weights > 1e-300
-        low = np.where(live, bracket, np.inf).min(axis=0)
-        high = np.where(live, bracket, -np.inf).max(axis=0)
-        answer = 0.5 * (low + high)
-        open_rows = np.flatnonzero(high > low)
-        if open_rows.size:
-            answer[open_rows] = self._roots(q, output, low[open_rows], high[open_rows], open_rows)
-        return answer
-
-    def _roots(self, q: float, output: int, low: Floats, high: Floats, rows: Ints) -> Floats:
-        """Roots of ``cdf - q`` between ``low`` and ``high`` for some rows.
-
-        A few Newton steps serve nearly all rows; what they leave open goes to a search that keeps
-        its bracket, with what they found of it.
-        """
-        enough = 1e-13 * min(q, 1.0 - q)
-        answer = 0.5 * (low + high)
-        at, x, below, above = np.arange(rows.size), answer.copy(), low.copy(), high.copy()
-        for _ in range(_NEWTON_STEPS):
-            excess, slope = self._margin(x, rows[at], output, density=True)
-            excess -= q
-            np.copyto(below, x, where=excess < 0.0)
-            np.copyto(above, x, where=excess > 0.0)
-            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-                new = x - excess / slope
-            new = np.where((new > below) & (new < above), new, 0.5 * (below + above))
-            answer[at] = np.where(np.abs(excess) <= enough, x, new)
-            open_ = (np.abs(excess) > enough) & (np.abs(new - x) > 1e-15 * np.abs(x))
-            at, x, below, above = at[open_], new[open_], below[open_], above[open_]
-            if not at.size:
-                return np.clip(answer, low, high)
-        answer[at] = self._search(q, output, below, above, rows[at])
-        return np.clip(answer, low, high)
-
-    def _margin(
-        self, y: Floats, rows: Ints, output: int, *, density: bool = False
-    ) -> tuple[Floats, Floats]:
-        """Distribution function of one output at ``y`` (r,), and its density if asked for."""
-        value, slope = np.zeros(y.size), np.zeros(y.size)
-        for group, p, share in zip(
-            self.model.groups, self.params.experts, self.model.shares, strict=True
-        ):
-            scale = np.broadcast_to(p.scale, (p.scale.shape[0], self.location.shape[1]))
-            scale = scale[:, output, None]
-            weights = self.weights[share][:, rows]
-            z = (y - self.location[share, output][:, rows]) / scale
-            value += (weights * group.expert.standard_cdf(p, z[:, None])[:, 0]).sum(axis=0)
-            if density:
-                weights /= scale
-                slope += (weights * group.expert.standard_pdf(p, z[:, None])[:, 0]).sum(axis=0)
-        return value, slope
-
-    def _search(self, q: float, output: int, low: Floats, high: Floats, rows: Ints) -> Floats:
-        """Roots by a bracketed search that never fails."""
-
-        def excess(y: Floats, at: Ints) -> Floats:
-            at = np.broadcast_to(at, y.shape).ravel()
-            return (self._margin(y.ravel(), at, output)[0] - q).reshape(y.shape)
-
-        # Rounding may leave the ends a hair on the wrong side.
-        margin = 1e-9 * (high - low) + 1e-12 * np.maximum(np.abs(low), np.abs(high))
-        found = find_root(
-            excess,
-            (low - margin, high + margin),
-            args=(rows,),
-            # Relative to the tail: an absolute tolerance would lose far quantiles.
-            tolerances={
-                "xatol": 0.0,
-                "xrtol": 1e-13,
-                "fatol": 1e-13 * min(q, 1.0 - q),
-                "frtol": 0.0,
-            },
-            maxiter=400,
-        )
-        low_end = excess(low, rows) >= 0.0
-        return np.where(np.isfinite(found.x), found.x, np.where(low_end, low, high))
+        """Quantiles of each output, (d, n); of discrete targets values that are attained."""
+        return np.stack([self.output(j).quantile(q) for j in range(self.location.shape[1])])
 
     # -------------------------------------------------------------------- density
 
@@ -201,11 +141,14 @@ class Predictive:
     def mode(self) -> Floats:
         """Highest point of the density, (d, n).
 
-        Every expert's location is carried uphill by
-        ``y <- (sum_k r_k P_k)^-1 sum_k r_k P_k eta_k`` with posteriors r and the experts' current
-        precisions P, a step that never lowers the density for scale mixtures of normals; the best
-        end point wins.
+        Where experts know their precisions, every expert's location is carried uphill by
+        ``y <- (sum_k r_k P_k)^-1 sum_k r_k P_k eta_k`` with posteriors r and current precisions P,
+        a step that never lowers the density for scale mixtures of normals; the best end point
+        wins. Elsewhere the best of a grid of the experts' quantiles is refined; a discrete target
+        has all its likely values tried.
         """
+        if not all(e.has("precision") for e, _, _ in self.parts):
+            return self.output(0).mode()[None]
         best = np.full(self.weights.shape[1], -np.inf)
         answer = np.empty(self.location.shape[1:])
         for start in self.location:
@@ -218,7 +161,7 @@ class Predictive:
 
     def _climb(self, y: Floats) -> Floats:
         """Fixed-point iteration from ``y`` (d, n), keeping the better of start and end."""
-        start, spread = y, np.sqrt(np.einsum("kn,kdn->dn", self.weights, self._scale() ** 2))
+        start, spread = y, np.sqrt(np.einsum("kn,kdn->dn", self.weights, self.spread**2))
         for _ in range(_MODE_STEPS):
             new = self._mode_step(y)
             moved = np.abs(new - y)
@@ -227,13 +170,6 @@ class Predictive:
                 break
         worse = self.log_density(y) < self.log_density(start)
         return np.where(worse, start, y)
-
-    def _scale(self) -> Floats:
-        """Scales of the experts, (K, d, 1)."""
-        d = self.location.shape[1]
-        return np.concatenate(
-            [np.broadcast_to(p.scale, (p.n_experts, d)) for p in self.params.experts]
-        )[:, :, None]
 
     def _mode_step(self, y: Floats) -> Floats:
         """One fixed-point step."""
@@ -256,18 +192,6 @@ class Predictive:
 
     def sample(self, rng: np.random.Generator) -> Floats:
         """One draw a row, (d, n)."""
-        draws = np.concatenate(
-            [
-                g.expert.sample(p, self.block.designs[g.design], rng)
-                for g, p in zip(self.model.groups, self.params.experts, strict=True)
-            ]
-        )
+        draws = np.concatenate([e.sample_at(p, eta, rng) for e, p, eta in self.parts])
         chosen = choose(self.weights, rng)
         return draws[chosen, :, np.arange(chosen.size)].T
-
-
-def choose(weights: Floats, rng: np.random.Generator) -> Ints:
-    """One expert a row, with the probabilities in the columns of ``weights`` (K, n)."""
-    below = np.cumsum(weights, axis=0)
-    u = rng.random(weights.shape[1]) * below[-1]
-    return np.minimum((u >= below).sum(axis=0), len(weights) - 1)

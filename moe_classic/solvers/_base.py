@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from moe_classic._components import require
 from moe_classic._data import Source, Summary
 from moe_classic._engine import SerialEngine, ThreadedEngine
 from moe_classic._model import Model, MoEParams, MoEStats
@@ -140,15 +141,23 @@ class Solver(BaseEstimator, ABC):
     Attributes
     ----------
     name : registered name.
+    requires : abilities that gate and experts must have.
     """
 
     name: ClassVar[str]
+    requires: ClassVar[tuple[str, ...]] = ()
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range or has no meaning beside the others."""
 
     def check_model(self, model: Model) -> None:
         """Raise if gate or experts lack what this solver needs."""
+        self.require(model, self.requires)
+
+    def require(self, model: Model, needs: tuple[str, ...]) -> None:
+        """Raise unless gate and experts have all abilities that are needed."""
+        parts = (model.gate, *(g.expert for g in model.groups))
+        require(parts, needs, who=f"solver={self.name!r}", instead="Use solver='em'.")
 
     @property
     def objective_name(self) -> str:

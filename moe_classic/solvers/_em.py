@@ -141,11 +141,12 @@ class EM(Solver):
             return None
         if self.finish in _FINISHES:
             return _FINISHES[self.finish]()
-        if not model.additive:
+        parts = (model.gate, *(g.expert for g in model.groups))
+        if not all(part.additive and part.has("pack") for part in parts):
             return None
         if supported(model) and affordable(problem, params):
             return Newton()
-        smooth = all(differentiable(group.expert) for group in model.groups)
+        smooth = all(differentiable(part) for part in parts[1:]) and model.gate.has("gradient")
         # Covariances of x near their floor are steep: there EM's own map is the better guide.
         if smooth and not model.gate.generative:
             return LBFGS()

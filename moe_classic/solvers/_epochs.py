@@ -299,10 +299,10 @@ def squared_scores(model: Model, params: MoEParams, block: Block) -> SquareStats
 def _gate_squares(model: Model, params: MoEParams, fwd: Forward, block: Block, S: Floats) -> Floats:
     """Squared scores of the gate, or the weight where it has no pointwise derivatives."""
     gate = model.gate
-    if not hasattr(gate, "derivatives"):
+    if not gate.has("derivatives"):
         return np.full(gate.pack(params.gate).size, block.w.sum())
     first, _ = gate.derivatives(params.gate, fwd, S)
     pointwise = np.einsum("kn,akn->an", S, first**2)
-    if getattr(gate, "plain", False):
+    if gate.plain:
         return pointwise.sum(axis=1)
     return (pointwise @ block.designs[model.gate_design].Z.T ** 2).ravel()

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from moe_classic._arguments import check_choice
+from moe_classic._components import require
 from moe_classic._model import Model, MoEParams
 from moe_classic._objectives import ERRORS, MixtureLikelihood, has_outputs
 from moe_classic._typing import Floats, Ints
@@ -64,31 +65,24 @@ class GradientSolver(Solver):
 
 def check_gradient(solver: GradientSolver, model: Model) -> None:
     """Raise if a component lacks the gradient that the solver's objective needs."""
-    if not model.gate.additive:
-        raise ValueError(
-            f"solver={solver.name!r} needs gradients; {model.gate.name!r} gates have none. Use "
-            "solver='em'."
-        )
-    if solver.error != "likelihood" and model.gate.generative:
+    needs = {"who": f"solver={solver.name!r}", "instead": "Use solver='em'."}
+    require([model.gate], ("gradient",), **needs)
+    if solver.error == "likelihood":
+        asked = ("derivatives", "gradient_from", *(("smooth",) if solver.smooth else ()))
+        require([g.expert for g in model.groups], asked, **needs)
+        return
+    if model.gate.generative:
         raise ValueError(
             f"{type(solver).__name__}: error={solver.error!r} says nothing of x, which "
             f"{model.gate.name!r} gates describe as well. Use gate='softmax', or "
             "error='likelihood'."
         )
     for group in model.groups:
-        expert, error = group.expert, solver.error
-        if error != "likelihood" and not has_outputs(group):
+        if not has_outputs(group):
             raise ValueError(
-                f"{type(solver).__name__}: error={error!r} compares the outputs of experts with "
-                f"the target; {expert.name!r} experts have none that are linear in their "
-                "coefficients. Use error='likelihood'."
-            )
-        differentiable = hasattr(expert, "derivatives") and (expert.smooth or not solver.smooth)
-        if error == "likelihood" and not differentiable:
-            raise ValueError(
-                f"solver={solver.name!r} needs "
-                f"{'a smooth log density' if solver.smooth else 'gradients'}; {expert.name!r} "
-                "experts have none. Use solver='em'."
+                f"{type(solver).__name__}: error={solver.error!r} compares the outputs of experts "
+                f"with the target; {group.expert.name!r} experts have none that are linear in "
+                "their coefficients. Use error='likelihood'."
             )
 
 

@@ -40,7 +40,7 @@ class _Stop(Exception):  # noqa: N818 - not an error: leaves scipy's loop
 
 def differentiable(expert: Expert) -> bool:
     """Whether the log density of an expert has a gradient without jumps."""
-    return expert.smooth and hasattr(expert, "derivatives")
+    return expert.smooth and expert.has("derivatives")
 
 
 class LBFGS(GradientSolver):

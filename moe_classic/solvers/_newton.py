@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from moe_classic._arguments import check_range, check_switch
-from moe_classic._model import Model, MoEParams, available
+from moe_classic._model import MoEParams
 from moe_classic._typing import Floats
 
 from ._base import CAPPED, STOPPED, STUCK, Limits, Problem, Result, Solver
@@ -55,6 +55,7 @@ class Newton(Solver):
     """
 
     name: ClassVar[str] = "newton"
+    requires: ClassVar[tuple[str, ...]] = ("derivatives", "smooth")
 
     def __init__(self, *, radius: float = 1.0, warm_up: bool = True) -> None:
         self.radius = radius
@@ -64,15 +65,6 @@ class Newton(Solver):
         """Raise if a hyper-parameter is out of range."""
         check_range(self, "radius", "the first radius of the trust region")
         check_switch(self, "warm_up")
-
-    def check_model(self, model: Model) -> None:
-        """Raise if a component has no second derivatives."""
-        if not available(model):
-            raise ValueError(
-                "solver='newton' needs experts and gates with second derivatives; "
-                f"{[g.expert.name for g in model.groups]} under a {model.gate.name!r} gate do not "
-                "have them. Use solver='em'."
-            )
 
     def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
         """Newton's steps, after steps of EM where the log-likelihood is not concave yet."""

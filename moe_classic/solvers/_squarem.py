@@ -20,7 +20,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from moe_classic._model import Model, MoEParams
+from moe_classic._model import MoEParams
 
 from ._ascent import MonotoneAscent, Point
 from ._base import ENOUGH, Limits, Problem, Result, Solver
@@ -57,16 +57,7 @@ class SQUAREM(Solver):
     """
 
     name: ClassVar[str] = "squarem"
-
-    def check_model(self, model: Model) -> None:
-        """Raise if a component cannot be extrapolated."""
-        foreign = [f"{model.gate.name!r} gates"] if not model.gate.additive else []
-        foreign += [f"{g.expert.name!r} experts" for g in model.groups if not g.expert.additive]
-        if foreign:
-            raise ValueError(
-                f"solver='squarem' extrapolates parameters; {foreign[0]} have none that could be. "
-                "Use solver='em'."
-            )
+    requires: ClassVar[tuple[str, ...]] = ("additive", "pack")
 
     def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
         """EM with extrapolation."""

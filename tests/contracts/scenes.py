@@ -39,6 +39,7 @@ class Case:
     outputs : outputs of a real target, or number of classes
     n_experts, n_features : size of the group and of what it sees
     monotone : whether a step climbs without damping
+    cls : the component itself, where it is not registered
     """
 
     name: str
@@ -47,6 +48,7 @@ class Case:
     n_experts: int = 3
     n_features: int = 2
     monotone: bool = False
+    cls: Any = None
 
     def __str__(self) -> str:
         words = [self.name, *(f"{k}={v}" for k, v in self.settings.items())]
@@ -249,7 +251,7 @@ def _weights(K: int, n: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]
 def expert_scene(case: Case, n: int = 60, seed: int = 0) -> Scene:
     """An expert group with random parameters and a target drawn from it."""
     rng = np.random.default_rng(seed)
-    expert = EXPERTS[case.name](**case.settings)
+    expert = (case.cls or EXPERTS[case.name])(**case.settings)
     expert.check()
     classes = case.outputs if expert.target == "class" else 0
     d = case.outputs
@@ -270,7 +272,7 @@ def expert_scene(case: Case, n: int = 60, seed: int = 0) -> Scene:
 def gate_scene(case: Case, n: int = 60, seed: int = 0) -> Scene:
     """A gate with random parameters and responsibilities."""
     rng = np.random.default_rng(seed)
-    gate = GATES[case.name](**case.settings)
+    gate = (case.cls or GATES[case.name])(**case.settings)
     gate.check()
     design = make_design(n, case.n_features, rng)
     w, S, signed = _weights(case.n_experts, n, rng)

@@ -32,7 +32,7 @@ PUBLIC = [
 STOREYS = [
     {"_typing", "_arguments", "_warnings", "_compat", "_version"},
     {"_numerics", "_adapters"},
-    {"_data", "_routing"},
+    {"_data", "_routing", "penalties"},
     {"_engine", "_components"},
     {"experts", "gates"},
     {"_model"},

@@ -6,26 +6,6 @@ import pytest
 from moe_classic.datasets import _draw_params, make_moe
 
 
-def test_centres_lie_apart_and_their_gap_is_the_smallest_squared_distance(rng):
-    points = rng.uniform(-1, 1, (800, 2))
-    centres, gap = _draw_params._centres(points, 4, rng)
-    squares = np.square(centres[:, None] - centres).sum(axis=2)
-    assert gap == squares[squares > 0].min()
-    # Four equal regions of a square of side 2 have centres about 1 apart.
-    assert gap == pytest.approx(1.0, abs=0.25)
-
-
-def test_centres_of_one_expert_or_no_features_have_no_gap(rng):
-    assert _draw_params._centres(np.ones((5, 2)), 1, rng)[1] == np.inf
-    assert _draw_params._centres(np.empty((5, 0)), 3, rng)[0].shape == (3, 0)
-
-
-def test_centres_need_as_many_values_as_experts(rng):
-    points = np.repeat([[0.0], [1.0]], 10, axis=0)
-    with pytest.raises(ValueError, match="n_experts=3 regions cannot be told apart"):
-        _draw_params._centres(points, 3, rng)
-
-
 @pytest.mark.parametrize("sharpness", [1.0, 6.0])
 def test_gaussian_gate_has_the_asked_log_odds_at_the_nearest_centres(sharpness):
     options = {"n_experts": 3, "n_features": 2, "gate": "gaussian", "random_state": 0}
@@ -47,21 +27,6 @@ def test_softmax_gate_has_the_asked_log_odds_at_the_nearest_centres(sharpness):
     # about the border; 400 pilot rows place them to some .05.
     assert -intercept / slope == pytest.approx(0.0, abs=0.15)
     assert abs(slope) * 0.5 == pytest.approx(sharpness, rel=0.15)
-
-
-def test_factors_have_eigenvalues_between_a_quarter_and_one(rng):
-    chol = _draw_params._factors((5, 3, 3), rng, diagonal=False)
-    values = np.linalg.eigvalsh(chol @ chol.transpose(0, 2, 1))
-    # rounding
-    assert values.min() >= 0.25 - 1e-12
-    assert values.max() <= 1.0 + 1e-12
-
-
-def test_correlated_factors_belong_to_correlation_matrices(rng):
-    chol = _draw_params._correlated((6, 3, 3), rng)
-    matrix = chol @ chol.transpose(0, 2, 1)
-    np.testing.assert_allclose(np.einsum("kii->ki", matrix), 1.0, atol=1e-14)
-    assert np.linalg.eigvalsh(matrix).min() > 0.01
 
 
 @pytest.mark.parametrize("K", [1, 2, 5])

@@ -367,7 +367,7 @@ def test_single_expert_draws_all_rows():
         ({"expert": "normal"}, ValueError, "expert='normal' is not known"),
         ({"expert": GaussianExpert}, TypeError, "with parentheses"),
         ({"expert": [("a", "gaussian")]}, ValueError, "lists 1 experts but n_experts=2"),
-        ({"expert": LinearRegression()}, TypeError, "has no linear predictor whose coefficients"),
+        ({"expert": LinearRegression()}, ValueError, "needs `draw`"),
         ({"expert": []}, ValueError, "must name experts for one kind of target"),
         (
             {"expert": [("a", "gaussian"), ("b", "logistic")]},

@@ -209,5 +209,5 @@ def test_solver_that_needs_more_than_rows_is_refused(steps, solver):
 def test_gate_has_no_gradient(soft):
     gate = EstimatorGate(LogisticRegression())
     params = gate.start(3, 3, SUMMARY)
-    with pytest.raises(TypeError, match="use solver='em'"):
+    with pytest.raises(TypeError, match="no `gradient`"):
         gate.gradient(params, Design(soft[0]), soft[1])

@@ -14,7 +14,6 @@ from moe_classic._compat import with_callbacks
 from moe_classic._data import Block, RawData, Summary, TrainingData, real_data
 from moe_classic._training import components, describes_outputs, keeps_target, learns_by_batches
 from moe_classic._typing import Floats
-from moe_classic.experts import GaussianExpert
 from moe_classic.predictive import Predictive, predictive_crps
 
 from .prediction import CommonSurface, generator
@@ -41,10 +40,7 @@ class RealSurface(CommonSurface):
 
     def _describes_outputs(self) -> bool:
         """Whether the expert describes several outputs."""
-        return all(
-            e == "gaussian" or isinstance(e, GaussianExpert) or describes_outputs(e)
-            for e in components(self.expert)
-        )
+        return all(describes_outputs(e) for e in components(self.expert))
 
     # -------------------------------------------------------------------- fit
 
@@ -77,7 +73,7 @@ class RealSurface(CommonSurface):
     def _scales_apart(self) -> bool:
         """Whether outputs may be scaled each by its own factor: not with spherical noise."""
         experts = components(self.expert)
-        return all(getattr(e, "covariance_type", "full") != "spherical" for e in experts)
+        return all(getattr(e, "own_scales", True) for e in experts)
 
     def _target_columns(self, y: Any) -> np.ndarray:
         """The target to score, (d, n)."""

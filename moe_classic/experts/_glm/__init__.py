@@ -1,8 +1,11 @@
 """Generalised linear experts."""
 
-from .multinomial import LogisticExpert, MultinomialExpert
+from .base import GLMExpert
+from .multinomial import LogisticExpert, MultinomialExpert, draw_classes
 
 __all__ = [
+    "GLMExpert",
     "LogisticExpert",
     "MultinomialExpert",
+    "draw_classes",
 ]

@@ -23,8 +23,8 @@ from moe_classic._components import (
     ClassStats,
     Forward,
     bohning_step,
-    centring,
     curvatures,
+    limited,
     moved_score,
     newton_step,
     normalise,
@@ -34,10 +34,8 @@ from moe_classic._numerics import empty, frame
 from moe_classic._typing import Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
+from moe_classic.penalties import CentredRidge
 
-#: Keeps Newton steps from running away where classes are separable: largest change of a
-#: coefficient (standardised units) in one step.
-_MAX_STEP = 8.0
 #: How much larger a Newton system may be where there is a single expert: its steps end at the
 #: optimum, those of several wait for the gate.
 _ALONE = 3
@@ -92,7 +90,7 @@ class MultinomialExpert(LinearExpert):
 
     name: ClassVar[str] = "multinomial"
     target: ClassVar[str] = "class"
-    equivariant: ClassVar[bool] = False
+    link: ClassVar[str] = "logit"
 
     def __init__(self, *, features: Any = None, alpha: float = 1e-4) -> None:
         self.features = features
@@ -105,35 +103,9 @@ class MultinomialExpert(LinearExpert):
         coef[..., -1] = np.log(share[:-1] / share[-1])
         return MultinomialParams(coef)
 
-    def _pull(self, summary: Summary) -> float:
-        """Strength of the penalty on slopes centred over classes."""
-        return self.alpha * summary.weight
-
-    def penalty(self, params: LinearParams, summary: Summary) -> float:
-        """``alpha / 2`` times the squared slopes of all classes, centred over classes."""
-        if self.alpha == 0.0:
-            return 0.0
-        slopes = params.coef[..., :-1]
-        squares = (slopes**2).sum() - (slopes.sum(axis=1) ** 2).sum() / (slopes.shape[1] + 1)
-        return 0.5 * self._pull(summary) * float(squares)
-
-    def penalty_gradient(self, params: LinearParams, summary: Summary) -> Floats:
-        """Gradient of the penalty with respect to theta, (n_theta,)."""
-        slopes = params.coef.copy()
-        slopes[..., -1] = 0.0
-        return self._pull(summary) * (centring(slopes.shape[1]) @ slopes).ravel()
-
-    def penalty_curvature(self, params: LinearParams, summary: Summary) -> Floats:
-        """Diagonal of the Hessian of the penalty, (n_theta,)."""
-        slopes = np.full(params.coef.shape, 1.0 - 1.0 / (params.coef.shape[1] + 1))
-        slopes[..., -1] = 0.0
-        return self._pull(summary) * slopes.ravel()
-
-    def penalty_hessian(self, params: LinearParams, summary: Summary) -> Floats:
-        """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
-        K, m, q = params.coef.shape
-        one = np.kron(centring(m), np.diag(np.r_[np.ones(q - 1), 0.0]))
-        return np.asarray(self._pull(summary) * np.kron(np.eye(K), one), dtype=np.float64)
+    def slopes_penalty(self, summary: Summary) -> CentredRidge:
+        """Slopes centred over classes, so that no class is special."""
+        return CentredRidge(self.alpha * summary.weight)
 
     # -------------------------------------------------------------------- log density
 
@@ -172,15 +144,14 @@ class MultinomialExpert(LinearExpert):
     ) -> MultinomialParams:
         """One Newton or bound step for every expert."""
         step = bohning_step if _wide(params) else newton_step
-        pull = self._pull(summary)
+        pull = self.slopes_penalty(summary).pull
         delta = np.stack(
             [
                 step(c, g, s, pull)
                 for c, g, s in zip(params.coef, stats.gram, stats.score, strict=True)
             ]
         )
-        largest = np.abs(delta).max(axis=(1, 2), keepdims=True)
-        delta *= np.minimum(1.0, _MAX_STEP / np.maximum(largest, _MAX_STEP))
+        delta = limited(delta)
         starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
         return MultinomialParams(params.coef + np.where(starved, 0.0, delta))
 
@@ -213,17 +184,35 @@ class MultinomialExpert(LinearExpert):
 
     # -------------------------------------------------------------------- moments, sampling
 
-    def mean(self, params: MultinomialParams, design: Design) -> Floats:
+    def predictor(self, params: MultinomialParams, design: Design) -> Floats:
         """Class probabilities, (K, C, n)."""
         return self.probabilities(params, design)
 
-    def sample(
-        self, params: MultinomialParams, design: Design, rng: np.random.Generator
+    def mean_at(self, params: MultinomialParams, eta: Floats) -> Floats:
+        """Class probabilities, (K, C, n)."""
+        return eta
+
+    def sample_at(
+        self, params: MultinomialParams, eta: Floats, rng: np.random.Generator
     ) -> np.ndarray:
         """A class code from every expert at every row, (K, n)."""
-        below = self.probabilities(params, design).cumsum(axis=1)
-        u = rng.random((below.shape[0], 1, below.shape[2]))
-        return np.minimum((u > below).sum(axis=1), below.shape[1] - 1)
+        return draw_classes(eta, rng)
+
+    def output_slopes(self, params: MultinomialParams, m: Floats, v: Floats) -> Floats:
+        """Those of the logits, from those of the probabilities."""
+        slope = m * (v - (m * v).sum(axis=1, keepdims=True))
+        return slope[:, : max(m.shape[1] - 1, 1)]
+
+    def graph(self, graph: Any, params: MultinomialParams, linear: Any) -> str:
+        """Class probabilities: the softmax of the logits, the last of which is 0."""
+        return str(graph.node("Softmax", linear(params.full), axis=2))
+
+
+def draw_classes(P: Floats, rng: np.random.Generator) -> np.ndarray:
+    """A class code from every expert at every row, (K, n), with probabilities (K, C, n)."""
+    below = P.cumsum(axis=1)
+    u = rng.random((below.shape[0], 1, below.shape[2]))
+    return np.minimum((u > below).sum(axis=1), below.shape[1] - 1)
 
 
 class LogisticExpert(MultinomialExpert):
@@ -259,9 +248,9 @@ class LogisticExpert(MultinomialExpert):
     def __init__(self, *, features: Any = None, alpha: float = 1e-4) -> None:
         super().__init__(features=features, alpha=alpha)
 
-    def _pull(self, summary: Summary) -> float:
+    def slopes_penalty(self, summary: Summary) -> CentredRidge:
         """Twice alpha: centred slopes of two classes are half their difference."""
-        return 2.0 * self.alpha * summary.weight
+        return CentredRidge(2.0 * self.alpha * summary.weight)
 
     def bind(self, summary: Summary) -> LinearExpert:
         """Refuse more than two classes."""

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from moe_classic._components import Forward, Noise, NoiseFamily
 from moe_classic._data import Design, Stats, Summary
 from moe_classic._numerics import solve_psd, unpack_symmetric
 from moe_classic._typing import Bools, Floats
@@ -50,7 +51,10 @@ class LocationScaleExpert(LinearExpert):
     """Base of experts with a location linear in x and a scale."""
 
     target: ClassVar[str] = "real"
+    equivariant: ClassVar[bool] = True
     nuisances: ClassVar[dict[str, str]] = {"scale": "positive"}
+    #: What is known of the noise in closed form, if anything.
+    noise_family: ClassVar[NoiseFamily | None] = None
     min_scale: float
 
     def check(self) -> None:
@@ -61,15 +65,6 @@ class LocationScaleExpert(LinearExpert):
                 f"{type(self).__name__}: min_scale={self.min_scale!r} must lie in (0, 1); it is "
                 "the smallest scale of an expert, in standard deviations of y."
             )
-
-    def bind(self, summary: Summary) -> LinearExpert:
-        """Refuse several outputs: these families describe one."""
-        if summary.y_mean.size > 1:
-            raise ValueError(
-                f"{type(self).__name__} describes one output, y has {summary.y_mean.size}. Use "
-                "GaussianExpert, or sklearn.multioutput.MultiOutputRegressor."
-            )
-        return self
 
     def floor(self, summary: Summary) -> Floats:
         """Smallest scales, (d,)."""
@@ -155,57 +150,123 @@ class LocationScaleExpert(LinearExpert):
                 changes[name] = np.where(starved[:, None], before, after)
         return replace(new, **changes)
 
-    # -------------------------------------------------------------------- moments
+    # -------------------------------------------------------------------- log density
 
-    def location(self, params: ScaleParams, design: Design) -> Floats:
-        """Locations eta, (K, d, n)."""
-        return design.linear(params.coef)
+    def forward(self, params: Any, design: Design, y: Floats) -> Forward:
+        """Log density and what the statistics reuse."""
+        return self.around(params, residuals(params, design, y))
 
-    def mean(self, params: ScaleParams, design: Design) -> Floats:
-        """Conditional means, (K, d, n)."""
-        return self.location(params, design)
+    @abstractmethod
+    def around(self, params: Any, e: Floats) -> Forward:
+        """The same from residuals ``e`` (K, d, n), which are the caller's to spoil."""
 
-    def variance(self, params: ScaleParams, design: Design) -> Floats:
+    def output_slopes(self, params: Any, m: Floats, v: Floats) -> Floats:
+        """The same: locations are the predictors themselves."""
+        return v
+
+    def fit_scale(self, params: Any, e: Floats, S: Floats, floor: Floats) -> Any:
+        """``params`` with the likeliest noise for residuals ``e`` (K, d, n), weights S (K, n)."""
+        mass = np.maximum(S[:, None, :].sum(axis=-1), np.finfo(float).tiny)
+        scale = self.standard_scale(S[:, None, :], e, mass)
+        return replace(params, scale=np.maximum(scale, floor))
+
+    def standard_scale(self, S: Floats, e: Floats, mass: Floats) -> Floats:
+        """The likeliest scale (K, d): of a normal, the root mean square."""
+        return np.sqrt((S * e**2).sum(axis=-1) / mass)
+
+    def latent_precision(self, params: Any, e: Floats) -> Any:
+        """What rows count beyond their weight in least squares, (K, n), or 1."""
+        return 1.0
+
+    # -------------------------------------------------------------------- answers about y
+
+    def output(self, params: Any, j: int) -> Any:
+        """Parameters of output ``j`` alone; a spherical scale is that of every output."""
+        own = slice(j, j + 1) if params.scale.shape[1] > 1 else slice(0, 1)
+        return replace(params, scale=params.scale[:, own])
+
+    def location_at(self, params: Any, eta: Floats) -> Floats:
+        """Locations: the predictors themselves."""
+        return eta
+
+    def mean_at(self, params: Any, eta: Floats) -> Floats:
+        """Conditional means, where there are any: the locations."""
+        return eta
+
+    def variance_at(self, params: Any, eta: Floats) -> Floats:
         """Conditional variances, (K, d, n)."""
         v = params.scale**2 * self.standard_variance(params)
-        return np.broadcast_to(v[:, :, None], (*params.coef.shape[:2], design.Z.shape[1]))
+        return np.broadcast_to(v[:, :, None], eta.shape)
 
-    def cdf(self, params: ScaleParams, design: Design, y: Floats) -> Floats:
-        """P(Y <= y) of each output, (K, d, n); ``y`` broadcasts against that."""
-        z = (y - self.location(params, design)) / params.scale[:, :, None]
-        return self.standard_cdf(params, z)
+    def spread_at(self, params: Any, eta: Floats) -> Floats:
+        """The scale, (K, d, 1)."""
+        d = eta.shape[1]
+        return np.broadcast_to(params.scale, (len(eta), d))[:, :, None]
 
-    def quantile(self, params: ScaleParams, design: Design, q: Floats) -> Floats:
-        """Quantiles of each output, (K, d, n); ``q`` broadcasts against that."""
-        z = self.standard_quantile(params, q)
-        return self.location(params, design) + params.scale[:, :, None] * z
+    def cdf_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """P(Y <= y) of each output, (K, d, n)."""
+        return self.standard_cdf(params, (y - eta) / params.scale[:, :, None])
 
-    def sample(self, params: ScaleParams, design: Design, rng: np.random.Generator) -> Floats:
+    def density_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """Density of each output, (K, d, n)."""
+        scale = params.scale[:, :, None]
+        return self.standard_pdf(params, (y - eta) / scale) / scale
+
+    def quantile_at(self, params: Any, eta: Floats, q: Floats) -> Floats:
+        """Quantiles of each output, (K, d, n)."""
+        return eta + params.scale[:, :, None] * self.standard_quantile(params, q)
+
+    def sample_at(self, params: Any, eta: Floats, rng: np.random.Generator) -> Floats:
         """A draw from every expert at every row, (K, d, n)."""
-        eta = self.location(params, design)
         return eta + params.scale[:, :, None] * self.standard_sample(params, eta.shape, rng)
+
+    def noise_of(self, params: Any) -> list[Noise] | None:
+        """The family, the scale of one output and the degrees of freedom of each expert."""
+        if self.noise_family is None:
+            return None
+        K = params.n_experts
+        scale = np.broadcast_to(params.scale, (K, params.scale.shape[1]))[:, 0]
+        dfs = np.broadcast_to(self.degrees_of_freedom(params), (K, 1))[:, 0]
+        return [Noise(self.noise_family.name, s, float(v)) for s, v in zip(scale, dfs, strict=True)]
+
+    def degrees_of_freedom(self, params: Any) -> Floats:
+        """Those of the noise, (K, 1); infinite where it has none."""
+        return np.full((1, 1), np.inf)
+
+    # -------------------------------------------------------------------- standard noise
 
     @abstractmethod
     def standard_variance(self, params: Any) -> Floats:
         """Variance of the noise with scale 1, (K, 1)."""
 
-    @abstractmethod
     def standard_pdf(self, params: Any, z: Floats) -> Floats:
         """Density of the noise with scale 1."""
+        return self._family.pdf(z, self.degrees_of_freedom(params)[:, :, None])
 
-    @abstractmethod
     def standard_cdf(self, params: Any, z: Floats) -> Floats:
         """Distribution function of the noise with scale 1."""
+        return self._family.cdf(z, self.degrees_of_freedom(params)[:, :, None])
 
-    @abstractmethod
     def standard_quantile(self, params: Any, q: Floats) -> Floats:
         """Quantile function of the noise with scale 1, broadcasting to (K, d, n)."""
+        return self._family.quantile(q, self.degrees_of_freedom(params)[:, :, None])
 
     @abstractmethod
     def standard_sample(
         self, params: Any, shape: tuple[int, ...], rng: np.random.Generator
     ) -> Floats:
         """Noise with scale 1."""
+
+    @property
+    def _family(self) -> NoiseFamily:
+        """The family in closed form."""
+        if self.noise_family is None:
+            raise self.lacks("cdf_at")
+        return self.noise_family
+
+    def graph(self, graph: Any, params: Any, linear: Any) -> str:
+        """The locations."""
+        return str(linear(params.coef))
 
 
 def residuals(params: LinearParams, design: Design, y: Floats) -> Floats:

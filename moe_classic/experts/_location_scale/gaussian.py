@@ -16,18 +16,16 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
-from moe_classic._components import Forward
+from moe_classic._components import GAUSSIAN, LOG_2PI, Forward, NoiseFamily
 from moe_classic._data import Design, Summary
 from moe_classic._numerics import empty, frame
 from moe_classic._typing import Floats
 from moe_classic.experts._linear import LinearExpert
 
-from .base import LeastSquaresStats, LocationScaleExpert, ScaleParams, residuals
+from .base import LeastSquaresStats, LocationScaleExpert, ScaleParams
 from .gaussian_full import FullGaussian
 
-LOG_2PI = float(np.log(2.0 * np.pi))
 _COVARIANCES = ("full", "diag", "spherical")
 
 
@@ -84,6 +82,8 @@ class GaussianExpert(LocationScaleExpert):
     """
 
     name: ClassVar[str] = "gaussian"
+    several_outputs: ClassVar[bool] = True
+    noise_family: ClassVar[NoiseFamily] = GAUSSIAN
 
     def __init__(
         self,
@@ -110,6 +110,11 @@ class GaussianExpert(LocationScaleExpert):
                 f"GaussianExpert: covariance_type={self.covariance_type!r} is not known; choose "
                 f"one of {_COVARIANCES}."
             )
+
+    @property
+    def own_scales(self) -> bool:  # type: ignore[override]
+        """Whether outputs may be scaled each by its own factor: not with spherical noise."""
+        return self.covariance_type != "spherical"
 
     def bind(self, summary: Summary) -> LinearExpert:
         """Full covariances of several outputs are worked on by an expert of their own."""
@@ -141,9 +146,8 @@ class GaussianExpert(LocationScaleExpert):
 
     # -------------------------------------------------------------------- log density
 
-    def forward(self, params: GaussianParams, design: Design, y: Floats) -> Forward:
-        """Log density and what the statistics reuse."""
-        e = residuals(params, design, y)
+    def around(self, params: GaussianParams, e: Floats) -> Forward:
+        """Log density of residuals and what the statistics reuse."""
         squares = np.multiply(e, e, out=empty(e.shape))
         squares *= params.factor
         log_prob = squares[:, 0] if e.shape[1] == 1 else squares.sum(axis=1)
@@ -227,18 +231,6 @@ class GaussianExpert(LocationScaleExpert):
     def standard_variance(self, params: GaussianParams) -> Floats:
         """Variance of the noise with scale 1."""
         return np.ones((1, 1))
-
-    def standard_pdf(self, params: GaussianParams, z: Floats) -> Floats:
-        """Normal density."""
-        return np.exp(-0.5 * (z**2 + LOG_2PI))
-
-    def standard_cdf(self, params: GaussianParams, z: Floats) -> Floats:
-        """Normal distribution function."""
-        return ndtr(z)
-
-    def standard_quantile(self, params: GaussianParams, q: Floats) -> Floats:
-        """Normal quantiles."""
-        return ndtri(q)
 
     def standard_sample(
         self, params: GaussianParams, shape: tuple[int, ...], rng: np.random.Generator

@@ -17,14 +17,14 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from moe_classic._components import Forward
+from moe_classic._components import Forward, Noise, normal_pdf
 from moe_classic._data import Design, Summary
-from moe_classic._numerics import empty, solve_psd, unpack_symmetric
+from moe_classic._numerics import empty, floored_cholesky, solve_psd, unpack_symmetric
 from moe_classic._typing import Bools, Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
 
-from .base import LeastSquaresStats, residuals
+from .base import LeastSquaresStats, ScaleParams, residuals
 
 
 @dataclass(frozen=True)
@@ -44,26 +44,14 @@ class FullParams(LinearParams):
         return np.sqrt((self.chol**2).sum(axis=2))
 
 
-def floored_cholesky(covariance: Floats, floor: Floats) -> Floats:
-    """Cholesky factors of covariances whose eigenvalues are raised to a floor.
-
-    Eigenvalues are those of the matrix in units of ``floor``, so that the floor follows the
-    units of each output. Raising eigenvalues to a lower bound is the maximiser of the
-    Gaussian likelihood under that bound.
-    """
-    scaled = covariance / (floor[:, None] * floor[None, :])
-    values, vectors = np.linalg.eigh(scaled)
-    if values.min() < 1.0:
-        scaled = (vectors * np.maximum(values, 1.0)[:, None, :]) @ vectors.transpose(0, 2, 1)
-    return np.linalg.cholesky(scaled) * floor[None, :, None]
-
-
 class FullGaussian(LinearExpert):
     """Working expert behind ``GaussianExpert(covariance_type="full")`` with several outputs."""
 
     name: ClassVar[str] = "gaussian"
     target: ClassVar[str] = "real"
-    nuisances: ClassVar[dict[str, str]] = {"chol": "cholesky"}
+    equivariant: ClassVar[bool] = True
+    several_outputs: ClassVar[bool] = True
+    nuisances: ClassVar[dict[str, Any]] = {"chol": "cholesky"}
 
     def __init__(
         self, *, features: Any = None, alpha: float = 0.0, tied: bool = False, min_scale: float
@@ -90,7 +78,7 @@ class FullGaussian(LinearExpert):
     def clip(self, params: FullParams, summary: Summary) -> FullParams:
         """Covariances with eigenvalues above their floor."""
         floor = self.min_scale * summary.y_scale
-        return replace(params, chol=floored_cholesky(params.covariance, floor))
+        return replace(params, chol=floored_cholesky(params.covariance, 1.0, floor))
 
     def rescale(self, params: FullParams, shift: Floats, factor: Floats) -> FullParams:
         """Parameters for ``shift + factor * y`` instead of y; shift and factor (d,)."""
@@ -145,7 +133,7 @@ class FullGaussian(LinearExpert):
         if self.tied:
             rss, mass = rss.sum(axis=0, keepdims=True), mass.sum(axis=0, keepdims=True)
         covariance = rss / np.maximum(mass, np.finfo(float).tiny)
-        chol = floored_cholesky(covariance, self.min_scale * summary.y_scale)
+        chol = floored_cholesky(covariance, 1.0, self.min_scale * summary.y_scale)
         starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
         coef = np.where(starved, params.coef, params.coef + delta)
         if not self.tied:
@@ -205,38 +193,65 @@ class FullGaussian(LinearExpert):
 
     # -------------------------------------------------------------------- moments, sampling
 
-    def location(self, params: FullParams, design: Design) -> Floats:
-        """Locations eta, (K, d, n)."""
-        return design.linear(params.coef)
+    def location_at(self, params: FullParams, eta: Floats) -> Floats:
+        """Locations: the predictors themselves."""
+        return eta
 
-    def mean(self, params: FullParams, design: Design) -> Floats:
+    def mean_at(self, params: FullParams, eta: Floats) -> Floats:
         """Conditional means, (K, d, n)."""
-        return self.location(params, design)
+        return eta
 
-    def variance(self, params: FullParams, design: Design) -> Floats:
+    def variance_at(self, params: FullParams, eta: Floats) -> Floats:
         """Conditional variances, (K, d, n)."""
-        v = params.scale[:, :, None] ** 2
-        return np.broadcast_to(v, (*params.coef.shape[:2], design.Z.shape[1]))
+        return np.broadcast_to(params.scale[:, :, None] ** 2, eta.shape)
 
-    def cdf(self, params: FullParams, design: Design, y: Floats) -> Floats:
-        """P(Y_j <= y_j) of each output on its own, (K, d, n)."""
-        return ndtr((y - self.location(params, design)) / params.scale[:, :, None])
+    def output_slopes(self, params: FullParams, m: Floats, v: Floats) -> Floats:
+        """The same: locations are the predictors themselves."""
+        return v
 
-    def quantile(self, params: FullParams, design: Design, q: Floats) -> Floats:
-        """Quantiles of each output on its own, (K, d, n)."""
-        return self.location(params, design) + params.scale[:, :, None] * ndtri(q)
+    def graph(self, graph: Any, params: FullParams, linear: Any) -> str:
+        """The locations."""
+        return str(linear(params.coef))
+
+    def shown(self, params: Any) -> dict[str, Floats]:
+        """Standard deviations and covariances of the noise."""
+        return {"scale": params.scale, "covariance": params.covariance}
+
+    # Of each output on its own.
+
+    def output(self, params: FullParams, j: int) -> ScaleParams:
+        """Coefficients and scale of output ``j`` alone."""
+        return ScaleParams(params.coef[:, j : j + 1], params.scale[:, j : j + 1])
+
+    def spread_at(self, params: Any, eta: Floats) -> Floats:
+        """The scale, (K, d, 1)."""
+        return np.broadcast_to(params.scale, eta.shape[:2])[:, :, None]
+
+    def cdf_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """P(Y_j <= y_j), (K, d, n)."""
+        return ndtr((y - eta) / params.scale[:, :, None])
+
+    def density_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """Density, (K, d, n)."""
+        scale = params.scale[:, :, None]
+        return normal_pdf((y - eta) / scale) / scale
+
+    def quantile_at(self, params: Any, eta: Floats, q: Floats) -> Floats:
+        """Quantiles, (K, d, n)."""
+        return eta + params.scale[:, :, None] * ndtri(q)
+
+    def noise_of(self, params: Any) -> list[Noise]:
+        """Normal noise with the scale of the output."""
+        scale = np.broadcast_to(params.scale, (params.n_experts, params.scale.shape[1]))[:, 0]
+        return [Noise("gaussian", s) for s in scale]
 
     def standard_pdf(self, params: FullParams, z: Floats) -> Floats:
         """Normal density of one output with scale 1."""
-        return np.exp(-0.5 * (z**2 + np.log(2.0 * np.pi)))
+        return normal_pdf(z)
 
     def standard_cdf(self, params: FullParams, z: Floats) -> Floats:
         """Normal distribution function of one output with scale 1."""
         return ndtr(z)
-
-    def standard_quantile(self, params: FullParams, q: Floats) -> Floats:
-        """Normal quantiles of one output with scale 1."""
-        return ndtri(q)
 
     def precision(self, params: FullParams, fwd: Forward) -> Floats:
         """Precisions of the noise, (K, 1, d, d)."""
@@ -244,9 +259,8 @@ class FullGaussian(LinearExpert):
             np.broadcast_to(params.covariance, (params.n_experts, *params.chol.shape[1:]))
         )[:, None]
 
-    def sample(self, params: FullParams, design: Design, rng: np.random.Generator) -> Floats:
+    def sample_at(self, params: FullParams, eta: Floats, rng: np.random.Generator) -> Floats:
         """A draw from every expert at every row, (K, d, n)."""
-        eta = self.location(params, design)
         return eta + params.chol @ rng.standard_normal(eta.shape)
 
 

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.special import ndtri
 
-from moe_classic._components import Forward
+from moe_classic._components import LAPLACE, Forward, NoiseFamily
 from moe_classic._data import Design, Stats, Summary
 from moe_classic._numerics import empty, frame
 from moe_classic._typing import Floats
 
-from .base import LocationScaleExpert, ScaleParams, residuals
+from .base import LocationScaleExpert, ScaleParams
 
 #: Residuals below this share of b count as this share: the curvature of |e| at 0 is infinite.
 _SMOOTHING = 1e-9
@@ -72,6 +73,7 @@ class LaplaceExpert(LocationScaleExpert):
 
     name: ClassVar[str] = "laplace"
     smooth: ClassVar[bool] = False
+    noise_family: ClassVar[NoiseFamily] = LAPLACE
     _smoothing = _SMOOTHING
 
     def __init__(
@@ -89,9 +91,8 @@ class LaplaceExpert(LocationScaleExpert):
 
     # -------------------------------------------------------------------- log density
 
-    def forward(self, params: ScaleParams, design: Design, y: Floats) -> Forward:
-        """Log density and what the statistics reuse."""
-        e = residuals(params, design, y)
+    def around(self, params: ScaleParams, e: Floats) -> Forward:
+        """Log density of residuals and what the statistics reuse."""
         size = np.abs(e[:, 0], out=empty(e[:, 0].shape))
         log_prob = np.divide(size, -params.scale, out=empty(size.shape))
         log_prob -= np.log(2.0 * params.scale)
@@ -124,6 +125,17 @@ class LaplaceExpert(LocationScaleExpert):
         new = ScaleParams(params.coef + delta, np.maximum(scale, self.floor(summary)))
         return self.keep_starved(params, new, stats.mass, summary)
 
+    def standard_scale(self, S: Floats, e: Floats, mass: Floats) -> Floats:
+        """The likeliest scale: the mean absolute residual."""
+        return (S * np.abs(e)).sum(axis=-1) / mass
+
+    def smoothed(self, params: ScaleParams, h: Floats) -> LaplaceExpert:
+        """The expert with its kink seen through a normal kernel."""
+        width = params.scale * (ndtri(0.5 + h) - ndtri(0.5 - h))
+        return SmoothedLaplace(
+            width, features=self.features, alpha=self.alpha, min_scale=self.min_scale
+        )
+
     def derivatives(self, params: ScaleParams, fwd: Forward, y: Floats) -> tuple[Floats, Floats]:
         """In (eta, log b), almost everywhere: ``sign(e) / b``, ``|e| / b - 1``."""
         e, size = fwd.work[0][:, 0], fwd.work[1]
@@ -146,22 +158,37 @@ class LaplaceExpert(LocationScaleExpert):
         """Variance of the noise with b = 1."""
         return np.full((1, 1), 2.0)
 
-    def standard_pdf(self, params: ScaleParams, z: Floats) -> Floats:
-        """Laplace density."""
-        return 0.5 * np.exp(-np.abs(z))
-
-    def standard_cdf(self, params: ScaleParams, z: Floats) -> Floats:
-        """Laplace distribution function."""
-        tail = 0.5 * np.exp(-np.abs(z))
-        return np.where(z < 0.0, tail, 1.0 - tail)
-
-    def standard_quantile(self, params: ScaleParams, q: Floats) -> Floats:
-        """Laplace quantiles."""
-        with np.errstate(divide="ignore"):
-            return np.where(q < 0.5, np.log(2.0 * q), -np.log(2.0 - 2.0 * q))
-
     def standard_sample(
         self, params: ScaleParams, shape: tuple[int, ...], rng: np.random.Generator
     ) -> Floats:
         """Laplace noise."""
         return rng.laplace(size=shape)
+
+
+class SmoothedLaplace(LaplaceExpert):
+    """Laplace experts whose kink is seen through a kernel.
+
+    The second derivative of ``-|e| / b`` is ``-(2 / b) delta(e)``; the normal density of standard
+    deviation ``width`` stands in for Dirac's delta, so that the sum over rows estimates the density
+    of y at the line. For one expert this is the sandwich of median regression: Powell (1991).
+
+    Parameters
+    ----------
+    width : ndarray of shape (K, 1)
+    features, alpha, min_scale
+        As for :class:`LaplaceExpert`.
+    """
+
+    smooth: ClassVar[bool] = True
+
+    def __init__(self, width: Floats, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.width = width
+
+    def derivatives(self, params: ScaleParams, fwd: Forward, y: Floats) -> tuple[Floats, Floats]:
+        """First derivatives almost everywhere, second ones smoothed."""
+        first, second = super().derivatives(params, fwd, y)
+        z = fwd.work[0][:, 0] / self.width
+        density = np.exp(-0.5 * z**2) / (np.sqrt(2.0 * np.pi) * self.width)
+        second[:, 0, 0] -= 2.0 / params.scale * density
+        return first, second

@@ -19,17 +19,20 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import digamma, gammaln, polygamma, stdtr, stdtrit
+from scipy.optimize import minimize_scalar
+from scipy.special import digamma, gammaln, polygamma
 
-from moe_classic._components import Forward
+from moe_classic._components import STUDENT_T, Forward, NoiseFamily
 from moe_classic._data import Design, Stats, Summary
 from moe_classic._numerics import empty, frame
 from moe_classic._typing import Floats
 
-from .base import LocationScaleExpert, ScaleParams, residuals
+from .base import LocationScaleExpert, ScaleParams
 
 #: Largest change of log v in one step.
 _MAX_LOG_STEP = 1.0
+#: Rounds of the fixed point for the scale alone; each climbs, so few are enough.
+_SCALE_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ class StudentTExpert(LocationScaleExpert):
     """
 
     name: ClassVar[str] = "student_t"
-    nuisances: ClassVar[dict[str, str]] = {"scale": "positive", "df": "interval"}
+    nuisances: ClassVar[dict[str, Any]] = {"scale": "positive", "df": "interval"}
+    noise_family: ClassVar[NoiseFamily] = STUDENT_T
 
     def __init__(
         self,
@@ -143,9 +147,8 @@ class StudentTExpert(LocationScaleExpert):
 
     # -------------------------------------------------------------------- log density
 
-    def forward(self, params: StudentTParams, design: Design, y: Floats) -> Forward:
-        """Log density and what the statistics reuse."""
-        e = residuals(params, design, y)
+    def around(self, params: StudentTParams, e: Floats) -> Forward:
+        """Log density of residuals and what the statistics reuse."""
         ratio = np.divide(e[:, 0], params.scale * np.sqrt(params.df), out=empty(e[:, 0].shape))
         ratio *= ratio
         log1p = np.log1p(ratio, out=empty(ratio.shape))
@@ -288,6 +291,27 @@ class StudentTExpert(LocationScaleExpert):
         inside = (df - low) / (high - low)
         return inside, (df - low) * (1.0 - inside)
 
+    # -------------------------------------------------------------------- noise alone
+
+    def latent_precision(self, params: StudentTParams, e: Floats) -> Floats:
+        """``u = (v + 1) / (v + z^2)``, (K, n)."""
+        z = e[:, 0] / params.scale
+        return (params.df + 1.0) / (params.df + z**2)
+
+    def fit_scale(
+        self, params: StudentTParams, e: Floats, S: Floats, floor: Floats
+    ) -> StudentTParams:
+        """EM for the scale, then a bounded search for df; both climb."""
+        scale, df, e = params.scale, params.df, e[:, 0]
+        for _ in range(_SCALE_ROUNDS):
+            u = S * (df + 1.0) / (df + (e / scale) ** 2)
+            mass = np.maximum(u.sum(axis=1), np.finfo(float).tiny)
+            scale = np.maximum(np.sqrt((u * e**2).sum(axis=1) / mass)[:, None], floor)
+        if self.df is None:
+            rows = zip(e / scale, S, df, strict=True)
+            df = np.array([[_best_df(*row, self.df_bounds)] for row in rows])
+        return replace(params, scale=scale, df=df)
+
     # -------------------------------------------------------------------- moments, sampling
 
     def precision(self, params: StudentTParams, fwd: Forward) -> Floats:
@@ -300,25 +324,31 @@ class StudentTExpert(LocationScaleExpert):
         df = params.df
         return np.where(df > 2.0, df / np.where(df > 2.0, df - 2.0, 1.0), np.inf)
 
-    def standard_pdf(self, params: StudentTParams, z: Floats) -> Floats:
-        """Student's density."""
-        df = params.df[:, :, None]
-        constant = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(df * np.pi)
-        return np.exp(constant - 0.5 * (df + 1.0) * np.log1p(z**2 / df))
-
-    def standard_cdf(self, params: StudentTParams, z: Floats) -> Floats:
-        """Student's distribution function."""
-        return stdtr(params.df[:, :, None], z)
-
-    def standard_quantile(self, params: StudentTParams, q: Floats) -> Floats:
-        """Student's quantiles."""
-        return stdtrit(params.df[:, :, None], q)
+    def degrees_of_freedom(self, params: StudentTParams) -> Floats:
+        """The field df."""
+        return params.df
 
     def standard_sample(
         self, params: StudentTParams, shape: tuple[int, ...], rng: np.random.Generator
     ) -> Floats:
         """Student noise."""
         return rng.standard_t(np.broadcast_to(params.df[:, :, None], shape))
+
+
+def _best_df(z: Floats, S: Floats, df: Floats, bounds: tuple[float, float]) -> float:
+    """Degrees of freedom under which ``z`` (n,) is likeliest with weights ``S``; never worse."""
+    mass = float(S.sum())
+
+    def loss(log_df: float) -> float:
+        v = np.exp(log_df)
+        constant = gammaln((v + 1.0) / 2.0) - gammaln(v / 2.0) - 0.5 * np.log(v)
+        return 0.5 * (v + 1.0) * float(S @ np.log1p(z**2 / v)) - mass * constant
+
+    found = minimize_scalar(
+        loss, bounds=tuple(np.log(bounds)), method="bounded", options={"xatol": 1e-4}
+    )
+    old = float(df[0])
+    return float(np.exp(found.x)) if found.fun < loss(np.log(old)) else old
 
 
 def _df_at_location(df: Floats) -> tuple[Floats, Floats]:

@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 
 from moe_classic._adapters import FIT_ERRORS, FitTask, Notices, check_prefit, run_jobs
 from moe_classic._components import Forward
-from moe_classic._data import Stats, Summary
+from moe_classic._data import Design, Stats, Summary
 from moe_classic._typing import Bools, Floats
 from moe_classic.experts._base import STARVED, Expert
 
@@ -28,16 +28,14 @@ class EstimatorParams:
     base : ndarray of shape (d,), or (C,) class shares
     failures : tuple of K str or None
         Why the last refit of an expert failed.
-    scale : ndarray of shape (K, d), or None for classifiers
-    df : ndarray of shape (K, 1), or None without a t density
+    noise : parameters of the noise around the predictions, without coefficients; None for classes
     notices : warnings that estimators gave in the last refit
     """
 
     estimators: tuple[Any, ...]
     base: Floats
     failures: tuple[str | None, ...]
-    scale: Any = None
-    df: Any = None
+    noise: Any = None
     notices: Notices = ()
 
     @property
@@ -83,12 +81,14 @@ def features_of(Z: Floats) -> Floats:
 
 
 class BoundEstimator(Expert):
-    """What regressors and classifiers share: starts, refits, bookkeeping."""
+    """What regressors and classifiers share: starts, refits, bookkeeping.
+
+    Its predictor is what the estimators say, (K, d or C, n).
+    """
 
     name: ClassVar[str] = "estimator"
     additive: ClassVar[bool] = False
     smooth: ClassVar[bool] = False
-    equivariant: ClassVar[bool] = False
     raw: ClassVar[bool] = True
     estimator: Any
     n_jobs: int | None
@@ -112,10 +112,14 @@ class BoundEstimator(Expert):
         expert.n_jobs = n_jobs if self.n_jobs is None else self.n_jobs
         return expert
 
+    @property
+    def frozen(self) -> bool:
+        """Whether the estimator was fitted before and stays as it is."""
+        return isinstance(self.estimator, FrozenEstimator)
+
     def _start(self, n_experts: int, base: Floats) -> EstimatorParams:
         """Experts that predict ``base``; prefit ones predict at once."""
-        frozen = isinstance(self.estimator, FrozenEstimator)
-        first = self.estimator if frozen else None
+        first = self.estimator if self.frozen else None
         return EstimatorParams((first,) * n_experts, base, (None,) * n_experts)
 
     @abstractmethod
@@ -133,6 +137,10 @@ class BoundEstimator(Expert):
             out[k] = params.base[:, None] if fitted is None else self._one(fitted, X)
         return out
 
+    def predictor(self, params: EstimatorParams, design: Design) -> Floats:
+        """What the estimators say, (K, d or C, n)."""
+        return self.predictions(params, features_of(design.Z))
+
     def curvature(self, params: EstimatorParams, fwd: Forward, S: Floats) -> Floats:
         """No Gram matrix is needed."""
         return S[:0]
@@ -147,7 +155,7 @@ class BoundEstimator(Expert):
         Experts that are frozen, starved or failed keep estimator and predictions. Where several
         experts are alike and none could ever be fitted, the estimator is to blame: an error.
         """
-        if isinstance(self.estimator, FrozenEstimator):
+        if self.frozen:
             return params, rows.seen
         X, labels = features_of(rows.Z), self._labels(rows.y)
         live = np.flatnonzero(rows.S.sum(axis=1) > STARVED * summary.weight)
@@ -190,20 +198,26 @@ class BoundEstimator(Expert):
 
     # -------------------------------------------------------------------- bookkeeping
 
-    def pack(self, params: EstimatorParams) -> Floats:
-        """Nothing: there is no way half way between two fitted estimators."""
-        return np.empty(0)
-
-    def unpack(self, theta: Floats, like: EstimatorParams, summary: Summary) -> EstimatorParams:
-        """``like``."""
-        return like
-
     def reorder(self, params: EstimatorParams, order: np.ndarray) -> EstimatorParams:
         """Parameters with the experts of the group in a new order."""
         return replace(
             params,
             estimators=tuple(params.estimators[i] for i in order),
             failures=tuple(params.failures[i] for i in order),
-            scale=None if params.scale is None else params.scale[order],
-            df=None if params.df is None else params.df[order],
         )
+
+    def estimator_of(self, params: EstimatorParams, k: int) -> Any:
+        """The fitted estimator of expert ``k``, None before its first fit."""
+        return params.estimators[k]
+
+    def failures(self, params: EstimatorParams) -> tuple[str | None, ...]:
+        """Why the last refit of each expert failed."""
+        return params.failures
+
+    def fitted(self, params: EstimatorParams) -> list[bool]:
+        """Which experts were fitted at all."""
+        return [e is not None for e in params.estimators]
+
+    def notices(self, params: EstimatorParams) -> Notices:
+        """Warnings that estimators gave in the last refit."""
+        return params.notices

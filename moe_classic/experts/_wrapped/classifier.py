@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
 
 from moe_classic._adapters import class_places, count_parameters, proba_of
 from moe_classic._components import Forward
 from moe_classic._data import Design, Summary
 from moe_classic._typing import Floats
+from moe_classic.experts._glm import draw_classes
 
-from .base import BoundEstimator, EstimatorParams, Rows, RowStats, features_of
+from .base import BoundEstimator, EstimatorParams, Rows, RowStats
 
 
 class FittedClassifiers(BoundEstimator):
@@ -43,7 +43,7 @@ class FittedClassifiers(BoundEstimator):
         expert = super().with_data_names(names, width, classes, n_jobs)
         if classes is not None:
             expert.classes = classes
-        if isinstance(self.estimator, FrozenEstimator):
+        if self.frozen:
             class_places("EstimatorExpert", self.estimator, expert.classes)
         return expert
 
@@ -67,7 +67,7 @@ class FittedClassifiers(BoundEstimator):
 
     def forward(self, params: EstimatorParams, design: Design, y: np.ndarray) -> Forward:
         """Log probability of the observed classes, and all probabilities."""
-        P = self.predictions(params, features_of(design.Z))
+        P = self.predictor(params, design)
         return Forward(self._log_prob(P, y), None, (P, y))
 
     def _log_prob(self, P: Floats, y: np.ndarray) -> Floats:
@@ -92,18 +92,16 @@ class FittedClassifiers(BoundEstimator):
 
     # -------------------------------------------------------------------- moments, sampling
 
-    def mean(self, params: EstimatorParams, design: Design) -> Floats:
+    def mean_at(self, params: EstimatorParams, eta: Floats) -> Floats:
         """Class probabilities, (K, C, n)."""
-        return self._spread(self.predictions(params, features_of(design.Z)))
+        return self._spread(eta)
 
-    def sample(
-        self, params: EstimatorParams, design: Design, rng: np.random.Generator
+    def sample_at(
+        self, params: EstimatorParams, eta: Floats, rng: np.random.Generator
     ) -> np.ndarray:
         """A class code from every expert at every row, (K, n)."""
-        below = self.mean(params, design).cumsum(axis=1)
-        u = rng.random((below.shape[0], 1, below.shape[2]))
-        return np.minimum((u > below).sum(axis=1), below.shape[1] - 1)
+        return draw_classes(self._spread(eta), rng)
 
-    def n_parameters(self, params: EstimatorParams) -> float:  # type: ignore[override]
+    def n_parameters(self, params: EstimatorParams) -> float:
         """Free parameters of the classifiers; nan where not known."""
         return sum(count_parameters(e) for e in params.estimators if e is not None)

@@ -19,17 +19,24 @@ from typing import Any, ClassVar
 
 from moe_classic._adapters import check_prefit, check_proba, target_of
 from moe_classic._data import Summary
-from moe_classic.experts._base import Expert
-from moe_classic.experts._location_scale import GaussianExpert, LaplaceExpert, StudentTExpert
+from moe_classic.experts._base import Description, Expert
+from moe_classic.experts._location_scale import (
+    GaussianExpert,
+    LaplaceExpert,
+    LocationScaleExpert,
+    StudentTExpert,
+)
 
 from .classifier import FittedClassifiers
-from .regressor import DF_BOUNDS, FittedRegressors
+from .regressor import FittedRegressors
 
-_DENSITIES = ("gaussian", "laplace", "student_t")
+_DENSITIES: dict[str, type[LocationScaleExpert]] = {
+    cls.name: cls for cls in (GaussianExpert, LaplaceExpert, StudentTExpert)
+}
 _MIN_SCALE, _MIN_PROBA = 1e-3, 1e-6
 
 
-class EstimatorExpert(Expert):
+class EstimatorExpert(Description):
     """Any scikit-learn regressor or classifier as an expert.
 
     The estimator is cloned for every expert and refitted in every pass with the responsibilities
@@ -90,8 +97,6 @@ class EstimatorExpert(Expert):
 
     name: ClassVar[str] = "estimator"
     additive: ClassVar[bool] = False
-    smooth: ClassVar[bool] = False
-    equivariant: ClassVar[bool] = False
     raw: ClassVar[bool] = True
 
     def __init__(
@@ -119,17 +124,17 @@ class EstimatorExpert(Expert):
         return target_of("EstimatorExpert", self.estimator)
 
     @property
-    def multi_output(self) -> bool:
+    def several_outputs(self) -> bool:  # type: ignore[override]
         """Whether several outputs can be described."""
         tags = self.estimator.__sklearn_tags__()
-        return self.density == "gaussian" and tags.target_tags.multi_output
+        return bool(self.density == "gaussian" and tags.target_tags.multi_output)
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range or has no meaning for the estimator."""
         if self.density not in _DENSITIES:
             raise ValueError(
                 f"EstimatorExpert: density={self.density!r} is not known; choose one of "
-                f"{_DENSITIES}."
+                f"{tuple(_DENSITIES)}."
             )
         if self.df is not None and self.density != "student_t":
             raise ValueError(
@@ -155,13 +160,14 @@ class EstimatorExpert(Expert):
                 f"have no meaning for {self.estimator!r}; leave them at their defaults."
             )
 
-    def _noise(self) -> Any:
+    def _noise(self) -> LocationScaleExpert:
         """The family whose noise surrounds the predictions of a regressor."""
+        settings: dict[str, Any] = {"min_scale": self.min_scale}
+        if self.density == "student_t":
+            settings |= {"df": self.df}
         if self.density == "gaussian":
-            return GaussianExpert(covariance_type="diag", min_scale=self.min_scale)
-        if self.density == "laplace":
-            return LaplaceExpert(min_scale=self.min_scale)
-        return StudentTExpert(df=self.df, df_bounds=DF_BOUNDS, min_scale=self.min_scale)
+            settings |= {"covariance_type": "diag"}
+        return _DENSITIES[self.density](**settings)
 
     def bind(self, summary: Summary) -> Expert:
         """Expert that does the work, for numbers or for classes."""
@@ -170,11 +176,3 @@ class EstimatorExpert(Expert):
         noise = self._noise()
         noise.bind(summary)
         return FittedRegressors(self.estimator, self.features, noise, self.n_jobs)
-
-    # The contract's methods belong to the bound expert; this is only the description.
-
-    def _unbound(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError("EstimatorExpert must be bound to data first: use bind(summary).")
-
-    start = forward = curvature = statistics = update = _unbound
-    reorder = sample = n_parameters = _unbound

@@ -17,13 +17,25 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moe_classic._components import Forward, LogitStats, moved_score, moved_score_blocks, normalise
+from moe_classic._components import (
+    ComponentTerms,
+    Forward,
+    LogitStats,
+    Regions,
+    Units,
+    limited,
+    line_terms,
+    moved_score,
+    moved_score_blocks,
+    normalise,
+)
 from moe_classic._data import Design, Summary
 from moe_classic._numerics import empty
 from moe_classic._typing import Floats
 from moe_classic.gates._base import Gate
 from moe_classic.gates._constant import ConstantGate
-from moe_classic.gates._softmax import _MAX_STEP, SoftmaxGate, SoftmaxParams
+from moe_classic.gates._softmax import SoftmaxGate, SoftmaxParams
+from moe_classic.penalties import CentredRidge
 
 from .branching import balanced, count_leaves, parse_branching
 from .nodes import (
@@ -212,9 +224,7 @@ class TreeGate(Gate):
         for family, rule, gram in family_grams(params.shape, stats.gram, q):
             old = coef[family.rows].reshape(-1, family.size - 1, q)
             score = sibling_rows(stats.score, below_root(family), family)
-            delta = steps_of(rule, old, gram, score, pull)
-            largest = np.abs(delta).max(axis=(1, 2), keepdims=True)
-            delta *= np.minimum(1.0, _MAX_STEP / np.maximum(largest, _MAX_STEP))
+            delta = limited(steps_of(rule, old, gram, score, pull))
             coef[family.rows] += delta.reshape(-1, q)
         return TreeParams(coef, params.shape)
 
@@ -272,38 +282,32 @@ class TreeGate(Gate):
 
     # -------------------------------------------------------------------- penalty
 
+    def slopes_penalty(self, summary: Summary) -> CentredRidge:
+        """Slopes centred over siblings, so that no child is special."""
+        return CentredRidge(self.alpha * summary.weight)
+
     def penalty(self, params: TreeParams, summary: Summary) -> float:
         """``alpha / 2`` times the squared slopes centred over siblings, per unit of weight."""
-        if params.shape.is_flat:
-            return self._flat.penalty(SoftmaxParams(params.coef), summary)
-        if self.alpha == 0.0:
-            return 0.0
-        squares = 0.0
-        for family in params.shape.families:
-            slopes = _slopes(params, family)
-            squares += (slopes**2).sum() - (slopes.sum(axis=1) ** 2).sum() / family.size
-        return 0.5 * self.alpha * summary.weight * float(squares)
+        ridge = self.slopes_penalty(summary)
+        return sum(ridge.value(_rows_of(params, f)) for f in params.shape.families)
 
     def penalty_gradient(self, params: TreeParams, summary: Summary) -> Floats:
         """Gradient of the penalty, (n_theta,)."""
-        if params.shape.is_flat:
-            return self._flat.penalty_gradient(SoftmaxParams(params.coef), summary)
+        ridge, q = self.slopes_penalty(summary), params.coef.shape[1]
         out = np.zeros(params.coef.shape)
         for family in params.shape.families:
-            slopes = _slopes(params, family)
-            centred = slopes - slopes.sum(axis=1, keepdims=True) / family.size
-            m, a, width = slopes.shape
-            out[family.rows, :-1] = centred.reshape(m * a, width)
-        return self.alpha * summary.weight * out.ravel()
+            out[family.rows] = ridge.gradient(_rows_of(params, family)).reshape(-1, q)
+        return out.ravel()
 
     def penalty_hessian(self, params: TreeParams, summary: Summary) -> Floats:
         """Hessian of the penalty, (n_theta, n_theta)."""
-        siblings, q = np.eye(len(params.coef)), params.coef.shape[1]
+        ridge, q = self.slopes_penalty(summary), params.coef.shape[1]
+        out = np.zeros((params.coef.size, params.coef.size))
         for j in params.shape.inner:
-            m, start = params.shape.n_children[j] - 1, params.shape.first_row[j]
-            siblings[start : start + m, start : start + m] -= 1.0 / (m + 1)
-        slopes = np.diag(np.r_[np.ones(q - 1), 0.0])
-        return self.alpha * summary.weight * np.kron(siblings, slopes)
+            m, start = int(params.shape.n_children[j]) - 1, int(params.shape.first_row[j])
+            place = slice(start * q, (start + m) * q)
+            out[place, place] = ridge.hessian(params.coef[start : start + m])
+        return out
 
     # -------------------------------------------------------------------- packing
 
@@ -341,6 +345,57 @@ class TreeGate(Gate):
             coef[start : start + len(old) - 1] = full[:-1] - full[-1]
         return TreeParams(coef, shape)
 
+    # -------------------------------------------------------------------- what users see
+
+    def lines(self, params: TreeParams) -> Floats:
+        """The coefficients, (K - 1, q)."""
+        return params.coef
+
+    def layout(self, params: TreeParams) -> TreeShape:
+        """The tree of its nodes."""
+        return params.shape
+
+    def terms(self, params: TreeParams, units: Units) -> ComponentTerms:
+        """Lines of all children of a node but the last, called after the place of the child."""
+        shape, paths = params.shape, params.shape.paths()
+        below = [c for j in shape.inner for c in shape.children_of(j)[:-1]]
+        heads = [("gate", "node " + ".".join(str(i + 1) for i in paths[c])) for c in below]
+        return line_terms(units.design, heads, lambda p: p.coef)
+
+    def draw(self, params: TreeParams, regions: Regions) -> TreeParams:
+        """At a node, the nearest of the mean centres below leads."""
+        # Neighbours along the first feature become siblings, so that branches are regions too.
+        centres, shares = regions.centres, regions.shares
+        centres, coef = centres[np.argsort(centres[:, :1].sum(axis=1))], np.array(params.coef)
+        below = params.shape.leaf_ranges()
+        for j in params.shape.inner:
+            spans = [slice(below[c].start, below[c].stop) for c in params.shape.children_of(j)]
+            mass = np.array([shares[span].sum() for span in spans])
+            middle = np.array([shares[span] @ centres[span] for span in spans]) / mass[:, None]
+            first = int(params.shape.first_row[j])
+            coef[first : first + len(spans) - 1] = regions.lines(middle, mass)
+        return TreeParams(coef, params.shape)
+
+    def graph(self, graph: Any, params: TreeParams, linear: Any) -> str:
+        """Products of the softmax gates on the way from the root to each leaf."""
+        shape = params.shape
+        if shape.is_flat:
+            return self._flat.graph(graph, SoftmaxParams(params.coef), linear)
+        conditionals = []
+        for j in shape.inner:
+            start, m = int(shape.first_row[j]), int(shape.n_children[j]) - 1
+            logits = linear(SoftmaxParams(params.coef[start : start + m]).full)
+            conditionals.append(graph.node("LogSoftmax", logits, axis=1))
+        # Breadth first, so that the children of all nodes in turn are the nodes 1 to N - 1.
+        logs = graph.node("Concat", *conditionals, axis=1)
+        on_path = np.zeros((shape.n_nodes - 1, shape.n_leaves))
+        for k, leaf in enumerate(np.arange(shape.n_nodes)[shape.leaves]):
+            node = int(leaf)
+            while node > 0:
+                on_path[node - 1, k] = 1.0
+                node = int(shape.parent[node])
+        return str(graph.node("Exp", graph.node("MatMul", logs, graph.constant(on_path))))
+
 
 # ------------------------------------------------------------------------- coefficients by node
 
@@ -362,10 +417,9 @@ def _conditionals(params: TreeParams, design: Design) -> tuple[Floats, Floats]:
     return log_g, g
 
 
-def _slopes(params: TreeParams, family: Family) -> Floats:
-    """Slopes of the nodes of a family, (m, C - 1, q - 1)."""
-    q = params.coef.shape[1]
-    return params.coef[family.rows].reshape(-1, family.size - 1, q)[:, :, :-1]
+def _rows_of(params: TreeParams, family: Family) -> Floats:
+    """Coefficients of the nodes of a family, (m, C - 1, q)."""
+    return params.coef[family.rows].reshape(-1, family.size - 1, params.coef.shape[1])
 
 
 def _full_rows(params: TreeParams, node: int, children: list[int]) -> Floats:

@@ -21,13 +21,12 @@ from moe_classic._components import (
     assemble,
     block_step,
     bohning_step,
-    centring,
     curvatures,
 )
 from moe_classic._numerics import empty, solve_psd
 from moe_classic._typing import Floats, Ints
-from moe_classic.gates._softmax import _MANY as MANY
-from moe_classic.gates._softmax import _WIDE as WIDE
+from moe_classic.gates._softmax import MANY, WIDE
+from moe_classic.penalties import centring
 
 from .branching import Nested
 

@@ -111,7 +111,7 @@ def test_collinear_outputs_stop_at_the_floor(rng):
 def test_floor_leaves_covariances_above_it_alone(rng):
     A = rng.standard_normal((2, 3, 3))
     covariance = A @ A.transpose(0, 2, 1) + np.eye(3)
-    chol = floored_cholesky(covariance, np.array([0.1, 0.01, 0.5]))
+    chol = floored_cholesky(covariance, 1.0, np.array([0.1, 0.01, 0.5]))
     np.testing.assert_allclose(chol @ chol.transpose(0, 2, 1), covariance, **SAME)
     np.testing.assert_array_equal(chol, np.tril(chol))
 
@@ -124,7 +124,7 @@ def test_floored_covariance_is_the_most_likely_one_above_the_floor(rng):
     def log_likelihood(C):
         return -np.linalg.slogdet(C)[1] - np.trace(np.linalg.solve(C, sample))
 
-    chol = floored_cholesky(sample[None], np.ones(2))[0]
+    chol = floored_cholesky(sample[None], 1.0, np.ones(2))[0]
     best = log_likelihood(chol @ chol.T)
     for _ in range(300):
         turn = np.linalg.qr(rng.standard_normal((2, 2)))[0]

@@ -23,7 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
 from moe_classic._data.stats import Summary
-from moe_classic.experts import EstimatorExpert, GaussianExpert, StudentTExpert
+from moe_classic.experts import EstimatorExpert, Expert, GaussianExpert, StudentTExpert
 
 #: One start from given responsibilities, followed to the end.
 TO_THE_END = {"n_init": 1, "tol": 1e-12, "max_iter": 3000}
@@ -477,6 +477,9 @@ def test_blocks_and_batches_are_refused(lines):
     assert not hasattr(moe, "partial_fit")
 
 
-def test_description_does_no_work():
-    with pytest.raises(TypeError, match="must be bound"):
-        EstimatorExpert(Ridge()).start(2, 3, Summary(1.0, np.zeros(1), np.ones(1)))
+def test_description_is_no_working_expert():
+    description = EstimatorExpert(Ridge())
+    assert not isinstance(description, Expert)
+    bound = description.bind(Summary(1.0, np.zeros(1), np.ones(1)))
+    assert isinstance(bound, Expert)
+    assert bound.start(2, 3, Summary(1.0, np.zeros(1), np.ones(1))).n_experts == 2

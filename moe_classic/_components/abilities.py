@@ -1,0 +1,97 @@
+"""What a component can do, and the one check of what is asked of it.
+
+A contract has methods that a component may leave out. They are marked :func:`optional`: a component
+that overrides one has the *ability* of that name. Class facts such as ``additive`` are abilities
+too. Whoever needs some (a solver, inference, learning by batches, an export) lists them and calls
+:func:`require`, before any work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from sklearn.base import BaseEstimator
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+#: What each ability is, for the sentence that misses it.
+ABILITIES = {
+    "additive": "statistics that are sums over rows",
+    "derivatives": "derivatives of the log density",
+    "draw": "parameters that can be drawn at random",
+    "gradient": "a gradient",
+    "gradient_from": "gradients of the log density",
+    "graph": "a graph of ONNX operators",
+    "lines": "predictors linear in the features",
+    "output_slopes": "outputs whose slopes in the linear predictors are known",
+    "pack": "coordinates, so that there is a half way between two fits",
+    "smooth": "a smooth log density",
+    "terms": "parameters that tables can describe",
+    "translate": "statistics that can be carried along from batch to batch",
+}
+
+
+def optional(method: Method) -> Method:
+    """Mark a method of a contract that a component may leave out."""
+    method.is_left_out = True  # type: ignore[attr-defined]
+    return method
+
+
+class Component(BaseEstimator):
+    """What experts and gates have in common.
+
+    Attributes
+    ----------
+    name : registered name.
+    additive : whether its statistics are sums over rows of bounded size.
+    smooth : whether the log density is twice differentiable in the parameters.
+    raw : whether it is to see X as the user gave it, not standardised.
+    features : what it sees of X; None is all of it.
+    plural : what several like it are called.
+    """
+
+    name: ClassVar[str]
+    plural: ClassVar[str]
+    additive: ClassVar[bool] = True
+    smooth: ClassVar[bool] = True
+    raw: ClassVar[bool] = False
+    features: Any = None
+
+    def has(self, ability: str) -> bool:
+        """Whether it has an ability: a method that is there, or a fact that holds."""
+        value = getattr(self, ability, False)
+        return not getattr(value, "is_left_out", False) if callable(value) else bool(value)
+
+    def lacks(self, ability: str) -> TypeError:
+        """The error of an ability that is asked for although it was left out."""
+        return TypeError(f"{type(self).__name__} has no `{ability}`: {ABILITIES[ability]}.")
+
+    def with_data_names(
+        self, names: list[str] | None, width: int, classes: Any, n_jobs: int | None
+    ) -> Component:
+        """The component that knows the user's names, classes and ``n_jobs``, if it cares."""
+        return self
+
+    def notices(self, params: Any) -> tuple[Any, ...]:
+        """Warnings that fits inside the component gave."""
+        return ()
+
+
+def require(
+    components: Iterable[Component], needs: Sequence[str], *, who: str, instead: str
+) -> None:
+    """Raise unless every component has every ability that is needed.
+
+    Raises
+    ------
+    ValueError
+        It names who needs what, which component has it not, and what to do instead.
+    """
+    for component in components:
+        for ability in needs:
+            if not component.has(ability):
+                raise ValueError(
+                    f"{who} needs `{ability}`, {ABILITIES[ability]}; "
+                    f"{component.name!r} {component.plural} have none. {instead}"
+                )

@@ -1,0 +1,68 @@
+"""What a target may be: the kinds of y that experts describe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from moe_classic._typing import Bools
+
+
+@dataclass(frozen=True)
+class TargetKind:
+    """A kind of target.
+
+    Attributes
+    ----------
+    name : what an expert's ``target`` says
+    classes : whether y is one of several labels; else it is a number
+    discrete : whether single values have a probability, so that densities are probabilities
+    step : distance between two values that lie on a lattice, or 0
+    low, high : smallest and largest value
+    open_low : whether the smallest value itself is excluded
+    says : the values in words
+    """
+
+    name: str
+    classes: bool = False
+    discrete: bool = False
+    step: float = 0.0
+    low: float = -np.inf
+    high: float = np.inf
+    open_low: bool = False
+    says: str = "finite numbers"
+
+    def allowed(self, y: np.ndarray) -> Bools:
+        """Which values are possible, of the shape of ``y``."""
+        inside = (y > self.low) if self.open_low else (y >= self.low)
+        on_lattice = np.rint(y / self.step) * self.step == y if self.step else True
+        return np.isfinite(y) & inside & (y <= self.high) & on_lattice
+
+    def check(self, owner: str, y: np.ndarray) -> None:
+        """Raise unless all values are possible; classes are checked where they are counted."""
+        if self.classes:
+            return
+        wrong = y[~self.allowed(y)]
+        if wrong.size:
+            raise ValueError(
+                f"{owner} describes a {self.name} target, {self.says}; y has {wrong.flat[0]:g}. "
+                "Choose an expert that describes such values, or look at the data."
+            )
+
+
+#: A new kind is one line here. ``"interval"`` is a number that is known to lie between two: its
+#: experts are told the ends by their wrapper.
+TARGETS = {
+    kind.name: kind
+    for kind in (
+        TargetKind("real"),
+        TargetKind("positive", low=0.0, open_low=True, says="numbers > 0"),
+        TargetKind("count", discrete=True, step=1.0, low=0.0, says="0, 1, 2, ..."),
+        TargetKind(
+            "proportion", discrete=True, low=0.0, high=1.0, says="shares of trials, from 0 to 1"
+        ),
+        TargetKind("class", classes=True, discrete=True, says="labels"),
+        TargetKind("interval", says="numbers, known to lie between two bounds"),
+    )
+}
