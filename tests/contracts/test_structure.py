@@ -5,6 +5,8 @@ import dataclasses
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -229,6 +231,33 @@ def test_optional_or_slow_library_is_imported_inside_functions(library):
     for path in MODULES:
         tops = [n for n, top in imported(path) if top and n.split(".")[0] == library]
         assert not tops, short(path)
+
+
+def loaded_after(code: str, *names: str) -> set[str]:
+    """Which of some modules a fresh interpreter has loaded after a piece of code."""
+    ask = f"import sys; {code}; print([n for n in {names} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    return set(ast.literal_eval(done.stdout))
+
+
+def test_import_of_the_package_loads_neither_matplotlib_nor_pandas():
+    assert loaded_after("import moe_classic", "matplotlib", "pandas", "sklearn") == set()
+    # The question can be answered with yes.
+    assert loaded_after("import pandas, moe_classic", "matplotlib", "pandas") == {"pandas"}
+
+
+def test_estimators_load_no_more_slow_libraries_than_scikit_learn_does():
+    slow = ("matplotlib", "pandas", "onnx", "statsmodels", "dask")
+    everything = "; ".join(f"import {name}" for name in PUBLIC)
+    more = loaded_after(everything, *slow) - loaded_after("import sklearn.base", *slow)
+    assert more <= {"pandas"}
+
+
+def test_everything_public_is_found_though_it_is_loaded_late():
+    code = "import moe_classic as m; assert set(m.__all__) <= set(dir(m)); m.predictive.Predictive"
+    assert loaded_after(code, "moe_classic.predictive") == {"moe_classic.predictive"}
+    with pytest.raises(AttributeError, match="no attribute 'MoERegresor'"):
+        moe_classic.MoERegresor  # noqa: B018
 
 
 # ------------------------------------------------------------------------- text
