@@ -22,6 +22,8 @@ CDF = Callable[[Floats], Floats]
 
 #: Doublings of a bracket: a double has no more.
 _DOUBLINGS = 1100
+#: Share of a step by which a quotient may fall short of a whole number.
+_EVEN = 1e-9
 #: Step of the double-exponential rules; 1e-7 relative where a score is 1000 times a scale.
 _STEP = 0.0625
 #: Tails below this are rounding.
@@ -39,14 +41,15 @@ def invert(cdf: CDF, q: Floats, start: Floats, kind: TargetKind) -> Floats:
     start : ndarray
         Points from which brackets grow.
     kind : TargetKind
-        On a lattice the quantile is the smallest value of the lattice whose ``cdf`` is at least
-        ``q``: one that is attained.
+        Of a discrete target the quantile is the smallest value whose ``cdf`` is at least ``q``: one
+        that is attained.
     """
     q = np.broadcast_to(np.asarray(q, dtype=np.float64), start.shape)
     low, high = _bracket(cdf, q, start, kind)
-    if kind.step:
-        return _on_lattice(cdf, q, low, high, kind.step)
-    found = _roots(cdf, q, low, high)
+    if kind.discrete:
+        found = first_reaching(cdf, q, low, high, kind.step)
+    else:
+        found = _roots(cdf, q, low, high)
     return np.clip(found, kind.low, kind.high)
 
 
@@ -68,14 +71,18 @@ def _bracket(cdf: CDF, q: Floats, start: Floats, kind: TargetKind) -> tuple[Floa
     return low, high
 
 
-def _on_lattice(cdf: CDF, q: Floats, low: Floats, high: Floats, step: float) -> Floats:
-    """Bisection over the lattice: ``cdf(low) < q <= cdf(high)`` until they are neighbours."""
-    for _ in range(_DOUBLINGS):
-        if (high - low <= step).all():
+def first_reaching(cdf: CDF, q: Floats, low: Floats, high: Floats, step: float) -> Floats:
+    """Smallest values at which a step function reaches ``q``: ``cdf(low) < q <= cdf(high)``.
+
+    Bisection over the lattice of a discrete target, or, with ``step`` 0, over all numbers.
+    """
+    for _ in range(2 * _DOUBLINGS):
+        half = 0.5 * (high - low)
+        middle = low + (np.floor(half / step + _EVEN) * step if step else half)
+        open_ = (middle > low) & (middle < high - 0.5 * step)
+        if not open_.any():
             break
-        middle = low + np.floor(0.5 * (high - low) / step) * step
         reached = cdf(middle) >= q
-        open_ = high - low > step
         high = np.where(open_ & reached, middle, high)
         low = np.where(open_ & ~reached, middle, low)
     return high

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from moe_classic._typing import Bools
 
+#: Distance from a lattice, in steps, that is rounding.
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class TargetKind:
     """A kind of target.
+
+    A family whose lattice depends on its settings, as shares of a number of trials do, says so by a
+    property ``kind`` of its own: ``replace(TARGETS["proportion"], step=1 / self.trials)``.
 
     Attributes
     ----------
@@ -36,7 +43,10 @@ class TargetKind:
     def allowed(self, y: np.ndarray) -> Bools:
         """Which values are possible, of the shape of ``y``."""
         inside = (y > self.low) if self.open_low else (y >= self.low)
-        on_lattice = np.rint(y / self.step) * self.step == y if self.step else True
+        on_lattice: Any = True
+        if self.step:
+            places = y / self.step
+            on_lattice = np.abs(places - np.rint(places)) <= _ROUNDING
         return np.isfinite(y) & inside & (y <= self.high) & on_lattice
 
     def check(self, owner: str, y: np.ndarray) -> None:

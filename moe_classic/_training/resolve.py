@@ -7,14 +7,9 @@ from typing import Any
 
 from moe_classic._components import TARGETS
 from moe_classic.experts import EXPERTS, Description
-from moe_classic.gates import GATES, Gate, SoftmaxGate, TreeGate
+from moe_classic.gates import GATES, Gate
 
 from .wrap import labelled, wrapped_expert, wrapped_gate
-
-#: Penalty on the slopes of a softmax gate that is given by name, where its experts tell classes
-#: apart; that of the experts themselves. Where regions are separable, as on many features they
-#: are, a gate that is all but free fits noise: digits lose a third of their held-out score.
-_CLASS_ALPHA = 1e-4
 
 
 def by_name(argument: str, value: Any, registry: Mapping[str, type], base: type) -> Any:
@@ -81,18 +76,9 @@ def _check_like(experts: list[Description]) -> None:
 def resolve_gate(value: Any, n_experts: int | None = None, target: str = "real") -> Gate:
     """The gate from its argument; one that can choose between ``n_experts`` for the target."""
     gate = by_name("gate", wrapped_gate(value), GATES, Gate)
-    if target == "class":
-        gate = _between_classifiers(value, gate)
+    if TARGETS[target].classes:
+        gate = gate.for_classes(named=isinstance(value, str))
     gate.check()
     if n_experts is not None:
         gate.check_count(n_experts)
-    return gate
-
-
-def _between_classifiers(given: Any, gate: Gate) -> Gate:
-    """Gates that were named rather than made get the slopes' penalty of class experts."""
-    if isinstance(given, str) and given == "softmax":
-        return SoftmaxGate(alpha=_CLASS_ALPHA)
-    if isinstance(gate, TreeGate) and isinstance(gate.node, str) and gate.node == "softmax":
-        return TreeGate(gate.branching, node=SoftmaxGate(alpha=_CLASS_ALPHA))
     return gate

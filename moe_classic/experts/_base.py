@@ -327,8 +327,10 @@ class Expert(Description, ABC):
 
     def below_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
         """P(Y < y), which differs where single values have a probability, (K, d, n)."""
+        if not self.kind.discrete:
+            return self.cdf_at(params, eta, y)
         step = self.kind.step
-        return self.cdf_at(params, eta, y - step) if step else self.cdf_at(params, eta, y)
+        return self.cdf_at(params, eta, y - step if step else np.nextafter(y, -np.inf))
 
     def density_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
         """Density, or probability of a value, of each output on its own, (K, d, n)."""
@@ -337,6 +339,10 @@ class Expert(Description, ABC):
         step = 1e-5 * self.spread_at(params, eta)
         rise = self.cdf_at(params, eta, y + step) - self.cdf_at(params, eta, y - step)
         return np.asarray(rise / (2.0 * step), dtype=np.float64)
+
+    def cdf_and_density_at(self, params: Any, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Both, where together they cost less."""
+        return self.cdf_at(params, eta, y), self.density_at(params, eta, y)
 
     def quantile_at(self, params: Any, eta: Floats, q: Floats) -> Floats:
         """Quantiles, (K, d, n): the distribution function inverted in brackets."""
@@ -370,6 +376,11 @@ class Expert(Description, ABC):
         if self.kind.step:
             last = self.quantile_at(params, eta, np.full((1, 1, 1), 1.0 - _TAIL))
             return lattice_moments(cdf, last, self.kind)
+        if self.kind.discrete:
+            raise TypeError(
+                f"{type(self).__name__} describes a {self.target} target without a lattice; it "
+                "must say its `mean_at` and `variance_at`."
+            )
         middle = self.quantile_at(params, eta, np.full((1, 1, 1), 0.5))
         return moments(cdf, middle, self.spread_at(params, eta), self.kind.low)
 

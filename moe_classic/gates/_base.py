@@ -40,6 +40,13 @@ class Gate(Component, ABC):
     def check_count(self, n_experts: int) -> None:
         """Raise if the gate cannot choose between this many experts."""
 
+    def for_classes(self, *, named: bool) -> Gate:
+        """The gate between experts that tell classes apart.
+
+        ``named``: whether it was asked for by its name alone, with no settings to keep.
+        """
+        return self
+
     @abstractmethod
     def start(self, n_experts: int, width: int, summary: Summary) -> Any:
         """Parameters under which all experts are equally likely everywhere."""

@@ -72,12 +72,12 @@ class Predictive:
     @cached_property
     def location(self) -> Floats:
         """Locations of the experts, (K, d, n)."""
-        return np.concatenate([e.location_at(p, eta) for e, p, eta in self.parts])
+        return _stacked([e.location_at(p, eta) for e, p, eta in self.parts])
 
     @cached_property
     def expert_variance(self) -> Floats:
         """Variances of the experts, (K, d, n); infinite where they do not exist."""
-        return np.concatenate([e.variance_at(p, eta) for e, p, eta in self.parts])
+        return _stacked([e.variance_at(p, eta) for e, p, eta in self.parts])
 
     @cached_property
     def spread(self) -> Floats:
@@ -126,7 +126,7 @@ class Predictive:
             np.broadcast_to(a, self._shape(eta))
             for a, (_, _, eta) in zip(said, self.parts, strict=True)
         ]
-        return np.einsum("kn,kdn->dn", self.weights, np.concatenate(said))
+        return np.einsum("kn,kdn->dn", self.weights, _stacked(said))
 
     def quantile(self, q: float) -> Floats:
         """Quantiles of each output, (d, n); of discrete targets values that are attained."""
@@ -192,6 +192,11 @@ class Predictive:
 
     def sample(self, rng: np.random.Generator) -> Floats:
         """One draw a row, (d, n)."""
-        draws = np.concatenate([e.sample_at(p, eta, rng) for e, p, eta in self.parts])
+        draws = _stacked([e.sample_at(p, eta, rng) for e, p, eta in self.parts])
         chosen = choose(self.weights, rng)
         return draws[chosen, :, np.arange(chosen.size)].T
+
+
+def _stacked(parts: list[Floats]) -> Floats:
+    """What all groups say, one below the other; a single one is not copied."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

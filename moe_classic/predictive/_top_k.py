@@ -38,7 +38,7 @@ class TopExperts:
         for k, (group, params, j) in enumerate(self.owners):
             rows = np.flatnonzero(self.consulted[k])
             if rows.size:
-                one = group.expert.reorder(params, np.array([j]))
+                one = group.expert.take(params, j)
                 design = Design(self.block.designs[group.design].Z[:, rows])
                 yield rows, self.weights[k, rows], getattr(group.expert, quantity)(one, design)[0]
 

@@ -212,6 +212,12 @@ class LocationScaleExpert(LinearExpert):
         scale = params.scale[:, :, None]
         return self.standard_pdf(params, (y - eta) / scale) / scale
 
+    def cdf_and_density_at(self, params: Any, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Both at the same standardised residuals."""
+        scale = params.scale[:, :, None]
+        z = (y - eta) / scale
+        return self.standard_cdf(params, z), self.standard_pdf(params, z) / scale
+
     def quantile_at(self, params: Any, eta: Floats, q: Floats) -> Floats:
         """Quantiles of each output, (K, d, n)."""
         return eta + params.scale[:, :, None] * self.standard_quantile(params, q)

@@ -148,6 +148,12 @@ class FittedRegressors(BoundEstimator):
         """Density of each output, (K, d, n)."""
         return self.noise.density_at(params.noise, eta, y)
 
+    def cdf_and_density_at(
+        self, params: EstimatorParams, eta: Floats, y: Floats
+    ) -> tuple[Floats, Floats]:
+        """Both of each output, (K, d, n)."""
+        return self.noise.cdf_and_density_at(params.noise, eta, y)
+
     def quantile_at(self, params: EstimatorParams, eta: Floats, q: Floats) -> Floats:
         """Quantiles of each output, (K, d, n)."""
         return self.noise.quantile_at(params.noise, eta, q)

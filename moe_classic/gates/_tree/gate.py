@@ -107,6 +107,12 @@ class TreeGate(Gate):
             parse_branching(self.branching, "TreeGate")
         self.node_gate.check()
 
+    def for_classes(self, *, named: bool) -> TreeGate:
+        """With nodes that were named, these have the penalty of class experts."""
+        if not isinstance(self.node, str):
+            return self
+        return TreeGate(self.branching, node=self.node_gate.for_classes(named=True))
+
     def check_count(self, n_experts: int) -> None:
         """Raise unless there are as many experts as leaves."""
         if self.branching is not None and n_experts != self.n_leaves:
