@@ -33,7 +33,7 @@ STOREYS = [
     {"_typing", "_arguments", "_warnings"},
     {"_numerics", "_adapters"},
     {"_data", "_routing"},
-    {"_engine", "_components"},
+    {"_engine", "_components", "routers"},
     {"experts", "gates"},
     {"_model"},
     {"_objectives", "predictive", "_results"},
@@ -354,6 +354,7 @@ CONVENTIONAL = {
     "n_test",
     "classes",
     "order_by",
+    "rng",
 }
 
 
