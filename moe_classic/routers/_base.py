@@ -103,6 +103,10 @@ class Router(BaseEstimator, ABC):
         """Always-on experts, numbered after the routed ones."""
         return 0
 
+    def choices(self, n_experts: int) -> float:
+        """Routed experts that a row consults, on average."""
+        return float(min(getattr(self, "top_k", 1), n_experts))
+
     def start(self, width: int, n_experts: int, rng: Any, dtype: Any) -> Params:
         """Parameters before training: small random logits, so that rows do not tie.
 

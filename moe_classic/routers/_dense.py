@@ -81,6 +81,10 @@ class DenseRouter(Router):
         """All experts, always; with a margin some have weight 0."""
         return self.margin is None
 
+    def choices(self, n_experts: int) -> float:
+        """All of them."""
+        return float(n_experts)
+
     def start(self, width: int, n_experts: int, rng: Any, dtype: Any) -> Params:
         """Small random logits, after a hidden layer by Glorot's rule."""
         H = self.hidden_units

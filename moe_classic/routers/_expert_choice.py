@@ -60,6 +60,12 @@ class ExpertChoiceRouter(Router):
             )
         check_capacity(self)
 
+    def choices(self, n_experts: int) -> float:
+        """As many as experts have room for."""
+        if isinstance(self.capacity, (int, np.integer)):
+            return float(n_experts)
+        return float(min(self.capacity, n_experts))
+
     def _room(self, n: int, E: int) -> int:
         """Rows of each expert."""
         return min(n, capacity_rows(self.capacity, 1, n, E))

@@ -57,7 +57,7 @@ class Plan(ABC):
     weights: Array | None = None
 
     @abstractmethod
-    def take(self, h: Array, out: Array | None = None) -> Array:
+    def take(self, h: Array, *, out: Array | None = None) -> Array:
         """Rows (n, d) to experts, (m, d)."""
 
     @abstractmethod
@@ -65,7 +65,7 @@ class Plan(ABC):
         """Outputs of experts (m, o) to rows, (n, o). May overwrite ``Y``."""
 
     @abstractmethod
-    def pull_put(self, G: Array, out: Array | None = None) -> Array:
+    def pull_put(self, G: Array, *, out: Array | None = None) -> Array:
         """Gradient in the rows (n, o) as the experts feel it, (m, o), not yet weighted."""
 
     @abstractmethod
@@ -139,7 +139,7 @@ class Pairs(Plan):
         """Values of pairs sorted by expert, in the router's own order."""
         return values[self.inv]
 
-    def take(self, h: Array, out: Array | None = None) -> Array:
+    def take(self, h: Array, *, out: Array | None = None) -> Array:
         """Rows of ``h`` that the experts look at, sorted by expert."""
         # Without a mode numpy fills a buffer first and copies it.
         return np.take(h, self.rows, axis=0, out=out, mode="clip")
@@ -149,7 +149,7 @@ class Pairs(Plan):
         np.multiply(Y, self.weights[:, None], out=Y)
         return self.pull_take(Y)
 
-    def pull_put(self, G: Array, out: Array | None = None) -> Array:
+    def pull_put(self, G: Array, *, out: Array | None = None) -> Array:
         """The gradient of each pair's row."""
         return np.take(G, self.rows, axis=0, out=out, mode="clip")
 
@@ -198,7 +198,7 @@ class Slots(Plan):
     """
 
     def __init__(
-        self, D: Array | None, C: Array, n_experts: int, fixed: Array | None = None
+        self, D: Array | None, C: Array, n_experts: int, *, fixed: Array | None = None
     ) -> None:
         super().__init__()
         self.D, self.C, self.n_experts, self.fixed = D, C, n_experts, fixed
@@ -220,7 +220,7 @@ class Slots(Plan):
         cube = A.reshape(self.n_experts, self._sets, self.each, d)
         return np.ascontiguousarray(cube.transpose(1, 0, 2, 3)).reshape(self._sets, self.S, d)
 
-    def take(self, h: Array, out: Array | None = None) -> Array:
+    def take(self, h: Array, *, out: Array | None = None) -> Array:
         """Slots, sorted by expert."""
         if self.D is None:
             # What a layer takes may carry a last column of ones.
@@ -241,7 +241,7 @@ class Slots(Plan):
         self._Y = self._by_group(Y)
         return (self.C @ self._Y).reshape(self.groups * self.T, -1)
 
-    def pull_put(self, G: Array, out: Array | None = None) -> Array:
+    def pull_put(self, G: Array, *, out: Array | None = None) -> Array:
         """``C' G``; the gradient in C is kept."""
         G = G.reshape(self.groups, self.T, -1)
         self._g_C = G @ self._Y.transpose(0, 2, 1)

@@ -72,7 +72,7 @@ class SoftRouter(Router):
         E = S // self.slots
         C = softmax(L)[0].reshape(cube.shape)
         if rng is None and not rows.group and "slots" in state:
-            return Slots(None, C, E, state["slots"].astype(L.dtype))
+            return Slots(None, C, E, fixed=state["slots"].astype(L.dtype))
         top = cube.max(axis=1, keepdims=True)
         D = np.exp(cube - top) * rows.w.reshape(-1, T, 1)
         D /= D.sum(axis=1, keepdims=True)

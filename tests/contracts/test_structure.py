@@ -34,7 +34,7 @@ STOREYS = [
     {"_numerics", "_adapters"},
     {"_data", "_routing"},
     {"_engine", "_components", "routers"},
-    {"experts", "gates"},
+    {"experts", "gates", "_nets"},
     {"_model"},
     {"_objectives", "predictive", "_results"},
     {"solvers", "metrics", "onnx"},
