@@ -11,6 +11,7 @@ from moe_classic import (
     metrics,
     model_selection,
     onnx,
+    routers,
     solvers,
 )
 from moe_classic.estimators import (
@@ -22,6 +23,8 @@ from moe_classic.estimators import (
     MetaPiRegressor,
     MoEClassifier,
     MoERegressor,
+    SparseMoEClassifier,
+    SparseMoERegressor,
 )
 
 try:
@@ -38,6 +41,8 @@ __all__ = [
     "MetaPiRegressor",
     "MoEClassifier",
     "MoERegressor",
+    "SparseMoEClassifier",
+    "SparseMoERegressor",
     "__version__",
     "datasets",
     "experts",
@@ -47,5 +52,6 @@ __all__ = [
     "metrics",
     "model_selection",
     "onnx",
+    "routers",
     "solvers",
 ]

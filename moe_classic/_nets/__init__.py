@@ -7,7 +7,6 @@ from .experts import Experts
 from .heads import Head
 from .layers import Affine, Batch, SparseLayer
 from .net import Net, Step
-from .tokens import Features, Patches, check_tokens
 from .training import Data, Outcome, Plan, Trainer
 from .upcycling import net_of_copies
 
@@ -19,16 +18,13 @@ __all__ = [
     "Buffers",
     "Data",
     "Experts",
-    "Features",
     "Head",
     "Net",
     "Outcome",
-    "Patches",
     "Plan",
     "SparseLayer",
     "Step",
     "Trainer",
-    "check_tokens",
     "net_of_copies",
     "with_ones",
 ]

@@ -3,6 +3,7 @@
 from ._blend import MetaPiClassifier, MetaPiRegressor
 from ._hard import HardMoEClassifier, HardMoERegressor
 from ._mixture import MoEClassifier, MoERegressor
+from ._sparse import SparseMoEClassifier, SparseMoERegressor
 from ._tree import HierarchicalMoEClassifier, HierarchicalMoERegressor
 
 __all__ = [
@@ -14,4 +15,6 @@ __all__ = [
     "MetaPiRegressor",
     "MoEClassifier",
     "MoERegressor",
+    "SparseMoEClassifier",
+    "SparseMoERegressor",
 ]

@@ -5,7 +5,7 @@ are settings of a few classes.
 """
 
 from ._balanced import BalancedRouter
-from ._base import Router, Rows
+from ._base import Router, RoutingWarning, Rows
 from ._dense import DenseRouter
 from ._expert_choice import ExpertChoiceRouter
 from ._hash import HashRouter
@@ -15,6 +15,7 @@ from ._presets import ROUTERS, make_router
 from ._reinforce import ReinforceRouter
 from ._shared_or_experts import SharedOrExpertsRouter
 from ._soft import SoftRouter
+from ._tokens import Features, Patches, Tokens, check_tokens
 from ._top_k import TopKRouter
 
 __all__ = [
@@ -22,16 +23,21 @@ __all__ = [
     "BalancedRouter",
     "DenseRouter",
     "ExpertChoiceRouter",
+    "Features",
     "HashRouter",
     "NoisyTopKRouter",
     "Pairs",
+    "Patches",
     "Plan",
     "ReinforceRouter",
     "Router",
+    "RoutingWarning",
     "Rows",
     "SharedOrExpertsRouter",
     "Slots",
     "SoftRouter",
+    "Tokens",
     "TopKRouter",
+    "check_tokens",
     "make_router",
 ]

@@ -47,6 +47,10 @@ class Rows:
     group: int = 0
 
 
+class RoutingWarning(UserWarning):
+    """Experts that get no rows, rows that get no expert, or pairs that found no room."""
+
+
 class Router(BaseEstimator, ABC):
     """Base class of routers.
 

@@ -11,7 +11,7 @@ Array = np.ndarray
 
 
 class Tokens(BaseEstimator):
-    """Base class: how a sample is cut."""
+    """Base class: how a sample is cut into tokens, the rows of the stream."""
 
     def check(self, n_features: int) -> None:
         """Raise unless samples of so many features can be cut."""
