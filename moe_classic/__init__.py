@@ -15,16 +15,20 @@ from moe_classic import (
     solvers,
 )
 from moe_classic.estimators import (
+    DeepMoEClassifier,
+    DeepMoERegressor,
     HardMoEClassifier,
     HardMoERegressor,
     HierarchicalMoEClassifier,
     HierarchicalMoERegressor,
     MetaPiClassifier,
     MetaPiRegressor,
+    MixtureOfSoftmaxesClassifier,
     MoEClassifier,
     MoERegressor,
     SparseMoEClassifier,
     SparseMoERegressor,
+    upcycle,
 )
 
 try:
@@ -33,12 +37,15 @@ except PackageNotFoundError:  # a plain checkout that was never installed
     __version__ = "0+unknown"
 
 __all__ = [
+    "DeepMoEClassifier",
+    "DeepMoERegressor",
     "HardMoEClassifier",
     "HardMoERegressor",
     "HierarchicalMoEClassifier",
     "HierarchicalMoERegressor",
     "MetaPiClassifier",
     "MetaPiRegressor",
+    "MixtureOfSoftmaxesClassifier",
     "MoEClassifier",
     "MoERegressor",
     "SparseMoEClassifier",
@@ -54,4 +61,5 @@ __all__ = [
     "onnx",
     "routers",
     "solvers",
+    "upcycle",
 ]

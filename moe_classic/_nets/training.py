@@ -74,6 +74,8 @@ class Plan:
         Called with the epoch (from 1) and the loss that judges it; True asks to stop.
     begin : callable
         Called with the epoch, from 0, before it.
+    compare : bool
+        Whether the numbers there are at the start may be the best.
     """
 
     epochs: int
@@ -82,6 +84,7 @@ class Plan:
     batch: int
     report: Callable[[int, float], bool] = lambda epoch, value: False
     begin: Callable[[int], None] = lambda epoch: None
+    compare: bool = False
 
 
 @dataclass
@@ -218,6 +221,8 @@ class Trainer:
         best = self.net.copy_numbers()
         look = data if len(data) <= _LOOK else data.take(rng.permutation(len(data))[:_LOOK])
         started = time.perf_counter()
+        if plan.compare:
+            outcome.best_loss = self.judge(data if held is None else held)
         with np.errstate(over="ignore", invalid="ignore"):
             for epoch in range(1, plan.epochs + 1):
                 plan.begin(epoch - 1)

@@ -63,7 +63,8 @@ class NetAnswers:
 
     def _answers(self, X: Any) -> Array:
         """What the net says of rows, (n, out)."""
-        return np.concatenate(self._in_blocks(self._net.answer, self._check_rows(X)))
+        X = self._check_rows(X)
+        return np.concatenate(self._in_blocks(self._net.answer, X))
 
     # -------------------------------------------------------------------- routing
 

@@ -165,7 +165,7 @@ class BaseNet(NetAnswers, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
         """Raise if a warm start cannot go on from the last fit."""
         layer = self._net.sparse[0]
         router = self._check_layers(self.n_features_in_)
-        same = layer.n_routed == self.n_experts and repr(layer.router) == repr(router)
+        same = layer.n_routed == self.n_experts and _settings(layer.router) == _settings(router)
         if not same or self._net.head.out != self._n_said():
             raise ValueError(
                 f"warm_start=True cannot go on: the last fit had {layer.n_routed} experts behind "
@@ -246,8 +246,15 @@ class BaseNet(NetAnswers, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
         if getattr(self, "_skl_callbacks", None):
             run = root.subcontext(task_name="epochs", max_subtasks=None)
         watch = Watch(self, "epochs", run)
+        done = len(self._past.history) if go_on else 0
         plan = Plan(
-            self.max_iter, self.patience, self.tol, size, report=watch, begin=self._epoch_begins
+            self.max_iter,
+            self.patience,
+            self.tol,
+            size,
+            report=watch,
+            begin=lambda epoch: self._epoch_begins(done + epoch),
+            compare=go_on,
         )
         outcome = trainer.run(train, held, plan, rng)
         watch.close()
@@ -257,7 +264,7 @@ class BaseNet(NetAnswers, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
         return outcome
 
     def _epoch_begins(self, epoch: int) -> None:
-        """Called before each epoch, counted from 0."""
+        """Called before each epoch; counted from 0, through warm starts."""
 
     def _look(self, data: Data) -> None:
         """What predictions of single rows need, from the training rows."""
@@ -280,7 +287,7 @@ class BaseNet(NetAnswers, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
         self.n_iter_ = len(outcome.history)
         self.best_iter_ = outcome.best + done if outcome.best else done
         self.best_loss_ = float(outcome.best_loss)
-        at = self.best_iter_ - 1
+        at = max(self.best_iter_ - 1, 0)
         found = bool(outcome.history)
         self.loss_ = float(outcome.history[at]["loss"]) if found else np.nan
         self.load_ = self.load_history_[at] if found else np.full((layers, E), np.nan)
@@ -333,7 +340,8 @@ class BaseNet(NetAnswers, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
         before = [dict(layer.state) for layer in self._net.sparse]
         trainer, size = self._trainer(len(data))
-        outcome = trainer.run(data, None, Plan(1, 2, self.tol, size), rng)
+        plan = Plan(1, 2, self.tol, size, begin=lambda epoch: self._epoch_begins(done + epoch))
+        outcome = trainer.run(data, None, plan, rng)
         self._adam = trainer.finish()
         self._look(data)
         self._mix_states(before, float(w.sum()))
@@ -352,3 +360,9 @@ class BaseNet(NetAnswers, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
                     new = layer.state[name]
                     layer.state[name] = new + (old[name] - new) * (self._seen_weight / total)
         self._seen_weight = total
+
+
+def _settings(router: Router) -> tuple[str, str]:
+    """What must agree for a warm start; a margin may end during a fit."""
+    params = {name: v for name, v in router.get_params(deep=False).items() if name != "margin"}
+    return type(router).__name__, repr(params)
