@@ -54,7 +54,7 @@ class Net:
     def __init__(
         self, layers: list[Layer], head: Head, dtype: Any, *, dropout: float = 0.0
     ) -> None:
-        self.layers, self.head, self.dtype = layers, head, np.dtype(dtype)
+        self.layers, self.head, self.dtype = layers, head, np.dtype(dtype).name
         self.dropout = dropout
         self._mask: Array | None = None
 

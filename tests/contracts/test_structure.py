@@ -354,6 +354,7 @@ CONVENTIONAL = {
     "n_test",
     "classes",
     "order_by",
+    "n_experts",
     "rng",
 }
 

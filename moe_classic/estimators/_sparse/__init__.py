@@ -3,7 +3,7 @@
 from .deep import DeepMoEClassifier, DeepMoERegressor
 from .mixture_of_softmaxes import MixtureOfSoftmaxesClassifier
 from .sparse import SparseMoEClassifier, SparseMoERegressor
-from .upcycle import upcycle
+from .upcycling import upcycle
 
 __all__ = [
     "DeepMoEClassifier",

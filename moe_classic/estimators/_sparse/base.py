@@ -6,10 +6,11 @@ from abc import ABCMeta, abstractmethod
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from moe_classic._data import fit_design, slices_of
 from moe_classic._nets import Adam, Data, Net, Outcome, Plan, Trainer
@@ -131,7 +132,7 @@ class BaseNet(NetAnswers, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
     def _begin(self, X: Array, y: Array, w: Floats, rng: np.random.Generator) -> None:
         """Moments, and a net with random numbers."""
         router = clone(self._check_layers(X.shape[1]))
-        self._dtype = np.dtype(X.dtype if self.dtype is None else self.dtype)
+        self._dtype = np.dtype(X.dtype if self.dtype is None else self.dtype).name
         names = getattr(self, "feature_names_in_", None)
         names = None if names is None else [str(v) for v in names]
         rows = slices_of(X, w)
@@ -281,7 +282,6 @@ class BaseNet(NetAnswers, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
             for name in ("history", "loads", "dropped", "uncovered"):
                 setattr(outcome, name, [*getattr(past, name), *getattr(outcome, name)])
         self._past = outcome
-        self.history_ = history_frame(outcome.history)
         layers, E = len(self._net.sparse), self._net.sparse[0].n_routed
         self.load_history_ = np.array(outcome.loads).reshape(-1, layers, E)
         self.n_iter_ = len(outcome.history)
@@ -295,6 +295,12 @@ class BaseNet(NetAnswers, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
         self.uncovered_ = outcome.uncovered[at] if found else np.zeros(layers)
         self.n_parameters_, self.n_active_parameters_ = self._net.n_parameters()
         self.routers_ = self._net.sparse
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """One row an epoch: losses, loads and auxiliary losses of each layer, seconds."""
+        check_is_fitted(self, "_past")
+        return history_frame(self._past.history)
 
     def _raise_or_warn(self, outcome: Outcome) -> None:
         """Say what went wrong, with numbers."""

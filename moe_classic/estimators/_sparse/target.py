@@ -92,19 +92,22 @@ class RealTarget(RegressorMixin):
         return (mean[:, 0], std[:, 0]) if self._flat else (mean, std)
 
     @available_if(_mixes_densities)
-    def score_samples(self: Any, X: Any, y: Any) -> Floats:
+    def score_samples(self: Any, X: Any, y: Any = None) -> Floats:
         """Log densities of rows, in nats on the scale of y.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            None scores what the model says without a target: 0.
 
         Returns
         -------
         log_density : ndarray of shape (n_samples,)
         """
         X = self._check_rows(X)
+        if y is None:
+            return np.zeros(len(X))
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         y = self._check_target(y, first=False)
         target = self._standard_target(y, np.ones(len(y)), first=False)
@@ -169,22 +172,26 @@ class ClassTarget(ClassifierMixin):
         -------
         y : ndarray of shape (n_samples,)
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     @available_if(_mixes_densities)
-    def score_samples(self: Any, X: Any, y: Any) -> Floats:
+    def score_samples(self: Any, X: Any, y: Any = None) -> Floats:
         """Log probabilities of the classes of rows, in nats.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,), default=None
+            None scores what the model says without a target: 0.
 
         Returns
         -------
         log_proba : ndarray of shape (n_samples,)
         """
         X = self._check_rows(X)
+        if y is None:
+            return np.zeros(len(X))
         return _log_densities(self, X, self._check_target(y, first=False))
 
 

@@ -99,7 +99,7 @@ def upcycle(
     maps = _maps(inner)
     at = len(maps) - 2 if place == "last" else 0
     moe.set_params(expert_width=maps[at][0].shape[1])
-    moe._dtype = np.dtype(maps[0][0].dtype if moe.dtype is None else moe.dtype)
+    moe._dtype = np.dtype(maps[0][0].dtype if moe.dtype is None else moe.dtype).name
     moe._design, moe._route = _design(mlp, inner, scaler), None
     moe.n_features_in_ = inner.n_features_in_
     if hasattr(mlp, "feature_names_in_"):
