@@ -15,6 +15,7 @@ import numpy as np
 from moe_classic._data import DesignMap
 from moe_classic._results import fitted_moe
 
+from ._onnx_nets import net_graph
 from ._typing import Floats
 
 __all__ = ["to_onnx"]
@@ -29,7 +30,8 @@ def to_onnx(estimator: Any, *, dtype: Any = np.float32) -> Any:
     """A fitted mixture of experts as an ONNX model.
 
     Linear experts (Gaussian, Laplace, Student-t, logistic, multinomial) with softmax, Gaussian,
-    constant and tree gates are exported.
+    constant and tree gates are exported; and nets with sparse layers behind routers that send rows
+    to experts (top-k, noisy, dense, expert choice, balanced, REINFORCE, shared or experts).
 
     Parameters
     ----------
@@ -74,6 +76,9 @@ def to_onnx(estimator: Any, *, dtype: Any = np.float32) -> Any:
             "skl2onnx and pipeline[-1] with to_onnx, and join them with onnx.compose.merge_models."
         )
     moe = fitted_moe(estimator, needs="gate_proba", caller="to_onnx")
+    if hasattr(moe, "routers_"):
+        net = _Graph(onnx, np.dtype(dtype))
+        return net.model(*net_graph(net, moe), type(moe).__name__)
     if not hasattr(moe, "log_likelihood_"):
         raise TypeError(
             f"to_onnx exports experts of this package, and {type(moe).__name__} blends estimators "
@@ -202,6 +207,13 @@ class _Graph:
         """(n, ...) to (n, *shape)."""
         return self.node("Reshape", name, self.constant(np.array([-1, *shape])))
 
+    def labels(self, classes: np.ndarray, proba: str) -> Any:
+        """Most probable class of each row, as output ``label``; its description."""
+        best = self.node("ArgMax", proba, axis=1, keepdims=0)
+        known, kind = _labels(classes)
+        self.node("Gather", self.constant(known), best, output="label", axis=0)
+        return self.value("label", [None], kind)
+
     def total(self, name: str, axis: int) -> str:
         """Sum over one axis, which goes."""
         return self.node("ReduceSum", name, self.constant(np.array([axis])), keepdims=0)
@@ -300,10 +312,8 @@ def _classes(graph: _Graph, moe: Any, gate: str) -> list[Any]:
         flat = graph.linear(moe, group.design, full.reshape(K * C, q))
         parts.append(graph.node("Softmax", graph.reshape(flat, K, C), axis=2))
     graph.node("Identity", _blend(graph, parts, gate), output="probabilities")
-    best = graph.node("ArgMax", "probabilities", axis=1, keepdims=0)
-    classes, kind = _labels(moe.classes_)
-    graph.node("Gather", graph.constant(classes), best, output="label", axis=0)
-    return [graph.value("label", [None], kind), graph.value("probabilities", [None, C])]
+    label = graph.labels(moe.classes_, "probabilities")
+    return [label, graph.value("probabilities", [None, C])]
 
 
 def _blend(graph: _Graph, parts: list[str], gate: str) -> str:

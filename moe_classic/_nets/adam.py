@@ -104,6 +104,10 @@ class Adam:
         m, v = self.tables_m[layer][first:stop], self.tables_v[layer][first:stop]
         _move(x, g, m, v, step.astype(x.dtype), guard.astype(x.dtype))
 
+    def slow(self, factor: float) -> None:
+        """Shorter steps from now on."""
+        self.rate *= factor
+
     def rest(self) -> None:
         """Between epochs: first moments that have died away become zero."""
         for m in (self.m, *self.tables_m):

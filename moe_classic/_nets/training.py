@@ -22,6 +22,8 @@ Array = np.ndarray
 _LOOK = 4096
 #: Rows judged at a time.
 _BLOCK = 8192
+#: Factor of the learning rate when half the patience has passed without a gain.
+_SLOWER = 0.3
 
 
 @dataclass
@@ -239,6 +241,8 @@ class Trainer:
                 if plan.report(epoch, value):
                     outcome.stopped = True
                     break
+                if 2 * waited == plan.patience - plan.patience % 2:
+                    self.adam.slow(_SLOWER)
                 if waited >= plan.patience:
                     outcome.stopped = True
                     break

@@ -12,12 +12,15 @@ from ._generate import check_count, check_number
 
 __all__ = ["make_regimes"]
 
+#: Half the side of a cube of unit variance.
+_HALF = np.sqrt(3.0)
+
 
 def make_regimes(
     n_samples: int = 5000,
     *,
     n_regimes: int = 32,
-    n_features: int = 8,
+    n_features: int = 6,
     n_outputs: int = 1,
     noise: float = 0.3,
     regimes: int = 0,
@@ -26,13 +29,12 @@ def make_regimes(
 ) -> Any:
     """Draw rows whose target is linear inside each cell of a Voronoi partition.
 
-    Rows are standard normal. Each belongs to the nearest of `n_regimes` centres, and ::
+    Rows are uniform in a cube, of variance 1 in each feature. Each belongs to the nearest of
+    `n_regimes` centres, which are uniform too, and ::
 
         y = b_k + sum_j a_kj x_j + noise * e     in cell k
 
-    with standard normal ``b_k`` and ``sqrt(n_features) a_kj``, and ``e`` standard normal; so the
-    function jumps from cell to cell and its variance is about two. The best that can be explained
-    is ``1 - noise^2 / (2 + noise^2)``.
+    with standard normal ``b_k``, ``a_kj`` and ``e``; so the function jumps from cell to cell.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ def make_regimes(
         Number of rows.
     n_regimes : int, default=32
         Number of cells.
-    n_features : int, default=8
+    n_features : int, default=6
         Number of features.
     n_outputs : int, default=1
         Number of targets, each with linear functions of its own.
@@ -79,11 +81,11 @@ def make_regimes(
     check_count(regimes, "regimes", minimum=0)
     check_number(noise, "noise", minimum=0.0)
     fixed = check_random_state(regimes)
-    centres = fixed.standard_normal((n_regimes, n_features))
-    slopes = fixed.standard_normal((n_regimes, n_outputs, n_features)) / np.sqrt(n_features)
+    centres = fixed.uniform(-_HALF, _HALF, (n_regimes, n_features))
+    slopes = fixed.standard_normal((n_regimes, n_outputs, n_features))
     levels = fixed.standard_normal((n_regimes, n_outputs))
     rng = check_random_state(random_state)
-    X = rng.standard_normal((n_samples, n_features))
+    X = rng.uniform(-_HALF, _HALF, (n_samples, n_features))
     cell = _nearest(X, centres)
     y = levels[cell] + np.einsum("nof,nf->no", slopes[cell], X)
     y += noise * rng.standard_normal(y.shape)

@@ -226,6 +226,8 @@ class TopKRouter(Router):
             factor = (1.0 + self.jitter * (2.0 * rng.random(X.shape) - 1.0)).astype(X.dtype)
             X = X * factor
         S = self._logits(params, X)
+        if rng is None and self._needs_no_scores():
+            return self._plan_by_logits(S)
         q, lse = (sigmoid(S), None) if self.score == "sigmoid" else softmax(S)
         chosen = self._choose(q, state)
         picked = entries(q, chosen)
@@ -238,6 +240,17 @@ class TopKRouter(Router):
             plan.memo |= {"kept": kept, "total": total, "w": rows.w}
             self._add_losses(plan, q, lse, rows.w)
         return plan
+
+    def _needs_no_scores(self) -> bool:
+        """Whether the chosen logits alone give the weights: no pass of exponentials over all."""
+        plain = self.n_groups == 1 and self.bias_rate == 0.0 and self.second != "never"
+        return plain and self.score == "softmax" and self._normalised()
+
+    def _plan_by_logits(self, S: Array) -> Pairs:
+        """Prediction with normalised weights: the softmax of the chosen logits."""
+        chosen = largest(S, self.top_k)
+        weights = softmax(entries(S, chosen))[0]
+        return self._pairs(chosen, S.dtype.type(self.scale) * weights, None, S.shape[1])
 
     def _choose(self, q: Array, state: State) -> Ints:
         """Experts of each row, best first, (n, k)."""

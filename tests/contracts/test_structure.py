@@ -37,7 +37,7 @@ STOREYS = [
     {"experts", "gates", "_nets"},
     {"_model"},
     {"_objectives", "predictive", "_results"},
-    {"solvers", "metrics", "onnx"},
+    {"solvers", "metrics", "onnx", "_onnx_nets"},
     {"_training", "inference"},
     {"estimators", "datasets", "inspection"},
     {"model_selection", "_cli"},

@@ -199,6 +199,10 @@ class NetAnswers:
         check_is_fitted(self, "_net")
         return summary_table(self)
 
+    def _expert_labels(self) -> list[str]:
+        """Names of the routed experts in legends."""
+        return [f"expert {e}" for e in range(self._net.sparse[-1].n_routed)]
+
     def _headline(self) -> str:
         """One line about the fit."""
         layer = self._net.sparse[0]

@@ -82,7 +82,7 @@ def batch_rows(batch_size: Any, n: int, n_experts: int, choices: float) -> int:
 
 
 def step_length(learning_rate: Any, batch: int) -> float:
-    """Learning rate: by itself .004 for 256 rows, growing as the root of the batch."""
+    """Learning rate: by itself .008 for 256 rows, growing as the root of the batch."""
     if not isinstance(learning_rate, str):
         return float(learning_rate)
-    return 0.004 * float(np.sqrt(batch / 256.0))
+    return 0.008 * float(np.sqrt(batch / 256.0))

@@ -161,7 +161,8 @@ class SparseMoERegressor(RealTarget, SparseNet):
     dropout : float, default=0.0
         Share of the stream set to zero before the first layer of experts, in training.
     learning_rate : "auto" or float, default="auto"
-        Of Adam. "auto": .004 for batches of 256 rows, growing with their root.
+        Of Adam. "auto": .008 for batches of 256 rows, growing with their root. When half the
+        patience has passed without a gain, the rate falls to three tenths.
     batch_size : "auto" or int, default="auto"
         Rows a batch. "auto": 64 for each expert, at least 256, at most a sixteenth of all.
     max_iter : int, default=200

@@ -376,7 +376,7 @@ def test_fit_ends_by_itself_and_keeps_the_best():
     moe = small(max_iter=400, patience=3, batch_size=32).fit(X, y)
     assert moe.n_iter_ < 400
     assert moe.best_iter_ <= moe.n_iter_ - 3
-    again = small(max_iter=moe.best_iter_, batch_size=32).fit(X, y)
+    again = small(max_iter=moe.best_iter_, patience=3, batch_size=32).fit(X, y)
     np.testing.assert_array_equal(again.predict(X), moe.predict(X))
 
 
@@ -529,7 +529,7 @@ def test_arguments_that_make_no_sense_raise_before_any_work(options, kind, words
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda X, y: (np.where(X > 2, np.nan, X), y), "NaN"),
+        (lambda X, y: (np.where(X > 1, np.nan, X), y), "NaN"),
         (lambda X, y: (X, np.full(len(y), "a")), "two classes"),
         (lambda X, y: (X[:-1], y), "inconsistent numbers of samples"),
         (lambda X, y: (X[:0], y[:0]), "0 sample"),
