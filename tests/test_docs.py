@@ -21,10 +21,11 @@ from moe_classic.experts import EXPERTS
 from moe_classic.gates import GATES
 from moe_classic.inference import Inference
 from moe_classic.model_selection import LikelihoodRatioTest, Selection
+from moe_classic.routers import ROUTERS, RoutingWarning
 from moe_classic.solvers import SOLVERS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PAGES = ["index", "install", "displays", "user_guide", "zoo", "mathematics"]
+PAGES = ["index", "install", "displays", "user_guide", "routers", "zoo", "mathematics"]
 PACKAGES = [
     "moe_classic",
     *(f"moe_classic.{name}" for name in moe_classic.__all__ if name.islower() and "__" not in name),
@@ -110,7 +111,7 @@ def test_zoo_shows_what_the_notebook_fits():
 @cache
 def data(section: str) -> dict[str, object]:
     """Names that the lines of a section may use, and what ``fit`` gets."""
-    if section == "Classification":
+    if section.lower().endswith("classification"):
         vowels = make_vowels(random_state=0)
         some = np.isin(vowels.target_names[vowels.target], ["iy", "aa", "uw"])
         X = pd.DataFrame(vowels.data[some], columns=vowels.feature_names)
@@ -140,6 +141,7 @@ def test_every_line_of_the_zoo_works(section, line):
     with warnings.catch_warnings():
         # The page is about what the lines say; they are run with few starts and few passes.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", RoutingWarning)
         quick = {"random_state": 0, "n_init": 2, "max_iter": 60}
         quick = {name: value for name, value in quick.items() if name in found.get_params()}
         if not re.search(r"partial_fit|recursively", line):
@@ -175,6 +177,18 @@ def test_code_of_the_guide_runs():
     for block in FENCE.findall(page("user_guide")):
         exec(block, names)
     plt.close("all")
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::moe_classic.routers.RoutingWarning")
+def test_code_of_the_page_of_routers_runs_and_it_names_all():
+    mpl.use("Agg")
+    names: dict[str, object] = {}
+    for block in FENCE.findall(page("routers")):
+        exec(block, names)
+    plt.close("all")
+    for name in ROUTERS:
+        assert f'"{name}"' in page("routers") + page("zoo"), name
 
 
 def test_guide_names_every_display():

@@ -133,7 +133,8 @@ def run(name: str) -> Run:
 
 def test_every_source_has_its_notebook():
     assert sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")) == NAMES
-    assert [name[:2] for name in NAMES] == [f"{i:02d}" for i in range(1, 11)]
+    numbers = [*range(1, 11), 16, 17]
+    assert [name[:2] for name in NAMES] == [f"{i:02d}" for i in numbers]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -335,3 +336,27 @@ def test_zoo_fits_every_system():
         for name, model in found["blends"].items()
     }
     assert scores["Meta-Pi"] > scores["Stacking"] + 0.1
+
+
+def test_sparse_experts_collapse_and_two_cures_help():
+    found = run("16_sparse_routers")
+    assert re.match(r"\d+ of 16 experts of layer 0 had less than 1%", found["heard"][0])
+    at_work = {name: int((n.load_[0] > 0.01 / 16).sum()) for name, n in found["cures"].items()}
+    assert at_work["no balance"] <= 14
+    assert at_work["balance by a loss"] == at_work["balance by a bias"] == 16
+    table = found["table"]
+    assert len(table) >= 20
+    assert table.R2["hash"] < table.R2["top_k"] - 0.2
+    assert table.R2["soft"] < table.R2["top_k"]
+    assert (table.R2 > table.R2["top_k"] - 0.06).sum() >= 8
+
+
+def test_patches_are_read_and_a_perceptron_is_upcycled():
+    found = run("17_patches")
+    assert min(found["accuracy"].values()) > 93.0
+    assert found["same"] < 1e-12
+    scores = found["scores"]
+    assert scores["mixture, after training on"] > scores["perceptron"]
+    assert found["apart"].min() > 0.01
+    gate = found["nets"]["top 2"].gate_proba(found["X_test"])
+    assert gate.shape == (600, 8)
