@@ -128,7 +128,7 @@ def routers(seeds):
         for seed in range(seeds):
             X, y = make_regimes(N_TRAIN + N_TEST, n_regimes=16, random_state=seed)
             X, y = X.astype(np.float32), y.astype(np.float32)
-            model = SparseMoERegressor(16, router=name, random_state=seed)
+            model = SparseMoERegressor(16, router=name, expert_width=64, random_state=seed)
             score, seconds = one(model, X, y, N_TRAIN)
             last = model.history_.iloc[model.best_iter_ - 1]
             row = {"router": name, "seed": seed, "score": score, "cpu": seconds}

@@ -35,7 +35,7 @@ class DeepNet(BaseNet):
         learning_rate: Any = "auto",
         batch_size: Any = "auto",
         max_iter: int = 200,
-        patience: int = 10,
+        patience: int = 12,
         validation_fraction: float = 0.1,
         tol: float = 1e-4,
         dtype: Any = None,

@@ -77,7 +77,7 @@ n_active_parameters_, routers_, n_features_in_, feature_names_in_
         learning_rate: Any = "auto",
         batch_size: Any = "auto",
         max_iter: int = 200,
-        patience: int = 10,
+        patience: int = 12,
         validation_fraction: float = 0.1,
         tol: float = 1e-4,
         dtype: Any = None,

@@ -30,7 +30,7 @@ class SparseNet(BaseNet):
         *,
         router: Any = "top_k",
         n_layers: int = 1,
-        expert_width: int = 64,
+        expert_width: int = 32,
         width: int | None = 64,
         stem: str = "linear",
         activation: str = "relu",
@@ -41,7 +41,7 @@ class SparseNet(BaseNet):
         learning_rate: Any = "auto",
         batch_size: Any = "auto",
         max_iter: int = 200,
-        patience: int = 10,
+        patience: int = 12,
         validation_fraction: float = 0.1,
         tol: float = 1e-4,
         dtype: Any = None,
@@ -141,7 +141,7 @@ class SparseMoERegressor(RealTarget, SparseNet):
         A name in :data:`moe_classic.routers.ROUTERS`, or an instance, for all layers.
     n_layers : int, default=1
         Layers with experts.
-    expert_width : int, default=64
+    expert_width : int, default=32
         Hidden units of an expert.
     width : int or None, default=64
         Channels of the stream, made by an affine map of the standardised features; None: the
@@ -167,7 +167,7 @@ class SparseMoERegressor(RealTarget, SparseNet):
         Rows a batch. "auto": 64 for each expert, at least 256, at most a sixteenth of all.
     max_iter : int, default=200
         Largest number of epochs.
-    patience : int, default=10
+    patience : int, default=12
         Epochs without a gain that end the fit.
     validation_fraction : float, default=0.1
         Rows held out to judge epochs; 0: the training loss judges.
