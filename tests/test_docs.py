@@ -1,6 +1,7 @@
 """The documentation names everything public, and its code runs."""
 
 import importlib.util
+import inspect
 import re
 import warnings
 from functools import cache
@@ -28,7 +29,11 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGES = ["index", "install", "displays", "user_guide", "routers", "zoo", "mathematics"]
 PACKAGES = [
     "moe_classic",
-    *(f"moe_classic.{name}" for name in moe_classic.__all__ if name.islower() and "__" not in name),
+    *(
+        f"moe_classic.{name}"
+        for name in moe_classic.__all__
+        if inspect.ismodule(getattr(moe_classic, name))
+    ),
     "moe_classic.predictive",
 ]
 FENCE = re.compile(r"^```python\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)

@@ -33,8 +33,8 @@ def warn_of_routing(estimator: Any, outcome: Outcome) -> None:
     if not outcome.stopped:
         warnings.warn(
             f"{type(estimator).__name__} was still learning after max_iter={estimator.max_iter} "
-            f"epochs (best {estimator.best_iter_}). Raise max_iter, patience={estimator.patience} "
-            "ends a fit by itself.",
+            f"epochs (best {estimator.best_iter_}). Raise max_iter; a fit ends by itself after "
+            f"patience={estimator.patience} epochs without a gain.",
             ConvergenceWarning,
             stacklevel=4,
         )
