@@ -21,31 +21,43 @@ if TYPE_CHECKING:
         metrics,
         model_selection,
         onnx,
+        routers,
         solvers,
     )
     from moe_classic import (
         predictive as predictive,
     )
     from moe_classic.estimators import (
+        DeepMoEClassifier,
+        DeepMoERegressor,
         HardMoEClassifier,
         HardMoERegressor,
         HierarchicalMoEClassifier,
         HierarchicalMoERegressor,
         MetaPiClassifier,
         MetaPiRegressor,
+        MixtureOfSoftmaxesClassifier,
         MoEClassifier,
         MoERegressor,
+        SparseMoEClassifier,
+        SparseMoERegressor,
+        upcycle,
     )
 
 __all__ = [
+    "DeepMoEClassifier",
+    "DeepMoERegressor",
     "HardMoEClassifier",
     "HardMoERegressor",
     "HierarchicalMoEClassifier",
     "HierarchicalMoERegressor",
     "MetaPiClassifier",
     "MetaPiRegressor",
+    "MixtureOfSoftmaxesClassifier",
     "MoEClassifier",
     "MoERegressor",
+    "SparseMoEClassifier",
+    "SparseMoERegressor",
     "__version__",
     "datasets",
     "experts",
@@ -55,7 +67,9 @@ __all__ = [
     "metrics",
     "model_selection",
     "onnx",
+    "routers",
     "solvers",
+    "upcycle",
 ]
 
 
@@ -63,7 +77,7 @@ def __getattr__(name: str) -> Any:
     """A public package or estimator, imported when it is first asked for (PEP 562)."""
     if name.startswith("_") or name not in [*__all__, "estimators", "predictive"]:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name.islower():
+    if name.islower() and name != "upcycle":
         return import_module(f"{__name__}.{name}")
     value = globals()[name] = getattr(import_module(f"{__name__}.estimators"), name)
     return value

@@ -15,6 +15,7 @@ import numpy as np
 from moe_classic._data import DesignMap
 from moe_classic._results import fitted_moe
 
+from ._onnx_nets import net_graph
 from ._typing import Floats
 
 __all__ = ["to_onnx"]
@@ -27,7 +28,9 @@ def to_onnx(estimator: Any, *, dtype: Any = np.float32) -> Any:
     """A fitted mixture of experts as an ONNX model.
 
     Linear experts (Gaussian, Laplace, Student-t, logistic, multinomial) with softmax, Gaussian,
-    constant and tree gates are exported, and components of your own that have a method ``graph``.
+    constant and tree gates are exported, and components of your own that have a method ``graph``;
+    and nets with sparse layers behind routers that send rows to experts (top-k, noisy, dense,
+    expert choice, balanced, REINFORCE, shared or experts).
 
     Parameters
     ----------
@@ -72,6 +75,9 @@ def to_onnx(estimator: Any, *, dtype: Any = np.float32) -> Any:
             "skl2onnx and pipeline[-1] with to_onnx, and join them with onnx.compose.merge_models."
         )
     moe = fitted_moe(estimator, needs="gate_proba", caller="to_onnx")
+    if hasattr(moe, "routers_"):
+        net = _Graph(onnx, np.dtype(dtype))
+        return net.model(*net_graph(net, moe), type(moe).__name__)
     if not hasattr(moe, "log_likelihood_"):
         raise TypeError(
             f"to_onnx exports experts of this package, and {type(moe).__name__} blends estimators "
@@ -199,6 +205,13 @@ class _Graph:
         """(n, ...) to (n, *shape)."""
         return self.node("Reshape", name, self.constant(np.array([-1, *shape])))
 
+    def labels(self, classes: np.ndarray, proba: str) -> Any:
+        """Most probable class of each row, as output ``label``; its description."""
+        best = self.node("ArgMax", proba, axis=1, keepdims=0)
+        known, kind = _labels(classes)
+        self.node("Gather", self.constant(known), best, output="label", axis=0)
+        return self.value("label", [None], kind)
+
     def total(self, name: str, axis: int) -> str:
         """Sum over one axis, which goes."""
         return self.node("ReduceSum", name, self.constant(np.array([axis])), keepdims=0)
@@ -241,10 +254,8 @@ def _classes(graph: _Graph, moe: Any, gate: str) -> list[Any]:
     """Class probabilities (n, K, C) blended by the gate, and the most probable class."""
     parts, C = _experts(graph, moe), len(moe.classes_)
     graph.node("Identity", _blend(graph, parts, gate), output="probabilities")
-    best = graph.node("ArgMax", "probabilities", axis=1, keepdims=0)
-    classes, kind = _labels(moe.classes_)
-    graph.node("Gather", graph.constant(classes), best, output="label", axis=0)
-    return [graph.value("label", [None], kind), graph.value("probabilities", [None, C])]
+    label = graph.labels(moe.classes_, "probabilities")
+    return [label, graph.value("probabilities", [None, C])]
 
 
 def _blend(graph: _Graph, parts: list[str], gate: str) -> str:

@@ -1,6 +1,7 @@
 """The documentation names everything public, and its code runs."""
 
 import importlib.util
+import inspect
 import re
 import warnings
 from functools import cache
@@ -21,6 +22,7 @@ from moe_classic.experts import EXPERTS
 from moe_classic.gates import GATES
 from moe_classic.inference import Inference
 from moe_classic.model_selection import LikelihoodRatioTest, Selection
+from moe_classic.routers import ROUTERS, RoutingWarning
 from moe_classic.solvers import SOLVERS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -29,6 +31,7 @@ PAGES = [
     "install",
     "displays",
     "user_guide",
+    "routers",
     "zoo",
     "mathematics",
     "architecture",
@@ -36,7 +39,11 @@ PAGES = [
 ]
 PACKAGES = [
     "moe_classic",
-    *(f"moe_classic.{name}" for name in moe_classic.__all__ if name.islower() and "__" not in name),
+    *(
+        f"moe_classic.{name}"
+        for name in moe_classic.__all__
+        if inspect.ismodule(getattr(moe_classic, name))
+    ),
     "moe_classic.predictive",
 ]
 FENCE = re.compile(r"^```python\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
@@ -119,7 +126,7 @@ def test_zoo_shows_what_the_notebook_fits():
 @cache
 def data(section: str) -> dict[str, object]:
     """Names that the lines of a section may use, and what ``fit`` gets."""
-    if section == "Classification":
+    if section.lower().endswith("classification"):
         vowels = make_vowels(random_state=0)
         some = np.isin(vowels.target_names[vowels.target], ["iy", "aa", "uw"])
         X = pd.DataFrame(vowels.data[some], columns=vowels.feature_names)
@@ -149,6 +156,7 @@ def test_every_line_of_the_zoo_works(section, line):
     with warnings.catch_warnings():
         # The page is about what the lines say; they are run with few starts and few passes.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", RoutingWarning)
         given_now = found.get_params()
         # A hard mixture has fewer rounds at its default.
         passes = min(10 if "gate_iter" in given_now else 60, given_now.get("max_iter", 60))
@@ -187,6 +195,18 @@ def test_code_of_the_guide_runs():
     for block in FENCE.findall(page("user_guide")):
         exec(block, names)
     plt.close("all")
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::moe_classic.routers.RoutingWarning")
+def test_code_of_the_page_of_routers_runs_and_it_names_all():
+    mpl.use("Agg")
+    names: dict[str, object] = {}
+    for block in FENCE.findall(page("routers")):
+        exec(block, names)
+    plt.close("all")
+    for name in ROUTERS:
+        assert f'"{name}"' in page("routers") + page("zoo"), name
 
 
 def test_guide_names_every_display():

@@ -149,7 +149,8 @@ def run(name: str) -> Run:
 
 def test_every_source_has_its_notebook():
     assert sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")) == NAMES
-    assert [name[:2] for name in NAMES] == [f"{i:02d}" for i in range(1, 11)]
+    numbers = [*range(1, 11), 16, 17]
+    assert [name[:2] for name in NAMES] == [f"{i:02d}" for i in numbers]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -372,3 +373,31 @@ def test_zoo_fits_every_system():
         for name, model in found["blends"].items()
     }
     assert scores["Meta-Pi"] > scores["Stacking"] + 0.1
+
+
+def test_sparse_experts_collapse_and_two_cures_help():
+    found = run("16_sparse_routers")
+    assert re.match(r"\d+ of 16 experts of layer 0 had less than 1%", found["heard"][0])
+    at_work = {name: int((n.load_[0] > 0.01 / 16).sum()) for name, n in found["cures"].items()}
+    assert at_work["no balance"] <= 8
+    assert at_work["balance by a loss"] == at_work["balance by a bias"] == 16
+    score = {name: n.score(found["X_test"], found["y_test"]) for name, n in found["cures"].items()}
+    assert score["balance by a loss"] > max(score.values()) - 1e-9
+    assert score["balance by a loss"] > score["no balance"] + 0.1
+    table = found["table"]
+    assert len(table) >= 20
+    assert set(table.index[:2]) == {"deep", "dense"}
+    two = table.R2[["top_k", "mixtral", "glam", "st_moe", "gshard", "v_moe", "noisy_top_k"]]
+    assert two.max() - two.min() < 0.15
+    assert table.R2[["switch", "soft", "hash", "base"]].max() < two.min()
+
+
+def test_patches_are_read_and_a_perceptron_is_upcycled():
+    found = run("17_patches")
+    assert min(found["accuracy"].values()) > 90.0
+    assert found["same"] < 1e-12
+    scores = found["scores"]
+    assert scores["mixture, after training on"] > scores["perceptron"]
+    assert found["apart"].min() > 0.01
+    gate = found["nets"]["top 2"].gate_proba(found["X_test"])
+    assert gate.shape == (600, 8)

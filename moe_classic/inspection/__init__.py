@@ -6,8 +6,10 @@ from ._convergence import ConvergenceDisplay
 from ._experts import ExpertsDisplay
 from ._fan import FanDisplay
 from ._gate import GateDisplay
+from ._load import LoadDisplay
 from ._partition import PartitionDisplay
 from ._responsibility import ResponsibilityDisplay
+from ._routing import RoutingDisplay
 from ._selection import SelectionDisplay
 from ._style import DATA_COLOR as DATA_COLOR
 from ._style import MIXTURE_COLOR as MIXTURE_COLOR
@@ -23,8 +25,10 @@ __all__ = [
     "ExpertsDisplay",
     "FanDisplay",
     "GateDisplay",
+    "LoadDisplay",
     "PartitionDisplay",
     "ResponsibilityDisplay",
+    "RoutingDisplay",
     "SelectionDisplay",
     "TreeDisplay",
 ]

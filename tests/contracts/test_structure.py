@@ -35,11 +35,11 @@ STOREYS = [
     {"_typing", "_arguments", "_warnings", "_compat", "_version"},
     {"_numerics", "_adapters"},
     {"_data", "_routing", "penalties"},
-    {"_engine", "_components"},
-    {"experts", "gates"},
+    {"_engine", "_components", "routers"},
+    {"experts", "gates", "_nets"},
     {"_model"},
     {"_objectives", "predictive", "_results"},
-    {"solvers", "metrics", "onnx"},
+    {"solvers", "metrics", "onnx", "_onnx_nets"},
     {"_training", "inference"},
     {"estimators", "datasets", "inspection"},
     {"model_selection", "_cli"},
@@ -392,6 +392,8 @@ CONVENTIONAL = {
     "n_test",
     "classes",
     "order_by",
+    "n_experts",
+    "rng",
 }
 
 

@@ -1,0 +1,191 @@
+"""What a step and a prediction of a sparse net cost, beside a dense net of as many active numbers.
+
+The dense net is written by hand here: stem, one hidden layer of ``k h`` units with a skip, head,
+Adam on one vector, all in kept arrays. CPU time, one BLAS thread; the candidates of a table take
+turns, and the least of several rounds counts, so that ratios bear a loaded machine better than
+times do.
+
+    python benchmarks/sparse_cost.py [rounds]
+
+writes ``results/sparse_cost.csv``.
+"""
+
+import os
+
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.neural_network import MLPRegressor
+
+from moe_classic import SparseMoERegressor
+from moe_classic._nets import Affine, Batch, Experts, Head, Net, SparseLayer, Trainer, with_ones
+from moe_classic._nets.adam import _factors, _move
+from moe_classic.datasets import make_regimes
+from moe_classic.routers import TopKRouter
+
+OUT = Path(__file__).parent / "results" / "sparse_cost.csv"
+P, D, K = 16, 64, 2
+
+
+class Dense:
+    """A net with one hidden layer beside a skip, trained by Adam."""
+
+    def __init__(self, hidden, dtype, rng):
+        shapes = [(P + 1, D), (D + 1, hidden), (hidden + 1, D), (D + 1, 1)]
+        sizes = [a * b for a, b in shapes]
+        self.x = (0.1 * rng.standard_normal(sum(sizes))).astype(dtype)
+        self.g, self.m, self.v = (np.zeros_like(self.x) for _ in range(3))
+        cuts = np.cumsum([0, *sizes])
+        spans = list(zip(cuts[:-1], cuts[1:], shapes, strict=True))
+        self.W = [self.x[a:b].reshape(s) for a, b, s in spans]
+        self.G = [self.g[a:b].reshape(s) for a, b, s in spans]
+        self.hidden, self.t, self.kept = hidden, 0, {}
+
+    def rows(self, name, n, width):
+        if (name, n) not in self.kept:
+            self.kept[name, n] = np.ones((n, width + 1), dtype=self.x.dtype)
+        return self.kept[name, n]
+
+    def forward(self, X):
+        n = len(X)
+        h, H, u = self.rows("h", n, D), self.rows("H", n, self.hidden), self.rows("u", n, D)
+        W = self.W
+        np.matmul(X, W[0], out=h[:, :-1])
+        np.matmul(h, W[1], out=H[:, :-1])
+        np.maximum(H, 0.0, out=H)
+        np.matmul(H, W[2], out=u[:, :-1])
+        u[:, :-1] += h[:, :-1]
+        return h, H, u, u @ W[3]
+
+    def step(self, X, y):
+        h, H, u, out = self.forward(X)
+        W, G = self.W, self.G
+        g = (out - y) / len(X)
+        np.matmul(u.T, g, out=G[3])
+        g_u = g @ W[3][:-1].T
+        np.matmul(H.T, g_u, out=G[2])
+        g_H = g_u @ W[2][:-1].T
+        np.multiply(g_H, H[:, :-1] > 0, out=g_H)
+        np.matmul(h.T, g_H, out=G[1])
+        g_u += g_H @ W[1][:-1].T
+        np.matmul(X.T, g_u, out=G[0])
+        self.t += 1
+        step, guard = _factors(self.t, 1e-3)
+        self.x *= self.x.dtype.type(1.0 - 1e-5)
+        _move(self.x, self.g, self.m, self.v, self.x.dtype.type(step), self.x.dtype.type(guard))
+
+
+def sparse(E, hidden, dtype, balance, rng):
+    router = TopKRouter(K, balance=balance, bias_rate=0.0 if balance else 0.01)
+    stem = Affine(P, D, "identity")
+    stem.start(rng, dtype)
+    layer = SparseLayer(router, Experts(E, D, hidden, D, "relu"))
+    layer.start(rng, dtype, seen=D)
+    head = Head(D, 1, "real")
+    head.start(rng, dtype)
+    net = Net([stem, layer], head, dtype)
+    return Trainer(net, 1e-3, 0.01)
+
+
+def least(jobs, rounds):
+    """Least CPU seconds of each job, taking turns."""
+    best = dict.fromkeys(jobs, np.inf)
+    for job in jobs.values():
+        job()
+    for _ in range(rounds):
+        for name, job in jobs.items():
+            start = time.process_time()
+            for _ in range(3):
+                job()
+            best[name] = min(best[name], (time.process_time() - start) / 3)
+    return best
+
+
+def rows(n, dtype, rng):
+    X = with_ones(rng.standard_normal((n, P)).astype(dtype))
+    return X, rng.standard_normal((n, 1)).astype(dtype)
+
+
+def steps(E, R, hidden, dtype, rounds, balance=0.01):
+    """CPU seconds of a step: sparse, dense."""
+    rng = np.random.default_rng(0)
+    n = R * E // K
+    X, y = rows(n, dtype, rng)
+    trainer, dense = sparse(E, hidden, dtype, balance, rng), Dense(K * hidden, dtype, rng)
+    batch = Batch(X, np.ones(n, dtype=dtype))
+    jobs = {"sparse": lambda: trainer.step(batch, y, rng), "dense": lambda: dense.step(X, y)}
+    return least(jobs, rounds), n
+
+
+def predictions(hidden, counts, rounds, n=8192):
+    """CPU seconds of predicting n rows with so many experts, and with the dense net."""
+    rng = np.random.default_rng(0)
+    X, _ = rows(n, np.float32, rng)
+    batch = Batch(X, np.ones(n, dtype=np.float32))
+    jobs = {}
+    for E in counts:
+        net = sparse(E, hidden, np.float32, 0.01, rng).net
+        jobs[E] = lambda net=net: net.answer(batch)
+    dense = Dense(K * hidden, np.float32, rng)
+    jobs["dense"] = lambda: dense.forward(X)
+    return least(jobs, rounds)
+
+
+def fits():
+    """CPU seconds and R2 of default fits on 32 regimes, 25,000 rows, to their own stop."""
+    X, y = make_regimes(33_000, n_regimes=32, random_state=0)
+    X, y = X.astype(np.float32), y.astype(np.float32)
+    train, test = slice(0, 25_000), slice(25_000, None)
+    options = {"early_stopping": True, "learning_rate_init": 0.004, "random_state": 0}
+    models = {
+        "sparse 32": SparseMoERegressor(32, random_state=0),
+        "MLP (128, 128)": MLPRegressor(hidden_layer_sizes=(128, 128), **options),
+        "MLP (256, 256)": MLPRegressor(hidden_layer_sizes=(256, 256), **options),
+        "HistGradientBoosting": HistGradientBoostingRegressor(max_iter=300, random_state=0),
+    }
+    for name, model in models.items():
+        start = time.process_time()
+        model.fit(X[train], y[train])
+        yield name, time.process_time() - start, model.score(X[test], y[test])
+
+
+def main(rounds):
+    table = []
+
+    def add(what, setting, value, unit):
+        table.append({"what": what, "setting": setting, "value": value, "unit": unit})
+        print(f"{what:30} {setting:34} {value:9.3f} {unit}", flush=True)
+
+    for dtype in (np.float32, np.float64):
+        for E in (16, 64):
+            for R, hidden in ((16, 64), (32, 64), (64, 64), (128, 64), (256, 64), (256, 128)):
+                found, _ = steps(E, R, hidden, dtype, rounds)
+                setting = f"{np.dtype(dtype).name} E {E} R {R} h {hidden}"
+                add("step over dense step", setting, found["sparse"] / found["dense"], "ratio")
+    for balance in (0.01, 0.0):
+        for E in (4, 16, 64, 256):
+            found, n = steps(E, 64, 64, np.float32, rounds, balance)
+            setting = f"float32 E {E} R 64 balance {balance}"
+            add("step", setting, found["sparse"] / n * 1e6, "us a row")
+    for hidden in (64, 128):
+        found = predictions(hidden, (4, 16, 64, 256), rounds)
+        for E, seconds in found.items():
+            add("predict", f"float32 E {E} h {hidden}", seconds / 8192 * 1e6, "us a row")
+    for name, seconds, score in fits():
+        add("fit of 32 regimes", name, seconds, "CPU s")
+        add("fit of 32 regimes", name, score, "R2")
+    OUT.parent.mkdir(exist_ok=True)
+    pd.DataFrame(table).to_csv(OUT, index=False, float_format="%.4g")
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 30)

@@ -1,0 +1,238 @@
+"""Experts of a layer: one table, a flat row of numbers each, so that products are grouped.
+
+::
+
+    two maps:  f(x) = act(x W1 + b1) W2 + b2        one map:  f(x) = act(x W1 + b1)
+
+A row of the table is [W1; b1] and, with two maps, [W2; b2]. What experts see has a last column of
+ones, and so have hidden units: biases cost no pass of their own. Work goes in runs of neighbouring
+experts that all have rows: products one by one, everything else once a run, while it is in cache;
+in training each run takes its step of the optimiser at once, and no gradient of all experts is
+ever held. No array has an axis for rows and one for experts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moe_classic._typing import Ints
+
+from .activations import ACTIVATIONS, KEEPS_ONES
+from .buffers import Buffers
+
+Array = np.ndarray
+#: Takes a run of experts (first, stop) and their gradients (stop - first, size).
+Step = Callable[[int, int, Array], None]
+
+#: Rows that a run of experts has at most, unless one alone has more.
+_RUN = 512
+
+
+@dataclass(frozen=True)
+class Experts:
+    """Shapes of the experts of a layer; their numbers are passed in.
+
+    Parameters
+    ----------
+    n_experts : int
+    width, hidden, out : int
+        Columns of what they see, hidden units (0: one map), columns of what they say.
+    activation : str
+    """
+
+    n_experts: int
+    width: int
+    hidden: int
+    out: int
+    activation: str
+
+    @property
+    def size(self) -> int:
+        """Numbers of one expert."""
+        first = (self.width + 1) * (self.hidden or self.out)
+        return first + (self.hidden + 1) * self.out if self.hidden else first
+
+    def start(self, rng: np.random.Generator, dtype: Any) -> Array:
+        """A table (n_experts, size): Glorot's uniform weights, biases 0."""
+        T = np.zeros((self.n_experts, self.size), dtype=dtype)
+        for W in (matrix for e in range(self.n_experts) for matrix in self.maps(T[e])):
+            rows, columns = W.shape[0] - 1, W.shape[1]
+            bound = np.sqrt(6.0 / (rows + columns))
+            W[:rows] = rng.uniform(-bound, bound, (rows, columns))
+        return T
+
+    def maps(self, row: Array) -> list[Array]:
+        """Matrices of one expert, biases being their last rows; views."""
+        d, h, o = self.width, self.hidden, self.out
+        if not h:
+            return [row.reshape(d + 1, o)]
+        cut = (d + 1) * h
+        return [row[:cut].reshape(d + 1, h), row[cut:].reshape(h + 1, o)]
+
+    def is_weight(self) -> Array:
+        """Which numbers of an expert are weights, not biases, (size,)."""
+        row = np.ones(self.size, dtype=bool)
+        for W in self.maps(row):
+            W[-1] = False
+        return row
+
+    # -------------------------------------------------------------------- runs
+
+    @staticmethod
+    def runs(offsets: Ints) -> list[tuple[int, int]]:
+        """Neighbouring experts that all have rows, together no more than a run should have."""
+        bounds = offsets.tolist()
+        found: list[tuple[int, int]] = []
+        first = None
+        for e in range(len(bounds) - 1):
+            empty = bounds[e] == bounds[e + 1]
+            full = first is not None and bounds[e + 1] - bounds[first] > _RUN
+            if first is not None and (empty or full):
+                found.append((first, e))
+                first = None
+            if first is None and not empty:
+                first = e
+        if first is not None:
+            found.append((first, len(bounds) - 1))
+        return found
+
+    # -------------------------------------------------------------------- forward
+
+    def forward(self, T: Array, X: Array, offsets: Ints, buffers: Buffers) -> tuple[Array, Array]:
+        """Outputs (m, out) and what the gradient needs, for rows (m, width + 1) by expert."""
+        act, h, at = ACTIVATIONS[self.activation][0], self.hidden, offsets.tolist()
+        m = len(X)
+        if not h:
+            Y = buffers.get("Y", m, self.out)
+            for first, stop in self.runs(offsets):
+                for e in range(first, stop):
+                    rows = slice(at[e], at[e + 1])
+                    np.matmul(X[rows], self.maps(T[e])[0], out=Y[rows])
+                act(Y[at[first] : at[stop]])
+            return Y, Y.copy()
+        H, Y = buffers.rows("H", m, h), buffers.get("Y", m, self.out)
+        flat = self.activation in KEEPS_ONES
+        for first, stop in self.runs(offsets):
+            maps = [self.maps(T[e]) for e in range(first, stop)]
+            for e, (W1, _) in enumerate(maps, first):
+                np.matmul(X[at[e] : at[e + 1]], W1, out=H[at[e] : at[e + 1], :h])
+            part = H[at[first] : at[stop]]
+            act(part if flat else part[:, :h])
+            for e, (_, W2) in enumerate(maps, first):
+                np.matmul(H[at[e] : at[e + 1]], W2, out=Y[at[e] : at[e + 1]])
+        return Y, H
+
+    # -------------------------------------------------------------------- backward
+
+    def backward(
+        self,
+        T: Array,
+        X: Array,
+        H: Array,
+        G: Array,
+        weights: Array | None,
+        offsets: Ints,
+        buffers: Buffers,
+        step: Step,
+        *,
+        inputs: bool = True,
+    ) -> tuple[Array, Array | None]:
+        """Pull a gradient back, run by run, and let each run take its step.
+
+        Parameters
+        ----------
+        T, X, H : ndarray
+            Table, rows by expert, and what :meth:`forward` kept.
+        G : ndarray of shape (m, out)
+            Gradient that each pair's row feels, not yet weighted; used up.
+        weights : ndarray of shape (m,), or None
+            Weights of the pairs.
+        offsets : ndarray of int
+        buffers : Buffers
+        step : callable
+            Called with each run of experts and their gradients, after what needs their old numbers.
+        inputs : bool, default=True
+            Whether the gradient in X is wanted.
+
+        Returns
+        -------
+        g_pairs : ndarray of shape (m,)
+            Products of G with the outputs.
+        g_X : ndarray of shape (m, width), or None
+        """
+        m, at = len(X), offsets.tolist()
+        g_pairs = buffers.get("g_pairs", m)
+        g_X = buffers.get("g_X", m, self.width) if inputs else None
+        pull = self._pull_two if self.hidden else self._pull_one
+        for first, stop in self.runs(offsets):
+            g = buffers.get("g_run", stop - first, self.size)
+            maps = [self.maps(T[e]) for e in range(first, stop)]
+            spans = [(at[e] - at[first], at[e + 1] - at[first]) for e in range(first, stop)]
+            part = slice(at[first], at[stop])
+            w = None if weights is None else weights[part, None]
+            into = None if g_X is None else g_X[part]
+            g_pairs[part] = pull(maps, spans, X[part], H[part], G[part], w, g, into, buffers)
+            step(first, stop, g)
+        return g_pairs, g_X
+
+    def _pull_two(
+        self,
+        maps: list[list[Array]],
+        spans: list[tuple[int, int]],
+        X: Array,
+        H: Array,
+        G: Array,
+        w: Array | None,
+        g: Array,
+        g_X: Array | None,
+        buffers: Buffers,
+    ) -> Array:
+        """Gradients of a run of experts with a hidden layer; the products <G, Y>."""
+        h, d = self.hidden, self.width
+        D = buffers.get("D", len(X), h + 1)
+        for (a, b), (_, W2) in zip(spans, maps, strict=True):
+            np.matmul(G[a:b], W2.T, out=D[a:b])
+        # The column of ones brings in the bias.
+        products = np.einsum("ij,ij->i", H, D)
+        if w is not None:
+            np.multiply(G, w, out=G)
+            np.multiply(D, w, out=D)
+        pull = ACTIVATIONS[self.activation][1]
+        if self.activation in KEEPS_ONES:
+            pull(H, D)
+        else:
+            pull(H[:, :h], D[:, :h])
+        for k, ((a, b), (W1, _)) in enumerate(zip(spans, maps, strict=True)):
+            g1, g2 = self.maps(g[k])
+            np.matmul(H[a:b].T, G[a:b], out=g2)
+            np.matmul(X[a:b].T, D[a:b, :h], out=g1)
+            if g_X is not None:
+                np.matmul(D[a:b, :h], W1[:d].T, out=g_X[a:b])
+        return products
+
+    def _pull_one(
+        self,
+        maps: list[list[Array]],
+        spans: list[tuple[int, int]],
+        X: Array,
+        H: Array,
+        G: Array,
+        w: Array | None,
+        g: Array,
+        g_X: Array | None,
+        buffers: Buffers,
+    ) -> Array:
+        """Gradients of a run of experts of one map; the products <G, Y>."""
+        products = np.einsum("ij,ij->i", H, G)
+        if w is not None:
+            np.multiply(G, w, out=G)
+        ACTIVATIONS[self.activation][1](H, G)
+        for k, ((a, b), (W,)) in enumerate(zip(spans, maps, strict=True)):
+            np.matmul(X[a:b].T, G[a:b], out=self.maps(g[k])[0])
+            if g_X is not None:
+                np.matmul(G[a:b], W[: self.width].T, out=g_X[a:b])
+        return products

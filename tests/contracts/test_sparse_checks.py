@@ -1,0 +1,40 @@
+"""scikit-learn's own checks on nets with experts, behind five routers and for all of the kind."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from moe_classic import (
+    DeepMoEClassifier,
+    DeepMoERegressor,
+    MixtureOfSoftmaxesClassifier,
+    SparseMoEClassifier,
+    SparseMoERegressor,
+)
+
+#: Rows are cut into batches, whatever they weigh.
+FAILS = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "mini-batches, capacities and rows held out count rows: a row of weight two stands in one "
+        "batch, two rows in two"
+    )
+}
+SMALL = {"n_experts": 4, "max_iter": 40}
+ESTIMATORS = [
+    *(
+        cls(router=router, expert_width=8, width=8, **SMALL)
+        for router in ("top_k", "switch", "expert_choice", "soft", "hash")
+        for cls in (SparseMoERegressor, SparseMoEClassifier)
+    ),
+    SparseMoERegressor(2, mix="densities", expert_width=8, width=None, max_iter=40),
+    DeepMoERegressor(**SMALL),
+    DeepMoEClassifier(**SMALL),
+    MixtureOfSoftmaxesClassifier(**SMALL),
+]
+
+
+# The checks fit a few rows of noise for a few epochs.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::moe_classic.routers.RoutingWarning")
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda estimator: FAILS)
+def test_net_passes_scikit_learns_check(estimator, check):
+    check(estimator)
