@@ -1,6 +1,7 @@
 """Arrays: small dense systems, log-sum-exp, products in pieces, work memory."""
 
 from .linalg import (
+    choose,
     exp_into,
     log_sum_exp,
     matmul_by_rows,
@@ -19,6 +20,7 @@ from .linalg import (
 from .memory import empty, frame, workspace
 
 __all__ = [
+    "choose",
     "empty",
     "exp_into",
     "frame",

@@ -290,3 +290,10 @@ def solve_psd(A: Floats, b: Floats) -> Floats:
                 x[k] = _solve_by_eigenvalues(A[k] * (units[k] * scale[k]), b[k] * units[k])
     x *= units
     return x
+
+
+def choose(weights: Floats, rng: np.random.Generator) -> Ints:
+    """One expert a row, with the probabilities in the columns of ``weights`` (K, n)."""
+    below = np.cumsum(weights, axis=0)
+    u = rng.random(weights.shape[1]) * below[-1]
+    return np.minimum((u >= below).sum(axis=0), len(weights) - 1)

@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 
 from moe_classic._data import Block, Design, RawData, Summary, slices_of
 from moe_classic._model import MoEParams
+from moe_classic._numerics import choose
 from moe_classic._results import AnyExpert, FittedGate, summary_table, view_experts, view_gate
 from moe_classic._training import (
     BoundModel,
@@ -28,7 +29,6 @@ from moe_classic._training import (
 from moe_classic._typing import Floats, Ints
 from moe_classic.experts import EXPERTS, Expert, LinearExpert
 from moe_classic.gates import ConstantGate, Gate, GaussianGate, SoftmaxGate, TreeGate
-from moe_classic.predictive import choose
 
 from ._draw_params import draw_experts, draw_gate
 from ._generate import check_count, check_number

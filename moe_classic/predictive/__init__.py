@@ -9,12 +9,13 @@ distribution function, bracketed by the experts' own quantiles; modes are fixed 
 expectation-maximisation map for y.
 """
 
+from moe_classic._numerics import choose as choose
+
 from ._crps import FAMILIES as FAMILIES
 from ._crps import Noise as Noise
 from ._crps import mixture_crps as mixture_crps
 from ._crps import predictive_crps as predictive_crps
 from ._mixture import Predictive
-from ._mixture import choose as choose
 from ._top_k import TopExperts as TopExperts
 
 __all__ = [

@@ -18,6 +18,7 @@ from scipy.optimize.elementwise import find_root
 
 from moe_classic._data import Block
 from moe_classic._model import Model, MoEParams
+from moe_classic._numerics import choose
 from moe_classic._typing import Floats, Ints
 
 #: Fixed-point steps towards a mode; scale mixtures of normals converge linearly.
@@ -264,10 +265,3 @@ class Predictive:
         )
         chosen = choose(self.weights, rng)
         return draws[chosen, :, np.arange(chosen.size)].T
-
-
-def choose(weights: Floats, rng: np.random.Generator) -> Ints:
-    """One expert a row, with the probabilities in the columns of ``weights`` (K, n)."""
-    below = np.cumsum(weights, axis=0)
-    u = rng.random(weights.shape[1]) * below[-1]
-    return np.minimum((u >= below).sum(axis=0), len(weights) - 1)
