@@ -2,7 +2,7 @@
 
 from .gradient import GradientStats, diagonal, likelihood_gradient
 from .information import InformationStats, available, observed_information, row_scores, supported
-from .labelling import check_order_by, exchangeable, match_experts, order_of, reordered
+from .labelling import check_order_by, match_experts, order_of
 from .model import Group, Model, MoEParams, MoEStats, same_shapes
 
 __all__ = [
@@ -15,12 +15,10 @@ __all__ = [
     "available",
     "check_order_by",
     "diagonal",
-    "exchangeable",
     "likelihood_gradient",
     "match_experts",
     "observed_information",
     "order_of",
-    "reordered",
     "row_scores",
     "same_shapes",
     "supported",

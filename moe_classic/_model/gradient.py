@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moe_classic._data import Block, Stats
-from moe_classic._numerics import empty, softmax_in_place, workspace
+from moe_classic._numerics import empty, workspace
 from moe_classic._typing import Floats
 
 from .model import Model, MoEParams
@@ -40,13 +40,12 @@ def likelihood_gradient(model: Model, params: MoEParams, block: Block) -> Gradie
 
 def _gradient(model: Model, params: MoEParams, block: Block) -> GradientStats:
     """The same, with arrays that are reused."""
-    seen = model.evaluate(params, block)
-    S = np.add(seen.gate.log_prob, seen.log_prob, out=empty(seen.gate.log_prob.shape))
-    row = softmax_in_place(S)
+    forward = model.evaluate(params, block)
+    S, row = forward.posterior(empty(forward.gate.log_prob.shape))
     S *= block.w
     parts = [model.gate.gradient(params.gate, block.designs[model.gate_design], S)]
     for group, p, fwd, share in zip(
-        model.groups, params.experts, seen.experts, model.shares, strict=True
+        model.groups, params.experts, forward.experts, model.shares, strict=True
     ):
         first = group.expert.first_derivatives(p, fwd, block.y)
         design = block.designs[group.design]
@@ -59,19 +58,18 @@ def diagonal(model: Model, params: MoEParams, block: Block) -> DiagonalStats:
 
     Serves as a scaling: gradient methods then see coordinates of like importance.
     """
-    seen = model.evaluate(params, block)
-    S = seen.gate.log_prob + seen.log_prob
-    softmax_in_place(S)
+    forward = model.evaluate(params, block)
+    S, _ = forward.posterior()
     S *= block.w
     size = model.gate.pack(params.gate).size
     if model.gate.has("derivatives") and not model.gate.plain:
-        _, curvature = model.gate.derivatives(params.gate, seen.gate, S)
+        _, curvature = model.gate.derivatives(params.gate, forward.gate, S)
         squares = np.square(block.designs[model.gate_design].Z)
         parts = [(np.einsum("aan->an", curvature) @ squares.T).ravel()]
     else:
         parts = [np.full(size, block.w.sum())]
     for group, p, fwd, share in zip(
-        model.groups, params.experts, seen.experts, model.shares, strict=True
+        model.groups, params.experts, forward.experts, model.shares, strict=True
     ):
         _, second = group.expert.derivatives(p, fwd, block.y)
         weighted = np.abs(np.einsum("kjjn->kjn", second)) * S[share][:, None]

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moe_classic._data import Block, Design, Stats
-from moe_classic._numerics import empty, frame, softmax_in_place, unpack_symmetric, workspace
+from moe_classic._numerics import empty, frame, unpack_symmetric, workspace
 from moe_classic._typing import Floats, Ints
 
 from .model import Model, MoEParams
@@ -92,17 +92,17 @@ def supported(model: Model) -> bool:
 
 def variables_of(model: Model, params: MoEParams, widths: list[int]) -> Variables:
     """Layout of theta for a model whose components are all linear."""
-    stop = model.gate.pack(params.gate).size
+    first, *rest = model.layout(params)
     if model.gate.plain:
-        gate = Span(None, np.arange(stop)[:, None])
+        gate = Span(None, np.arange(first.stop)[:, None])
     else:
-        gate = Span(model.gate_design, np.arange(stop).reshape(-1, widths[model.gate_design]))
+        gate = Span(model.gate_design, np.arange(first.stop).reshape(-1, widths[model.gate_design]))
     experts = []
-    for group, p in zip(model.groups, params.experts, strict=True):
-        start, stop = stop, stop + group.expert.pack(p).size
-        linear = Span(group.design, start + np.arange(p.coef.size).reshape(p.coef.shape))
-        experts.append((linear, Span(None, start + group.expert.nuisance_map(p)[..., None])))
-    return Variables(gate, experts, stop)
+    for group, p, place in zip(model.groups, params.experts, rest, strict=True):
+        linear = Span(group.design, place.start + np.arange(p.coef.size).reshape(p.coef.shape))
+        plain = Span(None, place.start + group.expert.nuisance_map(p)[..., None])
+        experts.append((linear, plain))
+    return Variables(gate, experts, [first, *rest][-1].stop)
 
 
 def observed_information(model: Model, params: MoEParams, block: Block) -> InformationStats:
@@ -163,11 +163,10 @@ class Local:
 
 def _local(model: Model, params: MoEParams, block: Block) -> Local:
     """Pointwise derivatives on one slice."""
-    seen = model.evaluate(params, block)
-    R = seen.gate.log_prob + seen.log_prob
-    row = softmax_in_place(R)
+    forward = model.evaluate(params, block)
+    R, row = forward.posterior()
     S = R * block.w
-    s, complete = model.gate.derivatives(params.gate, seen.gate, S)
+    s, complete = model.gate.derivatives(params.gate, forward.gate, S)
     mean = np.einsum("kn,akn->an", R, s)
     if model.gate.plain:
         products = [(s[:, k] * S[k]) @ s[:, k].T for k in range(len(S))]
@@ -176,7 +175,7 @@ def _local(model: Model, params: MoEParams, block: Block) -> Local:
         gate_missing = np.einsum("akn,bkn->abn", S * s, s) - complete
     experts = []
     for group, p, fwd, share in zip(
-        model.groups, params.experts, seen.experts, model.shares, strict=True
+        model.groups, params.experts, forward.experts, model.shares, strict=True
     ):
         first, second = group.expert.derivatives(p, fwd, block.y)
         inner = second + first[:, :, None] * first[:, None]

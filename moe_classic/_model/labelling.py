@@ -15,7 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from moe_classic._data import DesignMap
 from moe_classic._typing import Floats, Ints
 
-from .model import Model, MoEParams
+from .model import Model
 
 #: Smallest responsibility that counts: keeps logarithms finite.
 _SMALLEST = 1e-12
@@ -68,7 +68,7 @@ def check_order_by(
     """Raise before any work if :func:`order_of` could not follow ``order_by`` after the fit."""
     if isinstance(order_by, str) and order_by == "mass":
         return
-    if not exchangeable(model):
+    if not model.exchangeable:
         raise ValueError(
             f"order_by={order_by!r} has no meaning where the order of the experts is given, by a "
             "list of unlike experts or by a tree; leave it at 'mass'."
@@ -108,14 +108,3 @@ def match_experts(R: Floats, other: Floats, w: Floats) -> Ints:
     """
     cost = -(R * w) @ np.log(np.maximum(other, _SMALLEST)).T
     return linear_sum_assignment(cost)[1]
-
-
-def exchangeable(model: Model) -> bool:
-    """Whether experts may change places."""
-    return len(model.groups) == 1 and model.gate.exchangeable
-
-
-def reordered(model: Model, params: MoEParams, order: Ints) -> MoEParams:
-    """Parameters with the experts of the only group in a new order."""
-    expert = model.groups[0].expert.reorder(params.experts[0], order)
-    return MoEParams(model.gate.reorder(params.gate, order), (expert,))

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from moe_classic._components import Forward
-from moe_classic._data import Block, Stats, Summary
-from moe_classic._numerics import log_sum_exp
-from moe_classic._typing import Floats
+from moe_classic._data import Block, Design, Stats, Summary
+from moe_classic._numerics import choose, log_sum_exp, softmax_in_place
+from moe_classic._typing import Floats, Ints
 from moe_classic.experts import Expert
 from moe_classic.gates import Gate
 
@@ -69,6 +69,18 @@ class ModelForward:
             return self.experts[0].log_prob
         return np.concatenate([f.log_prob for f in self.experts])
 
+    def log_joint(self, out: Floats | None = None) -> Floats:
+        """``log g_k + log p_k``, (K, n)."""
+        return np.add(self.gate.log_prob, self.log_prob, out=out)
+
+    def posterior(self, out: Floats | None = None) -> tuple[Floats, Floats]:
+        """Responsibilities (K, n), and the logarithms of what they were divided by, (n,).
+
+        The latter are temporary inside a workspace.
+        """
+        R = self.log_joint(out)
+        return R, softmax_in_place(R)
+
 
 @dataclass(frozen=True)
 class Model:
@@ -87,6 +99,11 @@ class Model:
     def additive(self) -> bool:
         """Whether all statistics are sums over rows of bounded size."""
         return self.gate.additive and all(g.expert.additive for g in self.groups)
+
+    @property
+    def exchangeable(self) -> bool:
+        """Whether experts may change places."""
+        return len(self.groups) == 1 and self.gate.exchangeable
 
     @cached_property
     def shares(self) -> tuple[slice, ...]:
@@ -108,15 +125,22 @@ class Model:
         parts += [g.expert.pack(p) for g, p in zip(self.groups, params.experts, strict=True)]
         return np.concatenate(parts)
 
+    def layout(self, params: MoEParams) -> tuple[slice, ...]:
+        """Coordinates in :meth:`pack` of the gate, and of each group of experts."""
+        sizes = [self.gate.pack(params.gate).size]
+        sizes += [g.expert.pack(p).size for g, p in zip(self.groups, params.experts, strict=True)]
+        stops = accumulate(sizes)
+        return tuple(slice(stop - size, stop) for stop, size in zip(stops, sizes, strict=True))
+
     def unpack(self, theta: Floats, like: MoEParams, summary: Summary) -> MoEParams:
         """Inverse of :meth:`pack`, with the shapes of ``like``."""
-        stop = self.gate.pack(like.gate).size
-        gate = self.gate.unpack(theta[:stop], like.gate, summary)
-        experts = []
-        for group, old in zip(self.groups, like.experts, strict=True):
-            start, stop = stop, stop + group.expert.pack(old).size
-            experts.append(group.expert.unpack(theta[start:stop], old, summary))
-        return MoEParams(gate, tuple(experts))
+        first, *rest = self.layout(like)
+        gate = self.gate.unpack(theta[first], like.gate, summary)
+        experts = tuple(
+            g.expert.unpack(theta[place], old, summary)
+            for g, old, place in zip(self.groups, like.experts, rest, strict=True)
+        )
+        return MoEParams(gate, experts)
 
     def between(self, a: MoEParams, b: MoEParams, summary: Summary) -> MoEParams:
         """Point half way from ``a`` to ``b`` in unconstrained coordinates.
@@ -153,11 +177,35 @@ class Model:
         for group, p in zip(self.groups, params.experts, strict=True):
             parts.append(group.expert.penalty_hessian(p, summary))
         out = np.zeros((sum(map(len, parts)),) * 2)
-        stop = 0
-        for part in parts:
-            start, stop = stop, stop + len(part)
-            out[start:stop, start:stop] = part
+        for place, part in zip(self.layout(params), parts, strict=True):
+            out[place, place] = part
         return out
+
+    def rescale(self, params: MoEParams, shift: Floats, factor: Floats) -> MoEParams:
+        """Parameters for ``shift + factor * y``; what sees y as it is stays."""
+        experts = tuple(
+            g.expert.rescale(p, shift, factor) if g.expert.equivariant else p
+            for g, p in zip(self.groups, params.experts, strict=True)
+        )
+        return replace(params, experts=experts)
+
+    def reorder(self, params: MoEParams, order: Ints) -> MoEParams:
+        """Parameters with the experts of the only group in a new order."""
+        expert = self.groups[0].expert.reorder(params.experts[0], order)
+        return MoEParams(self.gate.reorder(params.gate, order), (expert,))
+
+    def take(self, params: MoEParams, k: int) -> Any:
+        """Parameters of expert ``k`` of all as those of a group of one."""
+        number = next(i for i, share in enumerate(self.shares) if k < share.stop)
+        order = np.array([k - self.shares[number].start])
+        return self.groups[number].expert.reorder(params.experts[number], order)
+
+    def n_degenerate(self, params: MoEParams, summary: Summary) -> int:
+        """How many experts sit at a bound that only keeps the likelihood finite."""
+        return sum(
+            int(g.expert.degenerate(p, summary).sum())
+            for g, p in zip(self.groups, params.experts, strict=True)
+        )
 
     def online(self) -> Model:
         """The model with experts whose statistics may be carried along from batch to batch."""
@@ -182,6 +230,17 @@ class Model:
         )
         return ModelForward(gate, experts)
 
+    def log_joint(self, params: MoEParams, block: Block) -> Floats:
+        """Logarithms of gate times density, log p(y, k | x), (K, n).
+
+        Under a generative gate of log p(x, y, k).
+        """
+        return self.evaluate(params, block).log_joint()
+
+    def responsibilities(self, params: MoEParams, block: Block) -> Floats:
+        """Posterior probabilities of the experts given x and y, (K, n)."""
+        return self.evaluate(params, block).posterior()[0]
+
     def log_gate(self, params: MoEParams, block: Block) -> Floats:
         """Log gate probabilities, (K, n)."""
         return self.gate.log_gate(params.gate, block.designs[self.gate_design])
@@ -192,28 +251,50 @@ class Model:
         return log_sum_exp(self.log_gate(params, block) + log_prob)
 
     def statistics(
-        self, params: MoEParams, seen: ModelForward, block: Block, S: Floats, objective: float
+        self, params: MoEParams, forward: ModelForward, block: Block, S: Floats, objective: float
     ) -> MoEStats:
         """Statistics of every component for the row weights ``S`` (K, n).
 
         Gram matrices that components ask for on the same design come from one BLAS call.
         """
         shares = self.shares
-        asked = [(self.gate_design, self.gate.curvature(params.gate, seen.gate, S))]
+        asked = [(self.gate_design, self.gate.curvature(params.gate, forward.gate, S))]
         for group, p, fwd, share in zip(
-            self.groups, params.experts, seen.experts, shares, strict=True
+            self.groups, params.experts, forward.experts, shares, strict=True
         ):
             asked.append((group.design, group.expert.curvature(p, fwd, S[share])))
         grams = _grams(block, asked)
         gate_design = block.designs[self.gate_design]
-        gate = self.gate.statistics(params.gate, seen.gate, gate_design, S, grams[0])
+        gate = self.gate.statistics(params.gate, forward.gate, gate_design, S, grams[0])
         experts = tuple(
             g.expert.statistics(p, fwd, block.designs[g.design], S[share], gram)
             for g, p, fwd, share, gram in zip(
-                self.groups, params.experts, seen.experts, shares, grams[1:], strict=True
+                self.groups, params.experts, forward.experts, shares, grams[1:], strict=True
             )
         )
         return MoEStats(objective, gate, experts)
+
+    def sample(
+        self,
+        params: MoEParams,
+        designs: tuple[Design, ...],
+        rng: np.random.Generator,
+        experts: Ints | None = None,
+    ) -> tuple[np.ndarray, Ints]:
+        """A target (d, n) or codes (n,), and the expert of every row (n,).
+
+        The gate chooses, unless ``experts`` (n,) says which expert speaks for which row.
+        """
+        if experts is None:
+            gate = self.gate.log_gate(params.gate, designs[self.gate_design])
+            experts = choose(np.exp(gate), rng)
+        draws = np.concatenate(
+            [
+                g.expert.sample(p, designs[g.design], rng)
+                for g, p in zip(self.groups, params.experts, strict=True)
+            ]
+        )
+        return np.moveaxis(draws[experts, ..., np.arange(experts.size)], 0, -1), experts
 
     def update(self, params: MoEParams, stats: MoEStats, summary: Summary) -> MoEParams:
         """One step of every component."""

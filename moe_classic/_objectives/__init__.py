@@ -2,7 +2,7 @@
 
 from .assignment import SHARES, ClassificationLikelihood, FreeEnergy, SampledLabels, reseed
 from .errors import ERRORS, has_outputs
-from .likelihood import FixedResponsibilities, MixtureLikelihood
+from .likelihood import FixedResponsibilities, MixtureLikelihood, update_under
 
 __all__ = [
     "ERRORS",
@@ -14,4 +14,5 @@ __all__ = [
     "SampledLabels",
     "has_outputs",
     "reseed",
+    "update_under",
 ]

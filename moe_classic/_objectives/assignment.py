@@ -21,12 +21,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_classic._data import Block, Summary, row_hashes, total
+from moe_classic._data import Block, Summary, row_hashes
 from moe_classic._model import Model, MoEParams, MoEStats
 from moe_classic._numerics import softmax_in_place
 from moe_classic._typing import Bools, Floats, Ints
 
-from .likelihood import FixedResponsibilities, ValueStats
+from .likelihood import ValueStats, update_under
 
 #: Shares of the weight per expert that an emptied expert may be given to begin anew with.
 SHARES = (0.2, 0.5, 0.1)
@@ -51,14 +51,14 @@ class _Assignment(ABC):
 
     def __call__(self, params: MoEParams, block: Block) -> MoEStats:
         """Statistics of one block at ``params``."""
-        seen = self.model.evaluate(params, block)
-        S, row = self.share(seen.gate.log_prob + seen.log_prob, block)
+        forward = self.model.evaluate(params, block)
+        S, row = self.share(forward.log_joint(), block)
         S *= block.w
-        return self.model.statistics(params, seen, block, S, float(row @ block.w))
+        return self.model.statistics(params, forward, block, S, float(row @ block.w))
 
     def value(self, params: MoEParams, block: Block) -> ValueStats:
         """Objective of one block."""
-        _, row = self.share(_joint(self.model, params, block), block)
+        _, row = self.share(self.model.log_joint(params, block), block)
         return ValueStats(float(row @ block.w))
 
 
@@ -130,7 +130,7 @@ def reseed(
     keep theirs, and the gate begins anew, since nothing leads back from a probability of zero.
     """
     blocks = list(blocks)
-    joints = [_joint(model, params, block) for block in blocks]
+    joints = [model.log_joint(params, block) for block in blocks]
     label = np.concatenate([j.argmax(axis=0) for j in joints])
     fit = np.concatenate([j.max(axis=0) for j in joints])
     w = np.concatenate([b.w for b in blocks])
@@ -143,19 +143,7 @@ def reseed(
     label[worst[given]] = int(np.argmax(empty))
     R = _one_hot(label, model.n_experts)
     new = MoEParams(model.start([d.width for d in blocks[0].designs], summary).gate, params.experts)
-    for _ in range(_UPDATES):
-        stop, parts = 0, []
-        for block in blocks:
-            start, stop = stop, stop + block.w.size
-            parts.append(FixedResponsibilities(model, R[:, start:stop])(new, block))
-        new = model.update(new, total(parts), summary)
-    return new
-
-
-def _joint(model: Model, params: MoEParams, block: Block) -> Floats:
-    """Joint log densities of one block, (K, n)."""
-    seen = model.evaluate(params, block)
-    return seen.gate.log_prob + seen.log_prob
+    return update_under(model, new, blocks, R, summary, n_updates=_UPDATES)
 
 
 def _empty(label: Ints, w: Floats, n_experts: int) -> Bools:

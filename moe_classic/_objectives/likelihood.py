@@ -7,12 +7,13 @@ sum and its gradient in unconstrained coordinates, which is what gradient solver
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 
-from moe_classic._data import Block, Stats
+from moe_classic._data import Block, Stats, Summary, total
 from moe_classic._model import GradientStats, Model, MoEParams, MoEStats, likelihood_gradient
 from moe_classic._numerics import log_sum_exp, softmax_in_place, workspace
 from moe_classic._typing import Floats
@@ -34,29 +35,21 @@ class MixtureLikelihood:
 
     model: Model
 
-    def responsibilities(self, params: MoEParams, block: Block) -> Floats:
-        """Posterior probabilities of the experts given x and y, (K, n)."""
-        seen = self.model.evaluate(params, block)
-        R = seen.gate.log_prob + seen.log_prob
-        softmax_in_place(R)
-        return R
-
     def __call__(self, params: MoEParams, block: Block) -> MoEStats:
         """Statistics of one block at ``params``."""
         # Statistics of bounded size hold no rows: what they were made from may be reused.
         reuse = self.model.additive
         with workspace() if reuse else nullcontext():
-            seen = self.model.evaluate(params, block)
-            prior, density = seen.gate.log_prob, seen.log_prob
+            forward = self.model.evaluate(params, block)
+            prior, density = forward.gate.log_prob, forward.log_prob
             S = np.add(prior, density, out=density if reuse else None)
             row = softmax_in_place(S, block.w)
-            seen.gate.mass = block.w
-            return self.model.statistics(params, seen, block, S, float(row @ block.w))
+            forward.gate.mass = block.w
+            return self.model.statistics(params, forward, block, S, float(row @ block.w))
 
     def value(self, params: MoEParams, block: Block) -> ValueStats:
         """Log-likelihood of one block."""
-        seen = self.model.evaluate(params, block)
-        row = log_sum_exp(seen.gate.log_prob + seen.log_prob)
+        row = log_sum_exp(self.model.log_joint(params, block))
         return ValueStats(float(row @ block.w))
 
     def gradient(self, params: MoEParams, block: Block) -> GradientStats:
@@ -76,7 +69,29 @@ class FixedResponsibilities:
 
     def __call__(self, params: MoEParams, block: Block) -> MoEStats:
         """Statistics of the one block at ``params``."""
-        seen = self.model.evaluate(params, block)
+        forward = self.model.evaluate(params, block)
         S = self.R * block.w
-        objective = float((S * (seen.gate.log_prob + seen.log_prob)).sum())
-        return self.model.statistics(params, seen, block, S, objective)
+        objective = float((S * forward.log_joint()).sum())
+        return self.model.statistics(params, forward, block, S, objective)
+
+
+def update_under(
+    model: Model,
+    params: MoEParams,
+    blocks: Iterable[Block],
+    R: Floats,
+    summary: Summary,
+    *,
+    n_updates: int,
+) -> MoEParams:
+    """Parameters after some updates under fixed responsibilities ``R`` (K, n).
+
+    Rows of ``R`` are those of all blocks, which are read once an update, in their order.
+    """
+    for _ in range(n_updates):
+        stop, parts = 0, []
+        for block in blocks:
+            start, stop = stop, stop + block.w.size
+            parts.append(FixedResponsibilities(model, R[:, start:stop])(params, block))
+        params = model.update(params, total(parts), summary)
+    return params

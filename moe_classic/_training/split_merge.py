@@ -17,7 +17,6 @@ import numpy as np
 
 from moe_classic._data import Block
 from moe_classic._model import Model, MoEParams
-from moe_classic._numerics import softmax_in_place
 from moe_classic._typing import Bools, Floats
 
 from .starts import StartData
@@ -29,12 +28,10 @@ _SPLITS = 2
 
 def candidates(model: Model, params: MoEParams, block: Block, view: StartData) -> Iterator[Floats]:
     """Responsibilities (K, n) after each of the most promising moves."""
-    seen = model.evaluate(params, block)
-    log_prob = seen.log_prob
-    R = seen.gate.log_prob + log_prob
-    softmax_in_place(R)
+    forward = model.evaluate(params, block)
+    R, _ = forward.posterior()
     mass = np.maximum(R @ block.w, np.finfo(float).tiny)
-    fit = ((R * block.w) * log_prob).sum(axis=1) / mass
+    fit = ((R * block.w) * forward.log_prob).sum(axis=1) / mass
     pairs = most_similar_pairs(R, block.w)
     for i, j in pairs[:_PAIRS]:
         others = [k for k in np.argsort(fit) if k not in (i, j)]

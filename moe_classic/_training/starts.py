@@ -20,9 +20,9 @@ from itertools import chain, cycle, islice
 import numpy as np
 from sklearn.cluster import KMeans
 
-from moe_classic._data import Block, Summary
+from moe_classic._data import Source, Summary
 from moe_classic._model import Model, MoEParams
-from moe_classic._objectives import FixedResponsibilities
+from moe_classic._objectives import update_under
 from moe_classic._typing import Floats, Ints
 
 from .thresholds import best_cut
@@ -183,12 +183,10 @@ def soften(labels: Ints, n_experts: int) -> Floats:
 
 
 def params_from_responsibilities(
-    model: Model, block: Block, R: Floats, summary: Summary, params: MoEParams | None = None
+    model: Model, blocks: Source, R: Floats, summary: Summary, params: MoEParams | None = None
 ) -> MoEParams:
     """Parameters after a few updates under fixed responsibilities, from ``params`` if given."""
     if params is None:
-        params = model.start([d.width for d in block.designs], summary)
-    objective = FixedResponsibilities(model, R)
-    for _ in range(_WARM_UPDATES):
-        params = model.update(params, objective(params, block), summary)
-    return params
+        first = next(iter(blocks))
+        params = model.start([d.width for d in first.designs], summary)
+    return update_under(model, params, blocks, R, summary, n_updates=_WARM_UPDATES)

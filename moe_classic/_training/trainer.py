@@ -26,12 +26,11 @@ from moe_classic._data import (
     raw_features,
     sample_size,
     take_sample,
-    total,
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import Model, MoEParams, MoEStats
-from moe_classic._numerics import log_sum_exp, softmax_in_place
-from moe_classic._objectives import FixedResponsibilities, MixtureLikelihood
+from moe_classic._numerics import log_sum_exp
+from moe_classic._objectives import MixtureLikelihood
 from moe_classic._typing import Floats
 from moe_classic.solvers import EM, GradientAscent, Problem, Result, Solver
 
@@ -113,12 +112,11 @@ def final_pass(model: Model, params: MoEParams, source: Source, engine: Any) -> 
     online = model.online()
 
     def look(block: Block) -> FinalPass:
-        seen = model.evaluate(params, block)
-        ll = log_sum_exp(model.log_gate(params, block) + seen.log_prob)
-        S = seen.gate.log_prob + seen.log_prob
-        row = softmax_in_place(S)
+        forward = model.evaluate(params, block)
+        ll = log_sum_exp(model.log_gate(params, block) + forward.log_prob)
+        S, row = forward.posterior()
         S *= block.w
-        stats = online.statistics(params, seen, block, S, float(row @ block.w))
+        stats = online.statistics(params, forward, block, S, float(row @ block.w))
         return FinalPass(S.sum(axis=1), float(ll @ block.w), stats)
 
     return engine.map_reduce(look, source)
@@ -223,13 +221,7 @@ class Trainer:
     def from_responsibilities(self, R: Floats) -> Trained:
         """One long run from given responsibilities (K, n)."""
         problem = self.all_rows()
-        params = self.model.start(self.plan.widths, self.summary)
-        for _ in range(3):
-            stop, parts = 0, []
-            for block in problem.source:
-                start, stop = stop, stop + block.w.size
-                parts.append(FixedResponsibilities(self.model, R[:, start:stop])(params, block))
-            params = self.model.update(params, total(parts), self.summary)
+        params = params_from_responsibilities(self.model, problem.source, R, self.summary)
         result = self.long_run(problem, params, "responsibilities")
         return self._single(problem, result, "responsibilities")
 
@@ -241,10 +233,7 @@ class Trainer:
 
     def _degenerate(self, params: MoEParams) -> int:
         """How many experts sit at a bound that only keeps the likelihood finite."""
-        return sum(
-            int(g.expert.degenerate(p, self.summary).sum())
-            for g, p in zip(self.model.groups, params.experts, strict=True)
-        )
+        return self.model.n_degenerate(params, self.summary)
 
     # -------------------------------------------------------------------- many starts
 
@@ -355,7 +344,7 @@ class Trainer:
         small = start_sample.problem
         weight = small.summary.weight
         params = params_from_responsibilities(
-            self.model, start_sample.block, R, small.summary, run.result.params
+            self.model, [start_sample.block], R, small.summary, run.result.params
         )
         passes = min(2 * SHORT_PASSES, self.max_iter)
         short = EM(finish=None).run(small, params, max_iter=passes, tol=self.tol)
@@ -388,7 +377,7 @@ class Trainer:
     ) -> MoEParams:
         """Parameters at one start."""
         R = soften(STRATEGIES[name](view, rng), self.model.n_experts)
-        return params_from_responsibilities(self.model, block, R, summary)
+        return params_from_responsibilities(self.model, [block], R, summary)
 
     def short_run(
         self, start_sample: StartSample, start: tuple[str, np.random.Generator]

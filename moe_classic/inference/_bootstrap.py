@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
-from moe_classic._model import MoEParams, exchangeable, match_experts, reordered, supported
+from moe_classic._model import MoEParams, match_experts, supported
 from moe_classic._objectives import MixtureLikelihood
 from moe_classic._typing import Floats, Ints
 from moe_classic.solvers import EM, Newton, Problem
 
-from ._case import FittedModel, check_simulable, cut_blocks, responsibilities, simulate
+from ._case import FittedModel, check_simulable, cut_blocks, simulate
 
 #: Most passes of a refit; from the estimates a handful is usual.
 _MAX_ITER = 500
@@ -95,7 +95,7 @@ class _Refits:
     def _responsibilities(self, params: MoEParams) -> Floats:
         """Responsibilities at the original rows, (K, n)."""
         return np.concatenate(
-            [responsibilities(self.case.model, params, b) for b in self.blocks], axis=1
+            [self.case.model.responsibilities(params, b) for b in self.blocks], axis=1
         )
 
     def _refit(self, rng: np.random.Generator) -> MoEParams | None:
@@ -117,10 +117,10 @@ class _Refits:
     def _matched(self, params: MoEParams | None) -> MoEParams | None:
         """Parameters with the experts in the order of the original fit."""
         model = self.case.model
-        if params is None or model.n_experts == 1 or not exchangeable(model):
+        if params is None or model.n_experts == 1 or not model.exchangeable:
             return params
         order = match_experts(self.R, self._responsibilities(params), self.case.w)
-        return reordered(model, params, order)
+        return model.reorder(params, order)
 
 
 def resampled(w: Floats, clusters: Ints | None, rng: np.random.Generator) -> Floats:
@@ -140,13 +140,5 @@ def climb(problem: Problem, start: MoEParams, tol: float) -> MoEParams | None:
         result = Newton().run(problem, start, max_iter=_MAX_ITER, tol=tol)
     if result is None or not result.converged:
         result = EM().run(problem, start, max_iter=_MAX_ITER, tol=tol)
-    spikes = _spikes(problem, result.params) > _spikes(problem, start)
-    return None if spikes or not result.converged else result.params
-
-
-def _spikes(problem: Problem, params: MoEParams) -> int:
-    """How many experts interpolate their rows."""
-    return sum(
-        int(g.expert.degenerate(p, problem.summary).sum())
-        for g, p in zip(problem.model.groups, params.experts, strict=True)
-    )
+    before, after = (model.n_degenerate(p, problem.summary) for p in (start, result.params))
+    return result.params if result.converged and after <= before else None

@@ -11,9 +11,8 @@ from moe_classic._components import require
 from moe_classic._data import ArraySource, Block, Design, DesignMap, Summary, default_block_size
 from moe_classic._engine import SerialEngine, ThreadedEngine, make_engine
 from moe_classic._model import Model, MoEParams
-from moe_classic._numerics import softmax_in_place
+from moe_classic._numerics import choose
 from moe_classic._typing import Floats, Ints
-from moe_classic.predictive import choose
 
 
 @dataclass(frozen=True)
@@ -126,14 +125,6 @@ def cut_blocks(designs: list[Floats], y: np.ndarray, w: Floats) -> list[Block]:
     return blocks
 
 
-def responsibilities(model: Model, params: MoEParams, block: Block) -> Floats:
-    """Posterior probabilities of the experts, (K, n)."""
-    seen = model.evaluate(params, block)
-    R = seen.gate.log_prob + seen.log_prob
-    softmax_in_place(R)
-    return R
-
-
 # ------------------------------------------------------------------------- rows from the model
 
 
@@ -160,20 +151,11 @@ def simulate(case: FittedModel, rng: np.random.Generator) -> tuple[np.ndarray, n
     weight 2 stands for two rows and gives two.
     """
     model, params = case.model, case.params
-    X = np.repeat(case.X, np.rint(case.w).astype(np.intp), axis=0)
+    X, experts = np.repeat(case.X, np.rint(case.w).astype(np.intp), axis=0), None
     if model.gate.generative:
-        X, z = _draw_features(case, X, rng)
-        designs = tuple(Design(m(X)) for m in case.maps)
-    else:
-        designs = tuple(Design(m(X)) for m in case.maps)
-        z = choose(np.exp(model.gate.log_gate(params.gate, designs[model.gate_design])), rng)
-    draws = np.concatenate(
-        [
-            g.expert.sample(p, designs[g.design], rng)
-            for g, p in zip(model.groups, params.experts, strict=True)
-        ]
-    )
-    return X, np.moveaxis(draws[z, ..., np.arange(z.size)], 0, -1)
+        X, experts = _draw_features(case, X, rng)
+    designs = tuple(Design(m(X)) for m in case.maps)
+    return X, model.sample(params, designs, rng, experts)[0]
 
 
 def _draw_features(

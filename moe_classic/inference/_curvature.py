@@ -22,7 +22,7 @@ from moe_classic._data import Block
 from moe_classic._model import InformationStats, Model, available, observed_information, row_scores
 from moe_classic._typing import Bools, Floats, Ints
 
-from ._case import FittedModel, responsibilities
+from ._case import FittedModel
 
 #: Eigenvalues of the information, scaled to a unit diagonal, that count as zero.
 SINGULAR = 1e-9
@@ -118,7 +118,7 @@ def smoothed(case: FittedModel) -> Model:
 
 def masses(case: FittedModel) -> Floats:
     """Rows that each expert explains, (K,)."""
-    parts = [responsibilities(case.model, case.params, b) @ b.w for b in case.source()]
+    parts = [case.model.responsibilities(case.params, b) @ b.w for b in case.source()]
     return np.sum(parts, axis=0, dtype=np.float64)
 
 

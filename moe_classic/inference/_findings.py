@@ -9,7 +9,7 @@ from scipy.linalg import eigh
 
 from moe_classic._typing import Bools, Floats, Ints
 
-from ._case import FittedModel, responsibilities
+from ._case import FittedModel
 from ._curvature import SINGULAR, Curvature, masses
 
 #: Share of the curvature along a direction beyond which the penalty decides, not the data.
@@ -102,7 +102,7 @@ def _gate_findings(case: FittedModel, start: int) -> list[Caveat]:
     last = 0.0
     for block in case.source():
         fwd = gate.forward(params, block.designs[case.model.gate_design])
-        R = responsibilities(case.model, case.params, block)
+        R = case.model.responsibilities(case.params, block)
         _, curve = gate.derivatives(params, fwd, R)
         slopes += np.einsum("aan,n->a", curve, block.w)
         last += float(curve.sum(axis=(0, 1)) @ block.w)

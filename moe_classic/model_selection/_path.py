@@ -175,11 +175,7 @@ def _fitted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
 def _grown(estimator: Any, start: str) -> PathFit:
     """Record of a fitted estimator."""
     params = estimator._standard_params()
-    bad = sum(
-        int(group.expert.degenerate(p, estimator._summary).sum())
-        for group, p in zip(estimator._model.groups, params.experts, strict=True)
-    )
-    return PathFit(estimator, start, bad)
+    return PathFit(estimator, start, estimator._model.n_degenerate(params, estimator._summary))
 
 
 # ------------------------------------------------------------------------- splits

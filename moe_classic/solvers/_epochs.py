@@ -11,7 +11,6 @@ from moe_classic._components import Forward
 from moe_classic._data import ArraySource, Block, Source, Stats
 from moe_classic._engine import SerialEngine
 from moe_classic._model import Model, MoEParams
-from moe_classic._numerics import softmax_in_place
 from moe_classic._typing import Floats
 
 from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result
@@ -278,13 +277,12 @@ def squared_scores(model: Model, params: MoEParams, block: Block) -> SquareStats
     Unlike second derivatives they are positive, exist where a density has a kink, and are large
     where the fit is still bad.
     """
-    seen = model.evaluate(params, block)
-    S = seen.gate.log_prob + seen.log_prob
-    softmax_in_place(S)
+    forward = model.evaluate(params, block)
+    S, _ = forward.posterior()
     S *= block.w
-    parts = [_gate_squares(model, params, seen.gate, block, S)]
+    parts = [_gate_squares(model, params, forward.gate, block, S)]
     for group, p, fwd, share in zip(
-        model.groups, params.experts, seen.experts, model.shares, strict=True
+        model.groups, params.experts, forward.experts, model.shares, strict=True
     ):
         first = group.expert.first_derivatives(p, fwd, block.y)
         weighted = S[share][:, None] * first**2

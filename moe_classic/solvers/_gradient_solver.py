@@ -130,8 +130,5 @@ def fit_noise(problem: Problem, params: MoEParams) -> tuple[MoEParams, int]:
 
 def _noise_places(model: Model, params: MoEParams) -> Ints:
     """Places in theta of all parameters of experts besides their coefficients."""
-    stop, places = model.gate.pack(params.gate).size, []
-    for group, p in zip(model.groups, params.experts, strict=True):
-        start, stop = stop, stop + group.expert.pack(p).size
-        places.append(np.arange(start + p.coef.size, stop))
-    return np.concatenate(places)
+    places = zip(model.layout(params)[1:], params.experts, strict=True)
+    return np.concatenate([np.arange(at.start + p.coef.size, at.stop) for at, p in places])

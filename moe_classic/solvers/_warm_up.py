@@ -56,13 +56,6 @@ def stochastic_em(problem: Problem, params: MoEParams, max_iter: int) -> tuple[M
         if value > highest:
             best, highest = params, value
         proposal = model.update(params, stats, problem.summary)
-        params = proposal if _sound(problem, proposal) else params
+        if model.n_degenerate(proposal, problem.summary) == 0:
+            params = proposal
     return best, draws
-
-
-def _sound(problem: Problem, params: MoEParams) -> bool:
-    """Whether no expert sits at a bound that only keeps the likelihood finite."""
-    return not any(
-        group.expert.degenerate(p, problem.summary).any()
-        for group, p in zip(problem.model.groups, params.experts, strict=True)
-    )

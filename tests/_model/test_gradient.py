@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from moe_classic._model.gradient import diagonal
-from moe_classic._objectives.likelihood import FixedResponsibilities, MixtureLikelihood
+from moe_classic._objectives.likelihood import FixedResponsibilities
 from moe_classic.experts import EXPERTS
 
 from ..solvers.problems import drawn
@@ -72,7 +72,7 @@ def test_diagonal_is_the_complete_data_curvature_along_each_coordinate(expert):
     problem, params = drawn(expert, "softmax", n=50)
     model, summary = problem.model, problem.summary
     block = next(iter(problem.source))
-    held = FixedResponsibilities(model, MixtureLikelihood(model).responsibilities(params, block))
+    held = FixedResponsibilities(model, model.responsibilities(params, block))
     theta, found = model.pack(params), diagonal(model, params, block).curvature
     step = 1e-4
     for i in range(theta.size):

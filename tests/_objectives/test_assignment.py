@@ -81,7 +81,7 @@ def test_tempered_shares_are_the_slopes_of_its_objective(case):
 
 def test_sampled_frequencies_are_the_posteriors(case):
     problem, params, block = case
-    R = MixtureLikelihood(problem.model).responsibilities(params, block)
+    R = problem.model.responsibilities(params, block)
     joint = joint_of(problem, params, block)
     draws = 400
     counts = sum(

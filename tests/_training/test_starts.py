@@ -198,7 +198,7 @@ def test_updates_under_fixed_responsibilities_climb(rng):
     block = Block((Design(np.vstack([x, np.ones(200)])),), y, np.ones(200))
     model = Model(SoftmaxGate(), (Group(GaussianExpert(), 2, 0),))
     summary, R = summarise(y, np.ones(200)), soften((x > 0.0).astype(int), 2)
-    params = params_from_responsibilities(model, block, R, summary)
+    params = params_from_responsibilities(model, [block], R, summary)
     objective = FixedResponsibilities(model, R)
     before = objective(model.start([2], summary), block).objective
     assert objective(params, block).objective > before + 50.0

@@ -9,7 +9,6 @@ import pytest
 
 from moe_classic._model.model import MoEParams
 from moe_classic._objectives.assignment import ClassificationLikelihood
-from moe_classic._objectives.likelihood import MixtureLikelihood
 from moe_classic.experts import EXPERTS
 from moe_classic.solvers import EM, LBFGS, SQUAREM, Newton
 from moe_classic.solvers._warm_up import anneal, stochastic_em
@@ -174,10 +173,7 @@ def test_classification_em_gives_an_emptied_expert_rows_again(seed):
 
 def labels(problem, params):
     return np.concatenate(
-        [
-            MixtureLikelihood(problem.model).responsibilities(params, b).argmax(axis=0)
-            for b in problem.source
-        ]
+        [problem.model.responsibilities(params, b).argmax(axis=0) for b in problem.source]
     )
 
 

@@ -277,7 +277,9 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         rng = np.random.default_rng(trainer.seed)
         if self.warm_start and hasattr(self, "_params"):
             shift, factor = trainer.data.shift, trainer.data.factor
-            return trainer.from_params(self._rescaled(self._params, -shift / factor, 1.0 / factor))
+            return trainer.from_params(
+                self._model.rescale(self._params, -shift / factor, 1.0 / factor)
+            )
         if isinstance(self.init, str):
             return trainer.from_portfolio(self.init, self.n_init, rng)
         R = np.asarray(self.init, dtype=np.float64)
@@ -319,7 +321,7 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
 
     def _standard_params(self) -> MoEParams:
         """Parameters for the standardised target."""
-        return self._rescaled(self._params, -self._shift / self._factor, 1.0 / self._factor)
+        return self._model.rescale(self._params, -self._shift / self._factor, 1.0 / self._factor)
 
     def _monitors(self, root: Any) -> Any:
         """A monitor for each long run: logs, and reports to callbacks."""

@@ -12,10 +12,10 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from moe_classic._arguments import check_integer
 from moe_classic._compat import with_callbacks
 from moe_classic._data import Block, RawBlock, RawData, RowStream, Summary, TrainingData, class_data
+from moe_classic._numerics import choose
 from moe_classic._training import learns_by_batches
 from moe_classic._typing import Floats
 from moe_classic.estimators._probabilities import FromProba
-from moe_classic.predictive import choose
 
 from .prediction import CommonSurface, generator
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,8 +62,8 @@ class Published(BaseEstimator):
         self._summary = data.summary
         self._offset = offset
         self._order = None
-        if len(model.groups) == 1 and model.gate.exchangeable:
-            standard = self._rescaled(result.params, data.shift, data.factor)
+        if model.exchangeable:
+            standard = model.rescale(result.params, data.shift, data.factor)
             views = view_experts(model, standard, self._maps, mass / mass.sum())
             self._order = order_of(views, self.order_by)
         self._show(result.params, mass)
@@ -86,10 +85,9 @@ class Published(BaseEstimator):
         """Publish parameters on the original scales, experts in their public order."""
         model, order = self._model, self._order
         if order is not None:
-            expert = model.groups[0].expert.reorder(params.experts[0], order)
-            params = MoEParams(model.gate.reorder(params.gate, order), (expert,))
+            params = model.reorder(params, order)
             mass = mass[order]
-        self._params = self._rescaled(params, self._shift, self._factor)
+        self._params = model.rescale(params, self._shift, self._factor)
         self._shares = mass / mass.sum()
         self.n_parameters_ = model.n_parameters(params)
         self.gate_ = view_gate(model, self._params, self._maps[model.gate_design])
@@ -121,14 +119,6 @@ class Published(BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=6,
             )
-
-    def _rescaled(self, params: MoEParams, shift: Floats, factor: Floats) -> MoEParams:
-        """Parameters for ``shift + factor * y``."""
-        experts = tuple(
-            g.expert.rescale(p, shift, factor) if g.expert.equivariant else p
-            for g, p in zip(self._model.groups, params.experts, strict=True)
-        )
-        return replace(params, experts=experts)
 
     def _expert_labels(self) -> list[str]:
         """Names of the experts in tables and legends."""

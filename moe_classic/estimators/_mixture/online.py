@@ -81,8 +81,7 @@ class OnlineMixin(Published):
 
     def _sound(self, params: MoEParams) -> bool:
         """Whether no expert sits at a bound that only keeps the likelihood finite."""
-        groups = zip(self._model.groups, params.experts, strict=True)
-        return not any(g.expert.degenerate(p, self._summary).any() for g, p in groups)
+        return self._model.n_degenerate(params, self._summary) == 0
 
     def _set_online(self, state: OnlineState) -> None:
         """Publish where learning stands."""

@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from moe_classic._data import Block, Design
 from moe_classic._engine import make_engine
-from moe_classic._numerics import log_sum_exp, softmax_in_place
+from moe_classic._numerics import log_sum_exp
 from moe_classic._results import AnyExpert, Explanation, explain_rows
 from moe_classic._routing import check_top_k
 from moe_classic._typing import Floats, Ints
@@ -149,10 +149,7 @@ class CommonSurface(GateFeatures, Described, Published):
 
     def _posterior(self, block: Block) -> Floats:
         """Responsibilities of one block, (K, n)."""
-        seen = self._model.evaluate(self._params, block)
-        R = seen.gate.log_prob + seen.log_prob
-        softmax_in_place(R)
-        return R
+        return self._model.responsibilities(self._params, block)
 
     # -------------------------------------------------------------------- likelihood
 

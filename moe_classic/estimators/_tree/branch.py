@@ -1,7 +1,7 @@
 """A fitted tree taken apart into branches, so that branches can be grown, cut and replaced.
 
 Parameters live in arrays over all nodes; surgery is easier on nested records. Both directions are
-exact: ``assemble(take_apart(params)) == params``.
+exact: ``assemble(take_apart(model, params)) == params``.
 """
 
 from __future__ import annotations
@@ -84,18 +84,6 @@ def shared_fields(expert: Any, width: int, summary: Summary) -> set[str]:
     return {f.name for f in fields(pair) if len(getattr(pair, f.name)) == 1}
 
 
-def one_expert(params: Any, k: int, shared: set[str]) -> Any:
-    """Parameters of expert ``k`` of a group alone."""
-    return replace(
-        params,
-        **{
-            f.name: getattr(params, f.name)[k : k + 1]
-            for f in fields(params)
-            if f.name not in shared
-        },
-    )
-
-
 def stack_experts(parts: list[Any], shared: set[str]) -> Any:
     """One record for experts that were fitted apart; what they share is averaged."""
     changes = {}
@@ -125,7 +113,7 @@ def copies(expert: Any, count: int, width: int) -> Branch:
 # ------------------------------------------------------------------------- whole trees
 
 
-def take_apart(params: MoEParams, shared: set[str]) -> Branch:
+def take_apart(model: Model, params: MoEParams) -> Branch:
     """Nested branches from the parameters of a tree over one group of experts."""
     gate: TreeParams = params.gate
     shape = gate.shape
@@ -133,7 +121,7 @@ def take_apart(params: MoEParams, shared: set[str]) -> Branch:
 
     def build(node: int) -> Branch:
         if node in expert_of:
-            return Branch(expert=one_expert(params.experts[0], expert_of[node], shared))
+            return Branch(expert=model.take(params, expert_of[node]))
         start = int(shape.first_row[node])
         rows = gate.coef[start : start + int(shape.n_children[node]) - 1]
         return Branch(rows, tuple(build(child) for child in shape.children_of(node)))

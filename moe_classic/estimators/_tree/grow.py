@@ -251,7 +251,7 @@ class _Grower:
 
     def _with(self, stage: Stage, candidates: list[Proposal], passes: int) -> Stage | None:
         """The tree with the proposals carried out that leave it sound, None if there are none."""
-        tree = take_apart(stage.params, self.splitter.shared)
+        tree = take_apart(stage.model, stage.params)
         while candidates:
             grown = tree.replaced({p.node: p.branch for p in candidates})
             new, leaves = self._stage(grown, passes), grown.leaves
@@ -281,7 +281,7 @@ class _Grower:
         """The best splits that do not pay by the local bound, if they pay on the whole tree."""
         if not candidates:
             return None
-        tree = take_apart(stage.params, self.splitter.shared)
+        tree = take_apart(stage.model, stage.params)
         standard = max(self._score(stage), self._score(self._stage(tree, _BOLD_PASSES)))
         for count in sorted({min(most, len(candidates)), 1}, reverse=True):
             tried = self._with(stage, candidates[:count], _BOLD_PASSES)
@@ -294,7 +294,7 @@ class _Grower:
         shape, shared = stage.params.gate.shape, self.splitter.shared
         posterior = replace(self.splitter, model=stage.model).posteriors(stage.params)
         judged = self._judged(stage)
-        branches = list(take_apart(stage.params, shared).breadth_first())
+        branches = list(take_apart(stage.model, stage.params).breadth_first())
         deepest = self.growth.max_depth
         candidates = []
         for depth, level in enumerate(shape.levels):
@@ -359,7 +359,7 @@ class _Grower:
             paying = [p for p in self._merges(stage) if p.net > 0.0]
             if not paying:
                 break
-            tree = take_apart(stage.params, self.splitter.shared)
+            tree = take_apart(stage.model, stage.params)
             pruned = self._stage(tree.replaced({p.node: p.branch for p in paying}), _PASSES)
             if self._score(pruned) <= self._score(stage):
                 break
@@ -371,9 +371,7 @@ class _Grower:
         posterior = replace(self.splitter, model=stage.model).posteriors(stage.params)
         judged = self._judged(stage)
         candidates = []
-        for node, branch in enumerate(
-            take_apart(stage.params, self.splitter.shared).breadth_first()
-        ):
+        for node, branch in enumerate(take_apart(stage.model, stage.params).breadth_first()):
             if not branch.children or any(child.children for child in branch.children):
                 continue
             leaf = adopt(

@@ -64,7 +64,7 @@ def least_squares(problem: Problem, params: MoEParams, passes: int) -> MoEParams
 def _look(model: Model, params: MoEParams, block: Block) -> LeastStats:
     """Statistics of one block at ``params``."""
     shape = params.gate.shape
-    posterior = shape.up(MixtureLikelihood(model).responsibilities(params, block))
+    posterior = shape.up(model.responsibilities(params, block))
     design = block.designs[model.gate_design]
     weight = block.w * posterior
     gram = design.grams(weight[shape.inner])

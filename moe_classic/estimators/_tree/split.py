@@ -33,7 +33,6 @@ from .branch import (
     adopt,
     assemble,
     copies,
-    one_expert,
     shared_fields,
     take_apart,
     tree_model,
@@ -154,11 +153,11 @@ class Splitter:
         best, height = None, (False, -np.inf)
         for name, child in zip(names, rng.spawn(len(names)), strict=True):
             R = soften(STRATEGIES[name](view, child), count)
-            start = params_from_responsibilities(model, part, R, self.summary)
+            start = params_from_responsibilities(model, [part], R, self.summary)
             run = EM(finish=None).run(problem, start, max_iter=LOCAL_PASSES, tol=1e-6)
             # A leaf that came to interpolate a few rows is likely only by that.
-            sound = not model.groups[0].expert.degenerate(run.params.experts[0], self.summary).any()
-            score = run.objective if rank is None else rank(self._branch(run.params, count))
+            sound = not model.n_degenerate(run.params, self.summary)
+            score = run.objective if rank is None else rank(_branch(model, run.params))
             if best is None or (sound, score) > height:
                 best, height = run.params if sound else start, (sound, score)
         return self._copies(h, count) if best is None else self._as_split(best, model, h)
@@ -171,14 +170,8 @@ class Splitter:
 
     def _as_split(self, params: MoEParams, model: Model, h: Floats) -> Split:
         """A node from the parameters of its flat model, and the rows of its leaves."""
-        R = MixtureLikelihood(model).responsibilities(params, self.block)
-        return Split(self._branch(params, model.n_experts), R * h)
-
-    def _branch(self, params: MoEParams, count: int) -> Branch:
-        """A node from the parameters of its flat model."""
-        shared = self.shared if count > 1 else set()
-        leaves = [Branch(expert=one_expert(params.experts[0], k, shared)) for k in range(count)]
-        return Branch(params.gate.coef, tuple(leaves))
+        R = model.responsibilities(params, self.block)
+        return Split(_branch(model, params), R * h)
 
     def _copies(self, h: Floats, count: int) -> Split:
         """Equal leaves, where there are too few rows to tell several apart."""
@@ -189,7 +182,7 @@ class Splitter:
         """A leaf fitted to the weights ``h`` (n,)."""
         part = self.part(self.rows_of(h, None), h)
         R = np.ones((1, part.w.size))
-        params = params_from_responsibilities(self.flat_model(1), part, R, self.summary)
+        params = params_from_responsibilities(self.flat_model(1), [part], R, self.summary)
         return Branch(expert=params.experts[0])
 
     def grow(
@@ -211,7 +204,7 @@ class Splitter:
         model = tree_model(self.model, branch.nested)
         params = assemble(branch, self.gate_width, self.shared)
         run = EM(finish=None).run(self.problem(model, h), params, max_iter=passes, tol=1e-6)
-        return take_apart(run.params, self.shared)
+        return take_apart(model, run.params)
 
     def value(self, branch: Branch, h: Floats) -> float:
         """Log-likelihood of a branch on the rows that reach it."""
@@ -229,9 +222,7 @@ class Splitter:
 
     def posteriors(self, params: MoEParams) -> Floats:
         """Posterior probabilities of all nodes, breadth first, (N, n)."""
-        return params.gate.shape.up(
-            MixtureLikelihood(self.model).responsibilities(params, self.block)
-        )
+        return params.gate.shape.up(self.model.responsibilities(params, self.block))
 
     def resplit(
         self, params: MoEParams, nodes: list[int], names: tuple[str, ...], rng: np.random.Generator
@@ -241,7 +232,7 @@ class Splitter:
         No node may lie below another. A branch is exchanged only if that raises the likelihood
         of its own rows, so that the likelihood of the tree rises.
         """
-        tree, posterior = take_apart(params, self.shared), self.posteriors(params)
+        tree, posterior = take_apart(self.model, params), self.posteriors(params)
         branches, changes = list(tree.breadth_first()), {}
         for j, child in zip(nodes, rng.spawn(len(nodes)), strict=True):
             old, h = branches[j], posterior[j]
@@ -252,3 +243,9 @@ class Splitter:
         if not changes:
             return None
         return assemble(tree.replaced(changes), self.gate_width, self.shared)
+
+
+def _branch(model: Model, params: MoEParams) -> Branch:
+    """A node from the parameters of its flat model."""
+    leaves = [Branch(expert=model.take(params, k)) for k in range(model.n_experts)]
+    return Branch(params.gate.coef, tuple(leaves))

@@ -89,7 +89,7 @@ class TreeTrainer(Trainer):
         else:
             labels = recursive_labels(self.model.gate.nested, view, split_names(name), rng)
             R = soften(labels, self.model.n_experts)
-            params = params_from_responsibilities(self.model, block, R, summary)
+            params = params_from_responsibilities(self.model, [block], R, summary)
         passes = self.settings.least_squares_iter
         if not passes:
             return params

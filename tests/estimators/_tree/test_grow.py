@@ -60,7 +60,7 @@ def started(rng, request):
 def test_tree_comes_back_from_its_branches(started):
     splitter, params = started
     shared = splitter.shared
-    again = assemble(take_apart(params, shared), 2, shared)
+    again = assemble(take_apart(splitter.model, params), 2, shared)
     np.testing.assert_array_equal(again.gate.coef, params.gate.coef)
     np.testing.assert_array_equal(splitter.model.pack(again), splitter.model.pack(params))
 
@@ -76,7 +76,7 @@ def test_shared_parameters_are_told_apart(rng):
 @pytest.mark.parametrize("leaf", range(4))
 def test_split_into_copies_leaves_the_likelihood_as_it_is(started, leaf):
     splitter, params = started
-    tree = take_apart(params, splitter.shared)
+    tree = take_apart(splitter.model, params)
     number = int(params.gate.shape.leaf_numbers[leaf])
     grown = tree.replaced({number: copies(tree.leaves[leaf].expert, 2, 2)})
     model = tree_model(splitter.model, grown.nested)
@@ -89,7 +89,7 @@ def test_split_into_copies_leaves_the_likelihood_as_it_is(started, leaf):
 
 def test_tree_gains_at_least_what_its_split_leaves_gain(started, rng):
     splitter, params = started
-    tree, posterior = take_apart(params, splitter.shared), splitter.posteriors(params)
+    tree, posterior = take_apart(splitter.model, params), splitter.posteriors(params)
     total = splitter.model.log_likelihood(params, splitter.block).sum()
     branches = list(tree.breadth_first())
     for number in params.gate.shape.leaf_numbers:
@@ -249,7 +249,7 @@ def test_branch_of_copies_is_merged_again(rng):
         rng=rng,
         engine=SerialEngine(),
     )
-    tree = take_apart(grown.params, set())
+    tree = take_apart(grown.model, grown.params)
     number = int(grown.params.gate.shape.leaf_numbers[0])
     bushy = tree.replaced({number: copies(tree.leaves[0].expert, 2, 2)})
     stage = grower._stage(bushy, 1)
@@ -265,7 +265,7 @@ def test_branch_that_pays_is_not_pruned(rng):
     params = splitter.start(NAMES, rng)
     grower = _Grower(splitter, None, Growth(), NAMES, rng, SerialEngine())
     grower.rows = splitter.chunks(np.ones(400), None)
-    stage = grower._stage(take_apart(params, set()), 30)
+    stage = grower._stage(take_apart(splitter.model, params), 30)
     assert grower._prune(replace(stage)).model.n_experts == 3
 
 

@@ -229,7 +229,7 @@ def test_step_of_the_second_algorithm_is_weighted_least_squares(deep):
     from moe_classic.estimators._tree.least_squares import _fit_gates, _look
 
     problem = trainer.all_rows()
-    params = moe._rescaled(moe._params, -data.shift / data.factor, 1.0 / data.factor)
+    params = moe._model.rescale(moe._params, -data.shift / data.factor, 1.0 / data.factor)
     stats = problem.engine.map_reduce(lambda b: _look(problem.model, params, b), problem.source)
     gate = _fit_gates(params.gate, stats)
     Z = trainer.maps[0](X)
