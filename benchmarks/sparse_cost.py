@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _results import processor
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.neural_network import MLPRegressor
 
@@ -31,7 +32,7 @@ from moe_classic._nets.adam import _factors, _move
 from moe_classic.datasets import make_regimes
 from moe_classic.routers import TopKRouter
 
-OUT = Path(__file__).parent / "results" / "sparse_cost.csv"
+OUT = (Path(__file__).parent / "results" / "sparse_cost").with_suffix(".csv")
 P, D, K = 16, 64, 2
 
 
@@ -183,7 +184,7 @@ def main(rounds):
         add("fit of 32 regimes", name, seconds, "CPU s")
         add("fit of 32 regimes", name, score, "R2")
     OUT.parent.mkdir(exist_ok=True)
-    pd.DataFrame(table).to_csv(OUT, index=False, float_format="%.4g")
+    pd.DataFrame(table).assign(processor=processor()).to_csv(OUT, index=False, float_format="%.4g")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _results import processor
 from sklearn.datasets import load_digits, make_friedman1
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.multioutput import MultiOutputRegressor
@@ -32,6 +33,12 @@ from moe_classic.routers import ROUTERS
 
 OUT = Path(__file__).parent / "results"
 N_TRAIN, N_TEST = 12_000, 6_000
+
+
+def write(name, frame):
+    """Keep figures with the processor that they were taken on."""
+    path = (OUT / name).with_suffix(".csv")
+    frame.assign(processor=processor()).to_csv(path, index=False, float_format="%.4g")
 
 
 def clusters(n, seed, classes):
@@ -116,7 +123,9 @@ def compare(seeds):
                 table.append(row)
                 print(f"{task:32} {name:30} {seed} {score:.4f} {seconds:6.2f}", flush=True)
     frame = pd.DataFrame(table)
-    frame.to_csv(OUT / "sparse_worth.csv", index=False, float_format="%.4g")
+    frame.assign(processor=processor()).to_csv(
+        (OUT / "sparse_worth").with_suffix(".csv"), index=False, float_format="%.4g"
+    )
     means = frame.groupby(["task", "model"], sort=False)[["score", "cpu"]].mean()
     print(means.unstack("model").round(3).to_string())
 
@@ -137,7 +146,7 @@ def routers(seeds):
             table.append(row)
         mean = pd.DataFrame(table[-seeds:]).drop(columns=["router", "seed"]).mean()
         print(name, mean.round(3).to_dict(), flush=True)
-    pd.DataFrame(table).to_csv(OUT / "sparse_routers.csv", index=False, float_format="%.4g")
+    write("sparse_routers", pd.DataFrame(table))
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class RoutingDisplay:
     >>> from moe_classic.datasets import make_regimes
     >>> from moe_classic.inspection import RoutingDisplay
     >>> X, y = make_regimes(2000, n_features=2, random_state=0)
-    >>> moe = SparseMoERegressor(max_iter=50, random_state=0).fit(X, y)
+    >>> moe = SparseMoERegressor(random_state=0).fit(X, y)
     >>> RoutingDisplay.from_estimator(moe, X)  # doctest: +SKIP
     """
 
