@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from moe_classic._data import DesignMap
-from moe_classic._results import fitted_moe
+from moe_classic._results import FittedMixture, fitted_moe, fitted_record
+from moe_classic._targets import ClassTarget
 
 from ._typing import Floats
 
@@ -74,20 +75,21 @@ def to_onnx(estimator: Any, *, dtype: Any = np.float32) -> Any:
             "skl2onnx and pipeline[-1] with to_onnx, and join them with onnx.compose.merge_models."
         )
     moe = fitted_moe(estimator, needs="gate_proba", caller="to_onnx")
-    if not hasattr(moe, "log_likelihood_"):
+    fitted = fitted_record(moe)
+    if not isinstance(fitted, FittedMixture):
         raise TypeError(
             f"to_onnx exports experts of this package, and {type(moe).__name__} blends estimators "
             "of scikit-learn: export those with skl2onnx and add them up with the weights of the "
             "gate."
         )
-    _check_exportable(moe)
+    _check_exportable(fitted)
     graph = _Graph(onnx, np.dtype(dtype))
-    gate = graph.node("Identity", _gate(graph, moe), output="gate")
-    outputs = [graph.value("gate", [None, moe._model.n_experts])]
-    if hasattr(moe, "classes_"):
-        outputs = _classes(graph, moe, gate) + outputs
+    gate = graph.node("Identity", _gate(graph, fitted), output="gate")
+    outputs = [graph.value("gate", [None, fitted.model.n_experts])]
+    if isinstance(fitted.target, ClassTarget):
+        outputs = _classes(graph, fitted, fitted.target.classes, gate) + outputs
     else:
-        outputs = _real(graph, moe, gate) + outputs
+        outputs = _real(graph, fitted, gate) + outputs
     inputs = [graph.value("X", [None, moe.n_features_in_])]
     return graph.model(inputs, outputs, type(moe).__name__)
 
@@ -104,17 +106,17 @@ def _load() -> Any:
     return onnx
 
 
-def _check_exportable(moe: Any) -> None:
+def _check_exportable(fitted: FittedMixture) -> None:
     """Raise unless every component has a graph."""
     known = (*_LINEAR, *_CLASSES)
-    if moe._model.gate.name not in _GATES:
+    if fitted.model.gate.name not in _GATES:
         raise TypeError(
-            f"to_onnx cannot export the gate {moe._model.gate!r}; it knows {sorted(_GATES)}."
+            f"to_onnx cannot export the gate {fitted.model.gate!r}; it knows {sorted(_GATES)}."
         )
-    for group in moe._model.groups:
+    for group in fitted.model.groups:
         if group.expert.name not in known:
             raise TypeError(f"to_onnx cannot export the expert {group.expert!r}; it knows {known}.")
-    for design in moe._maps:
+    for design in fitted.maps:
         if design.transformer is not None:
             raise TypeError(
                 f"to_onnx cannot export features={design.transformer!r}, a transformer inside a "
@@ -187,9 +189,9 @@ class _Graph:
             self._designs[number] = Z
         return self._designs[number]
 
-    def linear(self, moe: Any, number: int, coef: Floats) -> str:
+    def linear(self, fitted: FittedMixture, number: int, coef: Floats) -> str:
         """Linear predictors (n, M) of coefficients (M, q) on one design."""
-        Z = self._design(number, moe._maps[number])
+        Z = self._design(number, fitted.maps[number])
         offset = self.constant(coef[:, -1])
         if Z is not None:
             product = self.node("MatMul", Z, self.constant(coef[:, :-1].T))
@@ -215,29 +217,29 @@ def _first_entry() -> tuple[Any, Any]:
 # ------------------------------------------------------------------------- gates
 
 
-def _gate(graph: _Graph, moe: Any) -> str:
+def _gate(graph: _Graph, fitted: FittedMixture) -> str:
     """Gate probabilities, (n, K)."""
-    return _GATES[moe._model.gate.name](graph, moe, moe._params.gate)
+    return _GATES[fitted.model.gate.name](graph, fitted, fitted.params.gate)
 
 
-def _softmax_gate(graph: _Graph, moe: Any, params: Any) -> str:
+def _softmax_gate(graph: _Graph, fitted: FittedMixture, params: Any) -> str:
     """Softmax of linear predictors, the last of which is 0."""
     coef = np.vstack([params.coef, np.zeros(params.coef.shape[1])])
-    return graph.node("Softmax", graph.linear(moe, moe._model.gate_design, coef), axis=1)
+    return graph.node("Softmax", graph.linear(fitted, fitted.model.gate_design, coef), axis=1)
 
 
-def _constant_gate(graph: _Graph, moe: Any, params: Any) -> str:
+def _constant_gate(graph: _Graph, fitted: FittedMixture, params: Any) -> str:
     """The same proportions in every row."""
-    return graph.linear(moe, moe._model.gate_design, params.proportions[:, None])
+    return graph.linear(fitted, fitted.model.gate_design, params.proportions[:, None])
 
 
-def _gaussian_gate(graph: _Graph, moe: Any, params: Any) -> str:
+def _gaussian_gate(graph: _Graph, fitted: FittedMixture, params: Any) -> str:
     """Softmax of ``log pi - log det L - |L^-1 (z - m)|^2 / 2``."""
     K, p = params.means.shape
     P = np.broadcast_to(np.linalg.inv(params.chol), (K, p, p))
     shift = -(P @ params.means[:, :, None])
     white = graph.linear(
-        moe, moe._model.gate_design, np.concatenate([P, shift], axis=2).reshape(K * p, p + 1)
+        fitted, fitted.model.gate_design, np.concatenate([P, shift], axis=2).reshape(K * p, p + 1)
     )
     cube = graph.reshape(graph.node("Mul", white, white), K, p)
     half = graph.node("Mul", graph.total(cube, 2), graph.constant(np.array(-0.5)))
@@ -246,16 +248,16 @@ def _gaussian_gate(graph: _Graph, moe: Any, params: Any) -> str:
     return graph.node("Softmax", graph.node("Add", half, graph.constant(constant)), axis=1)
 
 
-def _tree_gate(graph: _Graph, moe: Any, params: Any) -> str:
+def _tree_gate(graph: _Graph, fitted: FittedMixture, params: Any) -> str:
     """Products of the softmax gates on the way from the root to each leaf."""
     shape, q = params.shape, params.coef.shape[1]
     if shape.is_flat:
-        return _softmax_gate(graph, moe, params)
+        return _softmax_gate(graph, fitted, params)
     conditionals = []
     for j in shape.inner:
         start, m = int(shape.first_row[j]), int(shape.n_children[j]) - 1
         coef = np.vstack([params.coef[start : start + m], np.zeros(q)])
-        logits = graph.linear(moe, moe._model.gate_design, coef)
+        logits = graph.linear(fitted, fitted.model.gate_design, coef)
         conditionals.append(graph.node("LogSoftmax", logits, axis=1))
     # Breadth first, so that the children of all nodes in turn are the nodes 1 to N - 1.
     logs = graph.node("Concat", *conditionals, axis=1)
@@ -268,7 +270,7 @@ def _tree_gate(graph: _Graph, moe: Any, params: Any) -> str:
     return graph.node("Exp", graph.node("MatMul", logs, graph.constant(on_path)))
 
 
-_GATES: dict[str, Callable[[_Graph, Any, Any], str]] = {
+_GATES: dict[str, Callable[[_Graph, FittedMixture, Any], str]] = {
     "constant": _constant_gate,
     "gaussian": _gaussian_gate,
     "softmax": _softmax_gate,
@@ -279,29 +281,29 @@ _GATES: dict[str, Callable[[_Graph, Any, Any], str]] = {
 # ------------------------------------------------------------------------- experts
 
 
-def _real(graph: _Graph, moe: Any, gate: str) -> list[Any]:
+def _real(graph: _Graph, fitted: FittedMixture, gate: str) -> list[Any]:
     """The conditional mean: locations (n, K, d) blended by the gate."""
     parts = []
-    for group, p in zip(moe._model.groups, moe._params.experts, strict=True):
+    for group, p in zip(fitted.model.groups, fitted.params.experts, strict=True):
         K, d, q = p.coef.shape
-        flat = graph.linear(moe, group.design, p.coef.reshape(K * d, q))
+        flat = graph.linear(fitted, group.design, p.coef.reshape(K * d, q))
         parts.append(graph.reshape(flat, K, d))
     blended = _blend(graph, parts, gate)
     graph.node("Identity", blended, output="variable")
     return [graph.value("variable", [None, d])]
 
 
-def _classes(graph: _Graph, moe: Any, gate: str) -> list[Any]:
+def _classes(graph: _Graph, fitted: FittedMixture, labels: np.ndarray, gate: str) -> list[Any]:
     """Class probabilities (n, K, C) blended by the gate, and the most probable class."""
     parts = []
-    for group, p in zip(moe._model.groups, moe._params.experts, strict=True):
+    for group, p in zip(fitted.model.groups, fitted.params.experts, strict=True):
         full = np.concatenate([p.coef, np.zeros_like(p.coef[:, :1])], axis=1)
         K, C, q = full.shape
-        flat = graph.linear(moe, group.design, full.reshape(K * C, q))
+        flat = graph.linear(fitted, group.design, full.reshape(K * C, q))
         parts.append(graph.node("Softmax", graph.reshape(flat, K, C), axis=2))
     graph.node("Identity", _blend(graph, parts, gate), output="probabilities")
     best = graph.node("ArgMax", "probabilities", axis=1, keepdims=0)
-    classes, kind = _labels(moe.classes_)
+    classes, kind = _labels(labels)
     graph.node("Gather", graph.constant(classes), best, output="label", axis=0)
     return [graph.value("label", [None], kind), graph.value("probabilities", [None, C])]
 

@@ -51,6 +51,17 @@ class DesignMap:
         """Rows q of the design: features and the constant."""
         return len(self.centre) + 1
 
+    @property
+    def unit(self) -> Floats:
+        """Raw units of a standardised feature, 0 for constant columns, (q - 1,)."""
+        varies = self.inverse > 0.0
+        return np.where(varies, 1.0 / np.where(varies, self.inverse, 1.0), 0.0)
+
+    @property
+    def log_unit(self) -> float:
+        """Logarithm of the product of the units of columns that vary."""
+        return -float(np.log(self.inverse[self.inverse > 0.0]).sum())
+
     def __call__(self, X: np.ndarray) -> Floats:
         """Design matrix (q, n) of the rows of ``X``."""
         raw = raw_features(X, self.columns, self.transformer, self.names_in)

@@ -21,7 +21,7 @@ from moe_classic._data import DesignMap
 from moe_classic._model import Group, MoEParams
 from moe_classic._typing import Floats
 
-from ._case import FittedModel, unit_of
+from ._case import FittedModel
 
 #: (part, expert, term), as in the tables.
 Label = tuple[str, str, str]
@@ -327,7 +327,7 @@ def _proportion_terms(labels: list[str]) -> ComponentTerms:
 def _gaussian_terms(case: FittedModel, design: DesignMap) -> ComponentTerms:
     """Proportions, means, standard deviations and correlations of a Gaussian gate."""
     K, p = case.params.gate.means.shape
-    unit = unit_of(design)
+    unit = design.unit
     heads = [("gate", label, f"mean {name}") for label in case.labels for name in design.names]
     means = ComponentTerms(
         heads,

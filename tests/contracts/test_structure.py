@@ -33,7 +33,7 @@ STOREYS = [
     {"_typing", "_arguments", "_warnings"},
     {"_numerics", "_adapters"},
     {"_data", "_routing"},
-    {"_engine", "_components"},
+    {"_engine", "_components", "_targets"},
     {"experts", "gates"},
     {"_model"},
     {"_objectives", "predictive", "_results"},
