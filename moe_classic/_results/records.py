@@ -14,7 +14,7 @@ from moe_classic._model import Group, Model, MoEParams
 from moe_classic._typing import Floats
 from moe_classic.gates import TreeParams
 
-from .estimator import FittedEstimator, view_estimator
+from .estimator import FittedEstimator, terms_of, view_estimator
 from .tree import FittedTreeGate, view_tree_gate
 
 #: Parameters besides the coefficients that a view shows, by the field of the parameter record.
@@ -66,15 +66,7 @@ class FittedExpert:
     def terms(self, outputs: list[str]) -> dict[tuple[str, str], float]:
         """Coefficients and nuisance parameters, keyed by (output, term)."""
         slopes, intercepts = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
-        table: dict[tuple[str, str], float] = {}
-        for output, slope, intercept in zip(outputs, slopes, intercepts, strict=False):
-            table[output, "intercept"] = float(intercept)
-            for name, value in zip(self.feature_names_, slope, strict=True):
-                table[output, name] = float(value)
-        for name in ("scale_", "df_"):
-            for output, value in zip(outputs, np.ravel(self.extras.get(name, [])), strict=False):
-                table[output, name[:-1]] = float(value)
-        return table
+        return terms_of(outputs, self.feature_names_, slopes, intercepts, self.extras)
 
 
 @dataclass(frozen=True)
