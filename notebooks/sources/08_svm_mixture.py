@@ -79,9 +79,9 @@ pd.Series(errors, name="test error (%)").round(0)
 
 # %%
 def regions(ax, machine, title):
-    side = np.linspace(-2.5, 7, 160)
+    side = np.linspace(-2.5, 7, 120)
     plane = np.column_stack([axis.ravel() for axis in np.meshgrid(side, side)])
-    found = machine.predict(plane).reshape(160, 160)
+    found = machine.predict(plane).reshape(120, 120)
     ax.contourf(side, side, found, levels=[-0.5, 0.5, 1.5], colors=["#CFE3F1", "#F6DCCB"])
     for label, color, marker in ((0, "#0072B2", "o"), (1, "#D55E00", "^")):
         mine = y == label
