@@ -160,6 +160,7 @@ def describe(model, X, y):
         "gradient": type(model).__name__.startswith("MetaPi")
         or bool(re.search("SGD|Adam|'sgd'|'adam'", repr(getattr(model, "solver", "")))),
         "hard": type(model).__name__.startswith("Hard"),
+        "hidden": bool(getattr(model, "hidden_units", 0)),
         "random": bool(re.search("stochastic", repr(getattr(model, "solver", "")))),
         "steep": steepness(model),
     }
@@ -302,10 +303,10 @@ def cause(lines):
     """Why a fit may end elsewhere, from what it says about itself."""
     some = list(lines.values())
     reasons = []
-    if any(line["gradient"] for line in some):
+    if any(line["gradient"] or line["hidden"] for line in some):
         reasons.append("trained by gradient")
     if any(line["hard"] for line in some):
-        reasons.append("rows are dealt out anew: the rounds diverge")
+        reasons.append("the gate deals the rows out anew, which goes on from round to round")
     if any(line["random"] for line in some):
         reasons.append("random assignments")
     if not all(line["converged"] for line in some):

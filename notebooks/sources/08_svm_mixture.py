@@ -79,9 +79,9 @@ pd.Series(errors, name="test error (%)").round(0)
 
 # %%
 def regions(ax, machine, title):
-    side = np.linspace(-2.5, 7, 160)
+    side = np.linspace(-2.5, 7, 120)
     plane = np.column_stack([axis.ravel() for axis in np.meshgrid(side, side)])
-    found = machine.predict(plane).reshape(160, 160)
+    found = machine.predict(plane).reshape(120, 120)
     ax.contourf(side, side, found, levels=[-0.5, 0.5, 1.5], colors=["#CFE3F1", "#F6DCCB"])
     for label, color, marker in ((0, "#0072B2", "o"), (1, "#D55E00", "^")):
         mine = y == label
@@ -101,10 +101,10 @@ plt.show()
 # ## Rounds
 #
 # `history_` has a line for each round. The loss on rows held out falls for some rounds and then goes up
-# and down a little: nothing guarantees that it falls. The best round is kept. Rows are dealt out by a
-# comparison of numbers that are often nearly equal, so that processors which round differently end with
-# other experts: the error of the mixture then changes by some tenths of a per cent, and its losses in the
-# second digit.
+# and down a little: nothing guarantees that it falls. The best round is kept. The gate's hidden layer is trained by
+# gradient, from one start and not to the end; after fifty steps or so processors which round differently are
+# on different ways. The rows are then dealt out differently too: the error of the mixture changes by some
+# tenths of a per cent, and its losses in the second digit.
 
 # %%
 moe = machines["gated mixture of SVMs"]

@@ -330,7 +330,7 @@ def test_criteria_are_nan_where_parameters_cannot_be_counted(lines):
 
 @parametrize_with_checks(
     [
-        MoERegressor(2, expert=LinearRegression(), n_init=1, max_iter=6),
+        MoERegressor(2, expert=LinearRegression(), n_init=1, max_iter=3),
         MoERegressor(
             2,
             expert=[
