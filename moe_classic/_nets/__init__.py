@@ -7,7 +7,7 @@ from .experts import Experts
 from .heads import Head
 from .layers import Affine, Batch, SparseLayer
 from .net import Net, Step
-from .training import Data, Outcome, Plan, Trainer
+from .training import Data, Outcome, Schedule, Trainer
 from .upcycling import net_of_copies
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "Head",
     "Net",
     "Outcome",
-    "Plan",
+    "Schedule",
     "SparseLayer",
     "Step",
     "Trainer",

@@ -64,7 +64,7 @@ class Data:
 
 
 @dataclass
-class Plan:
+class Schedule:
     """How to train.
 
     Attributes
@@ -217,33 +217,35 @@ class Trainer:
             total += float(w @ self.net.row_losses(batch, y))
         return total / float(data.w.sum(dtype=np.float64))
 
-    def run(self, data: Data, held: Data | None, plan: Plan, rng: np.random.Generator) -> Outcome:
+    def run(
+        self, data: Data, held: Data | None, schedule: Schedule, rng: np.random.Generator
+    ) -> Outcome:
         """Train until the loss that judges stops to improve; leaves the best numbers in the net."""
         outcome, waited = Outcome(), 0
         best = self.net.copy_numbers()
         look = data if len(data) <= _LOOK else data.take(rng.permutation(len(data))[:_LOOK])
         started = time.perf_counter()
-        if plan.compare:
+        if schedule.compare:
             outcome.best_loss = self.judge(data if held is None else held)
         with np.errstate(over="ignore", invalid="ignore"):
-            for epoch in range(1, plan.epochs + 1):
-                plan.begin(epoch - 1)
-                tally = self.epoch(data, plan.batch, rng)
+            for epoch in range(1, schedule.epochs + 1):
+                schedule.begin(epoch - 1)
+                tally = self.epoch(data, schedule.batch, rng)
                 value = self._judged(tally, look, held)
                 if tally is None or not np.isfinite(value):
                     outcome.diverged = True
                     break
                 self._note(outcome, tally, epoch, value, held, time.perf_counter() - started)
-                waited = 0 if value < outcome.best_loss - plan.tol else waited + 1
+                waited = 0 if value < outcome.best_loss - schedule.tol else waited + 1
                 if value < outcome.best_loss:
                     outcome.best, outcome.best_loss = epoch, value
                     best = self.net.copy_numbers()
-                if plan.report(epoch, value):
+                if schedule.report(epoch, value):
                     outcome.stopped = True
                     break
-                if 2 * waited == plan.patience - plan.patience % 2:
+                if 2 * waited == schedule.patience - schedule.patience % 2:
                     self.adam.slow(_SLOWER)
-                if waited >= plan.patience:
+                if waited >= schedule.patience:
                     outcome.stopped = True
                     break
         self.net.put_numbers(best)

@@ -11,7 +11,6 @@ from moe_classic._components import require
 from moe_classic._data import ArraySource, Block, Design, DesignMap, Summary, default_block_size
 from moe_classic._engine import SerialEngine, ThreadedEngine, make_engine
 from moe_classic._model import Model, MoEParams
-from moe_classic._numerics import choose
 from moe_classic._typing import Floats, Ints
 
 
@@ -162,19 +161,9 @@ def _draw_features(
     case: FittedModel, X: np.ndarray, rng: np.random.Generator
 ) -> tuple[Floats, Ints]:
     """Features (m, p) with those of the gate drawn from it, and the expert of every row (m,)."""
-    design, gate = case.maps[case.model.gate_design], case.params.gate
-    z = choose(np.repeat(gate.proportions[:, None], len(X), axis=1), rng)
-    K, p = gate.means.shape
-    chol = np.broadcast_to(gate.chol, (K, p, p))
-    noise = rng.standard_normal((len(X), p, 1))
-    standard = gate.means[z] + (chol[z] @ noise)[:, :, 0]
+    design = case.maps[case.model.gate_design]
+    experts, standard = case.model.gate.sample_rows(case.params.gate, len(X), rng)
     X = X.astype(np.float64)
-    columns = np.arange(p) if design.columns is None else design.columns
-    X[:, columns] = design.centre + standard * unit_of(design)
-    return X, z
-
-
-def unit_of(design: DesignMap) -> Floats:
-    """Raw units of a standardised feature, 0 for constant columns, (q - 1,)."""
-    varies = design.inverse > 0.0
-    return np.where(varies, 1.0 / np.where(varies, design.inverse, 1.0), 0.0)
+    columns = np.arange(standard.shape[1]) if design.columns is None else design.columns
+    X[:, columns] = design.centre + standard * design.unit
+    return X, experts

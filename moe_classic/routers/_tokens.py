@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,16 @@ from sklearn.base import BaseEstimator
 Array = np.ndarray
 
 
-class Tokens(BaseEstimator):
+class Tokens(BaseEstimator, ABC):
     """Base class: how a sample is cut into tokens, the rows of the stream."""
 
+    @abstractmethod
     def check(self, n_features: int) -> None:
         """Raise unless samples of so many features can be cut."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cut(self, X: Array) -> Array:
         """Samples (n, p) as tokens (n, T, q)."""
-        raise NotImplementedError
 
 
 class Patches(Tokens):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from moe_classic._nets import Data, Plan, Trainer, with_ones
+from moe_classic._nets import Data, Schedule, Trainer, with_ones
 from moe_classic._nets.training import _batches
 
 from .nets import make_net
@@ -24,7 +24,7 @@ def test_training_lowers_the_loss_and_counts_loads(rng):
     net = make_net("top_k", rng)
     trainer, rows = Trainer(net, 0.01, 0.0), data(rng)
     before = trainer.judge(rows)
-    outcome = trainer.run(rows, None, Plan(20, 20, 0.0, 25), rng)
+    outcome = trainer.run(rows, None, Schedule(20, 20, 0.0, 25), rng)
     trainer.finish()
     assert trainer.judge(rows) < 0.5 * before
     assert len(outcome.history) == 20
@@ -33,9 +33,9 @@ def test_training_lowers_the_loss_and_counts_loads(rng):
 
 def test_numbers_there_already_stay_if_training_only_spoils_them(rng):
     net, rows = make_net("top_k", rng), data(rng)
-    Trainer(net, 0.01, 0.0).run(rows, None, Plan(30, 30, 0.0, 25), rng)
+    Trainer(net, 0.01, 0.0).run(rows, None, Schedule(30, 30, 0.0, 25), rng)
     trainer = Trainer(net, 50.0, 0.0)
     before = trainer.judge(rows)
-    outcome = trainer.run(rows, rows, Plan(2, 5, 0.0, 25, compare=True), rng)
+    outcome = trainer.run(rows, rows, Schedule(2, 5, 0.0, 25, compare=True), rng)
     assert outcome.best == 0
     assert trainer.judge(rows) == before

@@ -21,6 +21,8 @@ from moe_classic import (
     MetaPiRegressor,
     MoEClassifier,
     MoERegressor,
+    SparseMoEClassifier,
+    SparseMoERegressor,
 )
 from moe_classic.inspection import (
     CalibrationDisplay,
@@ -52,12 +54,14 @@ REGRESSORS = {
     "meta-pi, joint": (MetaPiRegressor(LINE, joint=True, random_state=0), GATE | TRACE),
     "hard": (HardMoERegressor(2, expert=LINE, **ROUNDS), GATE | TRACE),
     "hard, softmax": (HardMoERegressor(2, expert=LINE, gate="softmax", **ROUNDS), GATE | TRACE),
+    "net": (SparseMoERegressor(3, mix="densities", **ROUNDS), GATE),
 }
 CLASSIFIERS = {
     "mixture": (MoEClassifier(2, **QUICK), EVERYTHING - DENSITY),
     "tree": (HierarchicalMoEClassifier((2,), **QUICK), EVERYTHING - DENSITY | {"tree"}),
     "meta-pi": (MetaPiClassifier(ODDS, random_state=0), GATE | TRACE),
     "hard": (HardMoEClassifier(2, expert=LinearSVC(), **ROUNDS), GATE | TRACE),
+    "net": (SparseMoEClassifier(3, mix="densities", **ROUNDS), GATE),
 }
 SMALL = {"n_points": 8}
 

@@ -167,8 +167,8 @@ class NetAnswers:
 
         Returns
         -------
-        predictions : ndarray of shape (n_samples, n_experts, n_outputs)
-            Means, or class probabilities.
+        predictions : ndarray of shape (n_samples, n_experts) or (n_samples, n_experts, n_outputs)
+            Means in the shape of y, or class probabilities.
         """
         X = self._check_rows(X)
         blocks = []
@@ -178,7 +178,11 @@ class NetAnswers:
             full = np.full((plan.n_rows, len(plan.offsets) - 1, values.shape[1]), np.nan)
             full[plan.rows, experts] = values
             blocks.append(full)
-        return np.concatenate(blocks)
+        return self._shaped(np.concatenate(blocks))
+
+    def _shaped(self, said: Array) -> Array:
+        """Answers (n, K, out) as users get them."""
+        return said
 
     def _on_scale(self, said: Array) -> Array:
         """Answers of the net on the scale of y."""

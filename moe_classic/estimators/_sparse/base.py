@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from moe_classic._compat import CallbackSupportMixin, with_callbacks
 from moe_classic._data import fit_design, slices_of
-from moe_classic._nets import Adam, Data, Net, Outcome, Plan, Trainer
+from moe_classic._nets import Adam, Data, Net, Outcome, Schedule, Trainer
 from moe_classic._training import Monitor
 from moe_classic._typing import Floats
 from moe_classic.routers import HashRouter, Router, check_tokens
@@ -246,28 +246,28 @@ class BaseNet(NetAnswers, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
         run = None
         if getattr(self, "_skl_callbacks", None):
             run = root.subcontext(task_name="epochs", max_subtasks=None)
-        watch = Monitor(self, "epochs", run)
+        monitor = Monitor(self, "epochs", run)
         done = len(self._past.history) if go_on else 0
-        plan = Plan(
+        schedule = Schedule(
             self.max_iter,
             self.patience,
             self.tol,
             size,
-            report=watch,
+            report=monitor,
             begin=lambda epoch: self._epoch_begins(done + epoch),
             compare=go_on,
         )
-        outcome = trainer.run(train, held, plan, rng)
-        watch.close()
+        outcome = trainer.run(train, held, schedule, rng)
+        monitor.close()
         self._adam = trainer.finish()
-        self._look(train)
+        self._calibrate(train)
         self._seen_weight = float(len(train))
         return outcome
 
     def _epoch_begins(self, epoch: int) -> None:
         """Called before each epoch; counted from 0, through warm starts."""
 
-    def _look(self, data: Data) -> None:
+    def _calibrate(self, data: Data) -> None:
         """What predictions of single rows need, from the training rows."""
         if self._net.needs_calibration():
             self._net.calibrate(data.batch(slice(None))[0])
@@ -346,10 +346,12 @@ class BaseNet(NetAnswers, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
         before = [dict(layer.state) for layer in self._net.sparse]
         trainer, size = self._trainer(len(data))
-        plan = Plan(1, 2, self.tol, size, begin=lambda epoch: self._epoch_begins(done + epoch))
-        outcome = trainer.run(data, None, plan, rng)
+        schedule = Schedule(
+            1, 2, self.tol, size, begin=lambda epoch: self._epoch_begins(done + epoch)
+        )
+        outcome = trainer.run(data, None, schedule, rng)
         self._adam = trainer.finish()
-        self._look(data)
+        self._calibrate(data)
         self._mix_states(before, float(w.sum()))
         self._publish(outcome, data, go_on=not first)
         root.call_on_fit_task_end(estimator=self, X=X, y=y)

@@ -56,6 +56,19 @@ class RealTarget(RegressorMixin):
         """Answers of the net on the scale of y, in float64."""
         return said * self._factor + self._shift
 
+    @property
+    def _flat_target(self) -> bool:
+        """Whether y is (n,)."""
+        return self._flat
+
+    def _output_names(self) -> list[str]:
+        """Names of the outputs."""
+        return ["y"] if self._width == 1 else [f"y{j}" for j in range(self._width)]
+
+    def _shaped(self, said: Array) -> Array:
+        """Answers (n, K, d), without the last axis where y has none."""
+        return said[..., 0] if self._flat else said
+
     def predict(self: Any, X: Any, *, return_std: bool = False) -> Any:
         """Predict the mean of y.
 
