@@ -18,11 +18,9 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from _results import processor
+from _results import keep
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.neural_network import MLPRegressor
 
@@ -32,7 +30,6 @@ from moe_classic._nets.adam import _factors, _move
 from moe_classic.datasets import make_regimes
 from moe_classic.routers import TopKRouter
 
-OUT = (Path(__file__).parent / "results" / "sparse_cost").with_suffix(".csv")
 P, D, K = 16, 64, 2
 
 
@@ -183,8 +180,7 @@ def main(rounds):
     for name, seconds, score in fits():
         add("fit of 32 regimes", name, seconds, "CPU s")
         add("fit of 32 regimes", name, score, "R2")
-    OUT.parent.mkdir(exist_ok=True)
-    pd.DataFrame(table).assign(processor=processor()).to_csv(OUT, index=False, float_format="%.4g")
+    keep("sparse_cost", table, ["what", "setting", "unit"])
 
 
 if __name__ == "__main__":

@@ -15,11 +15,10 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _results import processor
+from _results import keep
 from sklearn.datasets import load_digits, make_friedman1
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.multioutput import MultiOutputRegressor
@@ -31,14 +30,7 @@ from moe_classic import MoEClassifier, MoERegressor, SparseMoEClassifier, Sparse
 from moe_classic.datasets import make_regimes, make_robot_arm
 from moe_classic.routers import ROUTERS
 
-OUT = Path(__file__).parent / "results"
 N_TRAIN, N_TEST = 12_000, 6_000
-
-
-def write(name, frame):
-    """Keep figures with the processor that they were taken on."""
-    path = (OUT / name).with_suffix(".csv")
-    frame.assign(processor=processor()).to_csv(path, index=False, float_format="%.4g")
 
 
 def clusters(n, seed, classes):
@@ -123,9 +115,7 @@ def compare(seeds):
                 table.append(row)
                 print(f"{task:32} {name:30} {seed} {score:.4f} {seconds:6.2f}", flush=True)
     frame = pd.DataFrame(table)
-    frame.assign(processor=processor()).to_csv(
-        (OUT / "sparse_worth").with_suffix(".csv"), index=False, float_format="%.4g"
-    )
+    keep("sparse_worth", table, ["task", "model", "seed"])
     means = frame.groupby(["task", "model"], sort=False)[["score", "cpu"]].mean()
     print(means.unstack("model").round(3).to_string())
 
@@ -146,12 +136,11 @@ def routers(seeds):
             table.append(row)
         mean = pd.DataFrame(table[-seeds:]).drop(columns=["router", "seed"]).mean()
         print(name, mean.round(3).to_dict(), flush=True)
-    write("sparse_routers", pd.DataFrame(table))
+    keep("sparse_routers", table, ["router", "seed"])
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    OUT.mkdir(exist_ok=True)
     asked = sys.argv[1] if len(sys.argv) > 1 else "tasks"
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     {"tasks": compare, "routers": routers}[asked](count)

@@ -171,7 +171,47 @@ def robot_arm(part, columns):
 
 
 ERRORS = {"relative error": "{error:.3f}", "of the sum": "{error_of_sum:.3f}"}
+
+
+def sparse_step():
+    """A step of training a net of experts over one of a dense net."""
+    frame = read("sparse_cost").query("what == 'step over dense step'")
+    place = frame.setting.str.extract(r"(?P<type>\w+) E (?P<E>\d+) R (?P<R>\d+) h (?P<h>\d+)")
+    frame = frame.assign(
+        net=place.type + ", " + place.E + " experts", size=place.R + ", " + place.h
+    )
+    cells = {size: of(size, lambda r: f"{r.value:.1f}") for size in frame["size"].unique()}
+    head, body = crossed(frame, "size", "net", cells)
+    return ["R, hidden units", *head[1:]], body
+
+
+def sparse_fit():
+    """Default fits of the regimes beside others."""
+    frame = read("sparse_cost").query("what == 'fit of 32 regimes'")
+    cells = {
+        "CPU seconds": of("CPU s", lambda r: f"{r.value:.1f}"),
+        "R² on new rows": of("R2", lambda r: f"{r.value:.3f}".removeprefix("0")),
+    }
+    head, body = crossed(frame, "unit", "setting", cells)
+    return ["", *head[1:]], body
+
+
+def sparse_worth():
+    """Scores and times of six tasks, means over seeds."""
+    frame = read("sparse_worth").groupby(["task", "model"], sort=False)[["score", "cpu"]].mean()
+    frame = frame.reset_index()
+
+    def both(row):
+        return f"{row.score:.3f} ({row.cpu:.1f} s)"
+
+    head, body = crossed(frame, "model", "task", {m: of(m, both) for m in frame.model.unique()})
+    return ["task (new rows: R² or accuracy)", *head[1:]], body
+
+
 TABLES = {
+    "sparse_step": sparse_step,
+    "sparse_fit": sparse_fit,
+    "sparse_worth": sparse_worth,
     "iteration": iteration,
     "fits": fits,
     "jobs": jobs,
@@ -294,6 +334,8 @@ SOURCE = {
     "hard_small": "hard_svm",
     "hard_large": "hard_svm",
     "robot_arm_depth": "robot_arm",
+    "sparse_step": "sparse_cost",
+    "sparse_fit": "sparse_cost",
 }
 
 
