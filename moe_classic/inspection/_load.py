@@ -40,7 +40,7 @@ class LoadDisplay:
     >>> from moe_classic import SparseMoERegressor
     >>> from moe_classic.datasets import make_regimes
     >>> from moe_classic.inspection import LoadDisplay
-    >>> moe = SparseMoERegressor(max_iter=50, random_state=0).fit(*make_regimes(2000))
+    >>> moe = SparseMoERegressor(random_state=0).fit(*make_regimes(2000, random_state=0))
     >>> LoadDisplay.from_estimator(moe)  # doctest: +SKIP
     """
 
