@@ -6,6 +6,7 @@ import numbers
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 
 def check_integer(name: str, value: Any, low: int, what: str) -> int:
@@ -61,3 +62,8 @@ def check_count(owner: Any, name: str, what: str) -> None:
     raise (ValueError if number else TypeError)(
         f"{type(owner).__name__}: {name}={value!r} must be an integer >= 1: {what}."
     )
+
+
+def generator(random_state: Any) -> np.random.Generator:
+    """A generator from scikit-learn's ``random_state``."""
+    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))

@@ -57,6 +57,11 @@ class DesignMap:
         varies = self.inverse > 0.0
         return np.where(varies, 1.0 / np.where(varies, self.inverse, 1.0), 0.0)
 
+    @property
+    def log_unit(self) -> float:
+        """Logarithm of the product of the units of columns that vary."""
+        return -float(np.log(self.inverse[self.inverse > 0.0]).sum())
+
     def __call__(self, X: np.ndarray) -> Floats:
         """Design matrix (q, n) of the rows of ``X``."""
         raw = raw_features(X, self.columns, self.transformer, self.names_in)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Ints
 
 from .blocks import Block, Design, FeatureMap
 
@@ -28,6 +28,13 @@ def row_hashes(columns: list[np.ndarray]) -> np.ndarray:
         mixed *= np.uint64(0xBF58476D1CE4E5B9)
         mixed ^= mixed >> np.uint64(31)
     return mixed
+
+
+def equal_rows(columns: list[np.ndarray], w: Floats) -> tuple[Ints, Ints, Floats]:
+    """Distinct rows by their hashes: their first places, where each row went, summed weights."""
+    keys = row_hashes(columns)
+    _, first, member = np.unique(keys, return_index=True, return_inverse=True)
+    return first, member, np.bincount(member, weights=w).astype(np.float64, copy=False)
 
 
 @dataclass(frozen=True)
@@ -71,10 +78,8 @@ def merge_sample(held: Sample | None, X: np.ndarray, y: np.ndarray, w: Floats, s
     if held is not None:
         X, y = np.concatenate([held.X, X]), np.concatenate([held.y, y], axis=1)
         w = np.concatenate([held.w, w])
-    keys = row_hashes([*X.T, *y])
-    distinct, first, member = np.unique(keys, return_index=True, return_inverse=True)
-    weight = np.bincount(member, weights=w).astype(np.float64, copy=False)
-    complete = distinct.size <= size and (held is None or held.complete)
+    first, _, weight = equal_rows([*X.T, *y], w)
+    complete = first.size <= size and (held is None or held.complete)
     chosen = first[:size]
     return Sample(X[chosen], y[:, chosen], weight[:size], complete)
 

@@ -2,7 +2,7 @@
 
 from .bound_model import BoundModel, bind
 from .buffer import RowBuffer
-from .failures import report_fits, warn_failure
+from .failures import check_fitted_experts, report_fits, warn_failure
 from .finalists import StartRun
 from .online import OnlineState, check_online, observe, step
 from .problem import em_problem
@@ -39,6 +39,7 @@ __all__ = [
     "best_cut",
     "bind",
     "by_name",
+    "check_fitted_experts",
     "check_online",
     "components",
     "describes_outputs",

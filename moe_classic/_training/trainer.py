@@ -21,7 +21,6 @@ from moe_classic._data import (
     Stats,
     StreamSource,
     Summary,
-    TrainingData,
     merge_sample,
     raw_features,
     sample_size,
@@ -31,6 +30,7 @@ from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import Model, MoEParams, MoEStats
 from moe_classic._numerics import log_sum_exp
 from moe_classic._objectives import MixtureLikelihood
+from moe_classic._targets import TrainingData
 from moe_classic._typing import Floats
 from moe_classic.solvers import EM, GradientAscent, Problem, Result, Solver
 
@@ -177,7 +177,7 @@ class Trainer:
             w,
             self.maps,
             self.block_size,
-            self.data.target,
+            self.data.target.to_model,
             self.model.n_experts,
             self.engine.n_threads,
         )
@@ -204,10 +204,9 @@ class Trainer:
             or self.solver.objective_name == "classification likelihood"
         ):
             return 0.0
-        value = float(np.log(self.data.factor).sum())
+        value = self.data.target.log_unit
         if self.model.gate.generative:
-            inverse = self.maps[self.model.gate_design].inverse
-            value -= float(np.log(inverse[inverse > 0.0]).sum())
+            value += self.maps[self.model.gate_design].log_unit
         return -value
 
     # -------------------------------------------------------------------- one start
@@ -292,7 +291,7 @@ class Trainer:
         few = copy(self)
         few.data = replace(self.data, X=sample.X, key=sample.y, w=sample.w)
         problem = few.problem(sample.X, sample.y, sample.w)
-        block = sample.block(self.maps, few.data.target)
+        block = sample.block(self.maps, few.data.target.to_model)
         return few, StartSample(problem, few._view(sample), block, sample.complete)
 
     def _long_tol(self, *, complete: bool) -> float:
@@ -356,17 +355,12 @@ class Trainer:
 
     def _view(self, sample: Sample) -> StartData:
         """Standardised features and targets of the sample, as the portfolio sees them."""
-        block = sample.block(self.maps, self.data.target)
+        block = sample.block(self.maps, self.data.target.to_model)
         seen = {self.model.gate_design, *(g.design for g in self.model.groups)}
         widest = max(seen, key=lambda number: block.designs[number].width)
         X = unit_columns(block.designs[widest].Z[:-1].T, sample.w, self.model)
-        if self.summary.n_classes:
-            share = self.summary.y_mean
-            onehot = np.eye(self.summary.n_classes)[block.y] - share
-            T = onehot / np.sqrt(np.maximum(share * (1.0 - share), 1e-12)).mean()
-        else:
-            T = ((block.y - self.summary.y_mean[:, None]) / self.summary.y_scale[:, None]).T
-        return StartData(np.ascontiguousarray(X), T, sample.w, self.model.n_experts)
+        target = self.data.target.points(block.y, self.summary)
+        return StartData(np.ascontiguousarray(X), target, sample.w, self.model.n_experts)
 
     def names(self, init: str, n_init: int) -> list[str]:
         """Names of the strategies of ``n_init`` starts."""
@@ -403,7 +397,7 @@ class StreamTrainer(Trainer):
 
     def all_rows(self) -> Problem:
         """The fitting problem on all rows."""
-        source = StreamSource(self.stream, self.maps, self.data.target)
+        source = StreamSource(self.stream, self.maps, self.data.target.to_model)
         mixture = MixtureLikelihood(self.model)
         return Problem(self.model, mixture, source, self.summary, self.engine, self.seed)
 

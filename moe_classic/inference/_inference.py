@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_random_state
 
+from moe_classic._arguments import generator
 from moe_classic._model import available
 from moe_classic._typing import Floats, Ints
 
@@ -217,7 +217,7 @@ def inference(
             clusters=groups,
             count=500 if n_bootstrap is None else n_bootstrap,
             n_jobs=n_jobs,
-            rng=np.random.default_rng(check_random_state(random_state).randint(2**31 - 1)),
+            rng=generator(random_state),
         )
         delta_method = DeltaMethod(estimator, case, draws.params)
         result = _from_draws(delta_method, terms, draws, seen, kind, level, found)

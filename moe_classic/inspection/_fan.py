@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._results import fitted_moe, inner_rows
+from moe_classic._results import fitted_mixture, fitted_moe, inner_rows
 from moe_classic._typing import Floats
 
 from ._profile import Profile, check_choice, column, make_profile
@@ -116,13 +116,14 @@ class FanDisplay:
         """
         name = cls.__name__
         moe = fitted_moe(estimator, needs="predict_quantile", caller=name)
-        if len(moe._output_names()) > 1:
+        fitted = fitted_mixture(moe)
+        if len(fitted.target.names) > 1:
             raise ValueError(f"{name} draws one output, the estimator has several.")
         levels = _levels(coverages)
         profile = make_profile(
             X, (feature,), caller=name, n_points=n_points, average=average, subsample=subsample
         )
-        rows, flat = inner_rows(estimator, profile.rows), moe._flat_target
+        rows, flat = inner_rows(estimator, profile.rows), fitted.target.flat
         quantiles = _quantiles(moe, rows, profile, levels)
         points = None if y is None else (column(X, profile.names[0]), np.ravel(y))
         targets = _target_grid(quantiles, points, n_points)
@@ -265,7 +266,7 @@ def _quantiles(moe: Any, rows: Any, profile: Profile, levels: Floats) -> Floats:
 def _cdf(moe: Any, rows: Any, profile: Profile, y: Floats) -> Floats:
     """Distribution function at ``y`` (G,), averaged over held rows, (G,)."""
     target = np.repeat(y, profile.n_held)
-    p = moe.predict_cdf(rows, target if moe._flat_target else target[:, None])
+    p = moe.predict_cdf(rows, target if fitted_mixture(moe).target.flat else target[:, None])
     return profile.fold(np.asarray(p).reshape(-1))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._results import fitted_moe, inner_rows
+from moe_classic._results import fitted_moe, fitted_record, inner_rows
 from moe_classic._typing import Floats
 
 from ._membership import is_share
@@ -116,7 +116,7 @@ class GateDisplay:
         display = cls(
             values=profile.axes[0],
             gate=profile.fold(moe.gate_proba(inner_rows(estimator, profile.rows))),
-            labels=moe._expert_labels(),
+            labels=fitted_record(moe).labels,
             feature_label=profile.label(),
             deciles=np.nanquantile(column(X, profile.names[0]), np.arange(1, 10) / 10),
             # Weights of a blend are no probabilities: no expert is drawn.

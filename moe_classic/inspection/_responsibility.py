@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._results import fitted_moe, inner_rows
+from moe_classic._results import fitted_moe, fitted_record, inner_rows
 from moe_classic._typing import Floats
 
 from ._profile import check_choice
@@ -68,7 +68,7 @@ class ResponsibilityDisplay:
         """
         moe = fitted_moe(estimator, needs="responsibilities", caller=cls.__name__)
         R = moe.responsibilities(inner_rows(estimator, X), y)
-        return cls(responsibilities=R, labels=moe._expert_labels()).plot(ax, **plot)
+        return cls(responsibilities=R, labels=fitted_record(moe).labels).plot(ax, **plot)
 
     def plot(self, ax: Any = None, *, kind: str = "rows") -> ResponsibilityDisplay:
         """Draw the responsibilities.

@@ -35,7 +35,7 @@ STOREYS = [
     {"_typing", "_arguments", "_warnings", "_compat", "_version"},
     {"_numerics", "_adapters"},
     {"_data", "_routing", "penalties"},
-    {"_engine", "_components", "routers"},
+    {"_engine", "_components", "routers", "_targets"},
     {"experts", "gates", "_nets"},
     {"_model"},
     {"_objectives", "predictive", "_results"},

@@ -207,6 +207,11 @@ class Trace:
     converged: bool
     n_iter: int
 
+    def followed_by(self, later: Trace) -> Trace:
+        """Both as one; the later begins where this one ended."""
+        losses = np.concatenate([self.losses, later.losses[1:]])
+        return Trace(losses, self.converged and later.converged, self.n_iter + later.n_iter)
+
 
 def descend(
     objective: Callable[[Floats], tuple[float, Floats]],

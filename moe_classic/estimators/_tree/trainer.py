@@ -122,7 +122,7 @@ class TreeTrainer(Trainer):
     def _repaired(self, params: MoEParams, rng: np.random.Generator) -> MoEParams | None:
         """Parameters with pinched-off branches grown anew, None if there are none."""
         sample = self.sample(sample_size(self.model.n_parameters(params)))
-        block, view = sample.block(self.maps, self.data.target), self._view(sample)
+        block, view = sample.block(self.maps, self.data.target.to_model), self._view(sample)
         summary = replace(self.summary, weight=float(sample.w.sum()))
         splitter = Splitter(self.model, view, block, summary)
         nodes = pinched(params, splitter.posteriors(params) @ block.w)
@@ -160,7 +160,7 @@ class TreeTrainer(Trainer):
         grown = grow(
             self.model,
             self._view(sample),
-            sample.block(self.maps, self.data.target),
+            sample.block(self.maps, self.data.target.to_model),
             self.summary,
             growth=self.settings.growth,
             names=names,
