@@ -12,7 +12,7 @@ from moe_classic._typing import Floats
 
 from .blocks import Block, Design, FeatureMap
 from .sample import Sample, merge_sample
-from .stats import Summary, summarise
+from .stats import Summary, merged_moments, summarise
 
 #: A validated block: features (n, p), target (d, n) as numbers or codes, weights (n,).
 RawBlock = tuple[np.ndarray, Floats, Floats]
@@ -116,11 +116,11 @@ def first_pass(stream: RowStream, size: int) -> tuple[Sample, Summary, int]:
 
 
 def _merge(a: Summary | None, b: Summary) -> Summary:
-    """Moments of two sets of rows together (Chan, Golub & LeVeque 1983)."""
+    """Moments of two sets of rows together."""
     if a is None:
         return b
-    weight = a.weight + b.weight
-    share, step = b.weight / weight, b.y_mean - a.y_mean
-    var = (1.0 - share) * a.y_var + share * b.y_var + share * (1.0 - share) * step**2
+    weight, mean, scatter = merged_moments(
+        (a.weight, a.y_mean, a.weight * a.y_var), (b.weight, b.y_mean, b.weight * b.y_var)
+    )
     rows = a.n_rows + b.n_rows
-    return replace(a, weight=weight, y_mean=a.y_mean + share * step, y_var=var, n_rows=rows)
+    return replace(a, weight=weight, y_mean=mean, y_var=scatter / weight, n_rows=rows)

@@ -22,7 +22,7 @@ from .unwrap import fitted_record
 _MOST_TERMS = 12
 _MOST_CARDS = 24
 #: Smallest share of the data that is told.
-_SMALLEST = 1e-4
+_LEAST_SHARE = 1e-4
 #: With more experts than this their tables are folded away.
 _OPEN_CARDS = 8
 
@@ -109,7 +109,8 @@ def _expert_card(k: int, view: Any, column: pd.Series, *, folded: bool) -> str:
 
 def _share_bar(share: float, color: str) -> str:
     """The share of the training weight, in words and as a bar."""
-    text = f"{100.0 * share:.3g}" if share >= _SMALLEST else f"less than {100.0 * _SMALLEST:g}"
+    least = f"less than {100.0 * _LEAST_SHARE:g}"
+    text = f"{100.0 * share:.3g}" if share >= _LEAST_SHARE else least
     return (
         f"{text} % of the data"
         '<div style="height:4px;background:rgba(128,128,128,.25);margin:.25em 0 .4em;">'
@@ -120,10 +121,10 @@ def _share_bar(share: float, color: str) -> str:
 def _gate_card(gate: Any, table: pd.DataFrame) -> str:
     """Parameters of the gate, folded away."""
     rows = table[table.index.get_level_values("part") == "gate"]
-    seen = ", ".join(gate.feature_names_[:6]) + (" ..." if len(gate.feature_names_) > 6 else "")
+    features = ", ".join(gate.feature_names_[:6]) + (" ..." if len(gate.feature_names_) > 6 else "")
     units = getattr(gate, "hidden_units", 0)
     name = type(gate.estimator_).__name__ if hasattr(gate, "estimator_") else gate.name
-    title = f"{name} gate" + (f" on {seen}" if seen else "")
+    title = f"{name} gate" + (f" on {features}" if features else "")
     title += f", with a layer of {units} tanh units" if units else ""
     if rows.empty:
         return f"<div>{escape(title)}</div>"

@@ -34,7 +34,7 @@ class Explanation:
         Names of the features of the equations.
     coef, intercept : ndarrays of shape (n, K, M, F) and (n, K, M)
         Of the equations; NaN where an expert has none. The first axis may be 1.
-    own, mixed : ndarrays of shape (n, K, M) and (n, M)
+    expert_predictions, blend : ndarrays of shape (n, K, M) and (n, M)
         Predictions of the experts, and of all together.
     outputs : list of str
         Names of the lines.
@@ -42,7 +42,7 @@ class Explanation:
         Level of the index that the outputs go to; empty for none.
     left, blended : list of str
         Left sides of the equations of the experts, and of the blend.
-    kinds : list of str
+    expert_names : list of str
         What stands on the right side where an expert has no equation.
     additive : bool
         Whether equations may be added up as predictions are. Log odds may not.
@@ -260,12 +260,12 @@ def explain_rows(estimator: Any, record: FittedMixture | FittedBlend, X: Any) ->
     """
     target, M = record.target, len(record.target.names)
     classes = target.kind == "class"
-    own = estimator.expert_predictions(X)
+    alone = estimator.expert_predictions(X)
     if classes:
-        own, blend = own[:, :, :M], estimator.predict_proba(X)[:, :M]
+        alone, blend = alone[:, :, :M], estimator.predict_proba(X)[:, :M]
     else:
-        own, blend = own.reshape(*own.shape[:2], M), np.asarray(estimator.predict(X))
-    explanation = _explained(estimator, record, X, own, blend.reshape(-1, M))
+        alone, blend = alone.reshape(*alone.shape[:2], M), np.asarray(estimator.predict(X))
+    explanation = _explained(estimator, record, X, alone, blend.reshape(-1, M))
     if not classes:
         link = link_of(record.experts)
         return replace(
@@ -357,13 +357,13 @@ def explain_margins(estimator: Any, record: FittedBlend, X: Any) -> Explanation:
     values of a row, so that equations differ from row to row.
     """
     M = len(record.target.names)
-    own, blend = estimator.expert_predictions(X), estimator.decision_function(X)
-    own = own.reshape(*own.shape[:2], M)
-    explanation = _explained(estimator, record, X, own, blend.reshape(-1, M))
+    alone, blend = estimator.expert_predictions(X), estimator.decision_function(X)
+    alone = alone.reshape(*alone.shape[:2], M)
+    explanation = _explained(estimator, record, X, alone, blend.reshape(-1, M))
     coef, intercept = explanation.coef, explanation.intercept
     if M > 1:
         # Margins are decision values less a number a row: their order is the same.
-        highest = np.argsort(own, axis=2)[:, :, -2:, None]
+        highest = np.argsort(alone, axis=2)[:, :, -2:, None]
         middle = 0.5 * (
             np.take_along_axis(intercept[..., None], highest, axis=2)[..., 0].sum(
                 axis=2, keepdims=True

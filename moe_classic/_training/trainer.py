@@ -37,6 +37,7 @@ from moe_classic.solvers import EM, GradientAscent, Problem, Result, Solver
 from .bound_model import BoundModel
 from .finalists import StartRun, report, run_finalists
 from .online import OnlineState
+from .progress import no_monitor
 from .split_merge import candidates
 from .starts import STRATEGIES, StartData, params_from_responsibilities, portfolio, soften
 from .wrap import unit_columns
@@ -46,7 +47,7 @@ SHORT_PASSES = 15
 _FEW_ROWS = 1000
 
 #: Differences between heights, in nats per unit of weight, that no tolerance resolves.
-_ROUNDING = 1e-8
+_SAME_HEIGHT = 1e-8
 
 #: Tolerance of long runs on a sample of the rows, in nats per unit of weight.
 _ROUGH_TOL = 1e-4
@@ -120,10 +121,6 @@ def final_pass(model: Model, params: MoEParams, source: Source, engine: Any) -> 
         return FinalPass(S.sum(axis=1), float(ll @ block.w), stats)
 
     return engine.map_reduce(look, source)
-
-
-def no_monitor(name: str) -> None:
-    """Watches no run."""
 
 
 @dataclass(frozen=True)
@@ -227,8 +224,8 @@ class Trainer:
     def _single(self, problem: Problem, result: Result, name: str) -> Trained:
         runs = [StartRun(name, result.objective, result, self._degenerate(result.params))]
         table = report(runs, [0], problem.summary.weight, 0.0)
-        seen = final_pass(self.model, result.params, problem.source, self.engine)
-        return Trained(result, table, seen)
+        last_pass = final_pass(self.model, result.params, problem.source, self.engine)
+        return Trained(result, table, last_pass)
 
     def _degenerate(self, params: MoEParams) -> int:
         """How many experts sit at a bound that only keeps the likelihood finite."""
@@ -251,7 +248,7 @@ class Trainer:
             posed = self.solver.with_objective(small)
             runs = [replace(run, objective=posed.value(run.result.params)) for run in runs]
         weight = small.summary.weight
-        same = max(self._long_tol(complete=complete), _ROUNDING) * weight
+        same = max(self._long_tol(complete=complete), _SAME_HEIGHT) * weight
         # Long runs on few rows cost little, but for epochs of small steps.
         cheap = complete and small.summary.n_rows <= _FEW_ROWS
         watched = self.monitor_for is not no_monitor and (
@@ -283,16 +280,16 @@ class Trainer:
         if not complete:
             problem = self.all_rows()
             result = self.long_run(problem, result.params, "all rows")
-        seen = final_pass(self.model, result.params, problem.source, self.engine)
-        return Trained(result, table, seen)
+        last_pass = final_pass(self.model, result.params, problem.source, self.engine)
+        return Trained(result, table, last_pass)
 
     def _on(self, sample: Sample) -> tuple[Trainer, StartSample]:
         """A trainer of these rows alone, small enough to be sent elsewhere, and what it tries."""
-        few = copy(self)
-        few.data = replace(self.data, X=sample.X, key=sample.y, w=sample.w)
-        problem = few.problem(sample.X, sample.y, sample.w)
-        block = sample.block(self.maps, few.data.target.to_model)
-        return few, StartSample(problem, few._view(sample), block, sample.complete)
+        on_sample = copy(self)
+        on_sample.data = replace(self.data, X=sample.X, key=sample.y, w=sample.w)
+        problem = on_sample.problem(sample.X, sample.y, sample.w)
+        block = sample.block(self.maps, on_sample.data.target.to_model)
+        return on_sample, StartSample(problem, on_sample._view(sample), block, sample.complete)
 
     def _long_tol(self, *, complete: bool) -> float:
         """What long runs leave to gain, in nats per unit of weight.
@@ -323,7 +320,7 @@ class Trainer:
 
     def moves(self, start_sample: StartSample, run: StartRun, workers: Workers) -> StartRun | None:
         """The best run after split-and-merge moves, None if none helps."""
-        found = None
+        improved = None
         for _ in range(_MOVE_ROUNDS):
             tried = workers.map(
                 partial(self.try_move, start_sample, run),
@@ -335,8 +332,8 @@ class Trainer:
             better = next((t for t in tried if t is not None), None)
             if better is None:
                 break
-            run = found = better
-        return found
+            run = improved = better
+        return improved
 
     def try_move(self, start_sample: StartSample, run: StartRun, R: Floats) -> StartRun | None:
         """The run from responsibilities ``R`` (K, n), None if it ends no higher than ``run``."""
@@ -356,8 +353,8 @@ class Trainer:
     def _view(self, sample: Sample) -> StartData:
         """Standardised features and targets of the sample, as the portfolio sees them."""
         block = sample.block(self.maps, self.data.target.to_model)
-        seen = {self.model.gate_design, *(g.design for g in self.model.groups)}
-        widest = max(seen, key=lambda number: block.designs[number].width)
+        designs = {self.model.gate_design, *(g.design for g in self.model.groups)}
+        widest = max(designs, key=lambda number: block.designs[number].width)
         X = unit_columns(block.designs[widest].Z[:-1].T, sample.w, self.model)
         target = self.data.target.points(block.y, self.summary)
         return StartData(np.ascontiguousarray(X), target, sample.w, self.model.n_experts)
@@ -407,5 +404,5 @@ class StreamTrainer(Trainer):
 
     def sample(self, size: int) -> Sample:
         """At most ``size`` distinct rows of those drawn in the first pass."""
-        few = merge_sample(None, self.drawn.X, self.drawn.y, self.drawn.w, size)
-        return replace(few, complete=few.complete and self.drawn.complete)
+        sample = merge_sample(None, self.drawn.X, self.drawn.y, self.drawn.w, size)
+        return replace(sample, complete=sample.complete and self.drawn.complete)

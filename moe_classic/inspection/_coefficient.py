@@ -84,10 +84,10 @@ class CoefficientDisplay:
 
         moe = fitted_moe(estimator, needs="inference", caller=cls.__name__)
         rows = inner_rows(estimator, X)
-        found = inference(moe, rows, y, kind=kind, level=level, sample_weight=sample_weight)
+        result = inference(moe, rows, y, kind=kind, level=level, sample_weight=sample_weight)
         title = f"estimate and {100 * level:g} % interval"
         return cls.from_table(
-            found.table, part=part, terms=terms, scale=scale, xlabel=title, ax=ax, **plot
+            result.table, part=part, terms=terms, scale=scale, xlabel=title, ax=ax, **plot
         )
 
     @classmethod

@@ -138,16 +138,16 @@ class ExpertsDisplay:
             X, (feature,), caller=name, n_points=n_points, average=average, subsample=subsample
         )
         rows = inner_rows(estimator, profile.rows)
-        own, gate = _column(moe.expert_predictions(rows), place), moe.gate_proba(rows)
+        alone, gate = _column(moe.expert_predictions(rows), place), moe.gate_proba(rows)
         points, bands = None, None
         if y is not None:
             R = memberships(moe, inner_rows(estimator, X), y)
-            points = (column(X, profile.names[0]), _seen(moe, y, place), R)
+            points = (column(X, profile.names[0]), _on_axis(moe, y, place), R)
         if coverage is not None and hasattr(moe, "predict_interval"):
             bands = profile.fold(_expert_intervals(moe, rows, coverage, place or 0))
         display = cls(
             values=profile.axes[0],
-            predictions=profile.fold(own),
+            predictions=profile.fold(alone),
             gate=profile.fold(gate),
             mixture=profile.fold(_column(_mixture(moe, rows), place)),
             labels=fitted_record(moe).labels,
@@ -220,12 +220,12 @@ class ExpertsDisplay:
     def _limits(self) -> tuple[float, float]:
         """Range of all that matters: data, and experts where they speak."""
         speaks = np.abs(self.gate) >= _SPEAKS
-        seen = [self.predictions[speaks]]
+        shown = [self.predictions[speaks]]
         if self.bands is not None:
-            seen.append(self.bands[speaks].ravel())
+            shown.append(self.bands[speaks].ravel())
         if self.points is not None:
-            seen.append(self.points[1])
-        values = np.concatenate(seen)
+            shown.append(self.points[1])
+        values = np.concatenate(shown)
         low, high = float(values.min()), float(values.max())
         # Weights of a linear gate may take a blend far away, where experts could not be seen.
         room = high - low
@@ -297,7 +297,7 @@ def _column(predictions: Floats, place: int | None) -> Floats:
     return predictions if place is None else predictions[..., place]
 
 
-def _seen(moe: Any, y: Any, place: int | None) -> Floats:
+def _on_axis(moe: Any, y: Any, place: int | None) -> Floats:
     """Targets on the vertical axis, (n,): 0 and 1 for a class, -1 and 1 for its margin."""
     if hasattr(moe, "classes_"):
         mine = np.asarray(y) == moe.classes_[-1 if place is None else place]

@@ -251,11 +251,11 @@ def _constant(value: float, n: int, *, flat: bool) -> Floats:
 
 def _quantiles(moe: Any, rows: Any, profile: Profile, levels: Floats) -> Floats:
     """Quantiles on the grid, (G, n_levels): of the mixture over held rows."""
-    own = np.asarray(moe.predict_quantile(rows, levels)).reshape(-1, levels.size)
+    quantiles = np.asarray(moe.predict_quantile(rows, levels)).reshape(-1, levels.size)
     if profile.n_held == 1:
-        return own
-    held = own.reshape(-1, profile.n_held, levels.size)
-    low, high = held.min(axis=1), held.max(axis=1)
+        return quantiles
+    by_point = quantiles.reshape(-1, profile.n_held, levels.size)
+    low, high = by_point.min(axis=1), by_point.max(axis=1)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         below = np.stack([_cdf(moe, rows, profile, m) for m in middle.T], axis=1) < levels

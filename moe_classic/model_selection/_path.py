@@ -17,15 +17,14 @@ import numpy as np
 from sklearn.base import clone
 
 from moe_classic._results import checked_rows, fitted_mixture
+from moe_classic._training import CERTAINTY
 from moe_classic._typing import Bools, Floats
 from moe_classic._warnings import without_convergence_warnings
 
-#: Share of a row that goes to the side on which it lies.
-_CERTAINTY = 0.9
 #: Passes of a trial.
 _TRIAL_PASSES = 20
 #: Share of an objective that is rounding.
-_ROUNDING = 1e-9
+_FALL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def _rank(fit: PathFit) -> tuple[bool, float]:
 
 def _fell(best: PathFit, previous: PathFit) -> bool:
     """Whether the objective is lower than with one expert less."""
-    return best.objective < previous.objective - _ROUNDING * abs(previous.objective)
+    return best.objective < previous.objective - _FALL * abs(previous.objective)
 
 
 def split_expert(
@@ -158,12 +157,12 @@ def _started(template: Any, R: Floats) -> Any:
 def _finished(template: Any, trial: PathFit, X: Any, y: Any, sample_weight: Any) -> PathFit:
     """A trial run to convergence, with the arguments of the template."""
     estimator = trial.estimator
-    own = {**template.get_params(deep=False), "n_experts": estimator.n_experts}
+    arguments = {**template.get_params(deep=False), "n_experts": estimator.n_experts}
     if not estimator.converged_:
-        estimator.set_params(max_iter=own["max_iter"], warm_start=True)
+        estimator.set_params(max_iter=arguments["max_iter"], warm_start=True)
         _fitted(estimator, X, y, sample_weight)
     # The start was a means: a clone of the fit should start like the template.
-    estimator.set_params(**{k: own[k] for k in ("init", "n_init", "max_iter", "warm_start")})
+    estimator.set_params(**{k: arguments[k] for k in ("init", "n_init", "max_iter", "warm_start")})
     return _grown(estimator, trial.start)
 
 
@@ -200,7 +199,7 @@ def _splits(fit: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[tuple[str,
         for name, position in sides.items():
             above = _upper_half(position, mass)
             if above.any() and not above.all():
-                share = np.where(above, _CERTAINTY, 1.0 - _CERTAINTY)
+                share = np.where(above, CERTAINTY, 1.0 - CERTAINTY)
                 yield f"{label} split by {name}", _divided(R, k, share)
 
 

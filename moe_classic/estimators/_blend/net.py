@@ -222,7 +222,7 @@ def descend(
 ) -> tuple[Floats, Trace]:
     """L-BFGS from ``theta``; ends when a step lowers the loss by less than ``tol`` of it."""
     losses: list[float] = [objective(theta)[0]]
-    found = minimize(
+    result = minimize(
         objective,
         theta,
         jac=True,
@@ -231,7 +231,7 @@ def descend(
         # gtol: the gradient of a loss of order one, far below what ftol lets through.
         options={"maxiter": max_iter, "maxfun": 20 * max_iter, "ftol": tol, "gtol": 1e-12},
     )
-    return found.x, Trace(np.array(losses), bool(found.nit < max_iter), max(1, int(found.nit)))
+    return result.x, Trace(np.array(losses), bool(result.nit < max_iter), max(1, int(result.nit)))
 
 
 def simplex_weights(outputs: Floats, target: Floats, w: Floats) -> Floats:

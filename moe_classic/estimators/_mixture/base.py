@@ -16,20 +16,19 @@ from threadpoolctl import threadpool_limits
 from moe_classic._compat import CallbackSupportMixin, with_callbacks
 from moe_classic._data import MOST_ROWS, Block, RawData, Rows, first_pass, slices_of
 from moe_classic._engine import make_engine
-from moe_classic._model import check_order_by, same_shapes
+from moe_classic._model import check_order_by
 from moe_classic._numerics import log_sum_exp
 from moe_classic._results import Explanation, checked_pairs, checked_rows, explain_rows
 from moe_classic._targets import Target, TrainingData
 from moe_classic._training import (
     BoundModel,
-    Monitor,
     StreamTrainer,
     Trained,
     Trainer,
     bind,
     check_fitted_experts,
     keeps_target,
-    no_monitor,
+    monitors_of,
     refuse_blocks,
     report_fits,
 )
@@ -44,7 +43,7 @@ from .arguments import (
     resolve_arguments,
     scales_in_common,
 )
-from .fitted import LearnedMixture, how_it_ended, learned_mixture, warn_of_the_end
+from .fitted import LearnedMixture, check_warm_start, how_it_ended, learned_mixture, warn_of_the_end
 from .rows import RowChecker
 
 
@@ -234,7 +233,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             max_iter=self.max_iter,
             tol=self.tol,
             block_size=self.block_size,
-            monitor_for=self._monitors(root),
+            monitor_for=monitors_of(self, root),
             **source,
         )
 
@@ -261,37 +260,10 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         )
         solver.check_model(bound.model)
         check_order_by(self.order_by, bound.model, bound.maps, len(data.target.names))
-        previous = self._previous(bound, data, checker) if self.warm_start else None
-        return bound if previous is None else replace(bound, maps=previous.maps)
-
-    def _previous(
-        self, bound: BoundModel, data: TrainingData, checker: RowChecker
-    ) -> LearnedMixture | None:
-        """The last fit, where a warm start can go on from it."""
-        if not bound.model.additive:
-            raise ValueError(
-                "warm_start=True cannot go on from scikit-learn estimators, which are refitted "
-                "from scratch. Set warm_start=False; init=moe.responsibilities(X, y) starts from "
-                "the shares of an earlier fit."
-            )
-        last = self._fitted
-        if last is None:
-            return None
-        if last.model.n_experts != self.n_experts or self.n_features_in_ != checker.n_features:
-            raise ValueError(
-                "warm_start=True cannot go on: the last fit had "
-                f"{last.model.n_experts} experts and {self.n_features_in_} features, now there "
-                f"are {self.n_experts} and {checker.n_features}. Set warm_start=False."
-            )
-        designs = [(m.names, m.width) for m in bound.maps]
-        if designs != [(m.names, m.width) for m in last.maps] or not same_shapes(
-            bound.model.start(bound.widths, data.summary), last.params
-        ):
-            raise ValueError(
-                "warm_start=True cannot go on: the last fit had other experts, another gate, other "
-                "features, or a target of another kind. Set warm_start=False."
-            )
-        return last
+        if not self.warm_start:
+            return bound
+        check_warm_start(self._fitted, bound, data, getattr(self, "n_features_in_", 0), checker)
+        return bound if self._fitted is None else replace(bound, maps=self._fitted.maps)
 
     def _train(self, trainer: Trainer, raw: RawData) -> Trained:
         """Run the starts that the arguments ask for."""
@@ -303,18 +275,6 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             return trainer.from_portfolio(self.init, self.n_init, rng)
         R = given_responsibilities(self.init, raw.used, self.n_experts)
         return trainer.from_responsibilities(R)
-
-    def _monitors(self, root: Any) -> Any:
-        """A monitor for each long run: logs, and reports to callbacks."""
-        callbacks = bool(getattr(self, "_skl_callbacks", None))
-        if not callbacks and not self.verbose:
-            return no_monitor
-
-        def monitor(name: str) -> Any:
-            run = root.subcontext(task_name=name, max_subtasks=None) if callbacks else None
-            return Monitor(self, name, run)
-
-        return monitor
 
     def _record(self, trainer: Trainer, trained: Trained) -> LearnedMixture:
         """What is kept of a fit."""

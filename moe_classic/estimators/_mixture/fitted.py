@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from moe_classic._model import order_of
+from moe_classic._model import order_of, same_shapes
 from moe_classic._results import FittedMixture, view_experts
-from moe_classic._training import OnlineState, RowBuffer, Trained, Trainer
+from moe_classic._targets import TrainingData
+from moe_classic._training import BoundModel, OnlineState, RowBuffer, Trained, Trainer
 from moe_classic._warnings import quiet
+
+from .rows import RowChecker
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +64,39 @@ def learned_mixture(trainer: Trainer, trained: Trained, order_by: Any) -> Learne
         report=report.reset_index().to_dict(orient="list"),
         online=trained.final_pass.state(params, data.summary.weight),
     ).at(params, mass)
+
+
+def check_warm_start(
+    last: LearnedMixture | None,
+    bound: BoundModel,
+    data: TrainingData,
+    n_features: int,
+    checker: RowChecker,
+) -> None:
+    """Raise if a fit cannot go on from the last one, which had ``n_features``."""
+    if not bound.model.additive:
+        raise ValueError(
+            "warm_start=True cannot go on from scikit-learn estimators, which are refitted "
+            "from scratch. Set warm_start=False; init=moe.responsibilities(X, y) starts from "
+            "the shares of an earlier fit."
+        )
+    if last is None:
+        return
+    n_experts = bound.model.n_experts
+    if last.model.n_experts != n_experts or n_features != checker.n_features:
+        raise ValueError(
+            "warm_start=True cannot go on: the last fit had "
+            f"{last.model.n_experts} experts and {n_features} features, now there are "
+            f"{n_experts} and {checker.n_features}. Set warm_start=False."
+        )
+    designs = [(m.names, m.width) for m in bound.maps]
+    if designs != [(m.names, m.width) for m in last.maps] or not same_shapes(
+        bound.model.start(bound.widths, data.summary), last.params
+    ):
+        raise ValueError(
+            "warm_start=True cannot go on: the last fit had other experts, another gate, other "
+            "features, or a target of another kind. Set warm_start=False."
+        )
 
 
 def how_it_ended(trainer: Trainer, trained: Trained) -> dict[str, Any]:

@@ -230,7 +230,7 @@ def recursive_labels(
     for c, (child, stream) in enumerate(zip(nested, rng.spawn(len(nested)), strict=True)):
         rows = np.flatnonzero(side == c)
         if rows.size:
-            part = replace(view, X=view.X[rows], T=view.T[rows], w=view.w[rows])
+            part = replace(view, X=view.X[rows], target=view.target[rows], w=view.w[rows])
             labels[rows] = first + recursive_labels(child, part, names, stream)
         first += count_leaves(child)
     return labels
