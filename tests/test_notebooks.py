@@ -388,7 +388,7 @@ def test_sparse_experts_collapse_and_two_cures_help():
     table = found["table"]
     assert len(table) >= 20
     assert table.R2.idxmax() == "deep"
-    # From .46 down, against .63 and .69; processors that round differently differ by some hundredths.
+    # .46, .25 and .20 under all settings, against medians from .645 to .665.
     assert table.R2[["soft", "hash", "base"]].max() < table.R2.median() - 0.1
 
 

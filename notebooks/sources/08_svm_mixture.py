@@ -103,8 +103,8 @@ plt.show()
 # `history_` has a line for each round. The loss on rows held out falls over the rounds, but
 # nothing guarantees that each lowers it. The best round is kept. The gate's hidden layer is trained by
 # gradient, from one start and not to the end; after fifty steps or so processors which round differently are
-# on different ways. The rows are then dealt out differently too: the error of the mixture changes by some
-# tenths of a per cent, and its losses in the second digit.
+# on different ways. The rows are then dealt out differently too: the error of the mixture changes by about
+# a per cent, and its losses in the second digit.
 
 # %%
 moe = machines["gated mixture of SVMs"]

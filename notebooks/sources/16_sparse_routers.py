@@ -25,7 +25,7 @@ X_test, y_test, regime = make_regimes(
 )
 
 
-def train(router, n_rows=len(X), max_iter=100):
+def train(router, n_rows=6000, max_iter=100):
     net = SparseMoERegressor(
         16, router=router, width=None, expert_width=2, max_iter=max_iter, random_state=0
     )
