@@ -25,6 +25,7 @@ from moe_classic._data import (
     merge_sample,
     raw_features,
     sample_size,
+    summarise,
     take_sample,
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
@@ -365,8 +366,17 @@ class Trainer:
             onehot = np.eye(self.summary.n_classes)[block.y] - share
             T = onehot / np.sqrt(np.maximum(share * (1.0 - share), 1e-12)).mean()
         else:
-            T = ((block.y - self.summary.y_mean[:, None]) / self.summary.y_scale[:, None]).T
+            T = self._start_target(block, sample.w).T
         return StartData(np.ascontiguousarray(X), T, sample.w, self.model.n_experts)
+
+    def _start_target(self, block: Block, w: Floats) -> Floats:
+        """The target of the sample as the first experts want it seen, standardised."""
+        first = self.model.groups[0]
+        seen = first.expert.start_target(block.y, block.designs[first.design])
+        if seen is None:
+            return (block.y - self.summary.y_mean[:, None]) / self.summary.y_scale[:, None]
+        own = summarise(seen, w)
+        return (seen - own.y_mean[:, None]) / own.y_scale[:, None]
 
     def names(self, init: str, n_init: int) -> list[str]:
         """Names of the strategies of ``n_init`` starts."""
