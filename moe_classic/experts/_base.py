@@ -215,6 +215,14 @@ class Expert(Description, ABC):
         """Derivatives (K, M, n) in the linear predictors from those ``v`` in the outputs ``m``."""
         raise self.lacks("output_slopes")
 
+    def learned(self, coef: Floats) -> Floats:
+        """Of coefficients (..., q) those that are learned."""
+        return coef
+
+    def coefficient_places(self, params: Any) -> Ints:
+        """Places in theta of the coefficients, (K, M, q); -1 where they are known."""
+        return np.arange(params.coef.size).reshape(params.coef.shape)
+
     # -------------------------------------------------------------------- records
 
     @abstractmethod

@@ -70,13 +70,19 @@ class LinearExpert(Expert):
             return coef
         return np.concatenate([coef[..., : -count - 1], coef[..., -1:]], axis=-1)
 
-    def with_carried(self, learned: Floats, like: Floats) -> Floats:
+    def with_carried(self, learned: Any, like: Any) -> Any:
         """Inverse of :meth:`learned`: a new array of the shape of ``like``."""
         coef = np.array(like)
         count = len(self.carried)
         coef[..., : like.shape[-1] - count - 1] = learned[..., :-1]
         coef[..., -1] = learned[..., -1]
         return coef
+
+    def coefficient_places(self, params: LinearParams) -> Ints:
+        """Places in theta of the coefficients, (K, M, q); -1 where they are known."""
+        shape = self.learned(params.coef).shape
+        places = np.full(params.coef.shape, -1)
+        return self.with_carried(np.arange(int(np.prod(shape))).reshape(shape), places)
 
     def known(self, coef: Floats) -> Floats:
         """Coefficients with those of carried columns filled in, in place."""

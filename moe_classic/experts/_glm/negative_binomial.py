@@ -183,14 +183,17 @@ def _tables(most: int, phi: Floats, order: int) -> Floats:
 
 def _pays(y: Floats) -> bool:
     """Whether a table is small beside the rows."""
-    return y.ndim == 1 and y.max(initial=0.0) <= max(_ALWAYS, _ENTRIES * y.size)
+    return bool(y.max(initial=0.0) <= max(_ALWAYS, _ENTRIES * y.size))
 
 
 def _sums(y: Floats, phi: Floats, order: int) -> Floats:
     """Sums over ``j < y`` of the terms, (K, n)."""
     if not _pays(y):
         return _closed_sums(y, phi, order)
-    return _tables(int(y.max(initial=0.0)), phi, order).take(y.astype(np.intp), axis=1)
+    table, code = _tables(int(y.max(initial=0.0)), phi, order), y.astype(np.intp)
+    if y.ndim == 1:
+        return table.take(code, axis=1)
+    return np.take_along_axis(table, np.broadcast_to(code, (len(phi), y.shape[-1])), axis=1)
 
 
 def _weighted_sums(y: Floats, phi: Floats, S: Floats) -> tuple[Floats, Floats]:
