@@ -77,7 +77,7 @@ class Carried:
             f"{names[:8]}{'...' if len(names) > 8 else ''}. Give a name or an index."
         )
 
-    def check(self, owner: str, x: Floats, rows: Any = None) -> None:
+    def check(self, owner: str, x: Floats, *, rows: Any = None) -> None:
         """Raise unless all values of the column can be; ``rows`` are their numbers."""
         role = ROLES[self.role]
         wrong = np.flatnonzero(role.wrong(x))

@@ -51,7 +51,7 @@ class TargetKind:
             on_lattice = np.abs(places - np.rint(places)) <= _ROUNDING
         return np.isfinite(y) & inside & on_lattice
 
-    def check(self, owner: str, y: np.ndarray, rows: Any = None) -> None:
+    def check(self, owner: str, y: np.ndarray, *, rows: Any = None) -> None:
         """Raise unless all values are possible; classes are checked where they are counted.
 
         ``y`` is (..., n); ``rows`` (n,) are the numbers of its rows where they are not 0, 1, ...

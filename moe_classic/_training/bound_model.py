@@ -47,6 +47,7 @@ def bind(
     """
     specs: list[Any] = []
     maps: list[DesignMap] = []
+    user_rows = np.flatnonzero(raw.used)
     columns = names_in or [f"x{j}" for j in range(raw.X.shape[1])]
 
     def design_of(component: Any) -> int:
@@ -70,7 +71,7 @@ def bind(
             owner=owner,
         )
         if carried:
-            component.check_carried(raw.X[:, places].T, raw.key, np.flatnonzero(raw.used))
+            component.check_carried(raw.X[:, places].T, raw.key, rows=user_rows)
             design = carrying(design, carried, columns, raw.X, raw.w, owner)
         maps.append(design)
         return len(specs) - 1
@@ -79,7 +80,7 @@ def bind(
     gate = with_data_names(gate, maps[gate_design], classes, n_jobs)
     bound = []
     for label, expert, count in groups:
-        expert.check_target(raw.key, np.flatnonzero(raw.used))
+        expert.check_target(raw.key, rows=user_rows)
         number = design_of(expert)
         bound_expert = with_data_names(expert.bind(summary), maps[number], classes, n_jobs)
         bound.append(Group(bound_expert, count, number, label))

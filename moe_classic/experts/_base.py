@@ -82,14 +82,14 @@ class Description(Component):
         """
         return ()
 
-    def check_target(self, y: np.ndarray, rows: Any = None) -> None:
+    def check_target(self, y: np.ndarray, *, rows: Any = None) -> None:
         """Raise if the expert cannot describe some value of ``y`` (d, n) in ``rows`` (n,)."""
-        self.kind.check(type(self).__name__, y, rows)
+        self.kind.check(type(self).__name__, y, rows=rows)
 
-    def check_carried(self, columns: Floats, y: np.ndarray, rows: Any = None) -> None:
+    def check_carried(self, columns: Floats, y: np.ndarray, *, rows: Any = None) -> None:
         """Raise if the columns that it carries, (c, n), cannot go with ``y`` (d, n)."""
         for item, x in zip(self.carried, columns, strict=True):
-            item.check(type(self).__name__, x, rows)
+            item.check(type(self).__name__, x, rows=rows)
 
     @abstractmethod
     def bind(self, summary: Summary) -> Expert:

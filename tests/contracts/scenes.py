@@ -268,8 +268,17 @@ def _weights(K: int, n: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]
     return frozen(w), frozen(S), frozen(w * rng.standard_normal((K, n)))
 
 
-#: Mean and variance that a target of ordinary size has.
-_MOMENTS = {"count": (1.0, 1.5), "positive": (1.0, 0.6), "share": (0.5, 0.05)}
+#: Mean and variance that a target of ordinary size has, where it is not standard.
+MOMENTS = {"count": (4.0, 6.0), "positive": (1.0, 0.15), "share": (0.5, 0.02)}
+
+
+def guessed_summary(target: str, n: int, d: int, classes: int = 0) -> Summary:
+    """Moments of a target of ordinary size: ``d`` outputs, or shares of classes."""
+    if classes:
+        share = np.full(classes, 1.0 / classes)
+        return Summary(float(n), share, share * (1.0 - share), classes)
+    mean, variance = MOMENTS.get(target, (0.0, 1.0))
+    return Summary(float(n), np.full(d, mean), np.full(d, variance))
 
 
 @cache
@@ -279,11 +288,7 @@ def expert_scene(case: Case, n: int = 60, seed: int = 0) -> Scene:
     expert = (case.cls or EXPERTS[case.name])(**case.settings)
     expert.check()
     classes = case.outputs if expert.target == "class" else 0
-    d = case.outputs
-    middle, spread = _MOMENTS.get(expert.target, (0.0, 1.0))
-    share = np.full(d, 1.0 / d if classes else middle)
-    spreads = share * (1.0 - share) if classes else np.full(d, spread)
-    guess = Summary(float(n), share, spreads, classes)
+    guess = guessed_summary(expert.target, n, case.outputs, classes)
     bound = expert.bind(guess)
     design = make_design(n, case.n_features, rng)
     start = bound.start(case.n_experts, design.width, guess)

@@ -25,8 +25,8 @@ from moe_classic._typing import Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
 
-#: Predictors beyond this are taken as this: the exponential stays finite.
-_FARTHEST = 500.0
+#: Predictors beyond this are taken as this: products of derivatives stay finite.
+_FARTHEST = 200.0
 #: Row weights that count as none.
 FLAT = 1e-12
 #: What is added to a count, in means, before its logarithm is taken for a start.

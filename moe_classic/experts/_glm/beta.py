@@ -77,7 +77,9 @@ class BetaExpert(JointExpert):
         concentration: float | None = None,
         offset: str | int | None = None,
     ) -> None:
-        super().__init__(features=features, alpha=alpha, offset=offset)
+        self.features = features
+        self.alpha = alpha
+        self.offset = offset
         self.concentration = concentration
 
     def link_of(self, mean: Floats) -> Floats:

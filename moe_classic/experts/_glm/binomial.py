@@ -25,7 +25,7 @@ from moe_classic.experts._linear import LinearParams
 from .base import GLMExpert
 
 #: Predictors beyond this are taken as this: no probability is 0.
-_FARTHEST = 500.0
+_FARTHEST = 200.0
 
 
 class BinomialExpert(GLMExpert):
@@ -78,7 +78,9 @@ class BinomialExpert(GLMExpert):
         trials_column: int | None = None,
         offset: str | int | None = None,
     ) -> None:
-        super().__init__(features=features, alpha=alpha, offset=offset)
+        self.features = features
+        self.alpha = alpha
+        self.offset = offset
         self.trials = trials
         self.trials_column = trials_column
 
@@ -122,9 +124,9 @@ class BinomialExpert(GLMExpert):
         m = self._number
         return replace(TARGETS["count"], high=m, says=f"0 to {m:g} successes in {m:g} trials")
 
-    def check_carried(self, columns: Floats, y: np.ndarray, rows: Any = None) -> None:
+    def check_carried(self, columns: Floats, y: np.ndarray, *, rows: Any = None) -> None:
         """Raise unless there are trials, and as many as successes."""
-        super().check_carried(columns, y, rows)
+        super().check_carried(columns, y, rows=rows)
         if self._column is None:
             return
         more = np.flatnonzero(y[0] > columns[-1])

@@ -82,8 +82,8 @@ class InverseGaussianExpert(LogMean, JointExpert):
 
     def bounds_of(self, summary: Summary) -> tuple[float, float]:
         """Limits for y in units of its mean."""
-        unit = max(float(summary.y_mean[0]), np.finfo(float).tiny)
-        low, high = self.limits
+        mean, (low, high) = float(summary.y_mean[0]), self.limits
+        unit = mean if mean > 0.0 else 1.0
         return low / unit, high / unit
 
     def parts(self, eta: Floats, y: Floats, phi: Floats) -> tuple[Floats, Any]:

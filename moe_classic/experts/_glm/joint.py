@@ -165,23 +165,21 @@ class JointExpert(GLMExpert):
     def forward(self, params: Any, design: Design, y: Floats) -> Forward:
         """Log density and what its derivatives reuse."""
         eta = self.predictor(params, design)
-        log_prob, work = self.parts(eta[:, 0], y[0], self.value_of(params))
-        return Forward(log_prob, eta, (y[0], work))
+        line, row = eta[:, 0], y[0]
+        log_prob, work = self.parts(line, row, self.value_of(params))
+        return Forward(log_prob, eta, (line, row, work))
 
     def curvature(self, params: Any, fwd: Forward, S: Floats) -> Floats:
         """Row weights of the Grams."""
-        y, work = fwd.work
-        assert fwd.eta is not None  # noqa: S101
-        weights = self.weights(fwd.eta[:, 0], y, self.value_of(params), work)
+        eta, y, work = fwd.work
+        weights = self.weights(eta, y, self.value_of(params), work)
         return np.multiply(S, weights, out=empty(S.shape))
 
     def statistics(
         self, params: Any, fwd: Forward, design: Design, S: Floats, grams: Floats
     ) -> JointStats:
         """Scores and curvatures in coefficients and t."""
-        y, work = fwd.work
-        assert fwd.eta is not None  # noqa: S101
-        eta, phi = fwd.eta[:, 0], self.value_of(params)
+        (eta, y, work), phi = fwd.work, self.value_of(params)
         slope, rise = self.first(eta, y, phi, work)
         weighted = np.multiply(S, slope, out=empty(S.shape))
         score = design.scores(weighted[:, None])
@@ -204,12 +202,17 @@ class JointExpert(GLMExpert):
             delta = limited(alone[:, None])
             return self.record(self.stepped(params, delta, starved), old)  # type: ignore[call-arg]
         step, joint = self._step(stats, c[:, 0], alone, along)
-        low, high = self.bounds_of(summary)
-        step = np.clip(step, -_MAX_LOG_STEP, _MAX_LOG_STEP)
-        new = np.clip(old * np.exp(np.where(starved, 0.0, step))[:, None], low, high)
-        new = np.where(starved[:, None], old, new)
-        moved = np.where(joint[:, None], np.log(new / old), 0.0)
-        delta = limited((alone - along * moved)[:, None])
+        step = np.where(starved, 0.0, np.clip(step, -_MAX_LOG_STEP, _MAX_LOG_STEP))
+        # At a bound the coefficients go where they would with the parameter as it is.
+        low, high = np.log(np.array(self.bounds_of(summary)) / old).T
+        step = np.clip(step, np.minimum(low, 0.0), np.maximum(high, 0.0))
+        wanted = (alone - along * np.where(joint, step, 0.0)[:, None])[:, None]
+        delta = limited(wanted.copy())
+        # Shortened together: only then does the direction climb.
+        longest = np.abs(wanted).max(axis=(1, 2))
+        share = np.abs(delta).max(axis=(1, 2)) / np.where(longest > 0.0, longest, 1.0)
+        share = np.where(longest > 0.0, share, 1.0)
+        new = old * np.exp(share * step)[:, None]
         return self.record(self.stepped(params, delta, starved), new)  # type: ignore[call-arg]
 
     def _step(
@@ -251,10 +254,9 @@ class JointExpert(GLMExpert):
 
     def derivatives(self, params: Any, fwd: Forward, y: np.ndarray) -> tuple[Floats, Floats]:
         """In (eta, t)."""
-        (row, work), phi = fwd.work, self.value_of(params)
-        assert fwd.eta is not None  # noqa: S101
+        (eta, row, work), phi = fwd.work, self.value_of(params)
         first = self.first_derivatives(params, fwd, y)
-        bend, mixed, rest = self.second(fwd.eta[:, 0], row, phi, work)
+        bend, mixed, rest = self.second(eta, row, phi, work)
         if self.given is not None:
             return first, bend[:, None, None]
         second = np.empty((len(first), 2, 2, first.shape[-1]))
@@ -264,9 +266,8 @@ class JointExpert(GLMExpert):
 
     def first_derivatives(self, params: Any, fwd: Forward, y: np.ndarray) -> Floats:
         """The first of them alone."""
-        row, work = fwd.work
-        assert fwd.eta is not None  # noqa: S101
-        slope, rise = self.first(fwd.eta[:, 0], row, self.value_of(params), work)
+        eta, row, work = fwd.work
+        slope, rise = self.first(eta, row, self.value_of(params), work)
         return slope[:, None] if self.given is not None else np.stack([slope, rise], axis=1)
 
     def draw(

@@ -129,7 +129,7 @@ class NegativeBinomialExpert(LogMean, JointExpert):
         self, params: Any, fwd: Forward, design: Design, S: Floats, grams: Floats
     ) -> JointStats:
         """Scores and curvatures; sums over j meet the rows only in sums."""
-        (y, (q, logs)), phi = fwd.work, params.dispersion
+        (_, y, (q, logs)), phi = fwd.work, params.dispersion
         slope = y * (1.0 - phi * q) - q
         slope *= S
         score, mass = design.scores(slope[:, None]), S.sum(axis=1)

@@ -24,8 +24,8 @@ from moe_classic._typing import Floats
 from .base import LogMean
 from .joint import JointExpert, ShapeParams
 
-#: Exponents beyond this are taken as this.
-_FARTHEST = 600.0
+#: Exponents beyond this are taken as this: products of derivatives stay finite.
+_FARTHEST = 250.0
 
 
 class WeibullExpert(LogMean, JointExpert):
