@@ -141,7 +141,12 @@ class CarryingMap(DesignMap):
 
 
 def carrying(
-    base: DesignMap, carried: tuple[Carried, ...], names: list[str], X: Floats, w: Floats, owner: str
+    base: DesignMap,
+    carried: tuple[Carried, ...],
+    names: list[str],
+    X: Floats,
+    w: Floats,
+    owner: str,
 ) -> CarryingMap:
     """The map ``base`` with carried columns, centred at their weighted means over ``X``."""
     places = tuple(item.place(names, owner) for item in carried)

@@ -32,6 +32,7 @@ FLAT = 1e-12
 #: What is added to a count, in means, before its logarithm is taken for a start.
 _HALF = 0.25
 
+
 @dataclass(frozen=True)
 class GLMStats(Stats):
     """Packed Grams (K, q (q + 1) / 2), scores (K, 1, q) and masses (K,)."""

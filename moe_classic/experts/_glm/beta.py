@@ -20,7 +20,7 @@ from scipy.special import betainc, betaincinv, digamma, expit, gammaln, logit, p
 from moe_classic._data import Summary
 from moe_classic._typing import Floats
 
-from .joint import JointExpert, ConcentrationParams
+from .joint import ConcentrationParams, JointExpert
 
 #: Predictors beyond this are taken as this: both shares stay positive.
 _FARTHEST = 30.0

@@ -126,7 +126,10 @@ class InverseGaussianExpert(LogMean, JointExpert):
     def quantile_at(self, params: Any, eta: Floats, q: Floats) -> Floats:
         """Quantiles, (K, 1, n): logarithms of y are searched for, from that of the mean."""
         found = invert(
-            lambda t: self.cdf_at(params, eta, np.exp(np.minimum(t, 700.0))), q, eta, TARGETS["real"]
+            lambda t: self.cdf_at(params, eta, np.exp(np.minimum(t, 700.0))),
+            q,
+            eta,
+            TARGETS["real"],
         )
         return np.exp(found)
 

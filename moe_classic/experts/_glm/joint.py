@@ -21,12 +21,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moe_classic._components import Forward, limited
-from moe_classic._data import Design, Stats, Summary
+from moe_classic._data import Design, Summary
 from moe_classic._numerics import empty, solve_psd, unpack_symmetric
 from moe_classic._typing import Bools, Floats
 from moe_classic.experts._linear import LinearParams
 
-from .base import GLMExpert
+from .base import GLMExpert, GLMStats
 
 #: Largest change of the logarithm in one step.
 _MAX_LOG_STEP = 2.0
@@ -63,21 +63,18 @@ class ConcentrationParams(LinearParams):
 
 
 @dataclass(frozen=True)
-class JointStats(Stats):
+class JointStats(GLMStats):
     """Sums of the joint step.
 
     Attributes
     ----------
-    gram : (K, q (q + 1) / 2), score : (K, 1, q), cross : (K, 1, q), mass : (K,)
-    first, second : (K,) derivatives of the log-likelihood in t
+    cross : (K, 1, q) derivatives in coefficients and t
+    first, second : (K,) derivatives in t
     """
 
-    gram: Floats
-    score: Floats
     cross: Floats
     first: Floats
     second: Floats
-    mass: Floats
 
 
 class JointExpert(GLMExpert):
@@ -185,13 +182,13 @@ class JointExpert(GLMExpert):
         score = design.scores(weighted[:, None])
         mass = S.sum(axis=1)
         if self.given is not None:
-            return JointStats(grams, score, np.zeros_like(score), *np.zeros((2, len(S))), mass)
+            return known_parameter(grams, score, mass)
         _, mixed, bend = self.second(eta, y, phi, work)
         cross = design.scores(np.multiply(S, mixed, out=weighted)[:, None])
         first, second = (np.einsum("kn,kn->k", S, v) for v in (rise, bend))
-        return JointStats(grams, score, cross, first, second, mass)
+        return JointStats(grams, score, mass, cross, first, second)
 
-    def update(self, params: Any, stats: JointStats, summary: Summary) -> Any:
+    def update(self, params: Any, stats: Any, summary: Summary) -> Any:
         """One step of Newton's method in coefficients and t."""
         A, score = self.system(params, stats, summary)
         starved, old = self.starved(stats, summary), self.value_of(params)
@@ -226,7 +223,7 @@ class JointExpert(GLMExpert):
         size = np.where(joint, left, np.abs(d))
         return slope / np.maximum(size, 1e-12 + 1e-3 * np.abs(slope)), joint
 
-    def translate(self, stats: JointStats, old: Any, new: Any) -> JointStats:
+    def translate(self, stats: Any, old: Any, new: Any) -> Any:
         """Scores at ``old`` as they are at ``new``, to second order."""
         A = unpack_symmetric(stats.gram, old.coef.shape[-1])
         delta = new.coef - old.coef
@@ -270,9 +267,7 @@ class JointExpert(GLMExpert):
         slope, rise = self.first(eta, row, self.value_of(params), work)
         return slope[:, None] if self.given is not None else np.stack([slope, rise], axis=1)
 
-    def draw(
-        self, params: Any, noise: Floats, rng: np.random.Generator
-    ) -> dict[str, Floats]:
+    def draw(self, params: Any, noise: Floats, rng: np.random.Generator) -> dict[str, Floats]:
         """The parameter that goes with a noise of this size, unless it was given."""
         value = self.value_of(params) if self.given is not None else self.from_noise(noise)[:, None]
         return {self.nuisance: value}
@@ -289,3 +284,9 @@ class JointExpert(GLMExpert):
         log_density = self.parts(eta[:, 0], value[:, 0], self.value_of(params))[0]
         with np.errstate(over="ignore"):
             return np.where(possible, np.exp(log_density)[:, None], 0.0)
+
+
+def known_parameter(grams: Floats, score: Floats, mass: Floats) -> JointStats:
+    """Sums of the coefficients alone, where the parameter was given."""
+    nothing = np.zeros((2, mass.size))
+    return JointStats(grams, score, mass, np.zeros_like(score), *nothing)

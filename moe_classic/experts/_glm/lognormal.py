@@ -22,7 +22,7 @@ from moe_classic._numerics import empty, solve_psd, unpack_symmetric
 from moe_classic._typing import Floats
 
 from .base import LogMean
-from .joint import JointExpert, JointStats, SpreadParams
+from .joint import JointExpert, SpreadParams
 
 
 class LognormalExpert(LogMean, JointExpert):
@@ -103,7 +103,7 @@ class LognormalExpert(LogMean, JointExpert):
         bend = np.broadcast_to(-1.0 / phi**2, work.shape)
         return bend, -2.0 * work / phi, -2.0 * work**2
 
-    def update(self, params: Any, stats: JointStats, summary: Summary) -> Any:
+    def update(self, params: Any, stats: Any, summary: Summary) -> Any:
         """Weighted least squares, then the scale: both exact."""
         A, score = self.system(params, stats, summary)
         delta = solve_psd(A, score.transpose(0, 2, 1)).transpose(0, 2, 1)

@@ -24,7 +24,7 @@ from moe_classic._data import Design, Summary
 from moe_classic._typing import Floats
 
 from .base import LogMean
-from .joint import DispersionParams, JointExpert, JointStats
+from .joint import DispersionParams, JointExpert, JointStats, known_parameter
 
 #: Entries a row of the block, and in any case, up to which a table pays.
 _ENTRIES, _ALWAYS = 4, 4096
@@ -134,7 +134,7 @@ class NegativeBinomialExpert(LogMean, JointExpert):
         slope *= S
         score, mass = design.scores(slope[:, None]), S.sum(axis=1)
         if self.given is not None:
-            return JointStats(grams, score, np.zeros_like(score), *np.zeros((2, len(S))), mass)
+            return known_parameter(grams, score, mass)
         slope *= q
         cross = design.scores(slope[:, None]) * -phi[:, :, None]
         reached = (1.0 + phi * y) * q
@@ -145,7 +145,7 @@ class NegativeBinomialExpert(LogMean, JointExpert):
         ups, bends = _weighted_sums(y, phi, S)
         first = flat * ups + logs_sum / flat - inside
         second = first + flat**2 * bends - 2.0 * logs_sum / flat + 2.0 * q_sum + flat * squares
-        return JointStats(grams, score, cross, first, second, mass)
+        return JointStats(grams, score, mass, cross, first, second)
 
     # -------------------------------------------------------------------- answers about y
 
@@ -157,7 +157,9 @@ class NegativeBinomialExpert(LogMean, JointExpert):
     def cdf_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
         """P(Y <= y), (K, 1, n)."""
         phi, whole = params.dispersion[:, :, None], np.floor(np.maximum(y, 0.0))
-        return np.where(y < 0.0, 0.0, betainc(1.0 / phi, whole + 1.0, 1.0 / (1.0 + phi * np.exp(eta))))
+        return np.where(
+            y < 0.0, 0.0, betainc(1.0 / phi, whole + 1.0, 1.0 / (1.0 + phi * np.exp(eta)))
+        )
 
     def sample_at(self, params: Any, eta: Floats, rng: np.random.Generator) -> Floats:
         """Poisson draws with gamma rates, (K, 1, n)."""
@@ -199,7 +201,7 @@ def _sums(y: Floats, phi: Floats, order: int) -> Floats:
 def _weighted_sums(y: Floats, phi: Floats, S: Floats) -> tuple[Floats, Floats]:
     """Sums over rows of ``S`` times those of orders 1 and 2, (K,) each."""
     if not _pays(y):
-        return tuple(np.einsum("kn,kn->k", S, _closed_sums(y, phi, o)) for o in (1, 2))  # type: ignore[return-value]
+        return tuple(np.einsum("kn,kn->k", S, _closed_sums(y, phi, o)) for o in (1, 2))
     code, most = y.astype(np.intp), int(y.max(initial=0.0))
     mass = np.stack([np.bincount(code, weights=row, minlength=most + 1) for row in S])
     first, second = ((mass * _tables(most, phi, o)).sum(axis=1) for o in (1, 2))
