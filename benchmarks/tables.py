@@ -236,6 +236,10 @@ TABLES = {
             "epochs in the paper": "{paper:.0f}",
         },
     ),
+    "targets": lambda: plain(
+        read("families").query("family != 'gaussian'"),
+        {"experts": "{family}", "rows, features, experts": "{shape}", "ratio": "{ratio:.1f}"},
+    ),
     "coverage": lambda: plain(
         read("coverage").query("parameter == 'all'").eval("percent = 100 * coverage"),
         {

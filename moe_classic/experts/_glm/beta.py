@@ -18,6 +18,7 @@ import numpy as np
 from scipy.special import betainc, betaincinv, digamma, expit, gammaln, logit, polygamma
 
 from moe_classic._data import Summary
+from moe_classic._numerics import gamma_functions
 from moe_classic._typing import Floats
 
 from .joint import ConcentrationParams, JointExpert
@@ -96,34 +97,46 @@ class BetaExpert(JointExpert):
         return mean * (1.0 - mean) / max(float(summary.y_var[0]), 1e-12) - 1.0
 
     def parts(self, eta: Floats, y: Floats, phi: Floats) -> tuple[Floats, Any]:
-        """Log density; the two shares of the concentration, and log y and log(1 - y)."""
-        a, b = phi * expit(eta), phi * expit(-eta)
+        """Log density; the two shares of the concentration, slopes in them, and curvatures."""
+        small = np.exp(-np.abs(eta))
+        large = phi / (1.0 + small)
+        small *= large
+        right = eta >= 0.0
+        a, b = np.where(right, large, small), np.where(right, small, large)
         up, down = np.log(y), np.log1p(-y)
-        log_prob = gammaln(phi) - gammaln(a) - gammaln(b) + (a - 1.0) * up + (b - 1.0) * down
-        return log_prob, (a, b, up, down)
+        (log_a, psi_a, bend_a), (log_b, psi_b, bend_b) = gamma_functions(a), gamma_functions(b)
+        log_prob = (a - 1.0) * up
+        log_prob += (b - 1.0) * down
+        log_a += log_b
+        log_prob -= log_a
+        log_prob += gammaln(phi)
+        left, right, v = np.subtract(up, psi_a, out=psi_a), np.subtract(down, psi_b, out=psi_b), a * b
+        v /= phi
+        slope, rise = v * (left - right), a * left
+        rise += b * right
+        return log_prob, (a, b, bend_a, bend_b, v, slope, rise)
 
     def first(self, eta: Floats, y: Floats, phi: Floats, work: Any) -> tuple[Floats, Floats]:
         """``v d`` with ``v = a b / f``, and ``f psi(f) + a (log y - psi(a)) + ...``."""
-        a, b, up, down = work
-        left, right = up - digamma(a), down - digamma(b)
-        return a * b / phi * (left - right), phi * digamma(phi) + a * left + b * right
+        *_, slope, rise = work
+        return slope, rise + phi * digamma(phi)
 
     def second(self, eta: Floats, y: Floats, phi: Floats, work: Any) -> tuple[Floats, ...]:
         """By the chain rule in a and b, whose derivatives in eta are ``v`` and ``- v``."""
-        a, b, up, down = work
-        left, right = up - digamma(a), down - digamma(b)
-        bend_a, bend_b = polygamma(1, a), polygamma(1, b)
-        v = a * b / phi
-        both = v * (b - a) / phi * (left - right) - v**2 * (bend_a + bend_b)
-        mixed = v * (left - right) - v * (a * bend_a - b * bend_b)
-        rest = phi * digamma(phi) + phi**2 * polygamma(1, phi)
-        rest = rest + a * left + b * right - a**2 * bend_a - b**2 * bend_b
-        return both, mixed, rest
+        a, b, bend_a, bend_b, v, slope, rise = work
+        ends = a * bend_a, b * bend_b
+        both = slope * (b - a) / phi - self.weights(eta, y, phi, work)
+        mixed = slope - v * (ends[0] - ends[1])
+        rest = rise - a * ends[0] - b * ends[1]
+        return both, mixed, rest + (phi * digamma(phi) + phi**2 * polygamma(1, phi))
 
     def weights(self, eta: Floats, y: Floats, phi: Floats, work: Any) -> Floats:
         """Expected information, ``v^2 (psi'(a) + psi'(b))``."""
-        a, b = work[:2]
-        return np.square(a * b / phi) * (polygamma(1, a) + polygamma(1, b))
+        _, _, bend_a, bend_b, v, _, _ = work
+        weights: Floats = bend_a + bend_b
+        weights *= v
+        weights *= v
+        return weights
 
     def from_noise(self, noise: Floats) -> Floats:
         """The concentration under which logits vary by about the noise, (K,)."""

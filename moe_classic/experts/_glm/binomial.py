@@ -15,10 +15,11 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import betainc, expit, gammaln, logit
+from scipy.special import betainc, expit, logit
 
 from moe_classic._components import TARGETS, Carried, Forward, TargetKind
 from moe_classic._data import Design, Summary
+from moe_classic._numerics import log_factorial
 from moe_classic._typing import Floats
 from moe_classic.experts._linear import LinearParams
 
@@ -173,9 +174,16 @@ class BinomialExpert(GLMExpert):
         """Log probability and its slopes."""
         eta = np.clip(design.linear(params.coef), -_FARTHEST, _FARTHEST)
         m, row = self._trials_of(design), y[0]
-        p = expit(eta[:, 0])
+        small = np.exp(-np.abs(eta[:, 0]))
+        p = 1.0 / (1.0 + small)
+        log_prob = row * eta[:, 0] - m * (np.maximum(eta[:, 0], 0.0) - np.log(p))
+        log_prob += _log_choose(row, m)
+        small *= p
+        p = np.where(eta[:, 0] < 0.0, small, p)
         first = row - m * p
-        return Forward(_log_prob(eta[:, 0], row, m), eta, (first, -m * p * (1.0 - p)))
+        p *= p - 1.0
+        p *= m
+        return Forward(log_prob, eta, (first, p))
 
     def log_density(self, eta: Floats, y: Floats) -> Floats:
         """Of the number of trials that all rows have."""
@@ -224,5 +232,9 @@ class BinomialExpert(GLMExpert):
 
 def _log_prob(eta: Floats, y: Floats, m: Floats) -> Floats:
     """``log C(m, y) + y eta - m log(1 + exp(eta))``."""
-    choose = gammaln(m + 1.0) - gammaln(y + 1.0) - gammaln(m - y + 1.0)
-    return choose + y * eta - m * np.logaddexp(0.0, eta)
+    return _log_choose(y, m) + y * eta - m * np.logaddexp(0.0, eta)
+
+
+def _log_choose(y: Floats, m: Floats) -> Floats:
+    """``log C(m, y)``."""
+    return log_factorial(m) - log_factorial(y) - log_factorial(m - y)

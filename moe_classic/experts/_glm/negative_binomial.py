@@ -21,6 +21,7 @@ from scipy.special import betainc, digamma, gammaln, polygamma
 
 from moe_classic._components import Forward
 from moe_classic._data import Design, Summary
+from moe_classic._numerics import log_factorial
 from moe_classic._typing import Floats
 
 from .base import LogMean
@@ -99,7 +100,7 @@ class NegativeBinomialExpert(LogMean, JointExpert):
         else:
             q = np.exp(eta - logs)
         log_prob = _sums(y, phi, 0) + y * eta
-        log_prob -= gammaln(y + 1.0)
+        log_prob -= log_factorial(y)
         log_prob -= (y + 1.0 / phi) * logs
         return log_prob, (q, logs)
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import gammaln, pdtr
+from scipy.special import pdtr
 
 from moe_classic._components import Forward
 from moe_classic._data import Design
-from moe_classic._numerics import empty
+from moe_classic._numerics import empty, log_factorial
 from moe_classic._typing import Floats
 from moe_classic.experts._linear import LinearParams
 
@@ -69,13 +69,13 @@ class PoissonExpert(LogMean):
         mean = np.exp(eta[:, 0], out=empty((len(eta), row.size)))
         log_prob = np.multiply(row, eta[:, 0], out=empty(mean.shape))
         log_prob -= mean
-        log_prob -= gammaln(row + 1.0)
+        log_prob -= log_factorial(row)
         first = np.subtract(row, mean, out=empty(mean.shape))
         return Forward(log_prob, eta, (first, np.negative(mean, out=mean)))
 
     def log_density(self, eta: Floats, y: Floats) -> Floats:
         """``y eta - exp(eta) - log y!``."""
-        return y * eta - np.exp(eta) - gammaln(y + 1.0)
+        return y * eta - np.exp(eta) - log_factorial(y)
 
     def slopes(self, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
         """``y - mu`` and ``-mu``."""
