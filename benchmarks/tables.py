@@ -331,6 +331,7 @@ def hard_svm(rows, more):
 
 #: File that a table is read from, where its name is another.
 SOURCE = {
+    "targets": "families",
     "iteration": "speed",
     "fits": "speed",
     "jobs": "speed",

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from moe_classic._data import DesignMap
-from moe_classic._results import fitted_moe
+from moe_classic._results import FittedMixture, fitted_moe, fitted_net, fitted_record
+from moe_classic._targets import ClassTarget
 
 from ._onnx_nets import net_graph
 from ._typing import Floats
@@ -77,21 +78,22 @@ def to_onnx(estimator: Any, *, dtype: Any = np.float32) -> Any:
     moe = fitted_moe(estimator, needs="gate_proba", caller="to_onnx")
     if hasattr(moe, "routers_"):
         net = _Graph(onnx, np.dtype(dtype))
-        return net.model(*net_graph(net, moe), type(moe).__name__)
-    if not hasattr(moe, "log_likelihood_"):
+        return net.model(*net_graph(net, fitted_net(moe), moe.n_features_in_), type(moe).__name__)
+    fitted = fitted_record(moe)
+    if not isinstance(fitted, FittedMixture):
         raise TypeError(
             f"to_onnx exports experts of this package, and {type(moe).__name__} blends estimators "
             "of scikit-learn: export those with skl2onnx and add them up with the weights of the "
             "gate."
         )
-    _check_exportable(moe)
+    _check_exportable(fitted)
     graph = _Graph(onnx, np.dtype(dtype))
-    gate = graph.node("Identity", _gate(graph, moe), output="gate")
-    outputs = [graph.value("gate", [None, moe._model.n_experts])]
-    if hasattr(moe, "classes_"):
-        outputs = _classes(graph, moe, gate) + outputs
+    gate = graph.node("Identity", _gate(graph, fitted), output="gate")
+    outputs = [graph.value("gate", [None, fitted.model.n_experts])]
+    if isinstance(fitted.target, ClassTarget):
+        outputs = _classes(graph, fitted, fitted.target.classes, gate) + outputs
     else:
-        outputs = _real(graph, moe, gate) + outputs
+        outputs = _real(graph, fitted, gate) + outputs
     inputs = [graph.value("X", [None, moe.n_features_in_])]
     return graph.model(inputs, outputs, type(moe).__name__)
 
@@ -108,16 +110,16 @@ def _load() -> Any:
     return onnx
 
 
-def _check_exportable(moe: Any) -> None:
+def _check_exportable(fitted: FittedMixture) -> None:
     """Raise unless every component has a graph."""
-    parts = (moe._model.gate, *(group.expert for group in moe._model.groups))
+    parts = (fitted.model.gate, *(group.expert for group in fitted.model.groups))
     for part in parts:
         if not part.has("graph"):
             raise TypeError(
                 f"to_onnx cannot export the {part.plural[:-1]} {part!r}: {part.name!r} "
                 f"{part.plural} have no `graph` of ONNX operators."
             )
-    for design in moe._maps:
+    for design in fitted.maps:
         if design.transformer is not None:
             raise TypeError(
                 f"to_onnx cannot export features={design.transformer!r}, a transformer inside a "
@@ -190,9 +192,9 @@ class _Graph:
             self._designs[number] = Z
         return self._designs[number]
 
-    def linear(self, moe: Any, number: int, coef: Floats) -> str:
+    def linear(self, fitted: FittedMixture, number: int, coef: Floats) -> str:
         """Linear predictors (n, M) of coefficients (M, q) on one design."""
-        Z = self._design(number, moe._maps[number])
+        Z = self._design(number, fitted.maps[number])
         offset = self.constant(coef[:, -1])
         if Z is not None:
             product = self.node("MatMul", Z, self.constant(coef[:, :-1].T))
@@ -225,36 +227,36 @@ def _first_entry() -> tuple[Any, Any]:
 # ------------------------------------------------------------------------- experts
 
 
-def _gate(graph: _Graph, moe: Any) -> str:
+def _gate(graph: _Graph, fitted: FittedMixture) -> str:
     """Gate probabilities, (n, K)."""
-    model = moe._model
-    linear = partial(graph.linear, moe, model.gate_design)
-    return str(model.gate.graph(graph, moe._params.gate, linear))
+    model = fitted.model
+    linear = partial(graph.linear, fitted, model.gate_design)
+    return str(model.gate.graph(graph, fitted.params.gate, linear))
 
 
-def _experts(graph: _Graph, moe: Any) -> list[str]:
+def _experts(graph: _Graph, fitted: FittedMixture) -> list[str]:
     """What the experts of every group predict, (n, K, d or C)."""
-    pairs = zip(moe._model.groups, moe._params.experts, strict=True)
-    return [g.expert.graph(graph, p, partial(_lines, graph, moe, g.design)) for g, p in pairs]
+    pairs = zip(fitted.model.groups, fitted.params.experts, strict=True)
+    return [g.expert.graph(graph, p, partial(_lines, graph, fitted, g.design)) for g, p in pairs]
 
 
-def _lines(graph: _Graph, moe: Any, number: int, coef: Floats) -> str:
+def _lines(graph: _Graph, fitted: FittedMixture, number: int, coef: Floats) -> str:
     """Linear predictors (n, K, M) of coefficients (K, M, q) on one design."""
     K, M, q = coef.shape
-    return graph.reshape(graph.linear(moe, number, coef.reshape(K * M, q)), K, M)
+    return graph.reshape(graph.linear(fitted, number, coef.reshape(K * M, q)), K, M)
 
 
-def _real(graph: _Graph, moe: Any, gate: str) -> list[Any]:
+def _real(graph: _Graph, fitted: FittedMixture, gate: str) -> list[Any]:
     """The conditional mean: locations (n, K, d) blended by the gate."""
-    graph.node("Identity", _blend(graph, _experts(graph, moe), gate), output="variable")
-    return [graph.value("variable", [None, moe._shift.size])]
+    graph.node("Identity", _blend(graph, _experts(graph, fitted), gate), output="variable")
+    return [graph.value("variable", [None, fitted.target.width])]
 
 
-def _classes(graph: _Graph, moe: Any, gate: str) -> list[Any]:
+def _classes(graph: _Graph, fitted: FittedMixture, labels: np.ndarray, gate: str) -> list[Any]:
     """Class probabilities (n, K, C) blended by the gate, and the most probable class."""
-    parts, C = _experts(graph, moe), len(moe.classes_)
+    parts, C = _experts(graph, fitted), len(labels)
     graph.node("Identity", _blend(graph, parts, gate), output="probabilities")
-    label = graph.labels(moe.classes_, "probabilities")
+    label = graph.labels(labels, "probabilities")
     return [label, graph.value("probabilities", [None, C])]
 
 

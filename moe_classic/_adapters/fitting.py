@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -205,10 +205,20 @@ class FitTask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A fitted estimator, or None and the error that it raised."""
+    """A fitted estimator and what a probe said of it, or None and the error that was raised."""
 
     estimator: Any
     error: str | None = None
+    answer: Any = None
+
+    def probed(self, probe: Callable[[Any], Any]) -> Outcome:
+        """With what ``probe`` says of the estimator; an error if it cannot."""
+        if self.error is not None:
+            return self
+        try:
+            return replace(self, answer=probe(self.estimator))
+        except FIT_ERRORS as error:
+            return Outcome(None, f"{type(error).__name__}: {error}")
 
 
 def run_jobs(jobs: list[FitTask], n_jobs: int | None) -> tuple[list[Outcome], Notices]:
@@ -223,6 +233,23 @@ def run_jobs(jobs: list[FitTask], n_jobs: int | None) -> tuple[list[Outcome], No
         warnings.simplefilter("always")
         outcomes = parallel_map(FitTask.try_run, jobs, n_jobs)
     return outcomes, tuple(dict.fromkeys((c.category, str(c.message)) for c in caught))
+
+
+def fit_all(
+    jobs: list[FitTask], labels: list[str], n_jobs: int | None, probe: Callable[[Any], Any]
+) -> tuple[list[Outcome], Notices]:
+    """Fits side by side, of which those count whose estimator answers to ``probe``.
+
+    Raises
+    ------
+    ValueError
+        If none does; ``labels`` are the names of the experts.
+    """
+    outcomes, notices = run_jobs(jobs, n_jobs)
+    outcomes = [outcome.probed(probe) for outcome in outcomes]
+    if all(outcome.error is not None for outcome in outcomes):
+        raise ValueError(f"No expert could be fitted; {labels[0]} raised {outcomes[0].error}")
+    return outcomes, notices
 
 
 def parallel_map(function: Callable[[Any], Any], items: list[Any], n_jobs: int | None) -> list[Any]:

@@ -73,8 +73,8 @@ class Carried:
         if number and -len(names) <= self.column < len(names):
             return int(self.column) % len(names)
         raise ValueError(
-            f"{owner}: {self.role}={self.column!r} is not a column of X; X has {len(names)} columns "
-            f"{names[:8]}{'...' if len(names) > 8 else ''}. Give a name or an index."
+            f"{owner}: {self.role}={self.column!r} is not a column of X; X has {len(names)} "
+            f"columns {names[:8]}{'...' if len(names) > 8 else ''}. Give a name or an index."
         )
 
     def check(self, owner: str, x: Floats, *, rows: Any = None) -> None:
@@ -85,8 +85,8 @@ class Carried:
             i = int(wrong[0])
             where = "" if rows is None else f" in row {int(rows[i])}"
             raise ValueError(
-                f"{owner}: the column {self.role}={self.column!r} of X has {x[i]:g}{where}; it must "
-                f"hold {role.says}."
+                f"{owner}: the column {self.role}={self.column!r} of X has {x[i]:g}{where}; it "
+                f"must hold {role.says}."
             )
 
 

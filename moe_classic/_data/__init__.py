@@ -3,7 +3,7 @@
 from .blocks import ArraySource, Block, Design, FeatureMap, Source, default_block_size
 from .distinct import BlendRows, distinct_rows
 from .features import DesignMap, Rows, fit_design, raw_features, same_features, slices_of
-from .rows import RawData, TrainingData, class_data, real_data
+from .rows import RawData
 from .sample import MOST_ROWS, Sample, merge_sample, row_hashes, sample_size, take_sample
 from .stats import Stats, Summary, summarise, total
 from .stream import RawBlock, RowStream, StreamSource, first_pass
@@ -25,15 +25,12 @@ __all__ = [
     "Stats",
     "StreamSource",
     "Summary",
-    "TrainingData",
-    "class_data",
     "default_block_size",
     "distinct_rows",
     "first_pass",
     "fit_design",
     "merge_sample",
     "raw_features",
-    "real_data",
     "row_hashes",
     "same_features",
     "sample_size",

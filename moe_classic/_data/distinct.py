@@ -8,7 +8,7 @@ import numpy as np
 
 from moe_classic._typing import Floats, Ints
 
-from .sample import row_hashes
+from .sample import equal_rows
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,9 @@ def distinct_rows(X: Floats, y: np.ndarray, w: Floats, codes: Ints) -> BlendRows
     if taught.dtype.kind not in "fiub":
         taught = np.unique(taught, return_inverse=True)[1]
     columns = [*X[used].T, *np.atleast_2d(taught.T), codes[used]]
-    keys = row_hashes([np.asarray(c, dtype=np.float64) for c in columns])
-    _, first, member = np.unique(keys, return_index=True, return_inverse=True)
+    columns = [np.asarray(c, dtype=np.float64) for c in columns]
+    first, member, weight = equal_rows(columns, w[used])
     place = np.full(w.size, -1, dtype=np.intp)
     place[used] = member
-    weight = np.bincount(member, weights=w[used]).astype(np.float64)
     chosen = used[first]
     return BlendRows(X[chosen], y[chosen], weight, codes[chosen], place)

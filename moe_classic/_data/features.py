@@ -12,6 +12,8 @@ from sklearn.base import clone
 
 from moe_classic._typing import Floats, Ints
 
+from .stats import merged_moments
+
 #: A pass over (rows (n, p), weights (n,)), as often as it is called.
 Rows = Callable[[], Iterable[tuple[np.ndarray, Floats]]]
 #: Rows at a time when moments are taken.
@@ -56,6 +58,11 @@ class DesignMap:
         """Raw units of a standardised feature, 0 for constant columns, (q - 1,)."""
         varies = self.inverse > 0.0
         return np.where(varies, 1.0 / np.where(varies, self.inverse, 1.0), 0.0)
+
+    @property
+    def log_unit(self) -> float:
+        """Logarithm of the product of the units of columns that vary."""
+        return -float(np.log(self.inverse[self.inverse > 0.0]).sum())
 
     def __call__(self, X: np.ndarray) -> Floats:
         """Design matrix (q, n) of the rows of ``X``."""
@@ -179,22 +186,16 @@ def slices_of(X: np.ndarray, w: Floats) -> Rows:
 
 
 def _moments(rows: Rows, extract: Callable[[np.ndarray], Floats]) -> tuple[Floats, Floats]:
-    """Weighted means and inverse standard deviations, 0 for constant columns; one pass.
-
-    Slices are merged by the update of Chan, Golub & LeVeque (1983), which does not cancel.
-    """
-    weight: float = 0.0
-    mean = scatter = size = np.zeros(1)
+    """Weighted means and inverse standard deviations, 0 for constant columns; one pass."""
+    size, so_far = np.zeros(1), (0.0, np.zeros(1), np.zeros(1))
     for X, w in rows():
         raw, here = extract(X).astype(np.float64, copy=False), float(w.sum())
         if here == 0.0:
             continue
         local = w @ raw / here
-        step, share = local - mean, here / (weight + here)
-        scatter = scatter + w @ np.square(raw - local) + weight * share * step**2
+        so_far = merged_moments(so_far, (here, local, w @ np.square(raw - local)))
         size = np.maximum(size, np.abs(raw).max(axis=0))
-        mean = mean + share * step
-        weight += here
+    weight, mean, scatter = so_far
     spread = np.sqrt(scatter / weight)
     varies = spread > _CONSTANT * size
     return mean, np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)

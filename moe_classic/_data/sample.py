@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Ints
 
 from .blocks import Block, Design, FeatureMap
 
@@ -28,6 +28,13 @@ def row_hashes(columns: list[np.ndarray]) -> np.ndarray:
         mixed *= np.uint64(0xBF58476D1CE4E5B9)
         mixed ^= mixed >> np.uint64(31)
     return mixed
+
+
+def equal_rows(columns: list[np.ndarray], w: Floats) -> tuple[Ints, Ints, Floats]:
+    """Distinct rows by their hashes: their first places, where each row went, summed weights."""
+    keys = row_hashes(columns)
+    _, first, member = np.unique(keys, return_index=True, return_inverse=True)
+    return first, member, np.bincount(member, weights=w).astype(np.float64, copy=False)
 
 
 @dataclass(frozen=True)
@@ -59,22 +66,22 @@ def take_sample(X: np.ndarray, y: np.ndarray, w: Floats, size: int) -> Sample:
     Works through slices and keeps the best few rows of each, so that its memory does not grow
     with the number of rows.
     """
-    held = merge_sample(None, X[:_SLICE], y[:, :_SLICE], w[:_SLICE], size)
+    sample = merge_sample(None, X[:_SLICE], y[:, :_SLICE], w[:_SLICE], size)
     for start in range(_SLICE, len(w), _SLICE):
         rows = slice(start, start + _SLICE)
-        held = merge_sample(held, X[rows], y[:, rows], w[rows], size)
-    return held
+        sample = merge_sample(sample, X[rows], y[:, rows], w[rows], size)
+    return sample
 
 
-def merge_sample(held: Sample | None, X: np.ndarray, y: np.ndarray, w: Floats, size: int) -> Sample:
+def merge_sample(
+    sample: Sample | None, X: np.ndarray, y: np.ndarray, w: Floats, size: int
+) -> Sample:
     """Merge further rows into a sample and cut it to ``size`` distinct rows."""
-    if held is not None:
-        X, y = np.concatenate([held.X, X]), np.concatenate([held.y, y], axis=1)
-        w = np.concatenate([held.w, w])
-    keys = row_hashes([*X.T, *y])
-    distinct, first, member = np.unique(keys, return_index=True, return_inverse=True)
-    weight = np.bincount(member, weights=w).astype(np.float64, copy=False)
-    complete = distinct.size <= size and (held is None or held.complete)
+    if sample is not None:
+        X, y = np.concatenate([sample.X, X]), np.concatenate([sample.y, y], axis=1)
+        w = np.concatenate([sample.w, w])
+    first, _, weight = equal_rows([*X.T, *y], w)
+    complete = first.size <= size and (sample is None or sample.complete)
     chosen = first[:size]
     return Sample(X[chosen], y[:, chosen], weight[:size], complete)
 

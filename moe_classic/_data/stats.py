@@ -60,6 +60,18 @@ def total(parts: Iterable[T]) -> T:
     return result
 
 
+def merged_moments(
+    a: tuple[float, Floats, Floats], b: tuple[float, Floats, Floats]
+) -> tuple[float, Floats, Floats]:
+    """Weight, mean and scatter of two sets of rows together.
+
+    The update of Chan, Golub & LeVeque (1983), which does not cancel.
+    """
+    weight = a[0] + b[0]
+    step, share = b[1] - a[1], b[0] / weight
+    return weight, a[1] + share * step, a[2] + b[2] + a[0] * share * step**2
+
+
 @dataclass(frozen=True)
 class Summary:
     """What one first pass over the data says, in the units in which components work.

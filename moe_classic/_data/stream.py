@@ -12,7 +12,7 @@ from moe_classic._typing import Floats
 
 from .blocks import Block, Design, FeatureMap
 from .sample import Sample, merge_sample
-from .stats import Summary, summarise
+from .stats import Summary, merged_moments, summarise
 
 #: A validated block: features (n, p), target (d, n) as numbers or codes, weights (n,).
 RawBlock = tuple[np.ndarray, Floats, Floats]
@@ -27,10 +27,10 @@ class RowStream:
         A callable without arguments that returns an iterable of ``(X, y)`` or ``(X, y, w)``, or
         an iterable that can be iterated over again (a list, not a generator).
     validate : callable
-        ``validate(X, y, w, first)`` returns a :data:`RawBlock` or raises.
+        ``validate(X, y, w)`` returns a :data:`RawBlock` or raises.
     """
 
-    def __init__(self, blocks: Any, validate: Callable[[Any, Any, Any, bool], RawBlock]) -> None:
+    def __init__(self, blocks: Any, validate: Callable[[Any, Any, Any], Any]) -> None:
         if not callable(blocks):
             if not isinstance(blocks, Iterable):
                 raise TypeError(
@@ -44,7 +44,7 @@ class RowStream:
                 )
         self._open = blocks if callable(blocks) else lambda: blocks
         self._validate = validate
-        self._seen = False
+        self._begun = False
 
     def __iter__(self) -> Iterator[RawBlock]:
         opened = self._open()
@@ -52,13 +52,13 @@ class RowStream:
             raise TypeError(
                 f"blocks() returned {opened!r}; it must return an iterable of (X, y) or (X, y, w)."
             )
-        count, known = 0, self._seen
+        count, begun = 0, self._begun
         for number, item in enumerate(opened):
             block = self._checked(number, item)
             if block is not None:
                 count += block[2].size
                 yield block
-        if count == 0 and known:
+        if count == 0 and begun:
             raise ValueError(
                 "blocks() yielded rows in an earlier pass and none now; it must return a new "
                 "iterator each time, and a fit reads its rows many times."
@@ -76,9 +76,9 @@ class RowStream:
         X, y, w = (*item, None)[:3]
         if len(X) == 0 or (w is not None and not np.any(w)):
             return None  # partitions without rows are common
-        first, self._seen = not self._seen, True
+        self._begun = True
         try:
-            block = self._validate(X, y, w, first)
+            block: RawBlock = self._validate(X, y, w)
         except (TypeError, ValueError) as error:
             raise type(error)(f"block {number}: {error}") from error
         return block if block[2].size else None
@@ -116,11 +116,11 @@ def first_pass(stream: RowStream, size: int) -> tuple[Sample, Summary, int]:
 
 
 def _merge(a: Summary | None, b: Summary) -> Summary:
-    """Moments of two sets of rows together (Chan, Golub & LeVeque 1983)."""
+    """Moments of two sets of rows together."""
     if a is None:
         return b
-    weight = a.weight + b.weight
-    share, step = b.weight / weight, b.y_mean - a.y_mean
-    var = (1.0 - share) * a.y_var + share * b.y_var + share * (1.0 - share) * step**2
+    weight, mean, scatter = merged_moments(
+        (a.weight, a.y_mean, a.weight * a.y_var), (b.weight, b.y_mean, b.weight * b.y_var)
+    )
     rows = a.n_rows + b.n_rows
-    return replace(a, weight=weight, y_mean=a.y_mean + share * step, y_var=var, n_rows=rows)
+    return replace(a, weight=weight, y_mean=mean, y_var=scatter / weight, n_rows=rows)

@@ -223,8 +223,8 @@ class Missing:
         self.pairs = [(gate, gate)]
         for linear, plain in layout.experts:
             for its, other in zip(linear.places, plain.places, strict=True):
-                lin, own = Span(linear.design, its), Span(None, other)
-                self.pairs += [(gate, lin), (gate, own), (lin, lin), (lin, own), (own, own)]
+                lin, alone = Span(linear.design, its), Span(None, other)
+                self.pairs += [(gate, lin), (gate, alone), (lin, lin), (lin, alone), (alone, alone)]
         self.alike: dict[tuple[int | None, int | None], list[int]] = {}
         for i, (a, b) in enumerate(self.pairs):
             self.alike.setdefault((a.design, b.design), []).append(i)

@@ -18,7 +18,7 @@ from moe_classic._typing import Floats, Ints
 from .model import Model
 
 #: Smallest responsibility that counts: keeps logarithms finite.
-_SMALLEST = 1e-12
+_LEAST_RESPONSIBILITY = 1e-12
 
 
 def order_of(experts: Sequence[Any], order_by: Any = "mass") -> Ints:
@@ -106,5 +106,5 @@ def match_experts(R: Floats, other: Floats, w: Floats) -> Ints:
     order : ndarray of int of shape (K,)
         ``other[order]`` corresponds to ``R``.
     """
-    cost = -(R * w) @ np.log(np.maximum(other, _SMALLEST)).T
+    cost = -(R * w) @ np.log(np.maximum(other, _LEAST_RESPONSIBILITY)).T
     return linear_sum_assignment(cost)[1]

@@ -33,7 +33,7 @@ SHARES = (0.2, 0.5, 0.1)
 #: Updates under fixed labels when an emptied expert begins anew: Newton components need a few.
 _UPDATES = 5
 #: An expert with less than this share of the weight is empty.
-_EMPTY = 1e-8
+_EMPTY_SHARE = 1e-8
 
 
 @dataclass(frozen=True)
@@ -148,4 +148,4 @@ def reseed(
 
 def _empty(label: Ints, w: Floats, n_experts: int) -> Bools:
     """Which experts no weight belongs to, (K,)."""
-    return np.bincount(label, weights=w, minlength=n_experts) <= _EMPTY * w.sum()
+    return np.bincount(label, weights=w, minlength=n_experts) <= _EMPTY_SHARE * w.sum()

@@ -63,17 +63,17 @@ class ErrorFunction(ABC):
         """Minus the error of one block, and its gradient in unconstrained coordinates."""
         model = self.model
         g, m, t = self._parts(params, block)
-        found = self.derivatives(g, m, t)
+        slopes = self.derivatives(g, m, t)
         gate_design = block.designs[model.gate_design]
-        parts = [model.gate.gradient(params.gate, gate_design, found.logits * block.w)]
+        parts = [model.gate.gradient(params.gate, gate_design, slopes.logits * block.w)]
         for group, p, share in zip(model.groups, params.experts, model.shares, strict=True):
-            v = found.outputs[share] * block.w
+            v = slopes.outputs[share] * block.w
             eta = group.expert.output_slopes(p, m[share], v)
             out = np.zeros(group.expert.pack(p).size)
             scores = group.expert.learned(block.designs[group.design].scores(eta))
             out[: scores.size] = scores.ravel()
             parts.append(out)
-        return GradientStats(float(found.row @ block.w), np.concatenate(parts))
+        return GradientStats(float(slopes.row @ block.w), np.concatenate(parts))
 
     def _parts(self, params: MoEParams, block: Block) -> tuple[Floats, Floats, Floats]:
         """Gate (K, n), outputs (K, d, n) and target (d, n)."""

@@ -2,7 +2,9 @@
 
 from .cards import html_repr
 from .estimator import FittedEstimator
-from .explanation import Explanation, explain, explain_margins, explain_rows
+from .explanation import Explanation, check_min_weight, explain, explain_margins, explain_rows
+from .fitted import FittedBlend, FittedMixture
+from .net import FittedNet, tokens_of
 from .palette import EXPERT_COLORS, expert_color
 from .records import (
     AnyExpert,
@@ -22,18 +24,37 @@ from .tree import (
     export_text,
     view_tree,
 )
-from .unwrap import fitted_moe, inner_rows, kind_of
+from .unwrap import (
+    checked_pairs,
+    checked_rows,
+    column_names,
+    fitted_experts,
+    fitted_mixture,
+    fitted_moe,
+    fitted_net,
+    fitted_record,
+    inner_rows,
+    kind_of,
+    with_record,
+)
 
 __all__ = [
     "EXPERT_COLORS",
     "AnyExpert",
     "AnyGate",
     "Explanation",
+    "FittedBlend",
     "FittedEstimator",
     "FittedGate",
+    "FittedMixture",
+    "FittedNet",
     "FittedTreeGate",
     "PathExplanation",
     "TreeNode",
+    "check_min_weight",
+    "checked_pairs",
+    "checked_rows",
+    "column_names",
     "expert_color",
     "expert_equations",
     "expert_labels",
@@ -42,12 +63,18 @@ __all__ = [
     "explain_rows",
     "export_graphviz",
     "export_text",
+    "fitted_experts",
+    "fitted_mixture",
     "fitted_moe",
+    "fitted_net",
+    "fitted_record",
     "html_repr",
     "inner_rows",
     "kind_of",
     "summary_table",
+    "tokens_of",
     "view_experts",
     "view_gate",
     "view_tree",
+    "with_record",
 ]

@@ -6,6 +6,7 @@ and are readable on light and on dark pages.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -15,12 +16,13 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
 from .palette import expert_color
+from .unwrap import fitted_experts
 
 #: Lines of a table that are shown; the rest is counted.
 _MOST_TERMS = 12
 _MOST_CARDS = 24
 #: Smallest share of the data that is told.
-_SMALLEST = 1e-4
+_LEAST_SHARE = 1e-4
 #: With more experts than this their tables are folded away.
 _OPEN_CARDS = 8
 
@@ -31,12 +33,14 @@ _CARD = (
 _CELL = "padding:.05em .6em .05em 0;text-align:{side};border:0;background:none;white-space:nowrap;"
 
 
-def html_repr(estimator: Any) -> str:
+def html_repr(estimator: Any, headline: Callable[[], str] = str) -> str:
     """HTML of an estimator: scikit-learn's diagram, with the expert cards below once it is fitted.
 
     Parameters
     ----------
     estimator : mixture of experts
+    headline : callable
+        Gives one line about the fit, once there is one.
 
     Returns
     -------
@@ -47,15 +51,17 @@ def html_repr(estimator: Any) -> str:
         check_is_fitted(estimator)
     except NotFittedError:
         return diagram
-    return diagram + expert_cards(estimator)
+    return diagram + expert_cards(estimator, headline())
 
 
-def expert_cards(estimator: Any) -> str:
+def expert_cards(estimator: Any, headline: str = "") -> str:
     """The cards of the experts and of the gate.
 
     Parameters
     ----------
     estimator : fitted mixture of experts
+    headline : str
+        One line about the fit.
 
     Returns
     -------
@@ -63,7 +69,7 @@ def expert_cards(estimator: Any) -> str:
         A ``div`` without scripts.
     """
     table = estimator.summary()
-    views = estimator._expert_views()
+    views = fitted_experts(estimator)
     folded = len(views) > _OPEN_CARDS
     cards = [
         _expert_card(k, view, table[view.label], folded=folded)
@@ -73,7 +79,7 @@ def expert_cards(estimator: Any) -> str:
         cards.append(f"<div>and {len(views) - _MOST_CARDS} more experts</div>")
     return (
         '<div class="moe-cards" style="font-size:.9em;margin-top:.6em;">'
-        f"<div>{escape(estimator._headline())}</div>"
+        f"<div>{escape(headline)}</div>"
         '<div style="display:flex;flex-wrap:wrap;gap:.6em;margin:.5em 0;">'
         f"{''.join(cards)}</div>{_gate_card(estimator.gate_, table)}</div>"
     )
@@ -103,7 +109,8 @@ def _expert_card(k: int, view: Any, column: pd.Series, *, folded: bool) -> str:
 
 def _share_bar(share: float, color: str) -> str:
     """The share of the training weight, in words and as a bar."""
-    text = f"{100.0 * share:.3g}" if share >= _SMALLEST else f"less than {100.0 * _SMALLEST:g}"
+    least = f"less than {100.0 * _LEAST_SHARE:g}"
+    text = f"{100.0 * share:.3g}" if share >= _LEAST_SHARE else least
     return (
         f"{text} % of the data"
         '<div style="height:4px;background:rgba(128,128,128,.25);margin:.25em 0 .4em;">'
@@ -114,10 +121,10 @@ def _share_bar(share: float, color: str) -> str:
 def _gate_card(gate: Any, table: pd.DataFrame) -> str:
     """Parameters of the gate, folded away."""
     rows = table[table.index.get_level_values("part") == "gate"]
-    seen = ", ".join(gate.feature_names_[:6]) + (" ..." if len(gate.feature_names_) > 6 else "")
+    features = ", ".join(gate.feature_names_[:6]) + (" ..." if len(gate.feature_names_) > 6 else "")
     units = getattr(gate, "hidden_units", 0)
     name = type(gate.estimator_).__name__ if hasattr(gate, "estimator_") else gate.name
-    title = f"{name} gate" + (f" on {seen}" if seen else "")
+    title = f"{name} gate" + (f" on {features}" if features else "")
     title += f", with a layer of {units} tanh units" if units else ""
     if rows.empty:
         return f"<div>{escape(title)}</div>"

@@ -11,6 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from moe_classic._adapters import LinearForm, linear_log_odds, linear_margin, linear_mean
+from moe_classic._typing import Floats
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,26 @@ class FittedEstimator:
 
     def terms(self, outputs: list[str]) -> dict[tuple[str, str], float]:
         """Coefficients of a linear estimator, and noise, keyed by (output, term)."""
-        table: dict[tuple[str, str], float] = {}
         form = self.form(len(outputs))
-        if form is not None:
-            for output, slope, intercept in zip(outputs, form.coef, form.intercept, strict=True):
-                table[output, "intercept"] = float(intercept)
-                for name, value in zip(self.feature_names_, slope, strict=True):
-                    table[output, name] = float(value)
-        return table | extra_terms(self.extras, outputs)
+        if form is None:
+            return terms_of(outputs, (), np.empty((0, 0)), np.empty(0), self.extras)
+        return terms_of(outputs, self.feature_names_, form.coef, form.intercept, self.extras)
+
+
+def terms_of(
+    outputs: list[str],
+    features: tuple[str, ...],
+    slopes: Floats,
+    intercepts: Floats,
+    extras: dict[str, Any],
+) -> dict[tuple[str, str], float]:
+    """Coefficients of the equations that there are, and other numbers, by (output, term)."""
+    table: dict[tuple[str, str], float] = {}
+    for output, slope, intercept in zip(outputs, slopes, intercepts, strict=False):
+        table[output, "intercept"] = float(intercept)
+        for name, value in zip(features, slope, strict=True):
+            table[output, name] = float(value)
+    return table | extra_terms(extras, outputs)
 
 
 def _steps(estimator: Any) -> list[str]:

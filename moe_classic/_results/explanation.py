@@ -12,6 +12,7 @@ import pandas as pd
 from moe_classic._typing import Floats, Ints
 
 from .estimator import FittedEstimator
+from .fitted import FittedBlend, FittedMixture
 from .records import AnyExpert
 
 #: Name of the line that adds the experts up.
@@ -33,7 +34,7 @@ class Explanation:
         Names of the features of the equations.
     coef, intercept : ndarrays of shape (n, K, M, F) and (n, K, M)
         Of the equations; NaN where an expert has none. The first axis may be 1.
-    own, mixed : ndarrays of shape (n, K, M) and (n, M)
+    expert_predictions, blend : ndarrays of shape (n, K, M) and (n, M)
         Predictions of the experts, and of all together.
     outputs : list of str
         Names of the lines.
@@ -41,7 +42,7 @@ class Explanation:
         Level of the index that the outputs go to; empty for none.
     left, blended : list of str
         Left sides of the equations of the experts, and of the blend.
-    kinds : list of str
+    expert_names : list of str
         What stands on the right side where an expert has no equation.
     additive : bool
         Whether equations may be added up as predictions are. Log odds may not.
@@ -141,7 +142,7 @@ class _Lines:
         )
 
 
-def explain(estimator: Any, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:
+def explain(explanation: Explanation, *, min_weight: float = 0.0) -> pd.DataFrame:
     """For each row its experts with their weights, and the linear equation that applies.
 
     Every expert's equation is exact wherever the expert is, and the last line of a row, ``blend``,
@@ -150,8 +151,8 @@ def explain(estimator: Any, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:
 
     Parameters
     ----------
-    estimator : fitted mixture of experts
-    X : array-like of shape (n_samples, n_features)
+    explanation : Explanation
+        What an estimator says about the rows.
     min_weight : float in [0, 1), default=0.0
         Experts with less weight are left out, except the first of a row; ``blend`` counts them.
 
@@ -172,11 +173,6 @@ def explain(estimator: Any, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:
         - ``equation``: the same as text, with four digits; the name of the estimator where there
           is no equation.
 
-    Raises
-    ------
-    ValueError
-        If ``min_weight`` is out of range.
-
     Notes
     -----
     The equation of a ``blend`` gives its prediction, not what a change of a feature would do to it:
@@ -186,37 +182,42 @@ def explain(estimator: Any, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:
     vector machine with a linear kernel, and pipelines that end in one behind transformers that
     shift, scale, select or rotate. It is checked against the estimator's own predictions.
     """
+    return _table(explanation, explanation.lines(min_weight))
+
+
+def check_min_weight(min_weight: Any) -> None:
+    """Raise unless experts of less weight than this can be left out."""
     if not 0.0 <= min_weight < 1.0:
         raise ValueError(f"min_weight={min_weight!r} must be at least 0 and below 1.")
-    account = estimator._account(X)
-    return _table(account, account.lines(min_weight))
 
 
-def _table(account: Explanation, lines: _Lines) -> pd.DataFrame:
+def _table(explanation: Explanation, lines: _Lines) -> pd.DataFrame:
     """The long table, one line for each of M outputs or classes."""
     L, M = lines.prediction.shape
-    labels = [*account.labels, BLEND]
+    labels = [*explanation.labels, BLEND]
     levels = [
-        np.repeat(account.index.take(lines.row), M),
+        np.repeat(explanation.index.take(lines.row), M),
         np.repeat(np.take(labels, lines.expert), M),
     ]
     names = ["row", "expert"]
-    if account.level:
-        levels.append(np.tile(account.outputs, L))
-        names.append(account.level)
+    if explanation.level:
+        levels.append(np.tile(explanation.outputs, L))
+        names.append(explanation.level)
     columns: dict[str, Any] = {
         "weight": np.repeat(lines.weight, M),
         "prediction": lines.prediction.ravel(),
         "intercept": lines.intercept.ravel(),
     }
-    columns |= {f"coef {f}": lines.coef[:, :, i].ravel() for i, f in enumerate(account.features)}
-    columns["equation"] = _texts(account, lines)
+    columns |= {
+        f"coef {f}": lines.coef[:, :, i].ravel() for i, f in enumerate(explanation.features)
+    }
+    columns["equation"] = _texts(explanation, lines)
     return pd.DataFrame(columns, index=pd.MultiIndex.from_arrays(levels, names=names))
 
 
-def _texts(account: Explanation, lines: _Lines) -> list[str]:
+def _texts(explanation: Explanation, lines: _Lines) -> list[str]:
     """The equations as text, (L * M)."""
-    K, features = len(account.labels), account.features
+    K, features = len(explanation.labels), explanation.features
     shares: list[tuple[str, float]] = []
     texts = []
     for k, weight, a, b in zip(
@@ -224,12 +225,12 @@ def _texts(account: Explanation, lines: _Lines) -> list[str]:
     ):
         last = k == K
         if not last:
-            shares.append((account.labels[k], weight))
-        for m, name in enumerate(account.blended if last else account.left):
+            shares.append((explanation.labels[k], weight))
+        for m, name in enumerate(explanation.blended if last else explanation.left):
             if np.isfinite(a[m]):
                 right = equation(a[m], dict(zip(features, b[m], strict=True)))
             else:
-                right = _terms(shares).removeprefix("+ ") if last else account.expert_names[k]
+                right = _terms(shares).removeprefix("+ ") if last else explanation.expert_names[k]
             texts.append(f"{name} = {right}")
         if last:
             shares = []
@@ -247,38 +248,65 @@ def equation(intercept: float, coef: dict[str, float]) -> str:
     return f"{intercept:.4g} {slopes}".rstrip()
 
 
-def explain_rows(estimator: Any, X: Any) -> Explanation:
+def explain_rows(estimator: Any, record: FittedMixture | FittedBlend, X: Any) -> Explanation:
     """Equations of the experts, with the gate's probabilities and what is predicted.
 
     Parameters
     ----------
     estimator : fitted estimator
         With ``gate_proba``, ``expert_predictions``, and ``predict_proba`` if it tells classes.
+    record : what its fit left
     X : array-like of shape (n_samples, n_features)
     """
-    views, outputs = estimator._expert_views(), estimator._output_names()
-    features, coef, intercept = equations(views, len(outputs))
-    classes, link = hasattr(estimator, "classes_"), link_of(views)
-    expert_predictions, blend = _predictions(estimator, X, len(outputs))
+    target, M = record.target, len(record.target.names)
+    classes = target.kind == "class"
+    alone = estimator.expert_predictions(X)
+    if classes:
+        alone, blend = alone[:, :, :M], estimator.predict_proba(X)[:, :M]
+    else:
+        alone, blend = alone.reshape(*alone.shape[:2], M), np.asarray(estimator.predict(X))
+    explanation = _explained(estimator, record, X, alone, blend.reshape(-1, M))
+    if not classes:
+        link = link_of(record.experts)
+        return replace(
+            explanation,
+            level="output" if M > 1 else "",
+            left=[f"{link} {name}".strip() for name in target.names],
+            additive=not link,
+        )
+    return replace(
+        explanation,
+        level="class",
+        left=target.equations,
+        blended=[f"P({c})" for c in target.names],
+        additive=False,
+    )
+
+
+def _explained(
+    estimator: Any,
+    record: FittedMixture | FittedBlend,
+    X: Any,
+    expert_predictions: Floats,
+    blend: Floats,
+) -> Explanation:
+    """Predictions (n, K, M) and (n, M) with the gate and the equations of the experts."""
+    names = record.target.names
+    features, coef, intercept = equations(record.experts, len(names))
     return Explanation(
         index=rows_of(X, len(blend)),
-        labels=estimator._expert_labels(),
+        labels=record.labels,
         gate=estimator.gate_proba(X),
         features=features,
         coef=coef[None],
         intercept=intercept[None],
         expert_predictions=expert_predictions,
         blend=blend,
-        outputs=outputs,
-        level="class" if classes else "output" if len(outputs) > 1 else "",
-        left=(
-            [f"log P({c}) / P({estimator.classes_[-1]})" for c in outputs]
-            if classes
-            else [f"{link} {name}".strip() for name in outputs]
-        ),
-        blended=[f"P({c})" for c in outputs] if classes else outputs,
-        expert_names=[kind(view) for view in views],
-        additive=not (classes or link),
+        outputs=names,
+        level="",
+        left=names,
+        blended=names,
+        expert_names=[kind(view) for view in record.experts],
     )
 
 
@@ -309,17 +337,6 @@ def equations(views: Sequence[AnyExpert], M: int) -> tuple[list[str], Floats, Fl
     return features, coef, intercept
 
 
-def _predictions(estimator: Any, X: Any, M: int) -> tuple[Floats, Floats]:
-    """What experts (n, K, M) and all together (n, M) predict for every line of the table."""
-    expert_predictions = estimator.expert_predictions(X)
-    if hasattr(estimator, "classes_"):
-        return expert_predictions[:, :, :M], estimator.predict_proba(X)[:, :M]
-    blend = np.asarray(estimator.predict(X))
-    return expert_predictions.reshape(*expert_predictions.shape[:2], M), blend.reshape(
-        len(blend), M
-    )
-
-
 def rows_of(X: Any, n: int) -> pd.Index:
     """Index of the rows of X."""
     return X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(n)
@@ -333,24 +350,20 @@ def kind(view: AnyExpert) -> str:
     return text
 
 
-def explain_margins(estimator: Any, X: Any) -> Explanation:
+def explain_margins(estimator: Any, record: FittedBlend, X: Any) -> Explanation:
     """The same of experts whose margins are blended.
 
     Of more than two classes the zero of a margin is half way between the two highest decision
     values of a row, so that equations differ from row to row.
     """
-    views, outputs = estimator._expert_views(), estimator._output_names()
-    M = len(outputs)
-    features, coef, intercept = equations(views, M)
-    expert_predictions, blend = estimator.expert_predictions(X), estimator.decision_function(X)
-    expert_predictions, blend = (
-        expert_predictions.reshape(*expert_predictions.shape[:2], M),
-        blend.reshape(len(blend), M),
-    )
-    coef, intercept = coef[None], intercept[None]
+    M = len(record.target.names)
+    alone, blend = estimator.expert_predictions(X), estimator.decision_function(X)
+    alone = alone.reshape(*alone.shape[:2], M)
+    explanation = _explained(estimator, record, X, alone, blend.reshape(-1, M))
+    coef, intercept = explanation.coef, explanation.intercept
     if M > 1:
         # Margins are decision values less a number a row: their order is the same.
-        highest = np.argsort(expert_predictions, axis=2)[:, :, -2:, None]
+        highest = np.argsort(alone, axis=2)[:, :, -2:, None]
         middle = 0.5 * (
             np.take_along_axis(intercept[..., None], highest, axis=2)[..., 0].sum(
                 axis=2, keepdims=True
@@ -358,19 +371,7 @@ def explain_margins(estimator: Any, X: Any) -> Explanation:
         )
         intercept = intercept - middle
         coef = coef - 0.5 * np.take_along_axis(coef, highest, axis=2).sum(axis=2, keepdims=True)
-    margins = [f"margin of {c}" for c in outputs]
-    return Explanation(
-        index=rows_of(X, len(blend)),
-        labels=estimator._expert_labels(),
-        gate=estimator.gate_proba(X),
-        features=features,
-        coef=coef,
-        intercept=intercept,
-        expert_predictions=expert_predictions,
-        blend=blend,
-        outputs=outputs,
-        level="class",
-        left=margins,
-        blended=margins,
-        expert_names=[kind(view) for view in views],
+    margins = [f"margin of {c}" for c in record.target.names]
+    return replace(
+        explanation, coef=coef, intercept=intercept, level="class", left=margins, blended=margins
     )

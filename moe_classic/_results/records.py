@@ -13,7 +13,7 @@ from moe_classic._data import DesignMap
 from moe_classic._model import Group, Model, MoEParams
 from moe_classic._typing import Floats
 
-from .estimator import FittedEstimator, extra_terms
+from .estimator import FittedEstimator, terms_of
 from .tree import FittedTreeGate, view_tree_gate
 
 
@@ -66,12 +66,7 @@ class FittedExpert:
     def terms(self, outputs: list[str]) -> dict[tuple[str, str], float]:
         """Coefficients and nuisance parameters, keyed by (output, term)."""
         slopes, intercepts = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
-        table: dict[tuple[str, str], float] = {}
-        for output, slope, intercept in zip(outputs, slopes, intercepts, strict=False):
-            table[output, "intercept"] = float(intercept)
-            for name, value in zip(self.feature_names_, slope, strict=True):
-                table[output, name] = float(value)
-        return table | extra_terms(self.extras, outputs)
+        return terms_of(outputs, self.feature_names_, slopes, intercepts, self.extras)
 
 
 @dataclass(frozen=True)

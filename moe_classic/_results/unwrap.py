@@ -1,12 +1,23 @@
-"""A fitted mixture of experts, reached through pipelines and searches."""
+"""A fitted mixture of experts, reached through pipelines and searches, and the record in it.
+
+This is the one place outside the estimators that knows where they keep their records.
+"""
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
-from sklearn.utils.validation import check_is_fitted
+import numpy as np
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from moe_classic._components import TARGETS, TargetKind
+from moe_classic._typing import Floats
+
+from .estimator import FittedEstimator
+from .fitted import FittedBlend, FittedMixture
+from .net import FittedNet
+from .records import AnyExpert
 
 
 def fitted_moe(estimator: Any, *, needs: str, caller: str) -> Any:
@@ -54,7 +65,78 @@ def inner_rows(estimator: Any, X: Any) -> Any:
     return X
 
 
-def kind_of(moe: Any) -> TargetKind:
+# ------------------------------------------------------------------------- records
+
+
+def fitted_record(estimator: Any) -> FittedMixture | FittedBlend | FittedNet:
+    """What the last fit of a mixture, a blend, a hard mixture or a net left."""
+    check_is_fitted(estimator)
+    record: FittedMixture | FittedBlend | FittedNet = estimator._fitted
+    return record
+
+
+def fitted_experts(estimator: Any) -> list[AnyExpert] | list[FittedEstimator]:
+    """The experts of a fitted mixture, blend or hard mixture as records."""
+    check_is_fitted(estimator)
+    record: FittedMixture | FittedBlend = estimator._fitted
+    return record.experts
+
+
+def fitted_net(estimator: Any) -> FittedNet:
+    """What the last fit of a net with experts left."""
+    check_is_fitted(estimator)
+    record: FittedNet = estimator._fitted
+    return record
+
+
+def kind_of(estimator: Any) -> TargetKind:
     """What the target of a fitted regressor may be."""
-    model = getattr(moe, "_model", None)
-    return TARGETS["real"] if model is None else model.groups[0].expert.kind
+    record = getattr(estimator, "_fitted", None)
+    if isinstance(record, FittedMixture):
+        return record.model.groups[0].expert.kind
+    return TARGETS["real"]
+
+
+def fitted_mixture(estimator: Any) -> FittedMixture:
+    """What the last fit of a mixture left; raises for what was not fitted by likelihood."""
+    record = getattr(estimator, "_fitted", None)
+    if isinstance(record, FittedMixture):
+        return record
+    if isinstance(record, FittedBlend) or not hasattr(type(estimator), "log_likelihood"):
+        raise TypeError(
+            f"estimator={estimator!r} must be an estimator whose parameters have a likelihood, "
+            "such as MoERegressor or MoEClassifier."
+        )
+    check_is_fitted(estimator)
+    raise TypeError(f"estimator={estimator!r} holds no record of its fit; fit it again.")
+
+
+def with_record(estimator: Any, record: FittedMixture) -> Any:
+    """A fitted estimator as it would be with another record."""
+    other = copy(estimator)
+    other._set_fitted(record)
+    return other
+
+
+# ------------------------------------------------------------------------- rows
+
+
+def checked_rows(estimator: Any, X: Any) -> Floats:
+    """Validated features of rows for a fitted mixture."""
+    check_is_fitted(estimator)
+    return validate_data(estimator, X, dtype=[np.float64, np.float32], reset=False)
+
+
+def checked_pairs(estimator: Any, X: Any, y: Any) -> tuple[Floats, Floats]:
+    """Validated features (n, p) and columns (c, n) of the target of rows to score."""
+    X = checked_rows(estimator, X)
+    columns = fitted_mixture(estimator).target.scored(y)
+    if columns.shape[1] != len(X):
+        raise ValueError(f"X has {len(X)} rows and y has {columns.shape[1]}; give one y a row.")
+    return X, columns
+
+
+def column_names(estimator: Any) -> list[str] | None:
+    """Column names that an estimator was fitted on, or None."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return None if names is None else [str(v) for v in names]

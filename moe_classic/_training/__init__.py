@@ -2,15 +2,15 @@
 
 from .bound_model import BoundModel, bind
 from .buffer import RowBuffer
-from .failures import report_fits, warn_failure
+from .failures import check_fitted_experts, report_fits, warn_failure
 from .finalists import StartRun
 from .online import OnlineState, check_online, observe, step
 from .problem import em_problem
-from .progress import Monitor
+from .progress import Monitor, monitors_of, no_monitor
 from .resolve import by_name, resolve_experts, resolve_gate
-from .starts import STRATEGIES, StartData, params_from_responsibilities, soften
+from .starts import CERTAINTY, STRATEGIES, StartData, params_from_responsibilities, soften
 from .thresholds import best_cut
-from .trainer import SHORT_PASSES, StartSample, StreamTrainer, Trained, Trainer, no_monitor
+from .trainer import SHORT_PASSES, StartSample, StreamTrainer, Trained, Trainer
 from .wrap import (
     components,
     describes_outputs,
@@ -24,6 +24,7 @@ from .wrap import (
 )
 
 __all__ = [
+    "CERTAINTY",
     "SHORT_PASSES",
     "STRATEGIES",
     "BoundModel",
@@ -39,6 +40,7 @@ __all__ = [
     "best_cut",
     "bind",
     "by_name",
+    "check_fitted_experts",
     "check_online",
     "components",
     "describes_outputs",
@@ -46,6 +48,7 @@ __all__ = [
     "keeps_target",
     "labelled",
     "learns_by_batches",
+    "monitors_of",
     "no_monitor",
     "observe",
     "params_from_responsibilities",

@@ -36,7 +36,7 @@ class StartRun:
 AGREE = 3
 MOST = 5
 #: Relative difference of heights after short runs that is rounding: the same path twice.
-_ROUNDING = 1e-12
+_SAME_PATH = 1e-12
 
 
 def sort_key(run: StartRun) -> tuple[bool, float]:
@@ -88,7 +88,7 @@ def _first_alike(runs: list[StartRun], order: list[int]) -> dict[int, int]:
     for i in order:
         value = runs[i].objective
         heights = ((j, runs[j].objective) for j in first)
-        like = (j for j, height in heights if abs(height - value) <= _ROUNDING * abs(height))
+        like = (j for j, height in heights if abs(height - value) <= _SAME_PATH * abs(height))
         first[i] = first[j] if (j := next(like, None)) is not None else i
     return first
 

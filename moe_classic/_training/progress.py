@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 logger = logging.getLogger("moe_classic")
@@ -39,3 +40,20 @@ class Monitor:
         """Report the end of the run."""
         if self.run is not None:
             self.run.call_on_fit_task_end(estimator=self.estimator)
+
+
+def no_monitor(name: str) -> None:
+    """Watches no run."""
+
+
+def monitors_of(estimator: Any, root: Any) -> Callable[[str], Any]:
+    """Hands out a monitor for each long run of a fit: logs, and reports to callbacks."""
+    callbacks = bool(getattr(estimator, "_skl_callbacks", None))
+    if not callbacks and not estimator.verbose:
+        return no_monitor
+
+    def monitor(name: str) -> Monitor:
+        run = root.subcontext(task_name=name, max_subtasks=None) if callbacks else None
+        return Monitor(estimator, name, run)
+
+    return monitor

@@ -51,7 +51,7 @@ def most_similar_pairs(R: Floats, w: Floats) -> list[tuple[int, int]]:
 
 def _halves(view: StartData, weight: Floats) -> Bools:
     """The side of each row along the main axis of (x, y) as one expert sees it, (n,)."""
-    Z = np.column_stack([view.X, view.T])
+    Z = np.column_stack([view.X, view.target])
     weight = weight / max(weight.sum(), np.finfo(float).tiny)
     centred = Z - weight @ Z
     _, axes = np.linalg.eigh((centred.T * weight) @ centred)

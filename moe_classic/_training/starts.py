@@ -28,7 +28,7 @@ from moe_classic._typing import Floats, Ints
 from .thresholds import best_cut
 
 #: Share of a row that goes to the expert it is assigned to; the rest is spread evenly.
-_CERTAINTY = 0.9
+CERTAINTY = 0.9
 #: Updates under fixed responsibilities: Newton components need a few.
 _WARM_UPDATES = 3
 
@@ -44,7 +44,7 @@ class StartData:
     """What the portfolio looks at: standardised features (m, p), targets (m, d) and weights."""
 
     X: Floats
-    T: Floats
+    target: Floats
     w: Floats
     n_experts: int
 
@@ -76,13 +76,13 @@ def _single_fit(view: StartData) -> Floats:
     """Residuals (m, d) of one weighted least-squares fit."""
     root = np.sqrt(view.w)[:, None]
     A = np.column_stack([view.X, np.ones(len(view.X))])
-    coef = np.linalg.lstsq(A * root, view.T * root, rcond=None)[0]
-    return view.T - A @ coef
+    coef = np.linalg.lstsq(A * root, view.target * root, rcond=None)[0]
+    return view.target - A @ coef
 
 
 def principal_segments(view: StartData, rng: np.random.Generator) -> Ints:
     """Segments along the first principal axis of (x, y)."""
-    Z = np.column_stack([view.X, view.T])
+    Z = np.column_stack([view.X, view.target])
     _, axes = np.linalg.eigh((Z.T * view.w) @ Z)
     return view.cut(Z @ axes[:, -1])
 
@@ -91,7 +91,7 @@ def column_segments(view: StartData, rng: np.random.Generator) -> Ints:
     """Segments along one feature or a random direction."""
     p = view.X.shape[1]
     if p == 0:
-        return view.cut(view.T[:, 0])
+        return view.cut(view.target[:, 0])
     direction = np.eye(p)[rng.integers(p)] if rng.random() < 0.5 else rng.standard_normal(p)
     return view.cut(view.X @ direction)
 
@@ -99,7 +99,7 @@ def column_segments(view: StartData, rng: np.random.Generator) -> Ints:
 def joint_clusters(view: StartData, rng: np.random.Generator) -> Ints:
     """k-means on (x, y), the target weighted up at random."""
     stretch = np.exp(rng.uniform(-1.0, 1.5)) * np.sqrt(max(view.X.shape[1], 1))
-    return view.cluster(np.column_stack([view.X, stretch * view.T]), rng)
+    return view.cluster(np.column_stack([view.X, stretch * view.target]), rng)
 
 
 def residual_clusters(view: StartData, rng: np.random.Generator) -> Ints:
@@ -119,8 +119,8 @@ def elemental_fits(view: StartData, rng: np.random.Generator) -> Ints:
     for k in range(view.n_experts):
         chosen = view.pick(rows, rng)
         gram = A[chosen].T @ A[chosen] + 1e-6 * np.eye(A.shape[1])
-        coef = np.linalg.solve(gram, A[chosen].T @ view.T[chosen])
-        miss[k] = ((view.T - A @ coef) ** 2).sum(axis=1)
+        coef = np.linalg.solve(gram, A[chosen].T @ view.target[chosen])
+        miss[k] = ((view.target - A @ coef) ** 2).sum(axis=1)
     return miss.argmin(axis=0)
 
 
@@ -134,16 +134,16 @@ def local_fits(view: StartData, rng: np.random.Generator) -> Ints:
         chosen = np.argpartition(distance, near - 1)[:near]
         B = A[chosen] * view.w[chosen, None]
         gram = B.T @ A[chosen] + 1e-3 * view.w[chosen].mean() * np.eye(A.shape[1])
-        coef = np.linalg.solve(gram, B.T @ view.T[chosen])
-        error = ((view.T - A @ coef) ** 2).sum(axis=1)
+        coef = np.linalg.solve(gram, B.T @ view.target[chosen])
+        error = ((view.target - A @ coef) ** 2).sum(axis=1)
         miss[k] = error + 1e-3 * distance
     return miss.argmin(axis=0)
 
 
 def feature_cut(view: StartData, rng: np.random.Generator) -> Ints:
     """The best cut along one feature, with a fit on either side."""
-    labels = best_cut(view.X, view.T, view.w, view.n_experts, rng)
-    return view.cut(view.T[:, 0]) if labels is None else labels
+    labels = best_cut(view.X, view.target, view.w, view.n_experts, rng)
+    return view.cut(view.target[:, 0]) if labels is None else labels
 
 
 Strategy = Callable[[StartData, np.random.Generator], Ints]
@@ -174,8 +174,8 @@ def portfolio(init: str, n_init: int) -> list[str]:
 
 def soften(labels: Ints, n_experts: int) -> Floats:
     """Responsibilities (K, m) that lean towards the labels."""
-    R = np.full((n_experts, labels.size), (1.0 - _CERTAINTY) / n_experts)
-    R[labels, np.arange(labels.size)] += _CERTAINTY
+    R = np.full((n_experts, labels.size), (1.0 - CERTAINTY) / n_experts)
+    R[labels, np.arange(labels.size)] += CERTAINTY
     return R
 
 

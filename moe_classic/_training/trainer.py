@@ -21,7 +21,6 @@ from moe_classic._data import (
     Stats,
     StreamSource,
     Summary,
-    TrainingData,
     merge_sample,
     raw_features,
     sample_size,
@@ -32,12 +31,14 @@ from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import Model, MoEParams, MoEStats
 from moe_classic._numerics import log_sum_exp
 from moe_classic._objectives import MixtureLikelihood
+from moe_classic._targets import TrainingData
 from moe_classic._typing import Floats
 from moe_classic.solvers import EM, GradientAscent, Problem, Result, Solver
 
 from .bound_model import BoundModel
 from .finalists import StartRun, report, run_finalists
 from .online import OnlineState
+from .progress import no_monitor
 from .split_merge import candidates
 from .starts import STRATEGIES, StartData, params_from_responsibilities, portfolio, soften
 from .wrap import unit_columns
@@ -47,7 +48,7 @@ SHORT_PASSES = 15
 _FEW_ROWS = 1000
 
 #: Differences between heights, in nats per unit of weight, that no tolerance resolves.
-_ROUNDING = 1e-8
+_SAME_HEIGHT = 1e-8
 
 #: Tolerance of long runs on a sample of the rows, in nats per unit of weight.
 _ROUGH_TOL = 1e-4
@@ -123,10 +124,6 @@ def final_pass(model: Model, params: MoEParams, source: Source, engine: Any) -> 
     return engine.map_reduce(look, source)
 
 
-def no_monitor(name: str) -> None:
-    """Watches no run."""
-
-
 @dataclass(frozen=True)
 class StartSample:
     """Few rows on which starts are tried, as solvers, the portfolio and components see them.
@@ -178,7 +175,7 @@ class Trainer:
             w,
             self.maps,
             self.block_size,
-            self.data.target,
+            self.data.target.to_model,
             self.model.n_experts,
             self.engine.n_threads,
         )
@@ -205,10 +202,9 @@ class Trainer:
             or self.solver.objective_name == "classification likelihood"
         ):
             return 0.0
-        value = float(np.log(self.data.factor).sum())
+        value = self.data.target.log_unit
         if self.model.gate.generative:
-            inverse = self.maps[self.model.gate_design].inverse
-            value -= float(np.log(inverse[inverse > 0.0]).sum())
+            value += self.maps[self.model.gate_design].log_unit
         return -value
 
     # -------------------------------------------------------------------- one start
@@ -229,8 +225,8 @@ class Trainer:
     def _single(self, problem: Problem, result: Result, name: str) -> Trained:
         runs = [StartRun(name, result.objective, result, self._degenerate(result.params))]
         table = report(runs, [0], problem.summary.weight, 0.0)
-        seen = final_pass(self.model, result.params, problem.source, self.engine)
-        return Trained(result, table, seen)
+        last_pass = final_pass(self.model, result.params, problem.source, self.engine)
+        return Trained(result, table, last_pass)
 
     def _degenerate(self, params: MoEParams) -> int:
         """How many experts sit at a bound that only keeps the likelihood finite."""
@@ -253,7 +249,7 @@ class Trainer:
             posed = self.solver.with_objective(small)
             runs = [replace(run, objective=posed.value(run.result.params)) for run in runs]
         weight = small.summary.weight
-        same = max(self._long_tol(complete=complete), _ROUNDING) * weight
+        same = max(self._long_tol(complete=complete), _SAME_HEIGHT) * weight
         # Long runs on few rows cost little, but for epochs of small steps.
         cheap = complete and small.summary.n_rows <= _FEW_ROWS
         watched = self.monitor_for is not no_monitor and (
@@ -285,16 +281,16 @@ class Trainer:
         if not complete:
             problem = self.all_rows()
             result = self.long_run(problem, result.params, "all rows")
-        seen = final_pass(self.model, result.params, problem.source, self.engine)
-        return Trained(result, table, seen)
+        last_pass = final_pass(self.model, result.params, problem.source, self.engine)
+        return Trained(result, table, last_pass)
 
     def _on(self, sample: Sample) -> tuple[Trainer, StartSample]:
         """A trainer of these rows alone, small enough to be sent elsewhere, and what it tries."""
-        few = copy(self)
-        few.data = replace(self.data, X=sample.X, key=sample.y, w=sample.w)
-        problem = few.problem(sample.X, sample.y, sample.w)
-        block = sample.block(self.maps, few.data.target)
-        return few, StartSample(problem, few._view(sample), block, sample.complete)
+        on_sample = copy(self)
+        on_sample.data = replace(self.data, X=sample.X, key=sample.y, w=sample.w)
+        problem = on_sample.problem(sample.X, sample.y, sample.w)
+        block = sample.block(self.maps, on_sample.data.target.to_model)
+        return on_sample, StartSample(problem, on_sample._view(sample), block, sample.complete)
 
     def _long_tol(self, *, complete: bool) -> float:
         """What long runs leave to gain, in nats per unit of weight.
@@ -325,7 +321,7 @@ class Trainer:
 
     def moves(self, start_sample: StartSample, run: StartRun, workers: Workers) -> StartRun | None:
         """The best run after split-and-merge moves, None if none helps."""
-        found = None
+        improved = None
         for _ in range(_MOVE_ROUNDS):
             tried = workers.map(
                 partial(self.try_move, start_sample, run),
@@ -337,8 +333,8 @@ class Trainer:
             better = next((t for t in tried if t is not None), None)
             if better is None:
                 break
-            run = found = better
-        return found
+            run = improved = better
+        return improved
 
     def try_move(self, start_sample: StartSample, run: StartRun, R: Floats) -> StartRun | None:
         """The run from responsibilities ``R`` (K, n), None if it ends no higher than ``run``."""
@@ -357,26 +353,17 @@ class Trainer:
 
     def _view(self, sample: Sample) -> StartData:
         """Standardised features and targets of the sample, as the portfolio sees them."""
-        block = sample.block(self.maps, self.data.target)
-        seen = {self.model.gate_design, *(g.design for g in self.model.groups)}
-        widest = max(seen, key=lambda number: block.designs[number].width)
+        block = sample.block(self.maps, self.data.target.to_model)
+        designs = {self.model.gate_design, *(g.design for g in self.model.groups)}
+        widest = max(designs, key=lambda number: block.designs[number].width)
         X = unit_columns(block.designs[widest].Z[:-1].T, sample.w, self.model)
-        if self.summary.n_classes:
-            share = self.summary.y_mean
-            onehot = np.eye(self.summary.n_classes)[block.y] - share
-            T = onehot / np.sqrt(np.maximum(share * (1.0 - share), 1e-12)).mean()
-        else:
-            T = self._start_target(block, sample.w).T
-        return StartData(np.ascontiguousarray(X), T, sample.w, self.model.n_experts)
-
-    def _start_target(self, block: Block, w: Floats) -> Floats:
-        """The target of the sample as the first experts want it seen, standardised."""
         first = self.model.groups[0]
         seen = first.expert.start_target(block.y, block.designs[first.design])
-        if seen is None:
-            return (block.y - self.summary.y_mean[:, None]) / self.summary.y_scale[:, None]
-        own = summarise(seen, w)
-        return (seen - own.y_mean[:, None]) / own.y_scale[:, None]
+        values, summary = block.y, self.summary
+        if seen is not None:
+            values, summary = seen, summarise(seen, sample.w)
+        target = self.data.target.points(values, summary)
+        return StartData(np.ascontiguousarray(X), target, sample.w, self.model.n_experts)
 
     def names(self, init: str, n_init: int) -> list[str]:
         """Names of the strategies of ``n_init`` starts."""
@@ -413,7 +400,7 @@ class StreamTrainer(Trainer):
 
     def all_rows(self) -> Problem:
         """The fitting problem on all rows."""
-        source = StreamSource(self.stream, self.maps, self.data.target)
+        source = StreamSource(self.stream, self.maps, self.data.target.to_model)
         mixture = MixtureLikelihood(self.model)
         return Problem(self.model, mixture, source, self.summary, self.engine, self.seed)
 
@@ -423,5 +410,5 @@ class StreamTrainer(Trainer):
 
     def sample(self, size: int) -> Sample:
         """At most ``size`` distinct rows of those drawn in the first pass."""
-        few = merge_sample(None, self.drawn.X, self.drawn.y, self.drawn.w, size)
-        return replace(few, complete=few.complete and self.drawn.complete)
+        sample = merge_sample(None, self.drawn.X, self.drawn.y, self.drawn.w, size)
+        return replace(sample, complete=sample.complete and self.drawn.complete)

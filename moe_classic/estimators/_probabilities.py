@@ -1,4 +1,4 @@
-"""What a classifier says by way of its probabilities."""
+"""What classifiers say by way of their probabilities: methods of those that have some."""
 
 from __future__ import annotations
 
@@ -9,31 +9,26 @@ import numpy as np
 from moe_classic._typing import Floats
 
 
-class FromProba:
-    """Mixin: logarithms of the probabilities, and the most probable class."""
+def predict_log_proba(self: Any, X: Any, *, top_k: int | None = None) -> Floats:
+    """Logarithms of :meth:`predict_proba`."""
+    with np.errstate(divide="ignore"):
+        return np.log(self.predict_proba(X, top_k=top_k))
 
-    classes_: np.ndarray
-    predict_proba: Any
 
-    def predict_log_proba(self, X: Any, *, top_k: int | None = None) -> Floats:
-        """Logarithms of :meth:`predict_proba`."""
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X, top_k=top_k))
+def predict(self: Any, X: Any, *, top_k: int | None = None) -> np.ndarray:
+    """Most probable class.
 
-    def predict(self, X: Any, *, top_k: int | None = None) -> np.ndarray:
-        """Most probable class.
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    top_k : int or None, default=None
+        How many experts a row consults, those that the gate ranks highest, their weights
+        scaled to sum to one; None consults all. An expert is evaluated on the rows that
+        consult it and on no others, which pays where experts are expensive.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        top_k : int or None, default=None
-            How many experts a row consults, those that the gate ranks highest, their weights
-            scaled to sum to one; None consults all. An expert is evaluated on the rows that
-            consult it and on no others, which pays where experts are expensive.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-        """
-        best = self.predict_proba(X, top_k=top_k).argmax(axis=1)
-        return self.classes_[best]
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+    """
+    best = self.predict_proba(X, top_k=top_k).argmax(axis=1)
+    return self.classes_[best]

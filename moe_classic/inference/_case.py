@@ -11,6 +11,7 @@ from moe_classic._components import require
 from moe_classic._data import ArraySource, Block, Design, DesignMap, Summary, default_block_size
 from moe_classic._engine import SerialEngine, ThreadedEngine, make_engine
 from moe_classic._model import Model, MoEParams
+from moe_classic._results import FittedMixture, checked_pairs, fitted_mixture
 from moe_classic._typing import Floats, Ints
 
 
@@ -20,30 +21,57 @@ class FittedModel:
 
     Attributes
     ----------
-    model, maps, summary : as bound by the fit
+    fitted : what the fit left
     params : MoEParams for standardised features and target
     X : (n, p) raw features
     y : (d, n) standardised target, or (n,) class codes
     w : (n,) positive weights, read as counts of rows
     rows : (n,) places of these rows among the user's
-    shift, factor : (d,), the user's target is ``shift + factor * y``
-    labels, outputs : names of the experts and of their linear predictors
     """
 
-    model: Model
+    fitted: FittedMixture
     params: MoEParams
-    maps: tuple[DesignMap, ...]
-    summary: Summary
     X: np.ndarray
     y: np.ndarray
     w: Floats
     rows: Ints
-    shift: Floats
-    factor: Floats
-    labels: list[str]
-    outputs: list[str]
     tol: float
     engine: SerialEngine | ThreadedEngine
+
+    @property
+    def model(self) -> Model:
+        """The model as bound by the fit."""
+        return self.fitted.model
+
+    @property
+    def maps(self) -> tuple[DesignMap, ...]:
+        """From rows of X to designs."""
+        return self.fitted.maps
+
+    @property
+    def summary(self) -> Summary:
+        """Moments of the training target as the model saw it."""
+        return self.fitted.summary
+
+    @property
+    def shift(self) -> Floats:
+        """(d,), the user's target is ``shift + factor * y``."""
+        return self.fitted.target.shift
+
+    @property
+    def factor(self) -> Floats:
+        """(d,), the user's target is ``shift + factor * y``."""
+        return self.fitted.target.factor
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the experts."""
+        return self.fitted.labels
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the linear predictors of an expert."""
+        return self.fitted.target.names
 
     def source(self) -> ArraySource:
         """The rows, block by block."""
@@ -56,33 +84,20 @@ class FittedModel:
 
 def fitted_model(estimator: Any, X: Any, y: Any, sample_weight: Any) -> FittedModel:
     """The case of a fitted estimator and validated rows; raises if it has no parameters."""
-    if not hasattr(estimator, "_pairs"):
-        raise TypeError(
-            f"estimator={estimator!r} must be an estimator whose parameters have a likelihood, "
-            "such as MoERegressor or MoEClassifier."
-        )
-    X, target = estimator._pairs(X, y)
-    model: Model = estimator._model
-    check_parametric(model)
+    fitted = fitted_mixture(estimator)
+    X, columns = checked_pairs(estimator, X, y)
+    check_parametric(fitted.model)
     w = _checked_weights(sample_weight, len(X))
     rows = np.flatnonzero(w > 0.0)
     if rows.size < len(X):
-        X, target, w = X[rows], target[..., rows], w[rows]
-    if target.ndim == 2:
-        target = (target - estimator._shift[:, None]) / estimator._factor[:, None]
+        X, columns, w = X[rows], columns[:, rows], w[rows]
     return FittedModel(
-        model,
-        estimator._standard_params(),
-        estimator._maps,
-        estimator._summary,
+        fitted,
+        fitted.standard_params,
         X,
-        target,
+        fitted.target.to_model(columns),
         w,
         rows,
-        estimator._shift,
-        estimator._factor,
-        estimator._expert_labels(),
-        estimator._output_names(),
         estimator.tol,
         make_engine(estimator.n_jobs),
     )

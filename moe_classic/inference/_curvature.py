@@ -67,11 +67,11 @@ def curvature(case: FittedModel, clusters: Ints | None = None) -> Curvature:
     def of_block(block: Block) -> InformationStats:
         return observed_information(model, case.params, block)
 
-    seen = case.engine.map_reduce(of_block, case.source())
-    products = seen.scores if clusters is None else _cluster_scores(model, case, clusters)
-    gradient = seen.gradient - case.model.penalty_gradient(case.params, case.summary)
+    sums = case.engine.map_reduce(of_block, case.source())
+    products = sums.scores if clusters is None else _cluster_scores(model, case, clusters)
+    gradient = sums.gradient - case.model.penalty_gradient(case.params, case.summary)
     penalty = case.model.penalty_hessian(case.params, case.summary)
-    return Curvature(gradient, seen.information, products, penalty)
+    return Curvature(gradient, sums.information, products, penalty)
 
 
 def _cluster_scores(model: Model, case: FittedModel, clusters: Ints) -> Floats:
@@ -149,11 +149,11 @@ class ThetaCovariance:
         return np.linalg.norm(scaled @ self.unknown, axis=1) > _PART * np.maximum(size, 1e-300)
 
 
-def theta_covariance(seen: Curvature, kind: str, fixed: Bools, weight: float) -> ThetaCovariance:
+def theta_covariance(curve: Curvature, kind: str, fixed: Bools, weight: float) -> ThetaCovariance:
     """Covariance of the estimates by one of "observed", "opg" and "sandwich"."""
     size, free = fixed.size, np.flatnonzero(~fixed)
-    basis = seen.scores if kind == "opg" else seen.information
-    H = (basis + seen.penalty)[np.ix_(free, free)]
+    basis = curve.scores if kind == "opg" else curve.information
+    H = (basis + curve.penalty)[np.ix_(free, free)]
     # Scaling must not turn a coordinate without curvature into a well determined one.
     flat = np.abs(np.diag(H)) <= _FLAT * weight
     H[flat] = H[:, flat] = 0.0
@@ -163,7 +163,7 @@ def theta_covariance(seen: Curvature, kind: str, fixed: Bools, weight: float) ->
     half = scale[:, None] * vectors[:, known]
     inverse = (half / values[known]) @ half.T
     if kind == "sandwich":
-        inverse = inverse @ seen.scores[np.ix_(free, free)] @ inverse
+        inverse = inverse @ curve.scores[np.ix_(free, free)] @ inverse
     covariance, unknown = np.zeros((size, size)), np.zeros((size, int((~known).sum())))
     covariance[np.ix_(free, free)] = inverse
     unknown[free] = vectors[:, ~known]
@@ -173,8 +173,8 @@ def theta_covariance(seen: Curvature, kind: str, fixed: Bools, weight: float) ->
     return ThetaCovariance(covariance, unknown, whole, negative)
 
 
-def distance_from_optimum(seen: Curvature, fixed: Bools, weight: float) -> float:
+def distance_from_optimum(curve: Curvature, fixed: Bools, weight: float) -> float:
     """How many standard errors a Newton step would move the estimates, in the worst direction."""
-    inverse = theta_covariance(seen, "observed", fixed, weight).covariance
-    g = np.where(fixed, 0.0, seen.gradient)
+    inverse = theta_covariance(curve, "observed", fixed, weight).covariance
+    g = np.where(fixed, 0.0, curve.gradient)
     return float(np.sqrt(max(float(g @ inverse @ g), 0.0)))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from moe_classic._model import MoEParams
+from moe_classic._results import with_record
 from moe_classic._typing import Floats
 
 from ._case import FittedModel
@@ -52,7 +52,7 @@ class DeltaMethod:
         def given(params: MoEParams) -> Any:
             if of == "parameters":
                 return pd.Series(terms.values(params), index=terms.index())
-            return self._shadow(params)
+            return self._estimator_at(params)
 
         def value(params: MoEParams) -> Floats:
             return np.asarray(function(given(params)), dtype=np.float64).ravel()
@@ -73,12 +73,10 @@ class DeltaMethod:
             table = wald_table(values, matrix, line, level)
         return table.set_axis(first.index, axis=0) if isinstance(first, pd.Series) else table
 
-    def _shadow(self, params: MoEParams) -> Any:
+    def _estimator_at(self, params: MoEParams) -> Any:
         """The estimator at other parameters."""
-        shadow = copy(self.estimator)
-        shadow._order = None
-        shadow._show(params, self.estimator._shares)
-        return shadow
+        fitted = replace(self.case.fitted, order=None)
+        return with_record(self.estimator, fitted.at(params, fitted.shares))
 
     def _differences(
         self, value: Callable[[MoEParams], Floats], m: int, theta: ThetaCovariance

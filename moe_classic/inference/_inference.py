@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_random_state
 
+from moe_classic._arguments import generator
 from moe_classic._model import available
 from moe_classic._typing import Floats, Ints
 
@@ -208,8 +208,8 @@ def inference(
     case = fitted_model(estimator, X, y, sample_weight)
     groups = _cluster_numbers(clusters, np.shape(X)[0], case.rows)
     _check_smooth(kind, case)
-    terms, seen = Terms(case), curvature(case, groups)
-    found = caveats(case, seen)
+    terms, curve = Terms(case), curvature(case, groups)
+    known = caveats(case, curve)
     if kind in _BOOTSTRAP:
         draws = bootstrap(
             case,
@@ -217,12 +217,12 @@ def inference(
             clusters=groups,
             count=500 if n_bootstrap is None else n_bootstrap,
             n_jobs=n_jobs,
-            rng=np.random.default_rng(check_random_state(random_state).randint(2**31 - 1)),
+            rng=generator(random_state),
         )
         delta_method = DeltaMethod(estimator, case, draws.params)
-        result = _from_draws(delta_method, terms, draws, seen, kind, level, found)
+        result = _from_draws(delta_method, terms, draws, curve, kind, level, known)
     else:
-        result = _from_curvature(estimator, case, terms, seen, kind, level, found)
+        result = _from_curvature(estimator, case, terms, curve, kind, level, known)
     if result.warnings:
         warnings.warn(" ".join(result.warnings), UserWarning, stacklevel=2)
     return result
@@ -286,25 +286,25 @@ def _from_curvature(
     estimator: Any,
     case: FittedModel,
     terms: Terms,
-    seen: Curvature,
+    curve: Curvature,
     kind: str,
     level: float,
-    found: list[Caveat],
+    known: list[Caveat],
 ) -> Inference:
     """Wald tables."""
-    fixed, J = fixed_places(found, seen.gradient.size), terms.jacobian(case.params)
+    fixed, J = fixed_places(known, curve.gradient.size), terms.jacobian(case.params)
     weight = case.summary.weight
-    theta = theta_covariance(seen, kind, fixed, weight)
+    theta = theta_covariance(curve, kind, fixed, weight)
     unknown = theta.undetermined(J)
-    notes = notes_of(terms, J, found, seen.error_size)
-    said = found_sentences(terms, found, held=True)
+    notes = notes_of(terms, J, known, curve.error_size)
+    said = found_sentences(terms, known, held=True)
     said += weight_sentence(case.w.sum(), weight)
     for i in np.flatnonzero(unknown):
         notes[i].append("not determined by the data")
     if theta.unknown.size:
         said.append(singular_sentence(terms, theta.unknown, negative=theta.negative))
     elif available(case.model):
-        far = distance_from_optimum(seen, fixed, weight)
+        far = distance_from_optimum(curve, fixed, weight)
         said += [far_sentence(far)] if far > _FAR else []
     covariance = J @ theta.covariance @ J.T
     hidden = unknown | held_terms(terms, J, fixed)
@@ -318,10 +318,10 @@ def _from_draws(
     delta_method: DeltaMethod,
     terms: Terms,
     draws: Draws,
-    seen: Curvature,
+    curve: Curvature,
     kind: str,
     level: float,
-    found: list[Caveat],
+    known: list[Caveat],
 ) -> Inference:
     """Bootstrap tables."""
     case = delta_method.case
@@ -331,7 +331,7 @@ def _from_draws(
             f"kind={kind!r}: {draws.failed} of {count} refits failed; the data do not carry this "
             "model. Use fewer experts or larger penalties."
         )
-    said = found_sentences(terms, found, held=False)
+    said = found_sentences(terms, known, held=False)
     said += weight_sentence(case.w.sum(), case.summary.weight)
     if draws.failed > _FAILED * count:
         said.append(
@@ -340,7 +340,7 @@ def _from_draws(
         )
     values = np.array([terms.values(p) for p in draws.params])
     table = draws_table(terms.values(case.params), values, terms.bounds, level)
-    notes = notes_of(terms, terms.jacobian(case.params), found, seen.error_size)
+    notes = notes_of(terms, terms.jacobian(case.params), known, curve.error_size)
     covariance = np.atleast_2d(np.cov(values, rowvar=False))
     frame = pd.DataFrame(values, columns=terms.index())
     return _result(delta_method, terms, kind, level, table, covariance, notes, said, draws=frame)

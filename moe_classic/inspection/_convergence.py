@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from moe_classic._arguments import check_one_of
 from moe_classic._results import fitted_moe
 from moe_classic._typing import Floats
 
-from ._profile import check_choice
 from ._style import (
     DATA_COLOR,
     EXPERT_COLORS,
@@ -107,10 +107,10 @@ class ConvergenceDisplay:
     def _of_rounds(cls, moe: Any) -> ConvergenceDisplay:
         """The rounds of a hard mixture."""
         history = moe.history_
-        held = history.validation_loss.to_numpy()
+        validation = history.validation_loss.to_numpy()
         return cls(
             trace=history.loss.to_numpy(),
-            held_out=held if np.isfinite(held).any() else None,
+            held_out=validation if np.isfinite(validation).any() else None,
             kept=moe.best_round_,
             objective_label="mean squared error of the blend",
         )
@@ -131,7 +131,7 @@ class ConvergenceDisplay:
         -------
         self : ConvergenceDisplay
         """
-        check_choice("ConvergenceDisplay", "kind", kind, ("trace", "gap", "starts"))
+        check_one_of("ConvergenceDisplay", "kind", kind, ("trace", "gap", "starts"))
         if kind == "starts" and self.starts is None:
             raise ValueError(
                 "ConvergenceDisplay: kind='starts' needs a fit from several starts, and this one "
@@ -164,7 +164,7 @@ class ConvergenceDisplay:
         judged = self.trace if self.held_out is None else self.held_out
         ax.plot(rounds, self.trace, label="rows learned from", marker="o", **line_look(0))
         if self.held_out is not None:
-            ax.plot(rounds, self.held_out, label="rows held out", marker="^", **line_look(1))
+            ax.plot(rounds, self.held_out, label="rows validation out", marker="^", **line_look(1))
         ax.scatter(
             [kept],
             [judged[kept - 1]],

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from moe_classic._data import Block
-from moe_classic._results import fitted_moe, inner_rows
+from moe_classic._results import (
+    FittedMixture,
+    checked_rows,
+    fitted_mixture,
+    fitted_moe,
+    fitted_record,
+    inner_rows,
+)
 from moe_classic._typing import Floats
 
 from ._membership import memberships
@@ -131,19 +138,19 @@ class ExpertsDisplay:
             X, (feature,), caller=name, n_points=n_points, average=average, subsample=subsample
         )
         rows = inner_rows(estimator, profile.rows)
-        own, gate = _column(moe.expert_predictions(rows), place), moe.gate_proba(rows)
+        alone, gate = _column(moe.expert_predictions(rows), place), moe.gate_proba(rows)
         points, bands = None, None
         if y is not None:
             R = memberships(moe, inner_rows(estimator, X), y)
-            points = (column(X, profile.names[0]), _seen(moe, y, place), R)
+            points = (column(X, profile.names[0]), _on_axis(moe, y, place), R)
         if coverage is not None and hasattr(moe, "predict_interval"):
             bands = profile.fold(_expert_intervals(moe, rows, coverage, place or 0))
         display = cls(
             values=profile.axes[0],
-            predictions=profile.fold(own),
+            predictions=profile.fold(alone),
             gate=profile.fold(gate),
             mixture=profile.fold(_column(_mixture(moe, rows), place)),
-            labels=moe._expert_labels(),
+            labels=fitted_record(moe).labels,
             feature_label=profile.label(),
             target_label=(getattr(y, "name", None) or "y" if target_label == "y" else target_label),
             bands=bands,
@@ -213,12 +220,12 @@ class ExpertsDisplay:
     def _limits(self) -> tuple[float, float]:
         """Range of all that matters: data, and experts where they speak."""
         speaks = np.abs(self.gate) >= _SPEAKS
-        seen = [self.predictions[speaks]]
+        shown = [self.predictions[speaks]]
         if self.bands is not None:
-            seen.append(self.bands[speaks].ravel())
+            shown.append(self.bands[speaks].ravel())
         if self.points is not None:
-            seen.append(self.points[1])
-        values = np.concatenate(seen)
+            shown.append(self.points[1])
+        values = np.concatenate(shown)
         low, high = float(values.min()), float(values.max())
         # Weights of a linear gate may take a blend far away, where experts could not be seen.
         room = high - low
@@ -261,11 +268,11 @@ def _target(moe: Any, target: Any) -> tuple[int | None, str]:
                 f"target={target!r}: of two classes only the second, {classes[1]!r}, has a margin."
             )
         return (None if len(classes) == 2 else place), f"margin of {target}"
-    names = moe._output_names()
+    names = fitted_record(moe).target.names
     if len(names) == 1:
         if target not in (None, 0):
             raise ValueError(f"target={target!r}: there is one output, leave target out.")
-        return (None, "y") if moe._flat_target else (0, names[0])
+        return (None, "y") if fitted_record(moe).target.flat else (0, names[0])
     if not isinstance(target, (int, np.integer)) or not 0 <= target < len(names):
         raise ValueError(
             f"target={target!r} must be the number of an output, 0 to {len(names) - 1}."
@@ -290,7 +297,7 @@ def _column(predictions: Floats, place: int | None) -> Floats:
     return predictions if place is None else predictions[..., place]
 
 
-def _seen(moe: Any, y: Any, place: int | None) -> Floats:
+def _on_axis(moe: Any, y: Any, place: int | None) -> Floats:
     """Targets on the vertical axis, (n,): 0 and 1 for a class, -1 and 1 for its margin."""
     if hasattr(moe, "classes_"):
         mine = np.asarray(y) == moe.classes_[-1 if place is None else place]
@@ -303,11 +310,15 @@ def _expert_intervals(moe: Any, X: Any, coverage: float, output: int) -> Floats:
     """Central intervals of the experts' own noise, (n, K, 2)."""
     if not 0.0 < coverage < 1.0:
         raise ValueError(f"coverage={coverage!r} must lie strictly between 0 and 1, or be None.")
-    rows = moe._check_rows(X)
-    return np.concatenate(moe._answers(lambda b: _block_intervals(moe, b, coverage, output), rows))
+    rows, fitted = checked_rows(moe, X), fitted_mixture(moe)
+    return np.concatenate(
+        fitted.answers(
+            lambda b: _block_intervals(fitted, b, coverage, output), rows, n_jobs=moe.n_jobs
+        )
+    )
 
 
-def _block_intervals(moe: Any, block: Block, coverage: float, output: int) -> Floats:
+def _block_intervals(fitted: FittedMixture, block: Block, coverage: float, output: int) -> Floats:
     """The same for one block."""
     tail = 0.5 * (1.0 - coverage)
     ends = []
@@ -315,7 +326,7 @@ def _block_intervals(moe: Any, block: Block, coverage: float, output: int) -> Fl
         level = np.full((1, 1, 1), q)
         quantiles = [
             g.expert.quantile(p, block.designs[g.design], level)[:, output]
-            for g, p in zip(moe._model.groups, moe._params.experts, strict=True)
+            for g, p in zip(fitted.model.groups, fitted.params.experts, strict=True)
         ]
         ends.append(np.concatenate(quantiles).T)
     return np.stack(ends, axis=-1)

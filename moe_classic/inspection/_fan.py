@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._results import fitted_moe, inner_rows
+from moe_classic._arguments import check_one_of
+from moe_classic._results import fitted_mixture, fitted_moe, inner_rows
 from moe_classic._typing import Floats
 
-from ._profile import Profile, check_choice, column, make_profile
+from ._profile import Profile, column, make_profile
 from ._style import DATA_COLOR, EXPERT_COLORS, MIXTURE_COLOR, axes_for, legend_above, tidy
 
 #: Halvings of the bracket of an averaged quantile: 2^-40 of its width is left.
@@ -116,13 +117,14 @@ class FanDisplay:
         """
         name = cls.__name__
         moe = fitted_moe(estimator, needs="predict_quantile", caller=name)
-        if len(moe._output_names()) > 1:
+        fitted = fitted_mixture(moe)
+        if len(fitted.target.names) > 1:
             raise ValueError(f"{name} draws one output, the estimator has several.")
         levels = _levels(coverages)
         profile = make_profile(
             X, (feature,), caller=name, n_points=n_points, average=average, subsample=subsample
         )
-        rows, flat = inner_rows(estimator, profile.rows), moe._flat_target
+        rows, flat = inner_rows(estimator, profile.rows), fitted.target.flat
         quantiles = _quantiles(moe, rows, profile, levels)
         points = None if y is None else (column(X, profile.names[0]), np.ravel(y))
         targets = _target_grid(quantiles, points, n_points)
@@ -161,7 +163,7 @@ class FanDisplay:
         -------
         self : FanDisplay
         """
-        check_choice("FanDisplay", "kind", kind, ("fan", "density"))
+        check_one_of("FanDisplay", "kind", kind, ("fan", "density"))
         self.ax_ = ax = axes_for(ax)
         self.figure_ = ax.figure
         if kind == "fan":
@@ -250,11 +252,11 @@ def _constant(value: float, n: int, *, flat: bool) -> Floats:
 
 def _quantiles(moe: Any, rows: Any, profile: Profile, levels: Floats) -> Floats:
     """Quantiles on the grid, (G, n_levels): of the mixture over held rows."""
-    own = np.asarray(moe.predict_quantile(rows, levels)).reshape(-1, levels.size)
+    quantiles = np.asarray(moe.predict_quantile(rows, levels)).reshape(-1, levels.size)
     if profile.n_held == 1:
-        return own
-    held = own.reshape(-1, profile.n_held, levels.size)
-    low, high = held.min(axis=1), held.max(axis=1)
+        return quantiles
+    by_point = quantiles.reshape(-1, profile.n_held, levels.size)
+    low, high = by_point.min(axis=1), by_point.max(axis=1)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         below = np.stack([_cdf(moe, rows, profile, m) for m in middle.T], axis=1) < levels
@@ -265,7 +267,7 @@ def _quantiles(moe: Any, rows: Any, profile: Profile, levels: Floats) -> Floats:
 def _cdf(moe: Any, rows: Any, profile: Profile, y: Floats) -> Floats:
     """Distribution function at ``y`` (G,), averaged over held rows, (G,)."""
     target = np.repeat(y, profile.n_held)
-    p = moe.predict_cdf(rows, target if moe._flat_target else target[:, None])
+    p = moe.predict_cdf(rows, target if fitted_mixture(moe).target.flat else target[:, None])
     return profile.fold(np.asarray(p).reshape(-1))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from moe_classic._results import fitted_moe, inner_rows
+from moe_classic._results import fitted_moe, fitted_record, inner_rows
 from moe_classic._typing import Floats
 
 from ._membership import memberships, shares
@@ -127,7 +127,7 @@ class PartitionDisplay:
         display = cls(
             values=(profile.axes[0], profile.axes[1]),
             gate=profile.fold(moe.gate_proba(inner_rows(estimator, profile.rows))),
-            labels=moe._expert_labels(),
+            labels=fitted_record(moe).labels,
             feature_labels=(profile.label(0), profile.label(1)),
             points=points,
         )

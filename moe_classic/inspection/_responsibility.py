@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._results import fitted_moe, inner_rows
+from moe_classic._arguments import check_one_of
+from moe_classic._results import fitted_moe, fitted_record, inner_rows
 from moe_classic._typing import Floats
 
-from ._profile import check_choice
 from ._style import axes_for, expert_color, hatch, legend_above, tidy
 
 #: Most rows that are drawn one by one.
@@ -68,7 +68,7 @@ class ResponsibilityDisplay:
         """
         moe = fitted_moe(estimator, needs="responsibilities", caller=cls.__name__)
         R = moe.responsibilities(inner_rows(estimator, X), y)
-        return cls(responsibilities=R, labels=moe._expert_labels()).plot(ax, **plot)
+        return cls(responsibilities=R, labels=fitted_record(moe).labels).plot(ax, **plot)
 
     def plot(self, ax: Any = None, *, kind: str = "rows") -> ResponsibilityDisplay:
         """Draw the responsibilities.
@@ -87,7 +87,7 @@ class ResponsibilityDisplay:
         -------
         self : ResponsibilityDisplay
         """
-        check_choice("ResponsibilityDisplay", "kind", kind, ("rows", "histogram"))
+        check_one_of("ResponsibilityDisplay", "kind", kind, ("rows", "histogram"))
         self.ax_ = ax = axes_for(ax)
         self.figure_ = ax.figure
         if kind == "rows":

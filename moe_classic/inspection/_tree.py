@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._results import fitted_moe
+from moe_classic._results import FittedMixture, fitted_mixture, fitted_moe
 from moe_classic._typing import Floats
 
 from ._style import DATA_COLOR, MIXTURE_COLOR, axes_for, expert_color
@@ -92,13 +92,14 @@ class TreeDisplay:
             if not isinstance(value, (int, np.integer)) or value < low:
                 raise ValueError(f"{cls.__name__}: {name}={value!r} must be an integer >= {low}.")
         moe = fitted_moe(estimator, needs="tree_", caller=cls.__name__)
-        spread = _feature_spreads(moe)
+        fitted = fitted_mixture(moe)
+        spread = _feature_spreads(fitted)
         conditions: dict[int, Sequence[str]] = {}
         equations: dict[int, Sequence[str]] = {}
         for node in moe.tree_.nodes():
             if node.is_leaf:
                 equations[node.number] = _equations(
-                    node.expert, moe._predictor_names(), spread, max_terms, decimals
+                    node.expert, fitted.target.equations, spread, max_terms, decimals
                 )
                 continue
             forms = [
@@ -197,12 +198,11 @@ def _positions(tree: Any, depth: int) -> dict[int, tuple[float, float]]:
     return places
 
 
-def _feature_spreads(moe: Any) -> dict[str, float]:
+def _feature_spreads(fitted: FittedMixture) -> dict[str, float]:
     """Standard deviations of all features that gates and experts see, by name."""
     spread: dict[str, float] = {}
-    for design in moe._maps:
-        for name, inverse in zip(design.names, design.inverse, strict=True):
-            spread[name] = 1.0 / inverse if inverse > 0.0 else 0.0
+    for design in fitted.maps:
+        spread |= dict(zip(design.names, design.unit.tolist(), strict=True))
     return spread
 
 

@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from moe_classic._results import column_names
 from moe_classic._typing import Floats
 from moe_classic.estimators import MoERegressor
 from moe_classic.inference import check_simulable, fitted_model, simulate
@@ -123,12 +124,7 @@ def _simulated_statistic(
     """The statistic on one data set drawn from the null model."""
     case = fitted_model(null, X, y, None)
     X_new, drawn = simulate(case, rng)
-    if drawn.ndim == 1:
-        target = null.classes_[drawn]
-    else:
-        target = (case.shift[:, None] + case.factor[:, None] * drawn).T
-        target = target[:, 0] if null._flat_target else target
-    names = null._names_in()
+    target, names = case.fitted.target.from_model(drawn), column_names(null)
     X_new = X_new if names is None else pd.DataFrame(X_new, columns=names)
     K = null.n_experts
     seeded = clone(template).set_params(random_state=int(rng.integers(2**31 - 1)))

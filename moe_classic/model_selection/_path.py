@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from moe_classic._results import checked_rows, fitted_mixture
+from moe_classic._training import CERTAINTY
 from moe_classic._typing import Bools, Floats
 from moe_classic._warnings import without_convergence_warnings
 
-#: Share of a row that goes to the side on which it lies.
-_CERTAINTY = 0.9
 #: Passes of a trial.
 _TRIAL_PASSES = 20
 #: Share of an objective that is rounding.
-_ROUNDING = 1e-9
+_FALL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _rank(fit: PathFit) -> tuple[bool, float]:
 
 def _fell(best: PathFit, previous: PathFit) -> bool:
     """Whether the objective is lower than with one expert less."""
-    return best.objective < previous.objective - _ROUNDING * abs(previous.objective)
+    return best.objective < previous.objective - _FALL * abs(previous.objective)
 
 
 def split_expert(
@@ -143,7 +143,7 @@ def _copied(template: Any, fit: PathFit, X: Any, y: Any, sample_weight: Any) -> 
     R = fit.estimator.responsibilities(X, y)
     k = int(R.sum(axis=0).argmax())
     trial = _started(template, _divided(R, k, np.full(len(R), 0.5)))
-    name = f"copy of {fit.estimator._expert_labels()[k]}"
+    name = f"copy of {fitted_mixture(fit.estimator).labels[k]}"
     return _finished(
         template, _grown(_fitted(trial, X, y, sample_weight), name), X, y, sample_weight
     )
@@ -157,12 +157,12 @@ def _started(template: Any, R: Floats) -> Any:
 def _finished(template: Any, trial: PathFit, X: Any, y: Any, sample_weight: Any) -> PathFit:
     """A trial run to convergence, with the arguments of the template."""
     estimator = trial.estimator
-    own = {**template.get_params(deep=False), "n_experts": estimator.n_experts}
+    arguments = {**template.get_params(deep=False), "n_experts": estimator.n_experts}
     if not estimator.converged_:
-        estimator.set_params(max_iter=own["max_iter"], warm_start=True)
+        estimator.set_params(max_iter=arguments["max_iter"], warm_start=True)
         _fitted(estimator, X, y, sample_weight)
     # The start was a means: a clone of the fit should start like the template.
-    estimator.set_params(**{k: own[k] for k in ("init", "n_init", "max_iter", "warm_start")})
+    estimator.set_params(**{k: arguments[k] for k in ("init", "n_init", "max_iter", "warm_start")})
     return _grown(estimator, trial.start)
 
 
@@ -174,8 +174,9 @@ def _fitted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
 
 def _grown(estimator: Any, start: str) -> PathFit:
     """Record of a fitted estimator."""
-    params = estimator._standard_params()
-    return PathFit(estimator, start, estimator._model.n_degenerate(params, estimator._summary))
+    fitted = fitted_mixture(estimator)
+    bad = fitted.model.n_degenerate(fitted.standard_params, fitted.summary)
+    return PathFit(estimator, start, bad)
 
 
 # ------------------------------------------------------------------------- splits
@@ -184,7 +185,8 @@ def _grown(estimator: Any, start: str) -> PathFit:
 def _splits(fit: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[tuple[str, Floats]]:
     """Responsibilities (n, K + 1) with one expert divided, and what was done."""
     R = fit.responsibilities(X, y)
-    labels, rows = fit._expert_labels(), np.asarray(fit._check_rows(X), dtype=np.float64)
+    labels = fitted_mixture(fit).labels
+    rows = np.asarray(checked_rows(fit, X), dtype=np.float64)
     w = np.ones(len(R)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     errors = _errors(fit, X, y)
     for k, label in enumerate(labels):
@@ -197,7 +199,7 @@ def _splits(fit: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[tuple[str,
         for name, position in sides.items():
             above = _upper_half(position, mass)
             if above.any() and not above.all():
-                share = np.where(above, _CERTAINTY, 1.0 - _CERTAINTY)
+                share = np.where(above, CERTAINTY, 1.0 - CERTAINTY)
                 yield f"{label} split by {name}", _divided(R, k, share)
 
 
@@ -210,10 +212,8 @@ def _divided(R: Floats, k: int, share: Floats) -> Floats:
 
 def _errors(fit: Any, X: Any, y: Any) -> Floats:
     """What each expert misses, (n, K, d), or (n, K, C) for classes."""
-    predicted, target = fit.expert_predictions(X), fit._target_columns(y)
-    if target.ndim == 1:
-        return np.eye(predicted.shape[2])[target][:, None] - predicted
-    return target.T[:, None] - predicted.reshape(len(predicted), predicted.shape[1], -1)
+    target = fitted_mixture(fit).target
+    return target.errors(target.values(target.scored(y)), fit.expert_predictions(X))
 
 
 def _axis(points: Floats, w: Floats) -> Floats:

@@ -195,11 +195,11 @@ def _listed(name: str, values: Any, default: Any) -> list[Any]:
         return [default]
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise TypeError(f"{name}={values!r} must be a sequence, such as [{values!r}].")
-    found = list(values)
-    titles = [_title(v) for v in found]
-    if not found or len(set(titles)) < len(titles):
+    components = list(values)
+    titles = [_title(v) for v in components]
+    if not components or len(set(titles)) < len(titles):
         raise ValueError(f"{name}={values!r} must name at least one component, none of them twice.")
-    return found
+    return components
 
 
 def _title(component: Any) -> str:

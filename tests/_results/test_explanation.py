@@ -9,7 +9,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.preprocessing import PolynomialFeatures
 
 from moe_classic import MoEClassifier, MoERegressor
-from moe_classic._results.explanation import equation, explain
+from moe_classic._results.explanation import equation
 from moe_classic.experts import GaussianExpert
 
 
@@ -39,7 +39,7 @@ def value_of(text, row):
 
 def test_equations_of_experts_give_their_predictions(plane, moe):
     X, _ = plane
-    table = explain(moe, X)
+    table = moe.explain(X)
     own = moe.expert_predictions(X)
     for k in range(2):
         lines = table.xs(f"expert {k + 1}", level="expert")
@@ -50,7 +50,7 @@ def test_equations_of_experts_give_their_predictions(plane, moe):
 
 def test_blend_gives_the_prediction_of_the_mixture(plane, moe):
     X, _ = plane
-    blend = explain(moe, X).xs("blend", level="expert")
+    blend = moe.explain(X).xs("blend", level="expert")
     fit = blend.intercept + (blend[["coef weight", "coef height"]].to_numpy() * X).sum(axis=1)
     np.testing.assert_allclose(fit, moe.predict(X), rtol=1e-9)
     np.testing.assert_array_equal(blend.weight, 1.0)
@@ -58,7 +58,7 @@ def test_blend_gives_the_prediction_of_the_mixture(plane, moe):
 
 def test_texts_say_the_same_as_the_numbers(plane, moe):
     X, _ = plane
-    table = explain(moe, X[:10])
+    table = moe.explain(X[:10])
     for (row, _), line in table.iterrows():
         # Four digits of numbers up to 50 are good for 0.01 or so.
         assert value_of(line.equation, X.loc[row]) == pytest.approx(line.prediction, abs=0.05)
@@ -66,7 +66,7 @@ def test_texts_say_the_same_as_the_numbers(plane, moe):
 
 def test_rows_keep_their_index_and_experts_stand_by_falling_weight(plane, moe):
     X, _ = plane
-    table = explain(moe, X[:5])
+    table = moe.explain(X[:5])
     assert table.index.names == ["row", "expert"]
     for row in X.index[:5]:
         mine = table.loc[row]
@@ -77,11 +77,11 @@ def test_rows_keep_their_index_and_experts_stand_by_falling_weight(plane, moe):
 
 def test_experts_of_little_weight_are_left_out_but_blended(plane, moe):
     X, _ = plane
-    table = explain(moe, X, min_weight=0.9)
+    table = moe.explain(X, min_weight=0.9)
     gate = moe.gate_proba(X)
     kept = table.drop(index="blend", level="expert")
     assert len(kept) == np.maximum((gate >= 0.9).sum(axis=1), 1).sum()
-    whole = explain(moe, X).xs("blend", level="expert")
+    whole = moe.explain(X).xs("blend", level="expert")
     pd.testing.assert_frame_equal(table.xs("blend", level="expert"), whole)
 
 
@@ -89,7 +89,7 @@ def test_outputs_have_a_line_each(rng):
     X = rng.standard_normal((40, 1))
     y = np.hstack([X, 2.0 - X]) + 0.1 * rng.standard_normal((40, 2))
     moe = MoERegressor(1).fit(X, y)
-    table = explain(moe, X)
+    table = moe.explain(X)
     assert table.index.names == ["row", "expert", "output"]
     predicted = table.xs("blend", level="expert").prediction.to_numpy().reshape(-1, 2)
     np.testing.assert_allclose(predicted, moe.predict(X))
@@ -99,7 +99,7 @@ def test_classes_are_explained_by_log_odds_against_the_last(plane):
     X, y = plane
     classes = np.where(y > 50.0, "high", np.where(y > 1.0, "middle", "low"))
     moe = MoEClassifier(2, n_init=1, random_state=0).fit(X, classes)
-    table = explain(moe, X[:6])
+    table = moe.explain(X[:6])
     own = moe.expert_predictions(X[:6])
     for k in range(2):
         lines = table.xs((f"expert {k + 1}", "high"), level=("expert", "class"))
@@ -121,7 +121,7 @@ def test_experts_that_see_other_features_have_zeros_elsewhere(plane):
         ("curve", GaussianExpert(features=PolynomialFeatures(2, include_bias=False))),
     ]
     moe = MoERegressor(2, expert=experts, n_init=1, random_state=0).fit(X, y)
-    table = explain(moe, X)
+    table = moe.explain(X)
     line = table.xs("line", level="expert")
     assert (line["coef weight"] == 0.0).all()
     assert not line.equation.str.contains("weight").any()
@@ -135,7 +135,7 @@ def test_estimators_as_experts_have_no_equation(plane):
     X, y = plane
     forest = RandomForestRegressor(5, max_depth=2, random_state=0)
     moe = MoERegressor(1, expert=forest, init="principal", n_init=1, random_state=0).fit(X, y)
-    table = explain(moe, X[:3])
+    table = moe.explain(X[:3])
     assert table.xs("expert 1", level="expert").intercept.isna().all()
     assert (table.xs("expert 1", level="expert").equation == "y = RandomForestRegressor(x)").all()
 
@@ -147,4 +147,4 @@ def test_equation_leaves_out_what_is_exactly_zero():
 @pytest.mark.parametrize("bad", [-0.1, 1.0])
 def test_least_weight_outside_its_range_is_refused(plane, moe, bad):
     with pytest.raises(ValueError, match="min_weight="):
-        explain(moe, plane[0], min_weight=bad)
+        moe.explain(plane[0], min_weight=bad)

@@ -122,7 +122,7 @@ def test_as_many_starts_as_reported_reach_the_best_optimum(monkeypatch, solver):
         far = solver.run(small, short.result.params, max_iter=2000, tol=1e-9)
         ends.append(EM(finish=None).run(small, far.params, max_iter=20, tol=1e-12).objective)
     # split-and-merge moves may have found a height that no start reached
-    found = moe.start_report_.objective.max() - moe._offset * small.summary.weight
+    found = moe.start_report_.objective.max() - moe._fitted.offset * small.summary.weight
     highest = max([*ends, found])
     reached = int((np.array(ends) > highest - 1e-5).sum())
     assert 0 < (starts.optimum == 1).sum() < len(starts)

@@ -98,7 +98,7 @@ def test_running_sums_alone_end_near_batch_em(expert):
     batch = kind(2, **options).fit(X, y)
     # After fit no rows are kept.
     online = learned(kind(2, **options).fit(X[:600], y[:600]), X, y, size=200, passes=20)
-    assert online._kept is None
+    assert online._fitted.buffer is None
     assert_near_batch(batch, online, X, y)
 
 
@@ -120,7 +120,7 @@ def test_a_higher_hill_is_kept(regimes):
     # The next fit has a single start, whose labels say next to nothing.
     poor = MoERegressor(2, n_init=1, init="segments", random_state=3).fit(X, y)
     moe.set_params(n_init=1, init="segments", random_state=3).partial_fit(X[150:], y[150:])
-    assert moe._kept.weight_fitted == 200.0
+    assert moe._fitted.buffer.weight_fitted == 200.0
     best = MoERegressor(2, n_init=5, random_state=0).fit(X, y)
     assert best.log_likelihood_ > poor.log_likelihood_ + 1.0
     assert moe.log_likelihood_ == pytest.approx(best.log_likelihood_, rel=1e-6)
@@ -142,7 +142,7 @@ def test_rows_are_kept_up_to_a_bound(regimes, monkeypatch):
     moe = MoERegressor(2, n_init=3, random_state=0)
     sizes = []
     for X_batch, y_batch in batches(X, y, size=60):
-        kept = moe.partial_fit(X_batch, y_batch)._kept
+        kept = moe.partial_fit(X_batch, y_batch)._fitted.buffer
         sizes.append(0 if kept is None else kept.size + sum(b.w.size for b in kept.waiting))
         # Every batch leaves a model that predicts.
         assert np.isfinite(moe.predict(X[:5])).all()

@@ -28,9 +28,9 @@ def test_proposals_free_an_expert_from_a_shared_region(three_lines):
     X, y = three_lines
     with pytest.warns(ConvergenceWarning):  # it is stopped while it is stuck
         stuck = MoERegressor(3, init=shared_start(X), max_iter=5, tol=0.0).fit(X, y)
-    block = stuck._block(X, y[None])
+    block = stuck._fitted.block(X, y[None])
     view = StartData(block.designs[0].Z[:-1].T, ((y - y.mean()) / y.std())[:, None], block.w, 3)
-    moves = list(candidates(stuck._model, stuck._params, block, view))
+    moves = list(candidates(stuck._fitted.model, stuck._fitted.params, block, view))
     assert moves
     for R in moves:
         np.testing.assert_allclose(R.sum(axis=0), 1.0, atol=1e-12)

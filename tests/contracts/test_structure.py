@@ -35,7 +35,7 @@ STOREYS = [
     {"_typing", "_arguments", "_warnings", "_compat", "_version"},
     {"_numerics", "_adapters"},
     {"_data", "_routing", "penalties"},
-    {"_engine", "_components", "routers"},
+    {"_engine", "_components", "routers", "_targets"},
     {"experts", "gates", "_nets"},
     {"_model"},
     {"_objectives", "predictive", "_results"},
@@ -213,6 +213,29 @@ def test_library_is_imported_where_it_belongs(library):
     for path in MODULES:
         names = [n for n, _ in imported(path) if n == library or n.startswith(library + ".")]
         assert not names or room(path) in ONLY_HERE[library], short(path)
+
+
+def test_private_attributes_of_estimators_are_read_in_their_own_room():
+    """Others take the record of a fit, which one module hands out."""
+    found = [
+        f"{short(path)}:{node.lineno} {ast.unparse(node)}"
+        for path in MODULES
+        if room(path) != "estimators" and short(path) != "_results/unwrap.py"
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute)
+        and re.fullmatch(r"_[a-z]\w*", node.attr)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in {"estimator", "moe", "fit", "inner", "blend", "tree", "null", "other"}
+    ]
+    assert found == []
+
+
+def test_estimators_have_few_classes_of_our_own():
+    for name in moe_classic.__all__:
+        item = getattr(moe_classic, name)
+        if inspect.isclass(item):
+            own = [c for c in item.__mro__ if c.__module__.startswith("moe_classic.")]
+            assert len(own) <= 4, [c.__name__ for c in own]
 
 
 def test_core_leaves_validation_to_the_estimators():

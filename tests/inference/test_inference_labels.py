@@ -72,7 +72,7 @@ def test_order_is_refused_by_a_term_that_experts_do_not_have(pair):
 def test_order_that_can_be_followed_is_accepted(line, order_by):
     X, y = line
     fit = MoERegressor(1, expert=StudentTExpert(df=5.0)).fit(X, y)
-    check_order_by(order_by, fit._model, fit._maps, 1)
+    check_order_by(order_by, fit._fitted.model, fit._fitted.maps, 1)
     assert order_of(fit.experts_, order_by).tolist() == [0]
 
 
@@ -81,7 +81,7 @@ def test_order_that_cannot_be_followed_is_refused_before_the_fit(line, order_by)
     X, y = line
     fit = MoERegressor(1).fit(X, y)
     with pytest.raises(ValueError, match="must be 'mass' or one of"):
-        check_order_by(order_by, fit._model, fit._maps, 1)
+        check_order_by(order_by, fit._fitted.model, fit._fitted.maps, 1)
 
 
 def test_order_by_a_term_has_no_meaning_for_estimators(line):
@@ -95,4 +95,4 @@ def test_order_has_no_meaning_where_it_is_given(lines):
     named = [("a", GaussianExpert()), ("b", GaussianExpert())]
     fit = MoERegressor(2, expert=named, n_init=1).fit(X, y)
     with pytest.raises(ValueError, match="list of unlike experts or by a tree"):
-        check_order_by("x0", fit._model, fit._maps, 1)
+        check_order_by("x0", fit._fitted.model, fit._fitted.maps, 1)

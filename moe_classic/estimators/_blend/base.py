@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from abc import abstractmethod
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,27 +11,28 @@ import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from moe_classic._adapters import (
-    FIT_ERRORS,
     FitTask,
     Layers,
+    Notices,
     check_prefit,
     class_places,
     emit_warnings,
+    fit_all,
     layers_of,
-    run_jobs,
 )
-from moe_classic._data import distinct_rows
+from moe_classic._data import BlendRows, DesignMap, distinct_rows
+from moe_classic._results import FittedBlend, column_names
+from moe_classic._targets import ClassTarget, Target
 from moe_classic._training import warn_failure
-from moe_classic._typing import Floats
-from moe_classic.estimators._params import NestedExperts
+from moe_classic._typing import Floats, Ints
 
-from .gate import GateOptions, train_gate
+from .gate import FittedBlendGate, GateOptions, train_gate
 from .joint import JointBlend, train_jointly
 from .net import BlendData, Trace
-from .prediction import BlendSurface, names_of
+from .prediction import BlendEstimator, shown_names
 from .sources import SourceExpert, all_experts, check_experts, check_rows_of, members, source_codes
 
 _GATES = ("softmax", "sigmoid", "constant")
@@ -39,11 +40,24 @@ _GATES = ("softmax", "sigmoid", "constant")
 _TRIAL = 5
 
 
-class MetaPi(NestedExperts, BlendSurface):
+@dataclass(frozen=True, eq=False)
+class FittedMetaPi(FittedBlend):
+    """A blend of experts of several sources.
+
+    Attributes
+    ----------
+    source_shares : ndarray of shape (S, K)
+        Mean weight of every expert on the rows of every source.
+    """
+
+    source_shares: Floats
+
+
+class MetaPi(BlendEstimator):
     """What both Meta-Pi estimators share."""
 
-    _target: str
     _listed = "experts"
+    _fitted: FittedMetaPi | None = None
 
     def __init__(
         self,
@@ -69,14 +83,6 @@ class MetaPi(NestedExperts, BlendSurface):
         self.tol = tol
         self.n_jobs = n_jobs
         self.random_state = random_state
-
-    @abstractmethod
-    def _targets(self, y: Any) -> tuple[np.ndarray, Floats]:
-        """What experts learn, (n,) or (n, d), and what the blend should say, (d, n)."""
-
-    @abstractmethod
-    def _fallback(self) -> Any:
-        """What predicts for an expert that could not be fitted."""
 
     # -------------------------------------------------------------------- fit
 
@@ -112,25 +118,31 @@ class MetaPi(NestedExperts, BlendSurface):
             If the gate was still learning after ``max_iter`` steps.
         """
         options = self._checked()
-        X, y = validate_data(
-            self, X, y, dtype=np.float64, ensure_min_samples=2, **self._validation()
-        )
-        w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        columns, X, y, w = self._validated(X, y, sample_weight)
         labels, codes = source_codes(sources, len(X))
         rows = distinct_rows(X, y, w, codes)
-        X, w, codes = rows.X, rows.w, rows.codes
-        taught, target = self._targets(rows.y)
-        who = members(self.experts, labels)
-        check_rows_of(who, labels, codes, taught if self._target == "class" else None)
+        y = self._target.checked(rows.y)
+        target = self._target.learn(y)
+        experts = members(self.experts, labels)
+        check_rows_of(experts, labels, rows.codes, y if target.kind == "class" else None)
         rng = check_random_state(self.random_state)
-        self._fit_experts(who, X, taught, w, codes, rng)
-        self._fit_gate(options, X, taught, target, w, rng)
-        self._tabulate(X, w, labels, codes)
+        fits = self._fit_experts(experts, rows, y, target, column_names(columns), rng)
+        design, data = self._gate_data(options, rows, y, target, fits, column_names(columns))
+        generator = np.random.default_rng(rng.randint(2**31 - 1))
+        gate, trace = train_gate(options, design, data, generator)
+        if self.joint:
+            joint = JointBlend(gate, self._layers(fits, rows.X, data, target), data, options.alpha)
+            gate, estimators, later = train_jointly(
+                joint, max_iter=options.max_iter, tol=options.tol
+            )
+            fits, trace = replace(fits, estimators=estimators), trace.followed_by(later)
+        self._keep(fits, gate, trace, data, rows, target, labels, columns)
+        self._warn(fits)
         return self
 
     def _checked(self) -> GateOptions:
         """Arguments that make sense by themselves."""
-        self._validate_names(check_experts("experts", self.experts, self._target))
+        self._validate_names(check_experts("experts", self.experts, self._target.kind))
         if not isinstance(self.joint, (bool, np.bool_)):
             raise TypeError(f"joint={self.joint!r} must be True or False.")
         options = GateOptions.of(self, _GATES)
@@ -143,85 +155,117 @@ class MetaPi(NestedExperts, BlendSurface):
             raise ValueError("joint=True trains a gate that looks at x; gate='constant' does not.")
         return options
 
-    def _validation(self) -> dict[str, Any]:
-        """Options of scikit-learn's validation."""
-        return {}
-
     def _fit_experts(
         self,
-        who: list[SourceExpert],
-        X: Floats,
-        taught: np.ndarray,
-        w: Floats,
-        codes: np.ndarray,
+        experts: list[SourceExpert],
+        rows: BlendRows,
+        y: np.ndarray,
+        target: Target,
+        names: list[str] | None,
         rng: np.random.RandomState,
-    ) -> None:
+    ) -> _Fits:
         """Fit what is not prefit; a stand-in takes the place of what fails."""
-        names = names_of(self)
-        seeds = rng.randint(np.iinfo(np.int32).max, size=len(who))
+        seeds = rng.randint(np.iinfo(np.int32).max, size=len(experts))
         jobs = []
-        for member, seed in zip(who, seeds, strict=True):
-            check_prefit(f"experts ({member.name})", member.estimator, X.shape[1])
-            rows = slice(None) if member.source is None else codes == member.source
-            job = FitTask(member.estimator, X[rows], taught[rows], w[rows], int(seed), names)
+        for expert, seed in zip(experts, seeds, strict=True):
+            self._check_prefit(expert, rows.X.shape[1], target)
+            mine = slice(None) if expert.source is None else rows.codes == expert.source
+            job = FitTask(expert.estimator, rows.X[mine], y[mine], rows.w[mine], int(seed), names)
             jobs.append(job)
-        outcomes, notices = run_jobs(jobs, self.n_jobs)
-        self.experts_, errors = [], []
-        for member, job, outcome in zip(who, jobs, outcomes, strict=True):
-            fitted, error = outcome.estimator, outcome.error
-            if error is None:
-                error = self._why_unusable(member, fitted, X[:_TRIAL])
-            if error is not None:
-                errors.append((member.name, error))
+        labels = [expert.name for expert in experts]
+        trial = rows.X[:_TRIAL]
+        outcomes, notices = fit_all(
+            jobs, labels, self.n_jobs, lambda fitted: len(self._output_of(fitted, trial, target))
+        )
+        estimators = []
+        for expert, job, outcome in zip(experts, jobs, outcomes, strict=True):
+            fitted = outcome.estimator
+            if outcome.error is not None:
                 fitted = self._fallback().fit(job.X, job.y, sample_weight=job.w)
-            self.experts_.append(fitted)
-        if len(errors) == len(who):
-            raise ValueError(f"No expert could be fitted; {errors[0][0]} raised {errors[0][1]}")
-        for name, error in errors:
-            warn_failure(f"The expert {name!r}", error, "what its rows are on average")
-        emit_warnings(notices, stacklevel=3)
-        self.expert_names_ = [member.name for member in who]
+            elif outcome.answer != target.width:
+                raise ValueError(
+                    f"experts ({expert.name}): {fitted!r} predicts {outcome.answer} outputs and y "
+                    f"has {target.width}."
+                )
+            estimators.append(fitted)
+        return _Fits(labels, estimators, [outcome.error for outcome in outcomes], notices)
 
-    def _why_unusable(self, member: SourceExpert, fitted: Any, X: Floats) -> str | None:
-        """Why a fitted expert cannot predict, or None; what was fitted on another y is an error."""
-        owner = f"experts ({member.name})"
-        if self._target == "class" and member.prefit:
-            class_places(owner, fitted, self.classes_)
-        try:
-            width = len(self._output_of(fitted, X))
-        except FIT_ERRORS as error:
-            return f"{type(error).__name__}: {error}"
-        if width != self._width:
-            raise ValueError(
-                f"{owner}: {fitted!r} predicts {width} outputs and y has {self._width}."
-            )
-        return None
+    @staticmethod
+    def _check_prefit(expert: SourceExpert, n_features: int, target: Target) -> None:
+        """Raise if a prefit expert was fitted on other columns or classes."""
+        owner = f"experts ({expert.name})"
+        check_prefit(owner, expert.estimator, n_features)
+        if isinstance(target, ClassTarget) and expert.prefit:
+            class_places(owner, expert.estimator, target.classes)
 
-    def _fit_gate(
+    def _gate_data(
         self,
         options: GateOptions,
-        X: Floats,
-        taught: np.ndarray,
-        target: Floats,
-        w: Floats,
-        rng: np.random.RandomState,
+        rows: BlendRows,
+        y: np.ndarray,
+        target: Target,
+        fits: _Fits,
+        names: list[str] | None,
+    ) -> tuple[DesignMap, BlendData]:
+        """What the gate sees of X, and what it is trained on."""
+        design = options.design(rows.X, y, rows.w, names, type(self).__name__)
+        outputs = self._all_outputs(rows.X, fits.estimators, target)
+        ideal = target.ideal(target.columns(y))
+        return design, BlendData(design(rows.X), outputs, ideal, rows.w)
+
+    @staticmethod
+    def _layers(fits: _Fits, X: Floats, data: BlendData, target: Target) -> list[Layers]:
+        """The experts as layers that can be trained further."""
+        layers = []
+        for name, fitted, output in zip(fits.labels, fits.estimators, data.outputs, strict=True):
+            places = np.arange(len(output))
+            if isinstance(target, ClassTarget):
+                places = class_places(name, fitted, target.classes)
+            layers.append(layers_of(f"the expert {name!r}", fitted, X, output, places))
+        return layers
+
+    def _keep(
+        self,
+        fits: _Fits,
+        gate: FittedBlendGate,
+        trace: Trace,
+        data: BlendData,
+        rows: BlendRows,
+        target: Target,
+        sources: np.ndarray,
+        columns: Any,
     ) -> None:
-        """Train the gate, and then everything if asked to."""
-        design = options.design(X, taught, w, names_of(self), type(self).__name__)
-        outputs = self._all_outputs(X)
-        layers = self._layers(X, outputs) if self.joint else []
-        data = BlendData(design(X), outputs, target, w)
-        generator = np.random.default_rng(rng.randint(2**31 - 1))
-        self.gate_, trace = train_gate(options, design, data, generator)
-        self.trace_ = trace.losses
-        self.n_iter_, self.converged_ = trace.n_iter, trace.converged
-        if self.joint:
-            joint = JointBlend(self.gate_, layers, data, options.alpha)
-            self.gate_, self.experts_, later = train_jointly(
-                joint, max_iter=options.max_iter, tol=options.tol
-            )
-            self._go_on(later)
-        self.loss_ = float(np.square(target - self._blend_of(X)).sum(axis=0) @ w / w.sum())
+        """Keep experts and gate, and how they do on the training rows."""
+        weights = gate.weights(rows.X)
+        outputs = self._all_outputs(rows.X, fits.estimators, target)
+        miss = data.target - np.einsum("kn,kdn->dn", weights, outputs)
+        fitted = FittedMetaPi(
+            fits.estimators,
+            gate,
+            fits.labels,
+            (weights * rows.w).sum(axis=1) / rows.w.sum(),
+            target,
+            shown_names(columns),
+            self._output_kind,
+            _mean_weights(weights * rows.w, rows.w, rows.codes, sources.size),
+        )
+        self._set_fitted(
+            fitted,
+            columns,
+            expert_names_=fits.labels,
+            sources_=sources,
+            trace_=trace.losses,
+            n_iter_=trace.n_iter,
+            converged_=trace.converged,
+            loss_=float(np.square(miss).sum(axis=0) @ rows.w / rows.w.sum()),
+        )
+
+    def _warn(self, fits: _Fits) -> None:
+        """Say which experts could not be fitted, what the others said, and if time ran out."""
+        for name, error in zip(fits.labels, fits.errors, strict=True):
+            if error is not None:
+                warn_failure(f"The expert {name!r}", error, "what its rows are on average")
+        emit_warnings(fits.notices, stacklevel=3)
         if not self.converged_:
             warnings.warn(
                 f"The gate was still learning after max_iter={self.max_iter} steps. Raise max_iter "
@@ -230,51 +274,18 @@ class MetaPi(NestedExperts, BlendSurface):
                 stacklevel=3,
             )
 
-    def _go_on(self, later: Trace) -> None:
-        """Add the steps of the joint descent to those of the gate."""
-        self.trace_ = np.concatenate([self.trace_, later.losses[1:]])
-        self.n_iter_ += later.n_iter
-        self.converged_ = self.converged_ and later.converged
-
-    def _blend_of(self, X: Floats) -> Floats:
-        """The blend at validated rows, (d, n)."""
-        return np.einsum("kn,kdn->dn", self.gate_.weights(X), self._all_outputs(X))
-
-    def _layers(self, X: Floats, outputs: Floats) -> list[Layers]:
-        """The experts as layers that can be trained further."""
-        layers = []
-        for name, fitted, own in zip(self.expert_names_, self.experts_, outputs, strict=True):
-            places = np.arange(len(own))
-            if self._target == "class":
-                places = class_places(name, fitted, self.classes_)
-            layers.append(layers_of(f"the expert {name!r}", fitted, X, own, places))
-        return layers
-
-    def _tabulate(self, X: Floats, w: Floats, labels: np.ndarray, codes: np.ndarray) -> None:
-        """Mean weight of every expert in every source."""
-        weights = self.gate_.weights(X) * w
-        self._shares = weights.sum(axis=1) / w.sum()
-        mass = np.bincount(codes, weights=w, minlength=labels.size)
-        share = np.stack(
-            [np.bincount(codes, weights=row, minlength=labels.size) for row in weights]
-        )
-        with np.errstate(invalid="ignore"):
-            self._source_shares = (share / mass).T
-        self.sources_ = labels
-
     @property
     def source_table_(self) -> pd.DataFrame:
         """Mean weight of every expert (columns) on the rows of every source (rows)."""
-        check_is_fitted(self, "_source_shares")
         return pd.DataFrame(
-            self._source_shares,
+            self._blend.source_shares,
             index=pd.Index(self.sources_, name="source"),
             columns=pd.Index(self.expert_names_, name="expert"),
         )
 
     def _headline(self) -> str:
         """One line about the fit."""
-        name = "Brier score" if self._target == "class" else "mean squared error"
+        name = "Brier score" if hasattr(self, "classes_") else "mean squared error"
         end = "converged" if self.converged_ else "not converged"
         steps = "step" if self.n_iter_ == 1 else "steps"
         return (
@@ -282,10 +293,6 @@ class MetaPi(NestedExperts, BlendSurface):
         )
 
     # -------------------------------------------------------------------- diagnosis
-
-    @abstractmethod
-    def _scored_target(self, y: Any) -> Floats:
-        """What the blend should say for a target to score, (d, n)."""
 
     def ambiguity(self, X: Any, y: Any, sample_weight: Any = None) -> pd.Series:
         """The error of the blend as the experts' error less their disagreement.
@@ -309,11 +316,11 @@ class MetaPi(NestedExperts, BlendSurface):
             ``ambiguity``, where ``blend = experts - ambiguity``.
         """
         X = self._check_rows(X)
-        target = self._scored_target(y)
+        target = self._blend.target.ideal(self._blend.target.scored(y))
         if target.shape[1] != len(X):
             raise ValueError(f"X has {len(X)} rows and y has {target.shape[1]}; give one y a row.")
         w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        outputs, weights = self._all_outputs(X), self.gate_.weights(X)
+        outputs, weights = self._own_outputs(X), self.gate_.weights(X)
         blend = np.einsum("kn,kdn->dn", weights, outputs)
         terms = {
             "blend": np.square(target - blend).sum(axis=0),
@@ -321,3 +328,21 @@ class MetaPi(NestedExperts, BlendSurface):
             "ambiguity": (weights * np.square(outputs - blend).sum(axis=1)).sum(axis=0),
         }
         return pd.Series({name: float(v @ w / w.sum()) for name, v in terms.items()})
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """Experts side by side: names, fitted estimators, why fits failed, what they warned of."""
+
+    labels: list[str]
+    estimators: list[Any]
+    errors: list[str | None]
+    notices: Notices
+
+
+def _mean_weights(mass: Floats, w: Floats, codes: Ints, n_sources: int) -> Floats:
+    """Mean weight of every expert in every source, (S, K), from weights times ``w`` (K, n)."""
+    total = np.bincount(codes, weights=w, minlength=n_sources)
+    share = np.stack([np.bincount(codes, weights=row, minlength=n_sources) for row in mass])
+    with np.errstate(invalid="ignore"):
+        return (share / total).T

@@ -44,22 +44,22 @@ class JointBlend:
 
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
         """E and its gradient."""
-        own, *rest = self.split(theta)
+        gate, *rest = self.split(theta)
         net, data = self.gate.trained, self.data
         ridge = self.alpha * net.slopes()
-        seen = [layer.forward(t) for layer, t in zip(self.layers, rest, strict=True)]
-        outputs = np.stack([out for out, _ in seen])
-        A = net.hidden(own, data.Z)
-        s = net.split(own)[1] @ A
-        p = net.weights(own, data.Z)
+        forwards = [layer.forward(t) for layer, t in zip(self.layers, rest, strict=True)]
+        outputs = np.stack([out for out, _ in forwards])
+        A = net.hidden(gate, data.Z)
+        s = net.split(gate)[1] @ A
+        p = net.weights(gate, data.Z)
         miss = data.target - blended(outputs, p)
         w = data.w / data.unit
-        value = float(np.square(miss).sum(axis=0) @ w) + 0.5 * float(ridge @ own**2)
+        value = float(np.square(miss).sum(axis=0) @ w) + 0.5 * float(ridge @ gate**2)
         D = -2.0 * w * miss
-        gate = net.pull(own, data.Z, A, s, np.einsum("dn,kdn->kn", D, outputs)) + ridge * own
-        parts = [gate]
+        pull = net.pull(gate, data.Z, A, s, np.einsum("dn,kdn->kn", D, outputs)) + ridge * gate
+        parts = [pull]
         for k, (layer, t) in enumerate(zip(self.layers, rest, strict=True)):
-            parts.append(layer.backward(t, seen[k][1], p[k] * D))
+            parts.append(layer.backward(t, forwards[k][1], p[k] * D))
         return value, np.concatenate(parts)
 
 
@@ -68,6 +68,6 @@ def train_jointly(
 ) -> tuple[FittedBlendGate, list[Any], Trace]:
     """Gate and experts at the end of a descent from where they are."""
     theta, trace = descend(joint, joint.start(), max_iter=max_iter, tol=tol)
-    own, *rest = joint.split(theta)
+    gate, *rest = joint.split(theta)
     experts = [layer.written(t) for layer, t in zip(joint.layers, rest, strict=True)]
-    return replace(joint.gate, theta=own), experts, trace
+    return replace(joint.gate, theta=gate), experts, trace

@@ -16,17 +16,17 @@ import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils import get_tags
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
+from moe_classic._adapters import outputs_of, proba_of
+from moe_classic._targets import ClassTarget, RealTarget
 from moe_classic._typing import Floats
+from moe_classic.estimators import _probabilities
 
 from .base import MetaPi
-from .prediction import ClassBlend, RealBlend
 from .sources import all_experts
 
 
-class MetaPiRegressor(RealBlend, RegressorMixin, MetaPi):
+class MetaPiRegressor(RegressorMixin, MetaPi):
     """Regressors of several sources, blended by a gate that is not told the source.
 
     ::
@@ -121,7 +121,8 @@ class MetaPiRegressor(RealBlend, RegressorMixin, MetaPi):
     True
     """
 
-    _target = "real"
+    _target = RealTarget
+    _output_kind = "mean"
 
     def __sklearn_tags__(self) -> Any:
         """Tags; several outputs where every expert describes them."""
@@ -131,37 +132,51 @@ class MetaPiRegressor(RealBlend, RegressorMixin, MetaPi):
 
     def _describes_outputs(self) -> bool:
         """Whether every expert describes several outputs."""
-        found = [get_tags(e).target_tags.multi_output for e in all_experts(self.experts)]
-        return bool(found) and all(found)
+        several = [get_tags(e).target_tags.multi_output for e in all_experts(self.experts)]
+        return bool(several) and all(several)
 
-    def _validation(self) -> dict[str, Any]:
-        """Options of scikit-learn's validation."""
-        return {"y_numeric": True, "multi_output": self._describes_outputs()}
-
-    def _targets(self, y: Any) -> tuple[np.ndarray, Floats]:
-        """The target as given, and as (d, n)."""
-        y = np.asarray(y, dtype=np.float64)
-        self._flat_target = y.ndim == 1
-        target = np.atleast_2d(y.T)
-        self._n_outputs = len(target)
-        return y, target
+    @staticmethod
+    def _output_of(fitted: Any, X: np.ndarray, target: Any) -> Floats:
+        """Predictions of an expert, (d, n)."""
+        return outputs_of(fitted, X)
 
     def _fallback(self) -> DummyRegressor:
         """The mean."""
         return DummyRegressor()
 
-    def _scored_target(self, y: Any) -> Floats:
-        """The target to score, (d, n)."""
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        target = np.atleast_2d(y.T)
-        if len(target) != self._n_outputs:
-            raise ValueError(
-                f"y has {len(target)} outputs, the experts were fitted on {self._n_outputs}."
-            )
-        return target
+    def predict(self, X: Any, *, top_k: int | None = None) -> Floats:
+        """Blend of the experts' predictions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        top_k : int or None, default=None
+            How many experts a row consults, those of highest weight, their weights scaled to sum
+            to one; None consults all. An expert is evaluated on the rows that consult it and on
+            no others.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        return self._blend.target.from_model(self._blended(X, top_k))
+
+    def expert_predictions(self, X: Any) -> Floats:
+        """What each expert predicts by itself.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, n_experts) or (n_samples, n_experts, n_outputs)
+        """
+        outputs = self._own_outputs(X)
+        return self._blend.target.from_model(outputs)
 
 
-class MetaPiClassifier(ClassBlend, ClassifierMixin, MetaPi):
+class MetaPiClassifier(ClassifierMixin, MetaPi):
     """Classifiers of several sources, blended by a gate that is not told the source.
 
     ::
@@ -206,33 +221,48 @@ class MetaPiClassifier(ClassBlend, ClassifierMixin, MetaPi):
     True
     """
 
-    _target = "class"
+    _target = ClassTarget
+    _output_kind = "log odds"
 
-    def _targets(self, y: Any) -> tuple[np.ndarray, Floats]:
-        """The labels, and the classes of the rows as 0 and 1, (C, n)."""
-        check_classification_targets(y)
-        y = column_or_1d(y)
-        self.classes_ = np.unique(y)
-        if self.classes_.size < 2:
-            raise ValueError(
-                f"y needs at least two classes among rows with weight; it has one class, "
-                f"{self.classes_.tolist()[0]!r}."
-            )
-        return y, self._onehot(y)
+    classes_: np.ndarray
 
-    def _onehot(self, y: np.ndarray) -> Floats:
-        """Classes as 0 and 1, (C, n)."""
-        return (y == self.classes_[:, None]).astype(np.float64)
+    @staticmethod
+    def _output_of(fitted: Any, X: np.ndarray, target: Any) -> Floats:
+        """Class probabilities of an expert, (C, n)."""
+        return proba_of(fitted, X, target.classes)
 
     def _fallback(self) -> DummyClassifier:
         """The class shares."""
         return DummyClassifier(strategy="prior")
 
-    def _scored_target(self, y: Any) -> Floats:
-        """Classes of a target to score as 0 and 1, (C, n)."""
-        check_is_fitted(self)
-        y = column_or_1d(y)
-        foreign = [c for c in np.unique(y).tolist() if c not in self.classes_.tolist()]
-        if foreign:
-            raise ValueError(f"y has classes that the experts were not fitted on: {foreign[:10]}.")
-        return self._onehot(y)
+    def predict_proba(self, X: Any, *, top_k: int | None = None) -> Floats:
+        """Class probabilities, the experts' blended by the gate.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        top_k : int or None, default=None
+            How many experts a row consults; see :meth:`predict`.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+        """
+        proba = self._blended(X, top_k).T
+        return proba / proba.sum(axis=1, keepdims=True)
+
+    predict = _probabilities.predict
+    predict_log_proba = _probabilities.predict_log_proba
+
+    def expert_predictions(self, X: Any) -> Floats:
+        """Class probabilities of each expert by itself.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_experts, n_classes)
+        """
+        return self._own_outputs(X).transpose(2, 0, 1)

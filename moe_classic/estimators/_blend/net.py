@@ -207,6 +207,11 @@ class Trace:
     converged: bool
     n_iter: int
 
+    def followed_by(self, later: Trace) -> Trace:
+        """Both as one; the later begins where this one ended."""
+        losses = np.concatenate([self.losses, later.losses[1:]])
+        return Trace(losses, self.converged and later.converged, self.n_iter + later.n_iter)
+
 
 def descend(
     objective: Callable[[Floats], tuple[float, Floats]],
@@ -217,7 +222,7 @@ def descend(
 ) -> tuple[Floats, Trace]:
     """L-BFGS from ``theta``; ends when a step lowers the loss by less than ``tol`` of it."""
     losses: list[float] = [objective(theta)[0]]
-    found = minimize(
+    result = minimize(
         objective,
         theta,
         jac=True,
@@ -226,7 +231,7 @@ def descend(
         # gtol: the gradient of a loss of order one, far below what ftol lets through.
         options={"maxiter": max_iter, "maxfun": 20 * max_iter, "ftol": tol, "gtol": 1e-12},
     )
-    return found.x, Trace(np.array(losses), bool(found.nit < max_iter), max(1, int(found.nit)))
+    return result.x, Trace(np.array(losses), bool(result.nit < max_iter), max(1, int(result.nit)))
 
 
 def simplex_weights(outputs: Floats, target: Floats, w: Floats) -> Floats:

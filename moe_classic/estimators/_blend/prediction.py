@@ -1,88 +1,115 @@
-"""What estimators that blend fitted experts answer."""
+"""What estimators that blend fitted experts share, and what they answer."""
 
 from __future__ import annotations
 
-from abc import ABCMeta, abstractmethod
+from abc import abstractmethod
+from copy import copy
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import TransformerMixin
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from moe_classic._adapters import outputs_of, proba_of
-from moe_classic._results import Explanation, FittedEstimator, explain_rows
+from moe_classic._results import Explanation, FittedBlend, column_names, explain_rows
 from moe_classic._routing import check_top_k, routed_blend, top_k_weights
+from moe_classic._targets import Target
 from moe_classic._typing import Floats, Ints
-from moe_classic.estimators._described import Described, GateFeatures
-from moe_classic.estimators._probabilities import FromProba
+from moe_classic.estimators import _reporting
 
 
-def names_of(estimator: Any) -> list[str] | None:
-    """Column names that an estimator was fitted on, or None."""
-    names = getattr(estimator, "feature_names_in_", None)
-    return None if names is None else [str(v) for v in names]
+class BlendEstimator(TransformerMixin, _BaseComposition):
+    """Gate and experts side by side; a subclass says what an expert's output is.
 
+    A fit leaves one record, ``_fitted``, and what users see of it, all set at once and last.
+    """
 
-class BlendSurface(GateFeatures, Described, BaseEstimator, metaclass=ABCMeta):
-    """Gate and experts side by side; a subclass says what an expert's output is."""
+    _target: ClassVar[type[Target]]
+    #: What of an expert is blended.
+    _output_kind: ClassVar[str]
+    _fitted: FittedBlend | None = None
 
     experts_: list[Any]
     gate_: Any
-    n_features_in_: int
-    #: Share of the training weight that each expert has, (K,).
-    _shares: Floats
-    #: What of an expert is blended.
-    _output_kind: ClassVar[str]
+
+    get_params = _reporting.get_params
+    set_params = _reporting.set_params
+
+    @staticmethod
+    @abstractmethod
+    def _output_of(fitted: Any, X: np.ndarray, target: Any) -> Floats:
+        """Output of a fitted expert at the rows of ``X`` (n, p), (width, n)."""
 
     @abstractmethod
-    def _output_of(self, fitted: Any, X: np.ndarray) -> Floats:
-        """Output of a fitted expert at the rows of ``X`` (n, p), (d, n)."""
+    def _fallback(self) -> Any:
+        """What predicts for an expert that could not be fitted."""
+
+    # -------------------------------------------------------------------- what a fit leaves
+
+    def _describes_outputs(self) -> bool:
+        """Whether every expert describes several outputs."""
+        return False
+
+    def _validated(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Floats, Any, Floats]:
+        """What remembers the columns of X, and validated X, y and weights.
+
+        The estimator itself is left as it is until the fit has ended well.
+        """
+        columns = copy(self)
+        options = self._target.validation(multi_output=self._describes_outputs())
+        X, y = validate_data(columns, X, y, dtype=np.float64, ensure_min_samples=2, **options)
+        w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        return columns, X, y, w
+
+    def _set_fitted(self, fitted: FittedBlend, columns: Any, **ended: Any) -> None:
+        """Keep the record of a fit, and what users see of it."""
+        changes = {
+            "_fitted": fitted,
+            "experts_": fitted.estimators,
+            "gate_": fitted.gate,
+            "n_features_in_": columns.n_features_in_,
+            **fitted.target.attributes,
+            **ended,
+        }
+        self.__dict__.pop("feature_names_in_", None)
+        if column_names(columns) is not None:
+            changes["feature_names_in_"] = columns.feature_names_in_
+        self.__dict__.update(changes)
 
     @property
-    @abstractmethod
-    def _width(self) -> int:
-        """Number of rows d of an expert's output."""
+    def _blend(self) -> Any:
+        """The record of the last fit; raises if there was none."""
+        check_is_fitted(self)
+        return self._fitted
 
-    def _expert_labels(self) -> list[str]:
-        """Names of the experts in tables and legends."""
-        numbered = [f"expert {k + 1}" for k in range(len(self.experts_))]
-        return list(getattr(self, "expert_names_", numbered))
-
-    def _expert_views(self) -> list[FittedEstimator]:
-        """The experts as records."""
-        names = names_of(self) or [f"x{j}" for j in range(self.n_features_in_)]
-        parts = zip(self._expert_labels(), self._shares, self.experts_, strict=True)
-        return [
-            FittedEstimator(
-                label, "estimator", float(share), fitted, tuple(names), says=self._output_kind
-            )
-            for label, share, fitted in parts
-        ]
-
-    def _account(self, X: Any) -> Explanation:
-        """What experts and gate say about the rows of ``X``."""
-        return explain_rows(self, X)
+    # -------------------------------------------------------------------- answers
 
     def _check_rows(self, X: Any) -> Floats:
         """Validated features of new rows."""
         check_is_fitted(self)
         return validate_data(self, X, dtype=np.float64, reset=False)
 
-    def _all_outputs(self, X: np.ndarray) -> Floats:
-        """Outputs of all experts, (K, d, n)."""
-        return np.stack([self._output_of(fitted, X) for fitted in self.experts_])
+    def _all_outputs(self, X: np.ndarray, experts: list[Any], target: Any) -> Floats:
+        """Outputs of all experts, (K, width, n)."""
+        return np.stack([self._output_of(fitted, X, target) for fitted in experts])
 
-    def _blend(self, X: Any, top_k: int | None) -> Floats:
-        """Sum of the consulted experts' outputs times their weights, (d, n)."""
+    def _own_outputs(self, X: Any) -> Floats:
+        """Outputs of the fitted experts at rows that nobody has looked at yet, (K, width, n)."""
         X = self._check_rows(X)
+        return self._all_outputs(X, self.experts_, self._blend.target)
+
+    def _blended(self, X: Any, top_k: int | None) -> Floats:
+        """Sum of the consulted experts' outputs times their weights, (width, n)."""
+        X, target = self._check_rows(X), self._blend.target
         count = check_top_k(top_k, len(self.experts_))
         normalise = self.gate_.output != "linear"
         weights, consulted = top_k_weights(self.gate_.weights(X), count, normalise=normalise)
 
         def evaluate(k: int, rows: Ints) -> Floats:
-            return self._output_of(self.experts_[k], X if rows.size == len(X) else X[rows])
+            part = X if rows.size == len(X) else X[rows]
+            return self._output_of(self.experts_[k], part, target)
 
-        return routed_blend(weights, consulted, evaluate, self._width)
+        return routed_blend(weights, consulted, evaluate, target.width)
 
     def gate_proba(self, X: Any) -> Floats:
         """Weights with which the experts are blended.
@@ -112,105 +139,19 @@ class BlendSurface(GateFeatures, Described, BaseEstimator, metaclass=ABCMeta):
         """
         return self.gate_proba(X).argmax(axis=1)
 
+    # -------------------------------------------------------------------- how it reads
 
-class RealBlend(BlendSurface):
-    """Blends of regressors."""
+    summary = _reporting.summary
+    explain = _reporting.explain
+    transform = _reporting.transform
+    get_feature_names_out = _reporting.get_feature_names_out
+    _html_repr = _reporting._html_repr
 
-    _output_kind = "mean"
-    _flat_target: bool
-    _n_outputs: int
-
-    def _output_of(self, fitted: Any, X: np.ndarray) -> Floats:
-        """Predictions of an expert, (d, n)."""
-        return outputs_of(fitted, X)
-
-    @property
-    def _width(self) -> int:
-        """Number of outputs d."""
-        return self._n_outputs
-
-    def _output_names(self) -> list[str]:
-        """Names of the outputs."""
-        d = self._n_outputs
-        return ["y"] if d == 1 else [f"y{j}" for j in range(d)]
-
-    def predict(self, X: Any, *, top_k: int | None = None) -> Floats:
-        """Blend of the experts' predictions.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        top_k : int or None, default=None
-            How many experts a row consults, those of highest weight, their weights scaled to sum
-            to one; None consults all. An expert is evaluated on the rows that consult it and on
-            no others.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        """
-        blend = self._blend(X, top_k)
-        return blend[0] if self._flat_target else blend.T
-
-    def expert_predictions(self, X: Any) -> Floats:
-        """What each expert predicts by itself.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples, n_experts) or (n_samples, n_experts, n_outputs)
-        """
-        out = self._all_outputs(self._check_rows(X))
-        return out[:, 0].T if self._flat_target else out.transpose(2, 0, 1)
+    def _explanation(self, X: Any) -> Explanation:
+        """What experts and gate say about the rows of ``X``."""
+        return explain_rows(self, self._blend, X)
 
 
-class ClassBlend(FromProba, BlendSurface):
-    """Blends of class probabilities."""
-
-    _output_kind = "log odds"
-    classes_: np.ndarray
-
-    def _output_of(self, fitted: Any, X: np.ndarray) -> Floats:
-        """Class probabilities of an expert, (C, n)."""
-        return proba_of(fitted, X, self.classes_)
-
-    @property
-    def _width(self) -> int:
-        """Number of classes C."""
-        return self.classes_.size
-
-    def _output_names(self) -> list[str]:
-        """Names of the log odds: classes but the last."""
-        return [str(c) for c in self.classes_[:-1]]
-
-    def predict_proba(self, X: Any, *, top_k: int | None = None) -> Floats:
-        """Class probabilities, the experts' blended by the gate.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        top_k : int or None, default=None
-            How many experts a row consults; see :meth:`predict`.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_classes)
-        """
-        proba = self._blend(X, top_k).T
-        return proba / proba.sum(axis=1, keepdims=True)
-
-    def expert_predictions(self, X: Any) -> Floats:
-        """Class probabilities of each expert by itself.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_experts, n_classes)
-        """
-        return self._all_outputs(self._check_rows(X)).transpose(2, 0, 1)
+def shown_names(columns: Any) -> tuple[str, ...]:
+    """Names of the columns of X, as given or numbered."""
+    return tuple(column_names(columns) or [f"x{j}" for j in range(columns.n_features_in_)])

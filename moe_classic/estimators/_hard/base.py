@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from moe_classic._adapters import emit_warnings
 from moe_classic._arguments import check_integer, check_real
-from moe_classic._data import BlendRows, distinct_rows
+from moe_classic._data import distinct_rows
+from moe_classic._results import FittedBlend, column_names
 from moe_classic._routing import capacity_of, random_partition
+from moe_classic._targets import Target
 from moe_classic._training import labelled, warn_failure
 from moe_classic._typing import Floats, Ints
 from moe_classic.estimators._blend import (
-    BlendSurface,
+    BlendEstimator,
     GateOptions,
     all_experts,
     check_experts,
-    names_of,
+    shown_names,
 )
-from moe_classic.estimators._params import NestedExperts
 
 from .loop import HardLoop, HardState
 
@@ -32,12 +34,26 @@ _GATES = ("linear", "softmax", "sigmoid")
 _ASSIGNMENTS = ("greedy", "balanced")
 
 
-class HardMoE(NestedExperts, BlendSurface):
+@dataclass(frozen=True, eq=False)
+class FittedHardMixture(FittedBlend):
+    """A hard mixture.
+
+    Attributes
+    ----------
+    history : list of dict
+        Losses, rows moved, sizes of shares and seconds of every round.
+    """
+
+    history: list[dict[str, Any]]
+
+
+class HardMoE(BlendEstimator):
     """Arguments and fit of both hard mixtures."""
 
-    _target: str
-    _tanh: bool
-    _history: list[dict[str, Any]]
+    #: Whether the blend goes through a tanh before it is compared with the target.
+    _tanh: ClassVar[bool]
+    _listed = "expert"
+    _fitted: FittedHardMixture | None = None
 
     def __init__(
         self,
@@ -83,16 +99,8 @@ class HardMoE(NestedExperts, BlendSurface):
         """Raise unless the experts describe the target."""
 
     @abstractmethod
-    def _encode_target(self, y: Any, w: Floats) -> tuple[Floats, Ints]:
-        """What the blend should say (d, m), and the strata (m,) that shares have in common."""
-
-    @abstractmethod
-    def _fallback(self) -> Any:
-        """What predicts for an expert that could not be fitted."""
-
-    def _validation(self) -> dict[str, Any]:
-        """Options of scikit-learn's validation."""
-        return {}
+    def _target_of(self, y: np.ndarray, w: Floats) -> Target:
+        """What y is, around its mean where it has one."""
 
     # -------------------------------------------------------------------- fit
 
@@ -122,36 +130,42 @@ class HardMoE(NestedExperts, BlendSurface):
             If an expert could not be fitted: which one, and why.
         """
         options, descriptions = self._checked()
-        X, y = validate_data(
-            self, X, y, dtype=np.float64, ensure_min_samples=2, **self._validation()
-        )
-        w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        columns, X, y, w = self._validated(X, y, sample_weight)
         rows = distinct_rows(X, y, w, np.zeros(len(X), dtype=np.intp))
-        target, strata = self._encode_target(rows.y, rows.w)
+        y = self._target.checked(rows.y)
+        target = self._target_of(y, rows.w)
+        strata = _strata(target, y)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         rng = np.random.default_rng(seed)
-        learn, held = self._hold_out(strata, rng)
-        names = names_of(self)
+        train_rows, validation_rows = self._hold_out(strata, rng)
+        names = column_names(columns)
+        seeds = rng.integers(np.iinfo(np.int32).max, size=self.n_experts).tolist()
+        share = random_partition(strata[train_rows], self.n_experts, rng)
         loop = HardLoop(
-            owner=self,
+            output_of=partial(self._output_of, target=target),
+            fallback=self._fallback,
             descriptions=descriptions,
             rows=rows,
-            target=target,
-            learn=learn,
-            held=held,
-            gate_rows=learn.size if self.gate_rows is None else self.gate_rows,
+            target=target.ideal(target.columns(y)),
+            train_rows=train_rows,
+            validation_rows=validation_rows,
+            gate_rows=self._gate_rows(train_rows, rng),
             design=options.design(rows.X, rows.y, rows.w, names, type(self).__name__),
             options=options,
             squash=self._tanh,
-            capacity=capacity_of(self.capacity, learn.size, self.n_experts),
+            capacity=capacity_of(self.capacity, train_rows.size, self.n_experts),
             exact=self.assignment == "balanced",
             n_jobs=self.n_jobs,
             names=names,
-            seeds=rng.integers(np.iinfo(np.int32).max, size=self.n_experts).tolist(),
+            seeds=seeds,
             rng=rng,
         )
-        share = random_partition(strata[learn], self.n_experts, rng)
-        self._publish(loop, loop.run(share, self.max_iter), rows)
+        state = loop.run(share, self.max_iter)
+        self._keep(loop, state, target, columns)
+        for k, error in state.errors.items():
+            instead = "an earlier fit" if state.round > 1 else "what its rows are on average"
+            warn_failure(f"Expert {k + 1}", error, instead)
+        emit_warnings(state.notices, stacklevel=2)
         return self
 
     def _checked(self) -> tuple[GateOptions, list[Any]]:
@@ -171,7 +185,7 @@ class HardMoE(NestedExperts, BlendSurface):
                 "of the rows that chooses among rounds; 0 holds none out."
             )
         expert = self._default_expert() if self.expert is None else self.expert
-        names = check_experts("expert", expert, self._target, probabilities=False)
+        names = check_experts("expert", expert, self._target.kind, probabilities=False)
         self._validate_names(names)
         self._check_kind(expert)
         if any(isinstance(e, FrozenEstimator) for e in all_experts(expert)):
@@ -204,36 +218,55 @@ class HardMoE(NestedExperts, BlendSurface):
         out = np.floor((place + 1) * count / n) > np.floor(place * count / n)
         return np.flatnonzero(~out), np.flatnonzero(out)
 
+    def _gate_rows(self, train_rows: Ints, rng: np.random.Generator) -> Ints:
+        """Rows that the gate learns from: all, or some at random."""
+        if self.gate_rows is None or self.gate_rows >= train_rows.size:
+            return train_rows
+        return rng.choice(train_rows, self.gate_rows, replace=False)
+
     @property
     def history_(self) -> pd.DataFrame:
         """Losses, rows moved, sizes of shares and seconds of every round."""
-        check_is_fitted(self, "_history")
-        return pd.DataFrame(self._history).set_index("round")
+        return pd.DataFrame(self._blend.history).set_index("round")
 
     def _headline(self) -> str:
         """One line about the fit."""
         name = "squared error of tanh(margin)" if self._tanh else "mean squared error"
-        held = np.isfinite(self._history[0]["validation_loss"])
-        where = "rows held out" if held else "the training rows"
+        held_out = np.isfinite(self._blend.history[0]["validation_loss"])
+        where = "rows held out" if held_out else "the training rows"
         return (
             f"{name} {self.loss_:.4g} on {where}, that of round {self.best_round_} of "
             f"{self.n_iter_}"
         )
 
-    def _publish(self, loop: HardLoop, state: HardState, rows: BlendRows) -> None:
-        """Set the fitted attributes."""
-        self.experts_ = state.experts
-        self.gate_ = state.gate
-        self._history = loop.history
-        self.best_round_ = state.round
-        self.n_iter_ = len(loop.history)
-        self.loss_ = state.loss
-        mass = np.bincount(state.share, weights=rows.w[loop.learn], minlength=self.n_experts)
-        self._shares = mass / mass.sum()
+    def _keep(self, loop: HardLoop, state: HardState, target: Target, columns: Any) -> None:
+        """Keep the best round."""
+        rows, train_rows = loop.rows, loop.train_rows
+        mass = np.bincount(state.share, weights=rows.w[train_rows], minlength=self.n_experts)
         share = np.full(rows.w.size, -1, dtype=np.intp)
-        share[loop.learn] = state.share
-        self.partition_ = np.where(rows.place >= 0, share[rows.place], -1)
-        for k, error in state.errors.items():
-            instead = "an earlier fit" if state.round > 1 else "what its rows are on average"
-            warn_failure(f"Expert {k + 1}", error, instead)
-        emit_warnings(state.notices, stacklevel=3)
+        share[train_rows] = state.share
+        fitted = FittedHardMixture(
+            state.experts,
+            state.gate,
+            [f"expert {k + 1}" for k in range(self.n_experts)],
+            mass / mass.sum(),
+            target,
+            shown_names(columns),
+            self._output_kind,
+            loop.history,
+        )
+        self._set_fitted(
+            fitted,
+            columns,
+            best_round_=state.round,
+            n_iter_=len(loop.history),
+            loss_=state.loss,
+            partition_=np.where(rows.place >= 0, share[rows.place], -1),
+        )
+
+
+def _strata(target: Target, y: np.ndarray) -> Ints:
+    """What shares of the rows are to have in proportion: classes, where there are some; (m,)."""
+    if target.kind == "class":
+        return target.to_model(target.columns(y))
+    return np.zeros(len(y), dtype=np.intp)

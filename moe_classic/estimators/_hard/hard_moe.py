@@ -12,6 +12,7 @@ scale problems.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,18 +22,19 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
-from sklearn.utils.multiclass import check_classification_targets
 
+from moe_classic._adapters import outputs_of
 from moe_classic._results import Explanation, explain_margins
-from moe_classic._typing import Floats, Ints
-from moe_classic.estimators._blend import RealBlend, all_experts
-from moe_classic.estimators._probabilities import FromProba
+from moe_classic._targets import ClassTarget, RealTarget
+from moe_classic._typing import Floats
+from moe_classic.estimators import _probabilities
+from moe_classic.estimators._blend import all_experts
 
 from .base import HardMoE
-from .margins import margins_of, proba_from, signs_of
+from .margins import MarginTarget, margins_of, proba_from
 
 
-class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
+class HardMoERegressor(RegressorMixin, HardMoE):
     """Hard mixture of regressors, for experts whose cost grows faster than the number of rows.
 
     ::
@@ -143,11 +145,9 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
     True
     """
 
-    _target = "real"
+    _target = RealTarget
     _tanh = False
-    _flat_target = True
-    _n_outputs = 1
-    _mean: float
+    _output_kind = "mean"
 
     def _default_expert(self) -> Any:
         """A support vector machine with a radial kernel, target standardised."""
@@ -157,34 +157,31 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
     def _check_kind(self, experts: Any) -> None:
         """Every regressor will do."""
 
-    def _validation(self) -> dict[str, Any]:
-        """Options of scikit-learn's validation."""
-        return {"y_numeric": True}
-
-    def _encode_target(self, y: Any, w: Floats) -> tuple[Floats, Ints]:
-        """The target around its mean, (1, m), and one stratum."""
-        y = np.asarray(y, dtype=np.float64)
-        self._mean = float(np.average(y, weights=w))
-        return y[None] - self._mean, np.zeros(len(y), dtype=np.intp)
+    def _target_of(self, y: np.ndarray, w: Floats) -> RealTarget:
+        """The target around its mean."""
+        mean = np.average(y, weights=w)
+        return replace(RealTarget.learn(y), shift=np.array([mean]))
 
     def _fallback(self) -> DummyRegressor:
         """The mean."""
         return DummyRegressor()
 
-    def _output_of(self, fitted: Any, X: np.ndarray) -> Floats:
+    @staticmethod
+    def _output_of(fitted: Any, X: np.ndarray, target: Any) -> Floats:
         """Predictions of an expert around the mean of y, (1, n).
 
         The weights of a linear gate need not sum to one: around zero, they would have to where y
         is far from it.
         """
-        return super()._output_of(fitted, X) - self._mean
+        return outputs_of(fitted, X) - target.shift[:, None]
 
-    def _account(self, X: Any) -> Explanation:
+    def _explanation(self, X: Any) -> Explanation:
         """What experts and gate say; the mean of y has what the weights leave of one."""
-        found = super()._account(X)
+        explanation = super()._explanation(X)
         if self.gate_.output != "linear":
-            return found
-        return found.with_constant("mean", self._mean, 1.0 - found.gate.sum(axis=1))
+            return explanation
+        mean, left = float(self._blend.target.shift[0]), 1.0 - explanation.gate.sum(axis=1)
+        return explanation.with_constant("mean", mean, left)
 
     def predict(self, X: Any, *, top_k: int | None = None) -> Floats:
         """Blend of the experts' predictions.
@@ -201,7 +198,7 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
         -------
         y : ndarray of shape (n_samples,)
         """
-        return super().predict(X, top_k=top_k) + self._mean
+        return self._blend.target.from_model(self._blended(X, top_k))
 
     def expert_predictions(self, X: Any) -> Floats:
         """What each expert predicts by itself.
@@ -214,10 +211,11 @@ class HardMoERegressor(RealBlend, RegressorMixin, HardMoE):
         -------
         y : ndarray of shape (n_samples, n_experts)
         """
-        return super().expert_predictions(X) + self._mean
+        outputs = self._own_outputs(X)
+        return self._blend.target.from_model(outputs)
 
 
-class HardMoEClassifier(FromProba, ClassifierMixin, HardMoE):
+class HardMoEClassifier(ClassifierMixin, HardMoE):
     """Hard mixture of classifiers, such as SVMs on more rows than one SVM can take.
 
     ::
@@ -262,7 +260,7 @@ class HardMoEClassifier(FromProba, ClassifierMixin, HardMoE):
     True
     """
 
-    _target = "class"
+    _target = ClassTarget
     _tanh = True
     _output_kind = "margin"
     classes_: np.ndarray
@@ -288,39 +286,26 @@ class HardMoEClassifier(FromProba, ClassifierMixin, HardMoE):
                     "decision_function_shape='ovr'."
                 )
 
-    def _encode_target(self, y: Any, w: Floats) -> tuple[Floats, Ints]:
-        """1 and -1, (1 or C, m), and the classes as strata."""
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if self.classes_.size < 2:
-            raise ValueError(
-                f"y needs at least two classes among rows with weight; it has one class, "
-                f"{self.classes_.tolist()[0]!r}."
-            )
-        return signs_of(codes, self.classes_.size), codes
+    def _target_of(self, y: np.ndarray, w: Floats) -> MarginTarget:
+        """The classes, as margins tell them apart."""
+        return MarginTarget.learn(y)
 
     def _fallback(self) -> DummyClassifier:
         """The class shares."""
         return DummyClassifier(strategy="prior")
 
-    def _output_of(self, fitted: Any, X: np.ndarray) -> Floats:
+    @staticmethod
+    def _output_of(fitted: Any, X: np.ndarray, target: Any) -> Floats:
         """Margins of an expert, (1 or C, n)."""
-        return margins_of(fitted, X, self.classes_)
+        return margins_of(fitted, X, target.classes)
 
-    @property
-    def _width(self) -> int:
-        """Number of margins."""
-        return 1 if self.classes_.size == 2 else self.classes_.size
-
-    def _output_names(self) -> list[str]:
-        """Classes that have a margin: the second of two, or all."""
-        return [str(c) for c in self.classes_[-self._width :]]
-
-    def _account(self, X: Any) -> Explanation:
+    def _explanation(self, X: Any) -> Explanation:
         """What experts and gate say about the rows of ``X``."""
-        return explain_margins(self, X)
+        return explain_margins(self, self._blend, X)
 
     # -------------------------------------------------------------------- predictions
+
+    predict_log_proba = _probabilities.predict_log_proba
 
     def decision_function(self, X: Any, *, top_k: int | None = None) -> Floats:
         """Blend of the experts' margins, before the tanh.
@@ -335,8 +320,7 @@ class HardMoEClassifier(FromProba, ClassifierMixin, HardMoE):
         -------
         margin : ndarray of shape (n_samples,), or (n_samples, n_classes) for more than two
         """
-        blend = self._blend(X, top_k)
-        return blend[0] if len(blend) == 1 else blend.T
+        return self._blend.target.shaped(self._blended(X, top_k))
 
     def predict_proba(self, X: Any, *, top_k: int | None = None) -> Floats:
         """Class probabilities: the tanh of the blend, moved from (-1, 1) to (0, 1).
@@ -354,7 +338,7 @@ class HardMoEClassifier(FromProba, ClassifierMixin, HardMoE):
         -------
         proba : ndarray of shape (n_samples, n_classes)
         """
-        return proba_from(self._blend(X, top_k))
+        return proba_from(self._blended(X, top_k))
 
     def predict(self, X: Any, *, top_k: int | None = None) -> np.ndarray:
         """Class of the largest blended margin.
@@ -371,7 +355,7 @@ class HardMoEClassifier(FromProba, ClassifierMixin, HardMoE):
         -------
         y : ndarray of shape (n_samples,)
         """
-        blend = self._blend(X, top_k)
+        blend = self._blended(X, top_k)
         best = (blend[0] > 0.0).astype(np.intp) if len(blend) == 1 else blend.argmax(axis=0)
         return self.classes_[best]
 
@@ -387,5 +371,5 @@ class HardMoEClassifier(FromProba, ClassifierMixin, HardMoE):
         margin : ndarray of shape (n_samples, n_experts), or (n_samples, n_experts, n_classes) for
             more than two classes
         """
-        out = self._all_outputs(self._check_rows(X))
-        return out[:, 0].T if out.shape[1] == 1 else out.transpose(2, 0, 1)
+        outputs = self._own_outputs(X)
+        return self._blend.target.shaped(outputs)

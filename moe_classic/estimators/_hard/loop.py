@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from moe_classic._adapters import FIT_ERRORS, FitTask, Notices, parallel_map, run_jobs
+from moe_classic._adapters import FitTask, Notices, fit_all, parallel_map
 from moe_classic._data import BlendRows, DesignMap
 from moe_classic._routing import balanced_assignment, greedy_assignment
 from moe_classic._typing import Floats, Ints
@@ -52,8 +52,8 @@ class HardState:
     @property
     def loss(self) -> float:
         """What rounds are compared by: the loss on rows held out, if there are any."""
-        learned, held = self.losses
-        return learned if np.isnan(held) else held
+        train, validation = self.losses
+        return train if np.isnan(validation) else validation
 
 
 @dataclass
@@ -62,16 +62,18 @@ class HardLoop:
 
     Attributes
     ----------
-    owner : estimator
-        Gives ``_output_of`` and ``_fallback``.
+    output_of : callable
+        ``output_of(fitted, X)`` is the output of a fitted expert at some rows, (d, n).
+    fallback : callable
+        Gives what predicts for an expert that could not be fitted.
     descriptions : list of K estimators
     rows : BlendRows
     target : ndarray of shape (d, m)
         What the blend should say.
-    learn, held : ndarrays of int
+    train_rows, validation_rows : ndarrays of int
         Rows to learn from, and rows held out.
-    gate_rows : int
-        Most rows to learn from that the gate sees.
+    gate_rows : ndarray of int
+        Rows that the gate learns from: all to learn from, or some of them.
     design : DesignMap of the gate
     options : GateOptions
     squash : bool
@@ -84,13 +86,14 @@ class HardLoop:
     rng : generator
     """
 
-    owner: Any
+    output_of: Callable[[Any, np.ndarray], Floats]
+    fallback: Callable[[], Any]
     descriptions: list[Any]
     rows: BlendRows
     target: Floats
-    learn: Ints
-    held: Ints
-    gate_rows: int
+    train_rows: Ints
+    validation_rows: Ints
+    gate_rows: Ints
     design: DesignMap
     options: GateOptions
     squash: bool
@@ -123,27 +126,20 @@ class HardLoop:
     def _round(self, share: Ints, last: HardState | None, number: int) -> HardState:
         """Experts of the shares, the gate over all rows to learn from, and their loss."""
         experts, errors, notices = self._fit_experts(share, last)
-        data = [self._gate_data(experts, r) for r in (self.taught, self.held)]
+        data = [self._gate_data(experts, r) for r in (self.gate_rows, self.validation_rows)]
         start = None if last is None else last.gate.theta
         gate, _ = train_gate(self.options, self.design, data[0], self.rng, start)
-        learned, held = (
+        train, validation = (
             error_of(d, gate.trained.weights(gate.theta, d.Z)) if d.w.size else np.nan for d in data
         )
-        return HardState(experts, gate, share, (learned, held), number, errors, notices)
-
-    @cached_property
-    def taught(self) -> Ints:
-        """Rows that the gate learns from: all, or some at random."""
-        if self.gate_rows >= self.learn.size:
-            return self.learn
-        return self.rng.choice(self.learn, self.gate_rows, replace=False)
+        return HardState(experts, gate, share, (train, validation), number, errors, notices)
 
     def _gate_data(self, experts: list[Any], r: Ints) -> BlendData:
         """What the gate is trained or judged on at the rows ``r``."""
         X = self.rows.X[r]
         stacked = np.empty((len(experts), len(self.target), 0))
         if r.size:
-            outputs = parallel_map(lambda e: self.owner._output_of(e, X), experts, self.n_jobs)
+            outputs = parallel_map(lambda e: self.output_of(e, X), experts, self.n_jobs)
             stacked = np.stack(outputs)
         target, w = self.target[:, r], self.rows.w[r]
         return BlendData(self.design(X), stacked, target, w, self.squash)
@@ -153,20 +149,20 @@ class HardLoop:
     ) -> tuple[list[Any], dict[int, str], Notices]:
         """One expert a share; one whose share is empty, or that fails, keeps its last fit."""
         filled = [k for k in range(len(self.descriptions)) if (share == k).any()]
-        jobs = [self._job(k, self.learn[share == k]) for k in filled]
-        outcomes, notices = run_jobs(jobs, self.n_jobs)
+        jobs = [self._job(k, self.train_rows[share == k]) for k in filled]
+        trial, labels = self.rows.X[:1], [f"expert {k + 1}" for k in filled]
+        outcomes, notices = fit_all(
+            jobs, labels, self.n_jobs, lambda fitted: self.output_of(fitted, trial)
+        )
         experts = [None] * len(self.descriptions) if last is None else list(last.experts)
         errors: dict[int, str] = {}
         for k, job, outcome in zip(filled, jobs, outcomes, strict=True):
-            error = outcome.error or self._why_unusable(outcome.estimator)
-            if error is None:
+            if outcome.error is None:
                 experts[k] = outcome.estimator
                 continue
-            errors[k] = error
+            errors[k] = outcome.error
             if experts[k] is None:
-                experts[k] = self.owner._fallback().fit(job.X, job.y, sample_weight=job.w)
-        if len(errors) == len(filled):
-            raise ValueError(f"No expert could be fitted; expert 1 raised {errors[filled[0]]}")
+                experts[k] = self.fallback().fit(job.X, job.y, sample_weight=job.w)
         return experts, errors, notices
 
     def _job(self, k: int, mine: Ints) -> FitTask:
@@ -174,22 +170,14 @@ class HardLoop:
         X, y, w = self.rows.X[mine], self.rows.y[mine], self.rows.w[mine]
         return FitTask(self.descriptions[k], X, y, w, self.seeds[k], self.names)
 
-    def _why_unusable(self, fitted: Any) -> str | None:
-        """Why a fitted expert cannot predict, or None."""
-        try:
-            self.owner._output_of(fitted, self.rows.X[:1])
-        except FIT_ERRORS as error:
-            return f"{type(error).__name__}: {error}"
-        return None
-
     # -------------------------------------------------------------------- the next partition
 
     def _deal(self, gate: FittedBlendGate) -> Ints:
         """Rows to the experts that the gate prefers, none above its capacity."""
-        weights = gate.trained.weights(gate.theta, self.design(self.rows.X[self.learn]))
+        weights = gate.trained.weights(gate.theta, self.design(self.rows.X[self.train_rows]))
         if self.exact:
             return balanced_assignment(weights, self.capacity)
-        order = self.rng.permutation(self.learn.size)
+        order = self.rng.permutation(self.train_rows.size)
         return greedy_assignment(weights, self.capacity, order)
 
     def _record(self, state: HardState, moved: int, seconds: float) -> None:

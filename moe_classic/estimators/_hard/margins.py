@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from moe_classic._adapters import with_feature_names
+from moe_classic._targets import ClassTarget
 from moe_classic._typing import Floats
 
 #: Probabilities are kept this far from 0 and 1 when they become margins.
-_SMALLEST = 1e-4
+_LEAST_PROBA = 1e-4
 #: Margin of a class that an expert never saw, where its own margins have the scale of an SVM's.
 _NEVER = -1.0
+
+
+@dataclass(frozen=True, eq=False)
+class MarginTarget(ClassTarget):
+    """Classes that are told apart by margins: one of the second of two, or one a class."""
+
+    @property
+    def width(self) -> int:
+        """Number of margins."""
+        return 1 if self.classes.size == 2 else self.classes.size
+
+    @property
+    def names(self) -> list[str]:
+        """Classes that have a margin."""
+        return [str(c) for c in self.classes[-self.width :]]
+
+    def ideal(self, columns: Floats) -> Floats:
+        """1 for the class of a row and -1 for others, (width, n)."""
+        return signs_of(self.values(columns), self.classes.size)
+
+    def shaped(self, answers: Floats) -> Floats:
+        """Margins (..., width, n) with the rows first; a single one has no axis of its own."""
+        return super().shaped(answers[..., 0, :] if self.width == 1 else answers)
 
 
 def margins_of(fitted: Any, X: np.ndarray, classes: np.ndarray) -> Floats:
@@ -39,11 +64,11 @@ def _of_two(fitted: Any, X: np.ndarray, classes: np.ndarray) -> Floats:
     decision = _decisions(fitted, X)
     if decision is not None and decision.shape[0] == 2:
         return decision[1:]
-    own = fitted.classes_.tolist()
+    labels = fitted.classes_.tolist()
     second = np.zeros(len(X))
-    if classes[1] in own:
+    if classes[1] in labels:
         proba = np.asarray(fitted.predict_proba(with_feature_names(fitted, X)))
-        second = proba[:, own.index(classes[1])]
+        second = proba[:, labels.index(classes[1])]
     return _half_log_odds(second[None])
 
 
@@ -64,7 +89,7 @@ def _decisions(fitted: Any, X: np.ndarray) -> Floats | None:
 
 def _half_log_odds(P: Floats) -> Floats:
     """``log(P / (1 - P)) / 2``, kept finite."""
-    P = np.clip(P, _SMALLEST, 1.0 - _SMALLEST)
+    P = np.clip(P, _LEAST_PROBA, 1.0 - _LEAST_PROBA)
     return 0.5 * (np.log(P) - np.log1p(-P))
 
 

@@ -1,14 +1,23 @@
 """Flat mixtures, and what every mixture shares."""
 
-from .base import BaseMoE
-from .classifier import ClassSurface
+from .arguments import store_arguments
+from .base import MixtureEstimator
+from .classifier import ClassifierAnswers
+from .fitted import LearnedMixture
 from .flat import MoEClassifier, MoERegressor
-from .regressor import RealSurface
+from .online import set_online, source_of
+from .regressor import RegressorAnswers
+from .rows import RowChecker
 
 __all__ = [
-    "BaseMoE",
-    "ClassSurface",
+    "ClassifierAnswers",
+    "LearnedMixture",
+    "MixtureEstimator",
     "MoEClassifier",
     "MoERegressor",
-    "RealSurface",
+    "RegressorAnswers",
+    "RowChecker",
+    "set_online",
+    "source_of",
+    "store_arguments",
 ]

@@ -1,81 +1,75 @@
-"""The fit template that every estimator shares."""
+"""The fit template of every mixture, and what all of them answer, whatever their target."""
 
 from __future__ import annotations
 
-from abc import ABCMeta, abstractmethod
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
+from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from moe_classic._arguments import check_integer, check_real
 from moe_classic._compat import CallbackSupportMixin, with_callbacks
-from moe_classic._data import (
-    MOST_ROWS,
-    RawBlock,
-    RawData,
-    Rows,
-    RowStream,
-    Summary,
-    TrainingData,
-    first_pass,
-    slices_of,
-)
+from moe_classic._data import MOST_ROWS, Block, RawData, Rows, first_pass, slices_of
 from moe_classic._engine import make_engine
-from moe_classic._model import MoEParams, check_order_by, same_shapes
+from moe_classic._model import check_order_by
+from moe_classic._numerics import log_sum_exp
+from moe_classic._results import Explanation, checked_pairs, checked_rows, explain_rows
+from moe_classic._targets import Target, TrainingData
 from moe_classic._training import (
-    STRATEGIES,
     BoundModel,
-    Monitor,
     StreamTrainer,
     Trained,
     Trainer,
     bind,
-    by_name,
-    no_monitor,
+    check_fitted_experts,
+    keeps_target,
+    monitors_of,
     refuse_blocks,
-    resolve_experts,
-    resolve_gate,
+    report_fits,
 )
-from moe_classic.estimators._params import NestedExperts
-from moe_classic.solvers import SOLVERS, DivergenceError, Solver
+from moe_classic._typing import Floats, Ints
+from moe_classic.estimators import _reporting
+from moe_classic.inference import Inference, inference
+from moe_classic.solvers import DivergenceError, Solver
 
-from .online import OnlineMixin
-from .prediction import CommonSurface
+from .arguments import (
+    describes_several,
+    given_responsibilities,
+    resolve_arguments,
+    scales_in_common,
+)
+from .fitted import LearnedMixture, check_warm_start, how_it_ended, learned_mixture, warn_of_the_end
+from .rows import RowChecker
 
 
-def _raise_failure(trained: Trained) -> None:
-    """Raise if the climb broke off; the estimator is fitted with the last good parameters."""
-    if trained.result.failure:
-        raise DivergenceError(trained.result.failure)
+class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition):
+    """Fit template and answers of all mixtures that are fitted by maximum likelihood.
 
+    A fit leaves one record, ``_fitted``, and what users see of it, all set at once and last: after
+    a fit that was refused or interrupted everything is as it was before.
+    """
 
-class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, metaclass=ABCMeta):
-    """Fit template and shared surface; subclasses say what a target is."""
-
+    _target: ClassVar[type[Target]]
+    _listed = "expert"
     _trainer: type[Trainer] = Trainer
     _stream_trainer: type[StreamTrainer] = StreamTrainer
+    _fitted: LearnedMixture | None = None
 
-    @abstractmethod
-    def _validated(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True, whole: bool = True
-    ) -> RawData:
-        """Validated rows with positive weight.
+    #: Order in which like experts are published; an argument of flat mixtures.
+    order_by: Any = "mass"
 
-        ``reset`` sets what later rows must agree with; ``whole`` says that these are all rows, not
-        one of several batches.
-        """
-
-    @abstractmethod
-    def _training_data(self, raw: RawData, moments: Summary | None = None) -> TrainingData:
-        """Rows as the model sees them; ``moments`` of the raw target where already known."""
+    get_params = _reporting.get_params
+    set_params = _reporting.set_params
 
     # -------------------------------------------------------------------- fit
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BaseMoE:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MixtureEstimator:
         """Fit by maximum likelihood.
 
         Parameters
@@ -104,26 +98,21 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
         ConvergenceWarning
             If ``max_iter`` was reached; the message names the log-likelihood still to gain.
         """
-        raw = self._validated(X, y, sample_weight)
-        return self._fit_rows(raw, X, y)
+        checker = self._checker()
+        return self._fit_rows(checker(X, y, sample_weight), checker, X, y)
 
-    def _fit_rows(self, raw: RawData, X: Any = None, y: Any = None) -> BaseMoE:
+    def _fit_rows(
+        self, raw: RawData, checker: RowChecker, X: Any = None, y: Any = None
+    ) -> MixtureEstimator:
         """Fit validated rows; callbacks are shown ``X`` and ``y``."""
-        resolved = self._resolve_arguments()
+        arguments = self._resolve_arguments()
         self._check_size(raw.w.size)
-        data = self._training_data(raw.merged() if isinstance(self.init, str) else raw)
-        root = self._init_callback_context(max_subtasks=None)
-        root.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        plan = self._plan(resolved, data, slices_of(data.X, data.w), raw)
-        trainer = self._trainer(**self._trainer_options(plan, data, resolved, root))
-        trained = self._run(trainer, raw)
-        self._publish(trainer, trained)
-        root.call_on_fit_task_end(estimator=self, X=X, y=y)
-        _raise_failure(trained)
-        return self
+        data = self._training_data(raw.merged() if isinstance(self.init, str) else raw, checker)
+        rows = slices_of(data.X, data.w)
+        return self._fit_data(arguments, data, rows, raw, checker, shown={"X": X, "y": y})
 
     @with_callbacks
-    def fit_blocks(self, blocks: Any) -> BaseMoE:
+    def fit_blocks(self, blocks: Any) -> MixtureEstimator:
         """Fit on rows that are read block by block, from a source larger than memory.
 
         The rows are read once for a sample and the moments, and once for every iteration on all
@@ -148,110 +137,62 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
             If blocks differ in width, yield no rows, or can be read only once, and as for
             :meth:`fit`.
         """
-        resolved = self._resolve_arguments()
+        arguments = self._resolve_arguments()
         if not isinstance(self.init, str):
             raise ValueError("fit_blocks needs init to be a strategy's name, not responsibilities.")
-        refuse_blocks(resolved[0], resolved[1])
-        stream = self._stream(blocks)
-        root = self._init_callback_context(max_subtasks=None)
-        root.call_on_fit_task_begin(estimator=self)
-        drawn, summary, n_rows = first_pass(stream, MOST_ROWS)
+        refuse_blocks(arguments[0], arguments[1])
+        checker = self._checker()
+        stream = checker.stream(blocks)
+        drawn, moments, n_rows = first_pass(stream, MOST_ROWS)
         self._check_size(n_rows)
         raw = RawData(drawn.X, drawn.y, drawn.w, np.ones(drawn.w.size, dtype=bool))
-        data = self._training_data(raw, summary)
-        plan = self._plan(resolved, data, stream.rows, raw)
-        options = self._trainer_options(plan, data, resolved, root)
-        trainer = self._stream_trainer(**options, stream=stream, drawn=drawn)
-        trained = self._run(trainer, raw)
-        self._publish(trainer, trained)
-        root.call_on_fit_task_end(estimator=self)
-        _raise_failure(trained)
+        data = self._training_data(raw, checker, moments)
+        source = {"stream": stream, "drawn": drawn}
+        return self._fit_data(arguments, data, stream.rows, raw, checker, source=source, shown={})
+
+    def _fit_data(
+        self,
+        arguments: tuple[list[Any], Any, Solver],
+        data: TrainingData,
+        rows: Rows,
+        raw: RawData,
+        checker: RowChecker,
+        *,
+        shown: dict[str, Any],
+        source: dict[str, Any] | None = None,
+    ) -> MixtureEstimator:
+        """Bind the model, train it, and keep what comes of it.
+
+        ``raw`` are validated rows, ``rows`` passes over all of them, ``source`` says where a
+        trainer reads them that are not in memory; callbacks are ``shown`` the user's.
+        """
+        root = self._init_callback_context(max_subtasks=None)
+        root.call_on_fit_task_begin(estimator=self, **shown)
+        trainer = self._make_trainer(arguments, data, rows, raw, checker, root, source or {})
+        # BLAS has one thread: blocks are small, n_jobs threads go over them.
+        with threadpool_limits(1, "blas"):
+            trained = self._train(trainer, raw)
+        fitted = self._record(trainer, trained)
+        check_fitted_experts(fitted.model, fitted.params, fitted.labels)
+        self._set_fitted(fitted, checker, **how_it_ended(trainer, trained))
+        warn_of_the_end(trainer, trained)
+        report_fits(fitted.model, fitted.params, fitted.labels)
+        root.call_on_fit_task_end(estimator=self, **shown)
+        if trained.result.failure:
+            # Fitted all the same, with the last good parameters.
+            raise DivergenceError(trained.result.failure)
         return self
 
-    def _plan(self, resolved: Any, data: TrainingData, rows: Rows, raw: RawData) -> BoundModel:
-        """The model bound to designs; those of the last fit for a warm start."""
-        groups, gate, _ = resolved
-        plan = bind(
-            groups,
-            gate,
-            rows,
-            raw=raw,
-            summary=data.summary,
-            names_in=self._names_in(),
-            standardize=self.standardize,
-            classes=getattr(self, "classes_", None),
-            n_jobs=self.n_jobs,
-        )
-        resolved[2].check_model(plan.model)
-        outputs = data.shift.size if self._target == "real" else data.summary.n_classes - 1
-        check_order_by(self.order_by, plan.model, plan.maps, outputs)
-        previous = self._previous(plan, data.summary) if self.warm_start else None
-        return plan if previous is None else replace(plan, maps=previous._maps)
+    # -------------------------------------------------------------------- the steps of a fit
 
-    def _trainer_options(
-        self, plan: BoundModel, data: TrainingData, resolved: Any, root: Any
-    ) -> dict[str, Any]:
-        """What every trainer is given."""
-        return {
-            "plan": plan,
-            "data": data,
-            "solver": resolved[2],
-            "engine": make_engine(self.n_jobs),
-            "max_iter": self.max_iter,
-            "tol": self.tol,
-            "block_size": self.block_size,
-            "monitor_for": self._monitors(root),
-        }
-
-    def _stream(self, blocks: Any) -> RowStream:
-        """A user's blocks, validated on every pass."""
-
-        def validate(X: Any, y: Any, w: Any, first: bool) -> RawBlock:  # noqa: FBT001
-            raw = self._validated(X, y, w, reset=first)
-            return raw.X, raw.key, raw.w
-
-        return RowStream(blocks, validate)
+    def _checker(self, target: Target | None = None, *, fitted: bool = False) -> RowChecker:
+        """What validates the rows of a fit, or of batches after one."""
+        several = describes_several(self.expert)
+        return RowChecker(self, self._target, multi_output=several, target=target, fitted=fitted)
 
     def _resolve_arguments(self) -> tuple[list[Any], Any, Solver]:
         """Components and solver from the constructor's arguments, all checked."""
-        check_integer("n_experts", self.n_experts, 1, "the number of experts")
-        check_integer("n_init", self.n_init, 1, "the number of starts")
-        check_integer("max_iter", self.max_iter, 1, "the largest number of passes over the data")
-        check_real("tol", self.tol, 0.0, "nats still to gain, per unit of weight, that end a fit")
-        if self.block_size is not None:
-            check_integer("block_size", self.block_size, 1, "rows a block, or None")
-        verbose = int(self.verbose) if isinstance(self.verbose, bool) else self.verbose
-        check_integer("verbose", verbose, 0, "0 is silent")
-        for name in ("standardize", "warm_start"):
-            if not isinstance(getattr(self, name), (bool, np.bool_)):
-                raise TypeError(f"{name}={getattr(self, name)!r} must be True or False.")
-        self._check_init()
-        groups = resolve_experts(self.expert, self.n_experts, self._target)
-        self._validate_names([label for label, _, _ in groups if label is not None])
-        gate = resolve_gate(self.gate, self.n_experts, self._target)
-        solver = by_name("solver", self.solver, SOLVERS, Solver)
-        solver.check()
-        return groups, gate, solver
-
-    def _check_init(self) -> None:
-        """Raise unless ``init`` is a known strategy or responsibilities."""
-        known = ["auto", *STRATEGIES]
-        if isinstance(self.init, str):
-            if self.init not in known:
-                raise ValueError(
-                    f"init={self.init!r} is not known; choose one of {known} or pass "
-                    "responsibilities of shape (n_samples, n_experts)."
-                )
-        elif np.ndim(self.init) != 2:
-            raise ValueError(
-                f"init must be one of {known} or responsibilities of shape (n_samples, "
-                f"n_experts); got {type(self.init).__name__} with {np.ndim(self.init)} dimensions."
-            )
-        elif self.n_init not in (1, 10):
-            raise ValueError(
-                f"n_init={self.n_init} has no meaning when init gives the responsibilities of one "
-                "start; leave n_init at its default or set it to 1."
-            )
+        return resolve_arguments(self, self._target.kind)
 
     def _check_size(self, n: int) -> None:
         """Raise if there are more experts than rows."""
@@ -261,76 +202,297 @@ class BaseMoE(OnlineMixin, CommonSurface, CallbackSupportMixin, NestedExperts, m
                 "positive weight; use fewer experts or more rows."
             )
 
-    def _names_in(self) -> list[str] | None:
-        """Column names of X, if it has any."""
-        names = getattr(self, "feature_names_in_", None)
-        return None if names is None else [str(v) for v in names]
+    def _training_data(
+        self, raw: RawData, checker: RowChecker, moments: Any = None
+    ) -> TrainingData:
+        """Rows as the model sees them; ``moments`` of the raw target where already known."""
+        return checker.target.training_data(
+            raw,
+            moments,
+            standardize=self.standardize and not keeps_target(self.expert),
+            common=scales_in_common(self.expert),
+        )
 
-    def _run(self, trainer: Trainer, raw: RawData) -> Trained:
-        """Train with BLAS at one thread: blocks are small, ``n_jobs`` threads go over them."""
-        with threadpool_limits(1, "blas"):
-            return self._train(trainer, raw)
+    def _make_trainer(
+        self,
+        arguments: tuple[list[Any], Any, Solver],
+        data: TrainingData,
+        rows: Rows,
+        raw: RawData,
+        checker: RowChecker,
+        root: Any,
+        source: dict[str, Any],
+    ) -> Trainer:
+        """The trainer of the model that the arguments describe, bound to its designs."""
+        kind = self._stream_trainer if source else self._trainer
+        return kind(
+            plan=self._bound(arguments, data, rows, raw, checker),
+            data=data,
+            solver=arguments[2],
+            engine=make_engine(self.n_jobs),
+            max_iter=self.max_iter,
+            tol=self.tol,
+            block_size=self.block_size,
+            monitor_for=monitors_of(self, root),
+            **source,
+        )
+
+    def _bound(
+        self,
+        arguments: tuple[list[Any], Any, Solver],
+        data: TrainingData,
+        rows: Rows,
+        raw: RawData,
+        checker: RowChecker,
+    ) -> BoundModel:
+        """The model bound to designs; those of the last fit for a warm start."""
+        groups, gate, solver = arguments
+        bound = bind(
+            groups,
+            gate,
+            rows,
+            raw=raw,
+            summary=data.summary,
+            names_in=checker.names,
+            standardize=self.standardize,
+            classes=data.target.attributes.get("classes_"),
+            n_jobs=self.n_jobs,
+        )
+        solver.check_model(bound.model)
+        check_order_by(self.order_by, bound.model, bound.maps, len(data.target.names))
+        if not self.warm_start:
+            return bound
+        check_warm_start(self._fitted, bound, data, getattr(self, "n_features_in_", 0), checker)
+        return bound if self._fitted is None else replace(bound, maps=self._fitted.maps)
 
     def _train(self, trainer: Trainer, raw: RawData) -> Trained:
         """Run the starts that the arguments ask for."""
         trainer.seed = check_random_state(self.random_state).randint(2**31 - 1)
-        rng = np.random.default_rng(trainer.seed)
-        if self.warm_start and hasattr(self, "_params"):
-            shift, factor = trainer.data.shift, trainer.data.factor
-            return trainer.from_params(
-                self._model.rescale(self._params, -shift / factor, 1.0 / factor)
-            )
+        if self.warm_start and self._fitted is not None:
+            return trainer.from_params(self._fitted.params_for(trainer.data.target))
         if isinstance(self.init, str):
+            rng = np.random.default_rng(trainer.seed)
             return trainer.from_portfolio(self.init, self.n_init, rng)
-        R = np.asarray(self.init, dtype=np.float64)
-        if R.shape != (raw.used.size, self.n_experts):
-            raise ValueError(
-                f"init has shape {np.shape(self.init)}, responsibilities need one row a sample "
-                f"and one column an expert: ({raw.used.size}, {self.n_experts})."
-            )
-        R = R[raw.used]
-        if not np.isfinite(R).all() or (R < 0.0).any() or not (R.sum(axis=1) > 0.0).all():
-            raise ValueError("init must be finite, not negative, with a positive sum in every row.")
-        return trainer.from_responsibilities((R / R.sum(axis=1, keepdims=True)).T)
+        R = given_responsibilities(self.init, raw.used, self.n_experts)
+        return trainer.from_responsibilities(R)
 
-    def _previous(self, plan: BoundModel, summary: Summary) -> BaseMoE | None:
-        """The last fit, where a warm start can go on from it."""
-        if not plan.model.additive:
-            raise ValueError(
-                "warm_start=True cannot go on from scikit-learn estimators, which are refitted "
-                "from scratch. Set warm_start=False; init=moe.responsibilities(X, y) starts from "
-                "the shares of an earlier fit."
-            )
-        if not hasattr(self, "_params"):
-            return None
-        if self._model.n_experts != self.n_experts or self._width_in != self.n_features_in_:
-            raise ValueError(
-                "warm_start=True cannot go on: the last fit had "
-                f"{self._model.n_experts} experts and {self._width_in} features, now there are "
-                f"{self.n_experts} and {self.n_features_in_}. Set warm_start=False."
-            )
-        seen = [(m.names, m.width) for m in plan.maps]
-        if seen != [(m.names, m.width) for m in self._maps] or not same_shapes(
-            plan.model.start(plan.widths, summary), self._params
-        ):
-            raise ValueError(
-                "warm_start=True cannot go on: the last fit had other experts, another gate, other "
-                "features, or a target of another kind. Set warm_start=False."
-            )
-        return self
+    def _record(self, trainer: Trainer, trained: Trained) -> LearnedMixture:
+        """What is kept of a fit."""
+        return learned_mixture(trainer, trained, self.order_by)
 
-    def _standard_params(self) -> MoEParams:
-        """Parameters for the standardised target."""
-        return self._model.rescale(self._params, -self._shift / self._factor, 1.0 / self._factor)
+    def _set_fitted(
+        self, fitted: LearnedMixture, checker: RowChecker | None = None, **ended: Any
+    ) -> None:
+        """Keep the record of a fit, and what users see of it; ``checker`` knows X if it is new."""
+        changes = {"_fitted": fitted, **self._public(fitted), **ended}
+        if checker is not None:
+            changes |= {"n_features_in_": checker.n_features, **fitted.target.attributes}
+            if checker.names is None:
+                self.__dict__.pop("feature_names_in_", None)
+            else:
+                changes["feature_names_in_"] = checker.columns.feature_names_in_
+        self.__dict__.update(changes)
 
-    def _monitors(self, root: Any) -> Any:
-        """A monitor for each long run: logs, and reports to callbacks."""
-        callbacks = bool(getattr(self, "_skl_callbacks", None))
-        if not callbacks and not self.verbose:
-            return no_monitor
+    def _public(self, fitted: LearnedMixture) -> dict[str, Any]:
+        """Fitted attributes that follow from the record."""
+        return {
+            "experts_": fitted.experts,
+            "gate_": fitted.gate,
+            "n_parameters_": fitted.model.n_parameters(fitted.params),
+        }
 
-        def monitor(name: str) -> Any:
-            run = root.subcontext(task_name=name, max_subtasks=None) if callbacks else None
-            return Monitor(self, name, run)
+    @property
+    def _mixture(self) -> LearnedMixture:
+        """The record of the last fit; raises if there was none."""
+        if self._fitted is None:
+            check_is_fitted(self)
+            raise AttributeError(f"this {type(self).__name__} holds no record of its fit")
+        return self._fitted
 
-        return monitor
+    # -------------------------------------------------------------------- gate and experts
+
+    def gate_proba(self, X: Any) -> Floats:
+        """Gate probabilities: which expert where, before y is seen.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_experts)
+        """
+        X, fitted = checked_rows(self, X), self._mixture
+        gate = fitted.answers(lambda b: fitted.gate_proba(b).T, X, n_jobs=self.n_jobs)
+        return np.concatenate(gate)
+
+    def predict_expert(self, X: Any) -> Ints:
+        """Number of the expert with the highest gate probability, from 0.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        expert : ndarray of int of shape (n_samples,)
+        """
+        return self.gate_proba(X).argmax(axis=1)
+
+    def responsibilities(self, X: Any, y: Any) -> Floats:
+        """Posterior probabilities of the experts given x and y.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+
+        Returns
+        -------
+        R : ndarray of shape (n_samples, n_experts)
+        """
+        (X, columns), fitted = checked_pairs(self, X, y), self._mixture
+        posterior = fitted.model.responsibilities
+        return np.concatenate(
+            fitted.answers(lambda b: posterior(fitted.params, b).T, X, columns, n_jobs=self.n_jobs)
+        )
+
+    # -------------------------------------------------------------------- likelihood
+
+    def score_samples(self, X: Any, y: Any = None) -> Floats:
+        """Log density (log probability for classes) of y given x.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            None scores what the model says without a target: log p(x) with a gate that describes
+            x (Gaussian), 0 with any other.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            Natural logarithms.
+        """
+        if y is None:
+            X, columns, density = checked_rows(self, X), None, _log_marginal
+        else:
+            (X, columns), density = checked_pairs(self, X, y), _log_conditional
+        fitted = self._mixture
+        answers = fitted.answers(lambda b: density(fitted, b), X, columns, n_jobs=self.n_jobs)
+        return np.concatenate(answers)
+
+    def log_likelihood(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Total conditional log-likelihood in nats; see :meth:`score_samples`."""
+        rows = self.score_samples(X, y)
+        w = _check_sample_weight(
+            sample_weight, rows[:, None], dtype=np.float64, ensure_non_negative=True
+        )
+        return float(rows @ w)
+
+    def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Akaike's criterion ``-2 L + 2 d`` (1974); lower is better."""
+        return -2.0 * self.log_likelihood(X, y, sample_weight) + 2.0 * self.n_parameters_
+
+    def bic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Schwarz's criterion ``-2 L + d log n`` (1978), n the total weight; lower is better."""
+        value = self.log_likelihood(X, y, sample_weight)
+        w = _check_sample_weight(sample_weight, checked_rows(self, X), dtype=np.float64)
+        n = float(w.sum())
+        return -2.0 * value + self.n_parameters_ * float(np.log(n))
+
+    def icl(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Integrated completed likelihood: BIC plus twice the entropy of the responsibilities.
+
+        Biernacki, Celeux & Govaert (2000); lower is better, and lower where experts are told
+        apart clearly.
+        """
+        R = self.responsibilities(X, y)
+        w = _check_sample_weight(sample_weight, R, dtype=np.float64)
+        logs = np.log(np.where(R > 0.0, R, 1.0))
+        return self.bic(X, y, sample_weight) - 2.0 * float(w @ (R * logs).sum(axis=1))
+
+    @property
+    def start_report_(self) -> pd.DataFrame:
+        """What became of every start, best first.
+
+        ``(moe.start_report_.optimum == 1).sum()`` starts ended within ``tol`` nats a row of the
+        best height; 0 stands for those that were not followed to their end.
+        """
+        return pd.DataFrame(self._mixture.report).set_index("start")
+
+    def inference(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        kind: str = "observed",
+        sample_weight: Any = None,
+        clusters: Any = None,
+        level: float = 0.95,
+        n_bootstrap: int | None = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+    ) -> Inference:
+        """Standard errors, tests and intervals; see :func:`moe_classic.inference.inference`.
+
+        Parameters
+        ----------
+        X, y : array-like
+            The rows that the model was fitted to.
+        kind : {"observed", "opg", "sandwich", "bootstrap", "parametric_bootstrap"}
+        sample_weight, clusters, level, n_bootstrap, n_jobs, random_state
+            As for :func:`moe_classic.inference.inference`.
+
+        Returns
+        -------
+        result : Inference
+            With the tables ``experts`` and ``gate``.
+        """
+        return inference(
+            self,
+            X,
+            y,
+            kind=kind,
+            sample_weight=sample_weight,
+            clusters=clusters,
+            level=level,
+            n_bootstrap=n_bootstrap,
+            n_jobs=n_jobs,
+            random_state=random_state,
+        )
+
+    # -------------------------------------------------------------------- how it reads
+
+    summary = _reporting.summary
+    explain = _reporting.explain
+    transform = _reporting.transform
+    get_feature_names_out = _reporting.get_feature_names_out
+    _html_repr = _reporting._html_repr
+
+    def _explanation(self, X: Any) -> Explanation:
+        """What experts and gate say about the rows of ``X``."""
+        return explain_rows(self, self._mixture, X)
+
+    def _headline(self) -> str:
+        """One line about the fit."""
+        end = "converged" if self.converged_ else "not converged"
+        return (
+            f"log-likelihood {self.log_likelihood_:,.2f} nats, "
+            f"{self.n_parameters_:g} parameters, {end} after {self.n_iter_} passes"
+        )
+
+
+def _log_conditional(fitted: LearnedMixture, block: Block) -> Floats:
+    """Log p(y | x), (n,)."""
+    return fitted.model.log_likelihood(fitted.params, block)
+
+
+def _log_marginal(fitted: LearnedMixture, block: Block) -> Floats:
+    """Log p(x) of a generative gate in the units of X, 0 for others; (n,)."""
+    gate, number = fitted.model.gate, fitted.model.gate_design
+    design = block.designs[number]
+    if not gate.generative:
+        return np.zeros(design.Z.shape[1])
+    log_joint = gate.log_joint(fitted.params.gate, design)
+    return log_sum_exp(log_joint) - fitted.maps[number].log_unit

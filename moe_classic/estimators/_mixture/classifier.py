@@ -1,106 +1,39 @@
-"""What estimators of a class answer."""
+"""What mixtures with classes for a target answer."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from moe_classic._arguments import check_integer
+from moe_classic._arguments import check_integer, generator
 from moe_classic._compat import with_callbacks
-from moe_classic._data import Block, RawBlock, RawData, RowStream, Summary, TrainingData, class_data
+from moe_classic._data import Block
 from moe_classic._numerics import choose
+from moe_classic._results import FittedMixture, checked_rows, fitted_mixture
+from moe_classic._routing import check_top_k
+from moe_classic._targets import ClassTarget, Target
 from moe_classic._training import learns_by_batches
 from moe_classic._typing import Floats
-from moe_classic.estimators._probabilities import FromProba
+from moe_classic.estimators import _probabilities
+from moe_classic.predictive import TopExperts
 
-from .prediction import CommonSurface, generator
+from .online import learn_batch
 
 
-class ClassSurface(FromProba, CommonSurface):
+class ClassifierAnswers(ClassifierMixin):
     """Predictions of classes."""
 
-    def _validated(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True, whole: bool = True
-    ) -> RawData:
-        """Validated rows with positive weight and class codes."""
-        X, labels, w, used, seen = self._labelled(X, y, sample_weight, reset)
-        if not whole:
-            return RawData(X, self._coded(labels), w, used)
-        self.classes_ = np.unique(seen)
-        present = np.unique(labels).size
-        if present < 2 or present < self.classes_.size:
-            raise ValueError(
-                f"y needs at least two classes, each with a row of positive weight; it has "
-                f"{self.classes_.size} and rows with weight from {present} class"
-                f"{'es' if present != 1 else ''}."
-            )
-        return RawData(X, self._coded(labels), w, used)
+    _target: ClassVar[type[Target]] = ClassTarget
 
-    def _coded(self, labels: np.ndarray) -> Floats:
-        """Class codes (1, n) of labels, all of which must be known."""
-        return self._target_codes(labels)[None].astype(np.float64)
+    classes_: np.ndarray
+    n_jobs: int | None
 
-    def _stream(self, blocks: Any) -> RowStream:
-        """A user's blocks; one pass finds the classes, which later passes code."""
-
-        def look(X: Any, y: Any, w: Any, first: bool) -> RawBlock:  # noqa: FBT001
-            return self._labelled(X, y, w, first)[:3]
-
-        classes: set[Any] = set()
-        for _, labels, _ in RowStream(blocks, look):
-            classes.update(labels.tolist())
-        self.classes_ = np.unique(np.array(list(classes)))
-        if self.classes_.size < 2:
-            raise ValueError(
-                f"y needs at least two classes with positive weight; it has {sorted(classes)}."
-            )
-
-        def validate(X: Any, y: Any, w: Any, first: bool) -> RawBlock:  # noqa: FBT001
-            X, labels, w = self._labelled(X, y, w, first)[:3]
-            return X, self._coded(labels), w
-
-        return RowStream(blocks, validate)
-
-    def _labelled(self, X: Any, y: Any, w: Any, first: bool) -> tuple[Any, ...]:  # noqa: FBT001
-        """Rows with positive weight: X, labels, weights; which rows those are, and all labels."""
-        X, y, w, used = self._validate_rows(X, y, w, reset=first)
-        check_classification_targets(y)
-        y = column_or_1d(y, warn=True)
-        return (X, y, w, used, y) if used.all() else (X[used], y[used], w[used], used, y)
-
-    def _training_data(self, raw: RawData, moments: Summary | None = None) -> TrainingData:
-        """Rows with class codes."""
-        return class_data(raw, self.classes_.size, moments)
-
-    def _no_target(self, n: int) -> np.ndarray:
-        """A target for blocks whose target is not looked at."""
-        return np.zeros(n, dtype=np.intp)
-
-    def _target_columns(self, y: Any) -> np.ndarray:
-        """Class codes of a target to score, (n,)."""
-        check_is_fitted(self)
-        return self._target_codes(column_or_1d(y))
-
-    def _target_codes(self, y: np.ndarray) -> np.ndarray:
-        """Class codes of known labels, (n,)."""
-        codes = np.searchsorted(self.classes_, y).clip(max=self.classes_.size - 1)
-        strangers = self.classes_[codes] != y
-        if strangers.any():
-            raise ValueError(
-                f"y has the class {y[strangers].tolist()[0]!r}, which was not seen in fit; known "
-                f"are {self.classes_[:10].tolist()}."
-            )
-        return codes
-
-    def _output_names(self) -> list[str]:
-        """Names of the linear predictors: classes but the last."""
-        if self.classes_.size == 2:
-            return [str(self.classes_[0])]
-        return [str(c) for c in self.classes_[:-1]]
+    predict_log_proba = _probabilities.predict_log_proba
+    predict = _probabilities.predict
 
     @available_if(learns_by_batches)
     @with_callbacks
@@ -143,28 +76,19 @@ class ClassSurface(FromProba, CommonSurface):
         Cappe & Moulines (2009), On-line expectation-maximization algorithm for latent data models,
         Journal of the Royal Statistical Society B 71.
         """
-        if self._online_state is None:
+        target = None
+        if not hasattr(self, "classes_"):
             if classes is None:
                 raise ValueError("classes must be given in the first call of partial_fit.")
-            known = np.unique(column_or_1d(classes))
-            if known.size < 2:
+            target = ClassTarget(np.unique(column_or_1d(classes)))
+            if target.classes.size < 2:
                 raise ValueError(f"classes={classes!r} must name at least two classes.")
-            self.classes_ = known
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"classes={classes!r} differs from the classes of the first call, "
                 f"{self.classes_.tolist()}."
             )
-        return self._partial_fit(X, y, sample_weight)
-
-    def _expert_proba(self, block: Block) -> Floats:
-        """Class probabilities of the experts, (K, C, n)."""
-        return np.concatenate(
-            [
-                g.expert.mean(p, block.designs[g.design])
-                for g, p in zip(self._model.groups, self._params.experts, strict=True)
-            ]
-        )
+        return learn_batch(self, X, y, sample_weight, target)
 
     # -------------------------------------------------------------------- predictions
 
@@ -181,19 +105,16 @@ class ClassSurface(FromProba, CommonSurface):
         -------
         proba : ndarray of shape (n_samples, n_classes)
         """
-        X = self._check_rows(X)
-        if top_k is None:
-            parts = self._answers(self._blended, X)
-        else:
-            consulting = self._consulting(top_k)
-            parts = self._answers(lambda b: consulting(b).proba().T, X)
-        proba = np.concatenate(parts)
-        return proba / proba.sum(axis=1, keepdims=True)
+        X, fitted = checked_rows(self, X), fitted_mixture(self)
+        count = None if top_k is None else check_top_k(top_k, fitted.model.n_experts)
 
-    def _blended(self, block: Block) -> Floats:
-        """Class probabilities of one block, (n, C)."""
-        blend: Floats = np.einsum("kn,kcn->nc", self._gate(block), self._expert_proba(block))
-        return blend
+        def blend(block: Block) -> Floats:
+            if count is not None:
+                return TopExperts(fitted.model, fitted.params, block, count).proba().T
+            return np.einsum("kn,kcn->nc", fitted.gate_proba(block), _expert_proba(fitted, block))
+
+        proba = np.concatenate(fitted.answers(blend, X, n_jobs=self.n_jobs))
+        return proba / proba.sum(axis=1, keepdims=True)
 
     def expert_predictions(self, X: Any) -> Floats:
         """Class probabilities of each expert by itself.
@@ -206,8 +127,9 @@ class ClassSurface(FromProba, CommonSurface):
         -------
         proba : ndarray of shape (n_samples, n_experts, n_classes)
         """
-        parts = self._answers(self._expert_proba, self._check_rows(X))
-        return np.concatenate(parts, axis=2).transpose(2, 0, 1)
+        X, fitted = checked_rows(self, X), fitted_mixture(self)
+        parts = fitted.answers(lambda b: _expert_proba(fitted, b), X, n_jobs=self.n_jobs)
+        return fitted.target.shaped(np.concatenate(parts, axis=2))
 
     def sample(self, X: Any, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """Draws from the class probabilities.
@@ -227,3 +149,13 @@ class ClassSurface(FromProba, CommonSurface):
         proba, rng = self.predict_proba(X).T, generator(random_state)
         codes = np.stack([choose(proba, rng) for _ in range(n_samples)], axis=1)
         return self.classes_[codes]
+
+
+def _expert_proba(fitted: FittedMixture, block: Block) -> Floats:
+    """Class probabilities of the experts, (K, C, n)."""
+    return np.concatenate(
+        [
+            g.expert.mean(p, block.designs[g.design])
+            for g, p in zip(fitted.model.groups, fitted.params.experts, strict=True)
+        ]
+    )

@@ -1,125 +1,139 @@
-"""What every fitted estimator holds, and how a fit leaves it there."""
+"""From the best run of a fit to the record that the estimator keeps."""
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
-from moe_classic._data import DesignMap, Summary
-from moe_classic._model import Model, MoEParams, order_of
-from moe_classic._results import AnyExpert, AnyGate, expert_labels, view_experts, view_gate
-from moe_classic._training import OnlineState, RowBuffer, Trained, Trainer, report_fits
-from moe_classic._typing import Floats, Ints
+from moe_classic._model import order_of, same_shapes
+from moe_classic._results import FittedMixture, view_experts
+from moe_classic._targets import TrainingData
+from moe_classic._training import BoundModel, OnlineState, RowBuffer, Trained, Trainer
 from moe_classic._warnings import quiet
 
+from .rows import RowChecker
 
-class Published(BaseEstimator):
-    """Arguments and fitted attributes that the parts of an estimator rely on."""
 
-    _target: str
+@dataclass(frozen=True, eq=False)
+class LearnedMixture(FittedMixture):
+    """What an estimator keeps: the mixture, how it was found, and where learning may go on.
 
-    # arguments
-    expert: Any
-    max_iter: int
-    standardize: bool
-    block_size: int | None
-    order_by: Any = "mass"
+    Attributes
+    ----------
+    report : dict of lists
+        What became of every start.
+    online : OnlineState
+    buffer : RowBuffer or None
+        The first rows of ``partial_fit``, while they are kept.
+    growth : list of dict, or None
+        Rounds of a tree that grew.
+    recursion : recursions of ``learn_recursively`` with the state that they led to, or None
+    """
 
-    # what a fit leaves
-    n_features_in_: int
-    experts_: list[AnyExpert]
-    gate_: AnyGate
-    log_likelihood_: float
-    trace_: Floats
-    n_iter_: int
-    converged_: bool
-    n_parameters_: int
-    _model: Model
-    _maps: tuple[DesignMap, ...]
-    _params: MoEParams
-    _shift: Floats
-    _factor: Floats
-    _summary: Summary
-    _shares: Floats
-    _offset: float
-    _order: Ints | None
-    _width_in: int
-    _start_report: dict[str, list[Any]]
-    _online_state: OnlineState | None = None
-    _kept: RowBuffer | None = None
+    report: dict[str, list[Any]]
+    online: OnlineState
+    buffer: RowBuffer | None = None
+    growth: list[dict[str, Any]] | None = None
+    recursion: Any = None
 
-    def _publish(self, trainer: Trainer, trained: Trained) -> None:
-        """Set the fitted attributes, on the original scales, experts ordered by mass."""
-        data, result, model = trainer.data, trained.result, trainer.model
-        mass, offset = trained.final_pass.mass, trainer.offset()
-        self._model, self._maps = model, trainer.plan.maps
-        self._shift, self._factor = data.shift, data.factor
-        self._width_in = self.n_features_in_
-        self._summary = data.summary
-        self._offset = offset
-        self._order = None
-        if model.exchangeable:
-            standard = model.rescale(result.params, data.shift, data.factor)
-            views = view_experts(model, standard, self._maps, mass / mass.sum())
-            self._order = order_of(views, self.order_by)
-        self._show(result.params, mass)
-        self._online_state = trained.final_pass.state(result.params, data.summary.weight)
-        self._kept = None
-        target_offset = -data.summary.weight * float(np.log(data.factor).sum())
-        self.log_likelihood_ = trained.final_pass.log_likelihood + target_offset
-        self.trace_ = np.array(result.trace) + offset * data.summary.weight
-        self.n_iter_ = result.n_iter
-        self.converged_ = result.converged
-        report = trained.report
-        report = report.assign(objective=report.objective + offset * report.weight)
+
+def learned_mixture(trainer: Trainer, trained: Trained, order_by: Any) -> LearnedMixture:
+    """The record of a fit, on the original scales, experts ordered by ``order_by``."""
+    data, params, model = trainer.data, trained.result.params, trainer.model
+    maps, mass, offset = trainer.plan.maps, trained.final_pass.mass, trainer.offset()
+    order = None
+    if model.exchangeable:
+        standard = model.rescale(params, data.target.shift, data.target.factor)
+        order = order_of(view_experts(model, standard, maps, mass / mass.sum()), order_by)
+    report = trained.report
+    report = report.assign(objective=report.objective + offset * report.weight)
+    return LearnedMixture(
+        model,
+        params,
+        maps,
+        data.summary,
+        data.target,
+        mass,
+        offset,
+        order,
         # Plain lists: skops and others store them without knowing pandas.
-        self._start_report = report.reset_index().to_dict(orient="list")
-        self._warn(trained, trainer.solver.objective_name)
-        report_fits(model, self._params, self._expert_labels())
+        report=report.reset_index().to_dict(orient="list"),
+        online=trained.final_pass.state(params, data.summary.weight),
+    ).at(params, mass)
 
-    def _show(self, params: MoEParams, mass: Floats) -> None:
-        """Publish parameters on the original scales, experts in their public order."""
-        model, order = self._model, self._order
-        if order is not None:
-            params = model.reorder(params, order)
-            mass = mass[order]
-        self._params = model.rescale(params, self._shift, self._factor)
-        self._shares = mass / mass.sum()
-        self.n_parameters_ = model.n_parameters(params)
-        self.gate_ = view_gate(model, self._params, self._maps[model.gate_design])
-        self.experts_ = view_experts(model, self._params, self._maps, self._shares)
 
-    def _warn(self, trained: Trained, objective_name: str) -> None:
-        """One warning for each thing that the user should know about the fit."""
-        if quiet():
-            return
-        result = trained.result
-        if not (result.converged or result.failure or "callback" in result.message):
-            known = np.isfinite(result.gain_left)
-            what = "nats of log-likelihood"
-            if objective_name != "likelihood":
-                what = f"units of the objective ({objective_name})"
-            left = f"about {result.gain_left:.3g}" if known else "an unknown number of"
-            warnings.warn(
-                f"The fit stopped after max_iter={self.max_iter} passes with {left} {what} still "
-                "to gain. Raise max_iter or tol.",
-                ConvergenceWarning,
-                stacklevel=6,
-            )
-        spikes = int(trained.report.degenerate_experts[trained.report.finalist].min())
-        if spikes:
-            warnings.warn(
-                f"{spikes} of {self._model.n_experts} experts have the smallest scale allowed: "
-                "each passes almost exactly through the rows that it explains. Use fewer experts, "
-                "or raise min_scale of the expert if this is not what the data mean.",
-                ConvergenceWarning,
-                stacklevel=6,
-            )
+def check_warm_start(
+    last: LearnedMixture | None,
+    bound: BoundModel,
+    data: TrainingData,
+    n_features: int,
+    checker: RowChecker,
+) -> None:
+    """Raise if a fit cannot go on from the last one, which had ``n_features``."""
+    if not bound.model.additive:
+        raise ValueError(
+            "warm_start=True cannot go on from scikit-learn estimators, which are refitted "
+            "from scratch. Set warm_start=False; init=moe.responsibilities(X, y) starts from "
+            "the shares of an earlier fit."
+        )
+    if last is None:
+        return
+    n_experts = bound.model.n_experts
+    if last.model.n_experts != n_experts or n_features != checker.n_features:
+        raise ValueError(
+            "warm_start=True cannot go on: the last fit had "
+            f"{last.model.n_experts} experts and {n_features} features, now there are "
+            f"{n_experts} and {checker.n_features}. Set warm_start=False."
+        )
+    designs = [(m.names, m.width) for m in bound.maps]
+    if designs != [(m.names, m.width) for m in last.maps] or not same_shapes(
+        bound.model.start(bound.widths, data.summary), last.params
+    ):
+        raise ValueError(
+            "warm_start=True cannot go on: the last fit had other experts, another gate, other "
+            "features, or a target of another kind. Set warm_start=False."
+        )
 
-    def _expert_labels(self) -> list[str]:
-        """Names of the experts in tables and legends."""
-        return expert_labels(self._model)
+
+def how_it_ended(trainer: Trainer, trained: Trained) -> dict[str, Any]:
+    """Fitted attributes about the run itself."""
+    result, weight = trained.result, trainer.data.summary.weight
+    return {
+        "log_likelihood_": trained.final_pass.log_likelihood
+        - weight * trainer.data.target.log_unit,
+        "trace_": np.array(result.trace) + trainer.offset() * weight,
+        "n_iter_": result.n_iter,
+        "converged_": result.converged,
+    }
+
+
+def warn_of_the_end(trainer: Trainer, trained: Trained) -> None:
+    """One warning for each thing that the user should know about the fit."""
+    if quiet():
+        return
+    result, objective_name = trained.result, trainer.solver.objective_name
+    if not (result.converged or result.failure or "callback" in result.message):
+        known = np.isfinite(result.gain_left)
+        what = "nats of log-likelihood"
+        if objective_name != "likelihood":
+            what = f"units of the objective ({objective_name})"
+        left = f"about {result.gain_left:.3g}" if known else "an unknown number of"
+        warnings.warn(
+            f"The fit stopped after max_iter={trainer.max_iter} passes with {left} {what} still "
+            "to gain. Raise max_iter or tol.",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
+    spikes = int(trained.report.degenerate_experts[trained.report.finalist].min())
+    if spikes:
+        warnings.warn(
+            f"{spikes} of {trainer.model.n_experts} experts have the smallest scale allowed: "
+            "each passes almost exactly through the rows that it explains. Use fewer experts, "
+            "or raise min_scale of the expert if this is not what the data mean.",
+            ConvergenceWarning,
+            stacklevel=6,
+        )

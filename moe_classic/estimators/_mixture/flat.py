@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.base import ClassifierMixin, RegressorMixin
+from .arguments import store_arguments
+from .base import MixtureEstimator
+from .classifier import ClassifierAnswers
+from .regressor import RegressorAnswers
 
-from .base import BaseMoE
-from .classifier import ClassSurface
-from .regressor import RealSurface
 
-
-class MoERegressor(RealSurface, RegressorMixin, BaseMoE):
+class MoERegressor(RegressorAnswers, MixtureEstimator):
     """Mixture of experts for real targets.
 
     ::
@@ -111,8 +110,6 @@ class MoERegressor(RealSurface, RegressorMixin, BaseMoE):
     142.85
     """
 
-    _target = "real"
-
     def __init__(
         self,
         n_experts: int = 2,
@@ -132,24 +129,10 @@ class MoERegressor(RealSurface, RegressorMixin, BaseMoE):
         verbose: int = 0,
         order_by: str = "mass",
     ) -> None:
-        self.n_experts = n_experts
-        self.expert = expert
-        self.gate = gate
-        self.solver = solver
-        self.init = init
-        self.n_init = n_init
-        self.max_iter = max_iter
-        self.tol = tol
-        self.standardize = standardize
-        self.block_size = block_size
-        self.n_jobs = n_jobs
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
-        self.order_by = order_by
+        store_arguments(self, locals())
 
 
-class MoEClassifier(ClassSurface, ClassifierMixin, BaseMoE):
+class MoEClassifier(ClassifierAnswers, MixtureEstimator):
     """Mixture of experts for classes.
 
     ::
@@ -196,8 +179,6 @@ class MoEClassifier(ClassSurface, ClassifierMixin, BaseMoE):
     1.0
     """
 
-    _target = "class"
-
     def __init__(
         self,
         n_experts: int = 2,
@@ -217,18 +198,4 @@ class MoEClassifier(ClassSurface, ClassifierMixin, BaseMoE):
         verbose: int = 0,
         order_by: str = "mass",
     ) -> None:
-        self.n_experts = n_experts
-        self.expert = expert
-        self.gate = gate
-        self.solver = solver
-        self.init = init
-        self.n_init = n_init
-        self.max_iter = max_iter
-        self.tol = tol
-        self.standardize = standardize
-        self.block_size = block_size
-        self.n_jobs = n_jobs
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
-        self.order_by = order_by
+        store_arguments(self, locals())

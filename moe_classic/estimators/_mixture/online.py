@@ -1,4 +1,11 @@
-"""``partial_fit``: learning from batches that are seen once."""
+"""``partial_fit``: learning from batches that are seen once.
+
+On-line EM (Cappe & Moulines 2009). The hill on which it ends is that of its first parameters, and
+the way there is EM's, step by step: a few rows choose the one badly and make the other long. So the
+first rows are kept, up to as many as starts are ever tried on, and fitted anew, from all starts,
+whenever their weight has doubled. In between, and once they are dropped, every batch takes one step
+on averaged statistics.
+"""
 
 from __future__ import annotations
 
@@ -8,100 +15,105 @@ from typing import Any, cast
 import numpy as np
 
 from moe_classic._data import MOST_ROWS, ArraySource, RawData
-from moe_classic._model import MoEParams, same_shapes
+from moe_classic._model import same_shapes
 from moe_classic._objectives import MixtureLikelihood
+from moe_classic._targets import Target
 from moe_classic._training import OnlineState, RowBuffer, check_online, observe, step
+from moe_classic._typing import Floats
 from moe_classic.solvers import EM, Problem
 
-from .fitted import Published
+from .fitted import LearnedMixture
+from .rows import RowChecker
 
 #: Differences between heights, in nats per unit of weight, that come from the standardisation,
 #: which penalties see.
-_ALIKE = 1e-4
+_SAME_HEIGHT = 1e-4
 
 
-class OnlineMixin(Published):
-    """On-line EM (Cappe & Moulines 2009) for estimators built on ``BaseMoE``.
+def learn_batch(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, target: Target | None = None
+) -> Any:
+    """Fit the first batches, or take one more into account; ``target`` says what the first y is."""
+    fitted: LearnedMixture | None = estimator._fitted
+    if fitted is None:
+        groups, gate, solver = estimator._resolve_arguments()
+        check_online([gate, *(expert for _, expert, _ in groups)], solver)
+        checker = estimator._checker(target)
+        return _fit_first(estimator, checker(X, y, sample_weight), checker, X, y)
+    checker = estimator._checker(fitted.target, fitted=True)
+    raw = checker(X, y, sample_weight)
+    if fitted.buffer is None:
+        set_online(estimator, _next(estimator, fitted, raw))
+        return estimator
+    buffer = fitted.buffer.append(raw)
+    if not buffer.needs_refit:
+        set_online(estimator, _next(estimator, fitted, raw))
+    else:
+        buffer = buffer.merged()
+        _refit(estimator, fitted, buffer.rows(), checker, X, y)
+        buffer = buffer.fitted()
+    estimator._fitted = replace(estimator._fitted, buffer=None if buffer.is_full else buffer)
+    return estimator
 
-    The hill on which on-line EM ends is that of its first parameters, and the way there is EM's,
-    step by step: a few rows choose the one badly and make the other long. So the first rows are
-    kept, up to as many as starts are ever tried on, and fitted anew, from all starts, whenever
-    their weight has doubled. In between, and once they are dropped, every batch takes one step on
-    averaged statistics.
+
+def _fit_first(estimator: Any, raw: RawData, checker: RowChecker, X: Any, y: Any) -> Any:
+    """Fit the first batch; keep its rows where more of them may find a better start."""
+    estimator._fit_rows(raw, checker, X, y)
+    if raw.w.size < MOST_ROWS and isinstance(estimator.init, str):
+        buffer = RowBuffer.of(raw).fitted()
+        estimator._fitted = replace(estimator._fitted, buffer=buffer)
+    return estimator
+
+
+def _next(estimator: Any, fitted: LearnedMixture, raw: RawData) -> OnlineState:
+    """Where learning stands after one more batch of validated rows."""
+    blocks = list(source_of(estimator, fitted, raw))
+    return step(fitted.model, fitted.online, blocks, fitted.summary)
+
+
+def _refit(
+    estimator: Any, fitted: LearnedMixture, raw: RawData, checker: RowChecker, X: Any, y: Any
+) -> None:
+    """Fit all the rows kept, and go on from the higher of that and the hill of today."""
+    model, source = fitted.model, source_of(estimator, fitted, raw)
+    summary = replace(fitted.summary, weight=float(raw.w.sum()), n_rows=raw.w.size)
+    problem = Problem(model, MixtureLikelihood(model), source, summary)
+    start, before = fitted.online.params, estimator.__dict__.copy()
+    old = EM().run(problem, start, max_iter=estimator.max_iter, tol=estimator.tol)
+    height = old.objective + fitted.offset * summary.weight
+    sound = model.n_degenerate(old.params, fitted.summary) == 0
+    estimator._fit_rows(raw, checker, X, y)
+    new: LearnedMixture = estimator._fitted
+    if not same_shapes(old.params, new.online.params):
+        return  # a tree that grew to another shape
+    new_is_sound = new.model.n_degenerate(new.online.params, new.summary) == 0
+    least = estimator.trace_[-1] + _SAME_HEIGHT * summary.weight
+    if sound >= new_is_sound and height > least:
+        estimator.__dict__.update(before)
+        set_online(estimator, observe(model, old.params, list(source)))
+
+
+def set_online(
+    estimator: Any, state: OnlineState, mass: Floats | None = None, **changes: Any
+) -> None:
+    """Set where learning stands; ``mass`` (K,) are the running masses unless given.
+
+    ``changes`` are those of the record besides.
     """
+    fitted: LearnedMixture = estimator._fitted
+    if mass is None:
+        mass = np.concatenate([cast(Any, s).mass for s in state.stats.experts])
+    value = state.weight * (state.stats.objective + fitted.offset)
+    estimator._set_fitted(
+        replace(fitted.at(state.params, mass), online=state, **changes),
+        log_likelihood_=value,
+        trace_=np.append(estimator.trace_, value),
+        n_iter_=estimator.n_iter_ + 1,
+        converged_=False,
+    )
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
-        """Fit the first batches, or take one more into account."""
-        state = self._online_state
-        if state is None:
-            groups, gate, solver = self._resolve_arguments()
-            check_online([gate, *(expert for _, expert, _ in groups)], solver)
-        raw = self._validated(X, y, sample_weight, reset=state is None, whole=False)
-        if state is None:
-            return self._fit_first(raw, X, y)
-        if self._kept is None:
-            return self._update(raw, state)
-        kept = self._kept.append(raw)
-        if not kept.needs_refit:
-            self._update(raw, state)
-        else:
-            kept = kept.merged()
-            self._refit(kept.rows(), state, X, y)
-            kept = kept.fitted()
-        self._kept = None if kept.is_full else kept
-        return self
 
-    def _fit_first(self, raw: RawData, X: Any, y: Any) -> Any:
-        """Fit the first batch; keep its rows where more of them may find a better start."""
-        self._fit_rows(raw, X, y)
-        if raw.w.size < MOST_ROWS and isinstance(self.init, str):
-            self._kept = RowBuffer.of(raw).fitted()
-        return self
-
-    def _update(self, raw: RawData, before: OnlineState) -> Any:
-        """Take one more batch of validated rows into account."""
-        self._set_online(step(self._model, before, list(self._source_of(raw)), self._summary))
-        return self
-
-    def _refit(self, raw: RawData, before: OnlineState, X: Any, y: Any) -> None:
-        """Fit all the rows kept, and go on from the higher of that and the hill of today."""
-        model, source = self._model, self._source_of(raw)
-        summary = replace(self._summary, weight=float(raw.w.sum()), n_rows=raw.w.size)
-        problem = Problem(model, MixtureLikelihood(model), source, summary)
-        old = EM().run(problem, before.params, max_iter=self.max_iter, tol=self.tol)
-        height, sound = old.objective + self._offset * summary.weight, self._sound(old.params)
-        fitted = self.__dict__.copy()
-        self._fit_rows(raw, X, y)
-        new = self._online_state
-        if new is None or not same_shapes(old.params, new.params):
-            return  # a tree that grew to another shape
-        if sound >= self._sound(new.params) and height > self.trace_[-1] + _ALIKE * summary.weight:
-            self.__dict__.update(fitted)
-            self._set_online(observe(model, old.params, list(source)))
-
-    def _sound(self, params: MoEParams) -> bool:
-        """Whether no expert sits at a bound that only keeps the likelihood finite."""
-        return self._model.n_degenerate(params, self._summary) == 0
-
-    def _set_online(self, state: OnlineState) -> None:
-        """Publish where learning stands."""
-        self._online_state = state
-        self._show(state.params, self._mass_of(state))
-        self.log_likelihood_ = state.weight * (state.stats.objective + self._offset)
-        self.trace_ = np.append(self.trace_, self.log_likelihood_)
-        self.n_iter_ += 1
-        self.converged_ = False
-
-    def _source_of(self, raw: RawData) -> ArraySource:
-        """Validated rows as the model sees them."""
-        return ArraySource(raw.X, self._target_of(raw), raw.w, self._maps, self.block_size)
-
-    def _target_of(self, raw: RawData) -> np.ndarray:
-        """Target of a batch as the model sees it, with the standardisation of the first rows."""
-        if self._target == "class":
-            return raw.key[0].astype(np.intp)
-        return (raw.key - self._shift[:, None]) / self._factor[:, None]
-
-    def _mass_of(self, state: OnlineState) -> np.ndarray:
-        """Running masses of the experts, (K,)."""
-        return np.concatenate([cast(Any, s).mass for s in state.stats.experts])
+def source_of(estimator: Any, fitted: LearnedMixture, raw: RawData) -> ArraySource:
+    """Validated rows as the model sees them, with the standardisation of the first rows."""
+    y = fitted.target.to_model(raw.key)
+    return ArraySource(raw.X, y, raw.w, fitted.maps, estimator.block_size)

@@ -1,106 +1,41 @@
-"""What estimators of a real target answer."""
+"""What mixtures with a real target answer."""
 
 from __future__ import annotations
 
-import numbers
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array
 
-from moe_classic._arguments import check_integer
+from moe_classic._arguments import check_fraction, check_integer, generator
 from moe_classic._compat import with_callbacks
-from moe_classic._data import Block, RawData, Summary, TrainingData, real_data
-from moe_classic._training import components, describes_outputs, keeps_target, learns_by_batches
+from moe_classic._data import Block
+from moe_classic._results import FittedMixture, checked_pairs, checked_rows, fitted_mixture
+from moe_classic._routing import check_top_k
+from moe_classic._targets import RealTarget, Target
+from moe_classic._training import learns_by_batches
 from moe_classic._typing import Floats
-from moe_classic.predictive import Predictive, predictive_crps
+from moe_classic.predictive import TopExperts, predictive_crps
 
-from .prediction import CommonSurface, generator
-
-
-def _fraction(name: str, value: Any) -> float:
-    """A number strictly between 0 and 1."""
-    if not isinstance(value, numbers.Real) or not 0.0 < float(value) < 1.0:
-        raise ValueError(f"{name}={value!r} must lie strictly between 0 and 1.")
-    return float(value)
+from .arguments import describes_several
+from .online import learn_batch
 
 
-class RealSurface(CommonSurface):
+class RegressorAnswers(RegressorMixin):
     """Predictions of real targets."""
 
-    _width_out: int
+    _target: ClassVar[type[Target]] = RealTarget
+
+    n_jobs: int | None
 
     def __sklearn_tags__(self) -> Any:
         """Tags; several outputs where the expert describes them."""
         tags = super().__sklearn_tags__()
         tags.target_tags.single_output = True
-        tags.target_tags.multi_output = self._describes_outputs()
+        tags.target_tags.multi_output = describes_several(self.expert)
         return tags
-
-    def _describes_outputs(self) -> bool:
-        """Whether the expert describes several outputs."""
-        return all(describes_outputs(e) for e in components(self.expert))
-
-    # -------------------------------------------------------------------- fit
-
-    def _validated(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True, whole: bool = True
-    ) -> RawData:
-        """Validated rows with positive weight."""
-        outputs = self._describes_outputs()
-        X, y, w, used = self._validate_rows(
-            X, y, sample_weight, y_numeric=True, multi_output=outputs, reset=reset
-        )
-        key = np.atleast_2d(np.asarray(y, dtype=np.float64).T)
-        if reset:
-            self._flat_target, self._width_out = y.ndim == 1, len(key)
-        elif len(key) != self._width_out:
-            raise ValueError(
-                f"y has {len(key)} outputs, the first rows had {self._width_out}; every batch must "
-                "have the same."
-            )
-        if used.all():
-            return RawData(X, key, w, used)
-        return RawData(X[used], key[:, used], w[used], used)
-
-    def _training_data(self, raw: RawData, moments: Summary | None = None) -> TrainingData:
-        """Rows with a standardised target."""
-        common = not self._scales_apart()
-        standardize = self.standardize and not keeps_target(self.expert)
-        return real_data(raw, moments, standardize=standardize, common=common)
-
-    def _scales_apart(self) -> bool:
-        """Whether outputs may be scaled each by its own factor: not with spherical noise."""
-        experts = components(self.expert)
-        return all(getattr(e, "own_scales", True) for e in experts)
-
-    def _target_columns(self, y: Any) -> np.ndarray:
-        """The target to score, (d, n)."""
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        target = np.atleast_2d(y.T)
-        if target.shape[0] != self._shift.size:
-            raise ValueError(
-                f"y has {target.shape[0]} outputs, the model was fitted on {self._shift.size}."
-            )
-        return target
-
-    def _output_names(self) -> list[str]:
-        """Names of the outputs."""
-        d = self._shift.size
-        return ["y"] if d == 1 else [f"y{j}" for j in range(d)]
-
-    def _shaped(self, columns: Floats) -> Floats:
-        """(d, n) to what the user gave: (n,) or (n, d)."""
-        return columns[0] if self._flat_target else columns.T
-
-    def _predictive(self, block: Block) -> Predictive:
-        """Predictive distributions of one block."""
-        return Predictive(self._model, self._params, block)
-
-    def _joined(self, parts: list[Floats]) -> Floats:
-        """Answers (d, n) of all blocks in the shape of the user's target."""
-        return self._shaped(np.concatenate(parts, axis=1))
 
     @available_if(learns_by_batches)
     @with_callbacks
@@ -140,7 +75,7 @@ class RealSurface(CommonSurface):
         Cappe & Moulines (2009), On-line expectation-maximization algorithm for latent data models,
         Journal of the Royal Statistical Society B 71.
         """
-        return self._partial_fit(X, y, sample_weight)
+        return learn_batch(self, X, y, sample_weight)
 
     # -------------------------------------------------------------------- predictions
 
@@ -171,16 +106,15 @@ class RealSurface(CommonSurface):
         std : ndarray of the same shape
             Only with ``return_std=True``.
         """
-        X = self._check_rows(X)
-        mixture = self._predictive if top_k is None else self._consulting(top_k)
+        X, fitted = checked_rows(self, X), fitted_mixture(self)
+        mixture = _mixtures(fitted, top_k)
 
         def moments(block: Block) -> list[Floats]:
-            seen = mixture(block)
-            return [seen.mean(), np.sqrt(seen.variance())] if return_std else [seen.mean()]
+            at_x = mixture(block)
+            return [at_x.mean(), np.sqrt(at_x.variance())] if return_std else [at_x.mean()]
 
-        answers = [
-            self._joined(list(parts)) for parts in zip(*self._answers(moments, X), strict=True)
-        ]
+        parts = fitted.answers(moments, X, n_jobs=self.n_jobs)
+        answers = [_joined(fitted, moment) for moment in zip(*parts, strict=True)]
         return tuple(answers) if return_std else answers[0]
 
     def predict_quantile(self, X: Any, q: Any) -> Floats:
@@ -195,16 +129,18 @@ class RealSurface(CommonSurface):
         -------
         quantile : ndarray of shape (n_samples[, n_outputs]), with a last axis for a sequence ``q``
         """
-        levels = [_fraction("q", v) for v in np.atleast_1d(q)]
+        levels = [check_fraction("q", v) for v in np.atleast_1d(q)]
         if not levels:
             raise ValueError(f"q={q!r} is empty; give at least one level between 0 and 1.")
 
-        def quantiles(block: Block) -> list[Floats]:
-            seen = self._predictive(block)
-            return [seen.quantile(v) for v in levels]
+        X, fitted = checked_rows(self, X), fitted_mixture(self)
 
-        parts = self._answers(quantiles, self._check_rows(X))
-        columns = [self._joined(list(level)) for level in zip(*parts, strict=True)]
+        def quantiles(block: Block) -> list[Floats]:
+            at_x = fitted.predictive(block)
+            return [at_x.quantile(v) for v in levels]
+
+        parts = fitted.answers(quantiles, X, n_jobs=self.n_jobs)
+        columns = [_joined(fitted, level) for level in zip(*parts, strict=True)]
         return columns[0] if np.ndim(q) == 0 else np.stack(columns, axis=-1)
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Floats:
@@ -219,7 +155,7 @@ class RealSurface(CommonSurface):
         -------
         interval : ndarray of shape (n_samples[, n_outputs], 2)
         """
-        tail = 0.5 * (1.0 - _fraction("coverage", coverage))
+        tail = 0.5 * (1.0 - check_fraction("coverage", coverage))
         return self.predict_quantile(X, [tail, 1.0 - tail])
 
     def predict_cdf(self, X: Any, y: Any) -> Floats:
@@ -234,8 +170,11 @@ class RealSurface(CommonSurface):
         -------
         p : ndarray of the shape of y
         """
-        X, target = self._pairs(X, y)
-        return self._joined(self._answers(lambda b: self._predictive(b).cdf(b.y), X, target))
+        (X, columns), fitted = checked_pairs(self, X, y), fitted_mixture(self)
+        parts = fitted.answers(
+            lambda b: fitted.predictive(b).cdf(b.y), X, columns, n_jobs=self.n_jobs
+        )
+        return _joined(fitted, parts)
 
     def crps(self, X: Any, y: Any) -> Floats:
         """Continuous ranked probability score of each row, in the units of y; lower is better.
@@ -251,10 +190,11 @@ class RealSurface(CommonSurface):
         -------
         crps : ndarray of the shape of y
         """
-        X, target = self._pairs(X, y)
-        return self._joined(
-            self._answers(lambda b: predictive_crps(self._predictive(b), b.y), X, target)
+        (X, columns), fitted = checked_pairs(self, X, y), fitted_mixture(self)
+        parts = fitted.answers(
+            lambda b: predictive_crps(fitted.predictive(b), b.y), X, columns, n_jobs=self.n_jobs
         )
+        return _joined(fitted, parts)
 
     def predict_mode(self, X: Any) -> Floats:
         """Highest point of the conditional density.
@@ -267,8 +207,9 @@ class RealSurface(CommonSurface):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
-        X = self._check_rows(X)
-        return self._joined(self._answers(lambda b: self._predictive(b).mode(), X))
+        X, fitted = checked_rows(self, X), fitted_mixture(self)
+        parts = fitted.answers(lambda b: fitted.predictive(b).mode(), X, n_jobs=self.n_jobs)
+        return _joined(fitted, parts)
 
     def expert_predictions(self, X: Any) -> Floats:
         """What each expert predicts by itself.
@@ -281,9 +222,9 @@ class RealSurface(CommonSurface):
         -------
         y : ndarray of shape (n_samples, n_experts) or (n_samples, n_experts, n_outputs)
         """
-        X = self._check_rows(X)
-        location = np.concatenate(self._answers(lambda b: self._predictive(b).location, X), axis=2)
-        return location[:, 0].T if self._flat_target else location.transpose(2, 0, 1)
+        X, fitted = checked_rows(self, X), fitted_mixture(self)
+        parts = fitted.answers(lambda b: fitted.predictive(b).location, X, n_jobs=self.n_jobs)
+        return _joined(fitted, parts)
 
     def sample(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Floats:
         """Draws from the conditional distribution.
@@ -300,10 +241,23 @@ class RealSurface(CommonSurface):
         y : ndarray of shape (n_rows, n_samples) or (n_rows, n_samples, n_outputs)
         """
         check_integer("n_samples", n_samples, 1, "draws a row")
-        X, rng = self._check_rows(X), generator(random_state)
-        mixtures = self._answers(self._predictive, X)
+        X, fitted = checked_rows(self, X), fitted_mixture(self)
+        rng = generator(random_state)
+        mixtures = fitted.answers(fitted.predictive, X, n_jobs=self.n_jobs)
         draws = [
             np.concatenate([m.sample(rng) for m in mixtures], axis=1) for _ in range(n_samples)
         ]
-        stacked = np.stack(draws, axis=1)
-        return stacked[0].T if self._flat_target else stacked.transpose(2, 1, 0)
+        return fitted.target.shaped(np.stack(draws))
+
+
+def _mixtures(fitted: FittedMixture, top_k: Any) -> Callable[[Block], Any]:
+    """What turns a block into mixtures of all experts, or of the ``top_k`` likeliest of a row."""
+    if top_k is None:
+        return fitted.predictive
+    count = check_top_k(top_k, fitted.model.n_experts)
+    return lambda block: TopExperts(fitted.model, fitted.params, block, count)
+
+
+def _joined(fitted: FittedMixture, parts: Sequence[Floats]) -> Floats:
+    """Answers (..., d, n) of all blocks as y is written."""
+    return fitted.target.shaped(np.concatenate(parts, axis=-1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, cast
 
 import numpy as np
@@ -12,11 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from moe_classic._arguments import check_integer, check_real
 from moe_classic._data import RawData
-from moe_classic._model import MoEParams
 from moe_classic._results import (
     FittedTreeGate,
     PathExplanation,
     TreeNode,
+    checked_pairs,
+    checked_rows,
     expert_equations,
     export_graphviz,
     export_text,
@@ -24,7 +25,7 @@ from moe_classic._results import (
 )
 from moe_classic._training import Trained, Trainer
 from moe_classic._typing import Floats
-from moe_classic.estimators._mixture import BaseMoE
+from moe_classic.estimators._mixture import LearnedMixture, MixtureEstimator
 from moe_classic.experts import LinearExpert
 from moe_classic.gates import Nested, TreeGate, count_leaves, parse_branching, write_branching
 
@@ -36,8 +37,8 @@ _GROWTH_DEFAULTS = {"max_leaves": 32, "criterion": "bic", "validation_fraction":
 _CRITERIA = ("bic", "held_out")
 
 
-class TreeSurface(BaseMoE):
-    """The tree of a hierarchical mixture of experts: how it is asked for and how it is shown."""
+class TreeEstimator(MixtureEstimator):
+    """Hierarchical mixtures: how their tree is asked for, found and shown."""
 
     _trainer: type[TreeTrainer] = TreeTrainer
     _stream_trainer: type[TreeStreamTrainer] = TreeStreamTrainer
@@ -71,8 +72,8 @@ class TreeSurface(BaseMoE):
         owner = type(self).__name__
         if self._grows():
             # Any tree will do as a pattern of what is to grow.
-            fitted = getattr(self, "_model", None)
-            return (1, 1) if fitted is None else fitted.gate.nested
+            fitted = self._fitted
+            return (1, 1) if fitted is None else cast(TreeGate, fitted.model.gate).nested
         if isinstance(self.branching, str):
             raise ValueError(
                 f"{owner}: branching={self.branching!r} is not known; give the number of children "
@@ -166,25 +167,30 @@ class TreeSurface(BaseMoE):
             growth = Growth(self.max_leaves, self.depth, self.criterion, self.validation_fraction)
         tree_trainer = cast(TreeTrainer, trainer)
         tree_trainer.settings = TreeSettings(self.least_squares_iter, growth)
-        trained = super()._train(trainer, raw)
-        self.__dict__.pop("_growth", None)
-        if tree_trainer.history is not None:
-            self._growth = [asdict(step) for step in tree_trainer.history]
-        return trained
+        return super()._train(trainer, raw)
+
+    def _record(self, trainer: Trainer, trained: Trained) -> LearnedMixture:
+        """What is kept of a fit, with the history of a tree that grew."""
+        history = cast(TreeTrainer, trainer).history
+        growth = None if history is None else [asdict(step) for step in history]
+        return replace(super()._record(trainer, trained), growth=growth)
+
+    def _public(self, fitted: LearnedMixture) -> dict[str, Any]:
+        """Fitted attributes that follow from the record: the tree beside gate and experts."""
+        gate = fitted.params.gate
+        return super()._public(fitted) | {
+            "tree_": view_tree(gate, cast(FittedTreeGate, fitted.gate), fitted.experts),
+            "branching_": write_branching(gate.shape.nested),
+        }
 
     @property
     def growth_(self) -> pd.DataFrame:
         """What was tried while the tree grew: one row a round of splits or merges."""
-        if "_growth" not in self.__dict__:
+        growth = None if self._fitted is None else self._fitted.growth
+        if growth is None:
             raise AttributeError("growth_ is there after a fit with branching='grow'.")
         columns = ["action", "leaves", "depth", "log_likelihood", "score"]
-        return pd.DataFrame(self._growth).reindex(columns=columns)
-
-    def _show(self, params: MoEParams, mass: Floats) -> None:
-        """Publish the tree beside gate and experts."""
-        super()._show(params, mass)
-        self.tree_ = view_tree(self._params.gate, cast(FittedTreeGate, self.gate_), self.experts_)
-        self.branching_ = write_branching(self._params.gate.shape.nested)
+        return pd.DataFrame(growth).reindex(columns=columns)
 
     # -------------------------------------------------------------------- nodes
 
@@ -202,10 +208,15 @@ class TreeSurface(BaseMoE):
             add up to their parent, leaves to 1. A child's column over its parent's is the
             conditional probability that the gate of the parent gives.
         """
-        X, gate = self._check_rows(X), self._model.gate
-        number, params = self._model.gate_design, self._params.gate
+        X, fitted = checked_rows(self, X), self._mixture
+        gate, params = cast(TreeGate, fitted.model.gate), fitted.params.gate
+        number = fitted.model.gate_design
         return np.concatenate(
-            self._answers(lambda b: np.exp(gate.log_nodes(params, b.designs[number])).T, X)
+            fitted.answers(
+                lambda b: np.exp(gate.log_nodes(params, b.designs[number])).T,
+                X,
+                n_jobs=self.n_jobs,
+            )
         )
 
     def node_responsibilities(self, X: Any, y: Any) -> Floats:
@@ -221,9 +232,13 @@ class TreeSurface(BaseMoE):
         R : ndarray of shape (n_samples, n_nodes)
             Nodes breadth first, as in :meth:`node_proba`.
         """
-        X, target = self._pairs(X, y)
-        shape = self._params.gate.shape
-        return np.concatenate(self._answers(lambda b: shape.up(self._posterior(b)).T, X, target))
+        (X, columns), fitted = checked_pairs(self, X, y), self._mixture
+        shape, posterior = fitted.params.gate.shape, fitted.model.responsibilities
+        return np.concatenate(
+            fitted.answers(
+                lambda b: shape.up(posterior(fitted.params, b)).T, X, columns, n_jobs=self.n_jobs
+            )
+        )
 
     # -------------------------------------------------------------------- how it reads
 
@@ -241,7 +256,7 @@ class TreeSurface(BaseMoE):
         """
         check_is_fitted(self)
         check_integer("decimals", decimals, 0, "digits after the point")
-        return export_text(self.tree_, self._predictor_names(), decimals=decimals)
+        return export_text(self.tree_, self._mixture.target.equations, decimals=decimals)
 
     def export_graphviz(self, *, decimals: int = 3) -> str:
         """The tree as source text for Graphviz' ``dot``.
@@ -257,7 +272,7 @@ class TreeSurface(BaseMoE):
         """
         check_is_fitted(self)
         check_integer("decimals", decimals, 0, "digits after the point")
-        return export_graphviz(self.tree_, self._predictor_names(), decimals=decimals)
+        return export_graphviz(self.tree_, self._mixture.target.equations, decimals=decimals)
 
     def explain_path(self, X: Any, *, decimals: int = 3) -> list[PathExplanation]:
         """The most probable path of each row and the linear equation at its end.
@@ -277,8 +292,8 @@ class TreeSurface(BaseMoE):
         check_integer("decimals", decimals, 0, "digits after the point")
         proba = self.node_proba(X)
         nodes, leaves = self.tree_.nodes(), self.tree_.leaves()
-        own, blended = self._leaf_answers(X), self.predict(X)
-        names, out = self._predictor_names(), []
+        alone, blended = self._mixture.target.decided(self.expert_predictions(X)), self.predict(X)
+        names, out = self._mixture.target.equations, []
         best = proba[:, [leaf.number for leaf in leaves]].argmax(axis=1)
         for i, k in enumerate(best):
             leaf, numbers = leaves[k], [0]
@@ -292,20 +307,8 @@ class TreeSurface(BaseMoE):
                     float(reached[-1]),
                     leaf.expert,
                     expert_equations(leaf.expert, names, decimals=decimals),
-                    own[i, k],
+                    alone[i, k],
                     blended[i],
                 )
             )
         return out
-
-    def _predictor_names(self) -> list[str]:
-        """What the linear predictors of an expert are, for equations."""
-        names = self._output_names()
-        if self._target != "class":
-            return names
-        return [f"log P({name}) / P({self.classes_[-1]})" for name in names]
-
-    def _leaf_answers(self, X: Any) -> np.ndarray:
-        """What each expert answers by itself, (n, K[, d])."""
-        own = self.expert_predictions(X)
-        return self.classes_[own.argmax(axis=2)] if self._target == "class" else own

@@ -99,8 +99,8 @@ def adopt(branch: Branch, expert: Any, shared: set[str]) -> Branch:
     if not shared:
         return branch
     if branch.expert is not None:
-        own = {name: getattr(expert, name) for name in shared}
-        return replace(branch, expert=replace(branch.expert, **own))
+        common = {name: getattr(expert, name) for name in shared}
+        return replace(branch, expert=replace(branch.expert, **common))
     return replace(branch, children=tuple(adopt(c, expert, shared) for c in branch.children))
 
 

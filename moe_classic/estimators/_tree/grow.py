@@ -134,10 +134,11 @@ def grow(
     engine : who adds over blocks in the iterations on all rows
     """
     n = block.w.size
-    held = int(np.ceil(growth.validation_fraction * n)) if growth.criterion == "held_out" else 0
-    rows, others = np.arange(n - held), np.arange(n - held, n)
+    share = growth.validation_fraction if growth.criterion == "held_out" else 0.0
+    n_held_out = int(np.ceil(share * n))
+    rows, others = np.arange(n - n_held_out), np.arange(n - n_held_out, n)
     splitter = _splitter(model, view, block, summary, rows)
-    judge = _splitter(model, view, block, summary, others) if held else None
+    judge = _splitter(model, view, block, summary, others) if n_held_out else None
     grower = _Grower(splitter, judge, growth, names, rng, engine)
     stage = grower.run()
     return Grown(stage.model, stage.params, grower.history)
@@ -150,8 +151,8 @@ def _splitter(
     part = Block(
         tuple(Design(d.Z[:, rows]) for d in block.designs), block.y[..., rows], block.w[rows]
     )
-    seen = replace(view, X=view.X[rows], T=view.T[rows], w=view.w[rows])
-    return Splitter(model, seen, part, replace(summary, weight=float(part.w.sum())))
+    part_view = replace(view, X=view.X[rows], target=view.target[rows], w=view.w[rows])
+    return Splitter(model, part_view, part, replace(summary, weight=float(part.w.sum())))
 
 
 @dataclass

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.base import ClassifierMixin, RegressorMixin
+from moe_classic.estimators._mixture import (
+    ClassifierAnswers,
+    RegressorAnswers,
+    store_arguments,
+)
 
-from moe_classic.estimators._mixture import BaseMoE, ClassSurface, RealSurface
-
-from .base import TreeSurface
-from .online import RecursiveSurface
+from .base import TreeEstimator
+from .online import learn_recursively
 
 
-class HierarchicalMoERegressor(RecursiveSurface, RealSurface, RegressorMixin, BaseMoE):
+class HierarchicalMoERegressor(RegressorAnswers, TreeEstimator):
     """Hierarchical mixture of experts for real targets: a soft decision tree of regressions.
 
     ::
@@ -123,7 +125,7 @@ class HierarchicalMoERegressor(RecursiveSurface, RealSurface, RegressorMixin, Ba
     0.99
     """
 
-    _target = "real"
+    learn_recursively = learn_recursively
 
     def __init__(
         self,
@@ -148,28 +150,10 @@ class HierarchicalMoERegressor(RecursiveSurface, RealSurface, RegressorMixin, Ba
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
-        self.branching = branching
-        self.depth = depth
-        self.node = node
-        self.expert = expert
-        self.solver = solver
-        self.init = init
-        self.n_init = n_init
-        self.least_squares_iter = least_squares_iter
-        self.max_leaves = max_leaves
-        self.criterion = criterion
-        self.validation_fraction = validation_fraction
-        self.max_iter = max_iter
-        self.tol = tol
-        self.standardize = standardize
-        self.block_size = block_size
-        self.n_jobs = n_jobs
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
+        store_arguments(self, locals())
 
 
-class HierarchicalMoEClassifier(TreeSurface, ClassSurface, ClassifierMixin, BaseMoE):
+class HierarchicalMoEClassifier(ClassifierAnswers, TreeEstimator):
     """Hierarchical mixture of experts for classes: a soft decision tree of logistic regressions.
 
     ::
@@ -213,8 +197,6 @@ class HierarchicalMoEClassifier(TreeSurface, ClassSurface, ClassifierMixin, Base
     1.0
     """
 
-    _target = "class"
-
     def __init__(
         self,
         branching: Any = (2, 2),
@@ -238,22 +220,4 @@ class HierarchicalMoEClassifier(TreeSurface, ClassSurface, ClassifierMixin, Base
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
-        self.branching = branching
-        self.depth = depth
-        self.node = node
-        self.expert = expert
-        self.solver = solver
-        self.init = init
-        self.n_init = n_init
-        self.least_squares_iter = least_squares_iter
-        self.max_leaves = max_leaves
-        self.criterion = criterion
-        self.validation_fraction = validation_fraction
-        self.max_iter = max_iter
-        self.tol = tol
-        self.standardize = standardize
-        self.block_size = block_size
-        self.n_jobs = n_jobs
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
+        store_arguments(self, locals())

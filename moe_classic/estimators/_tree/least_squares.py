@@ -26,7 +26,7 @@ from moe_classic.gates import TreeParams, TreeShape, free_rows
 from moe_classic.solvers import Problem
 
 #: Conditional posteriors below this count as this: the logarithm of next to nothing is no target.
-_SMALLEST = 1e-4
+LEAST_POSTERIOR = 1e-4
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _look(model: Model, params: MoEParams, block: Block) -> LeastStats:
 def log_posteriors(shape: TreeShape, posterior: Floats) -> Floats:
     """Targets of all nodes but the root, centred over siblings: (N, n) gives (N - 1, n)."""
     above = np.maximum(posterior[shape.parent[1:]], np.finfo(float).tiny)
-    targets = np.log(np.clip(posterior[1:] / above, _SMALLEST, 1.0))
+    targets = np.log(np.clip(posterior[1:] / above, LEAST_POSTERIOR, 1.0))
     for j in shape.inner:
         family = slice(shape.first_child[j] - 1, shape.first_child[j] - 1 + shape.n_children[j])
         targets[family] -= targets[family].mean(axis=0)

@@ -3,134 +3,127 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from moe_classic._arguments import check_integer, check_real
-from moe_classic._data import ArraySource, RawData
-from moe_classic._training import OnlineState, observe
+from moe_classic._data import RawData
+from moe_classic._training import observe
 from moe_classic._typing import Floats
+from moe_classic.estimators._mixture import LearnedMixture, set_online, source_of
 
-from .base import TreeSurface
 from .recursive_least_squares import Forgetting, RecursiveTree
 
 #: Rows a coefficient in the block that is fitted before recursions begin.
 _FIRST_ROWS = 10
 
 
-class RecursiveSurface(TreeSurface):
-    """Weighted recursive least squares for trees of linear Gaussian experts."""
+def learn_recursively(
+    self: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    forgetting: float = 0.99,
+    approach: float = 0.6,
+    interval: int = 1000,
+) -> Any:
+    """Learn from rows one at a time, in their order, by recursive least squares.
 
-    _recursion: tuple[OnlineState, RecursiveTree] | None = None
+    The on-line algorithm of Jordan & Jacobs (1994), appendix B, with the posterior weights that
+    its printed recursion lacks: experts by weighted least squares, gates by least squares on
+    the log posteriors, both exact at every row. An estimator that was not fitted yet first
+    fits a block of rows, ten a coefficient or ``interval``, as :meth:`fit` would, which also
+    fixes the standardisation; after :meth:`fit` or another call learning goes on. With a
+    single expert and ``forgetting=1`` the result is ordinary least squares on all rows.
 
-    def learn_recursively(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        forgetting: float = 0.99,
-        approach: float = 0.6,
-        interval: int = 1000,
-    ) -> Any:
-        """Learn from rows one at a time, in their order, by recursive least squares.
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    sample_weight : array-like of shape (n_samples,), default=None
+    forgetting : float in (0, 1], default=0.99
+        What is left of the weight of a row after the next one.
+    approach : float in [0, 1], default=0.6
+        Part of the way to 1 that ``forgetting`` goes after every ``interval`` rows; the paper's
+        values are the defaults.
+    interval : int, default=1000
+        Rows.
 
-        The on-line algorithm of Jordan & Jacobs (1994), appendix B, with the posterior weights that
-        its printed recursion lacks: experts by weighted least squares, gates by least squares on
-        the log posteriors, both exact at every row. An estimator that was not fitted yet first
-        fits a block of rows, ten a coefficient or ``interval``, as :meth:`fit` would, which also
-        fixes the standardisation; after :meth:`fit` or another call learning goes on. With a
-        single expert and ``forgetting=1`` the result is ordinary least squares on all rows.
+    Returns
+    -------
+    self : estimator
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        sample_weight : array-like of shape (n_samples,), default=None
-        forgetting : float in (0, 1], default=0.99
-            What is left of the weight of a row after the next one.
-        approach : float in [0, 1], default=0.6
-            Part of the way to 1 that ``forgetting`` goes after every ``interval`` rows; the paper's
-            values are the defaults.
-        interval : int, default=1000
-            Rows.
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is out of range or the experts are not linear Gaussian ones without
+        penalty.
 
-        Returns
-        -------
-        self : estimator
+    References
+    ----------
+    Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, Neural
+    Computation 6, appendix B. Ljung & Soderstrom (1983), Theory and practice of recursive
+    identification, section 2.6.
+    """
+    check_real("forgetting", forgetting, 0.0, "what is left of the weight of a row")
+    check_real("approach", approach, 0.0, "part of the way to 1")
+    if not 0.0 < forgetting <= 1.0:
+        raise ValueError(f"forgetting={forgetting!r} must lie in (0, 1].")
+    if approach > 1.0:
+        raise ValueError(f"approach={approach!r} must lie in [0, 1].")
+    check_integer("interval", interval, 1, "rows between changes of forgetting")
+    _check_recursive(self)
+    fitted: LearnedMixture | None = self._fitted
+    checker = self._checker(None if fitted is None else fitted.target, fitted=fitted is not None)
+    raw = checker(X, y, sample_weight)
+    if fitted is None:
+        count = max(interval, _FIRST_ROWS * self.n_experts * (raw.X.shape[1] + 1))
+        self._fit_rows(_rows(raw, slice(0, count)), checker)
+        raw = _rows(raw, slice(count, None))
+    if raw.w.size:
+        _recur(self, raw, Forgetting(forgetting, approach, interval))
+    return self
 
-        Raises
-        ------
-        ValueError, TypeError
-            If an argument is out of range or the experts are not linear Gaussian ones without
-            penalty.
 
-        References
-        ----------
-        Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, Neural
-        Computation 6, appendix B. Ljung & Soderstrom (1983), Theory and practice of recursive
-        identification, section 2.6.
-        """
-        check_real("forgetting", forgetting, 0.0, "what is left of the weight of a row")
-        check_real("approach", approach, 0.0, "part of the way to 1")
-        if not 0.0 < forgetting <= 1.0:
-            raise ValueError(f"forgetting={forgetting!r} must lie in (0, 1].")
-        if approach > 1.0:
-            raise ValueError(f"approach={approach!r} must lie in [0, 1].")
-        check_integer("interval", interval, 1, "rows between changes of forgetting")
-        self._check_recursive()
-        first = self._online_state is None
-        raw = self._validated(X, y, sample_weight, reset=first, whole=first)
-        if first:
-            count = max(interval, _FIRST_ROWS * self.n_experts * (raw.X.shape[1] + 1))
-            self._fit_rows(_rows(raw, slice(0, count)))
-            raw = _rows(raw, slice(count, None))
-        return self._recur(raw, Forgetting(forgetting, approach, interval)) if raw.w.size else self
+def _check_recursive(estimator: Any) -> None:
+    """Raise unless the experts are linear, Gaussian and without penalty."""
+    groups = estimator._resolve_arguments()[0]
+    expert = groups[0][1]
+    if len(groups) > 1 or expert.name != "gaussian":
+        raise ValueError(
+            "learn_recursively needs linear Gaussian experts of one kind, whose least squares "
+            f"it carries along; got expert={estimator.expert!r}. Use partial_fit."
+        )
+    if expert.alpha != 0.0:
+        raise ValueError(
+            f"learn_recursively fits without a penalty, but the expert has alpha="
+            f"{expert.alpha!r}. Set alpha=0 or use partial_fit."
+        )
 
-    def _check_recursive(self) -> None:
-        """Raise unless the experts are linear, Gaussian and without penalty."""
-        groups = self._resolve_arguments()[0]
-        expert = groups[0][1]
-        if len(groups) > 1 or expert.name != "gaussian":
-            raise ValueError(
-                "learn_recursively needs linear Gaussian experts of one kind, whose least squares "
-                f"it carries along; got expert={self.expert!r}. Use partial_fit."
-            )
-        if expert.alpha != 0.0:
-            raise ValueError(
-                f"learn_recursively fits without a penalty, but the expert has alpha="
-                f"{expert.alpha!r}. Set alpha=0 or use partial_fit."
-            )
 
-    def _recur(self, raw: RawData, forgetting: Forgetting) -> Any:
-        """Take validated rows into account one by one."""
-        before = cast(OnlineState, self._online_state)
-        tree = self._recursive_tree(before)
-        target, group = self._target_of(raw), self._model.groups[0]
-        blocks = list(ArraySource(raw.X, target, raw.w, self._maps, self.block_size))
-        for block in blocks:
-            Zg, Ze = block.designs[self._model.gate_design].Z, block.designs[group.design].Z
-            tree.learn(Zg, Ze, block.y, block.w, forgetting)
-        params = tree.params()
-        seen = observe(self._model, params, blocks)
-        state = replace(seen, weight=before.weight + seen.weight)
-        self._online_state, self._recursion = state, (state, tree)
-        self._kept = None
-        self._show(params, tree.mass)
-        self.log_likelihood_ = state.weight * (state.stats.objective + self._offset)
-        self.trace_ = np.append(self.trace_, self.log_likelihood_)
-        self.n_iter_ += 1
-        self.converged_ = False
-        return self
+def _recur(estimator: Any, raw: RawData, forgetting: Forgetting) -> None:
+    """Take validated rows into account one by one."""
+    fitted: LearnedMixture = estimator._fitted
+    model, tree = fitted.model, _recursive_tree(fitted)
+    blocks = list(source_of(estimator, fitted, raw))
+    for block in blocks:
+        Zg, Ze = block.designs[model.gate_design].Z, block.designs[model.groups[0].design].Z
+        tree.learn(Zg, Ze, block.y, block.w, forgetting)
+    batch = observe(model, tree.params(), blocks)
+    state = replace(batch, weight=fitted.online.weight + batch.weight)
+    set_online(estimator, state, tree.mass, recursion=(state, tree), buffer=None)
 
-    def _recursive_tree(self, state: OnlineState) -> RecursiveTree:
-        """The recursions of the last call, or new ones where something else was learned since."""
-        if self._recursion is not None and self._recursion[0] is state:
-            return self._recursion[1]
-        expert = self._model.groups[0].expert
-        floor: Floats = expert.min_scale * self._summary.y_scale
-        return RecursiveTree(self._model, state, floor, tied=expert.tied)
+
+def _recursive_tree(fitted: LearnedMixture) -> RecursiveTree:
+    """The recursions of the last call, or new ones where something else was learned since."""
+    if fitted.recursion is not None and fitted.recursion[0] is fitted.online:
+        tree: RecursiveTree = fitted.recursion[1]
+        return tree
+    expert: Any = fitted.model.groups[0].expert
+    floor: Floats = expert.min_scale * fitted.summary.y_scale
+    return RecursiveTree(fitted.model, fitted.online, floor, tied=expert.tied)
 
 
 def _rows(raw: RawData, rows: slice) -> RawData:

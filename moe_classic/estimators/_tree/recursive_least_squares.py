@@ -26,10 +26,10 @@ from moe_classic._training import OnlineState
 from moe_classic._typing import Floats
 from moe_classic.gates import TreeParams, TreeShape
 
+from .least_squares import LEAST_POSTERIOR
+
 #: Weights below this change nothing but rounding errors.
 _LEAST_WEIGHT = 1e-8
-#: Conditional posteriors below this count as this.
-_SMALLEST = 1e-4
 #: Rows between two looks at the noise, whose factorisation costs more than a row.
 _REFRESH = 20
 #: Largest inverse Gram matrix: without it, forgetting winds up directions that are never seen.
@@ -84,7 +84,7 @@ class RecursiveTree:
         self.G = _inverses(self._gate_grams(gram, state))
         self.mass = np.asarray(experts.mass) * state.weight
         self.rss = _covariances(params.experts[0], self.K) * self.mass[:, None, None]
-        self.seen = 0
+        self.n_rows = 0
         self._refresh()
 
     def _gate_grams(self, gram: Floats, state: OnlineState) -> Floats:
@@ -107,11 +107,11 @@ class RecursiveTree:
     def learn(self, Zg: Floats, Ze: Floats, y: Floats, w: Floats, forgetting: Forgetting) -> None:
         """Take rows into account in order: designs (q, n), targets (d, n), weights (n,)."""
         for i in range(w.size):
-            passed = self.seen // forgetting.interval
+            passed = self.n_rows // forgetting.interval
             rest = (1.0 - forgetting.factor) * (1.0 - forgetting.approach) ** passed
             self._row(Zg[:, i], Ze[:, i], y[:, i], w[i], 1.0 - rest)
-            self.seen += 1
-            if self.seen % _REFRESH == 0:
+            self.n_rows += 1
+            if self.n_rows % _REFRESH == 0:
                 self._refresh()
         self._refresh()
 
@@ -164,7 +164,7 @@ class RecursiveTree:
         place = np.zeros(shape.n_nodes, dtype=np.intp)
         place[shape.inner] = np.arange(above.size)
         parent = shape.parent[1:]
-        target = np.log(np.clip(h[1:] / np.maximum(h[parent], 1e-300), _SMALLEST, 1.0))
+        target = np.log(np.clip(h[1:] / np.maximum(h[parent], 1e-300), LEAST_POSTERIOR, 1.0))
         # The softmax does not see a constant over siblings: centred targets keep rows small.
         first, count = shape.first_child[parent] - 1, shape.n_children[parent]
         sums = np.concatenate([[0.0], np.cumsum(target)])
@@ -196,10 +196,10 @@ class RecursiveTree:
         """Parameters of the model as they stand."""
         last = self.shape.first_child + self.shape.n_children - 1
         relative = self.V[1:] - self.V[last[self.shape.parent[1:]]]
-        own = np.ones(self.shape.n_nodes, dtype=bool)
-        own[0] = False
-        own[last[self.shape.inner]] = False
-        gate = TreeParams(relative[own[1:]], self.shape)
+        free = np.ones(self.shape.n_nodes, dtype=bool)
+        free[0] = False
+        free[last[self.shape.inner]] = False
+        gate = TreeParams(relative[free[1:]], self.shape)
         return MoEParams(gate, (_with_noise(self.like.experts[0], self.U, self._covariance()),))
 
 

@@ -149,7 +149,7 @@ class Splitter:
             return self._copies(h, count)
         problem = self.problem(model, h)
         part = self.part(rows, h)
-        view = StartData(self.view.X[rows], self.view.T[rows], part.w, count)
+        view = StartData(self.view.X[rows], self.view.target[rows], part.w, count)
         best, height = None, (False, -np.inf)
         for name, child in zip(names, rng.spawn(len(names)), strict=True):
             R = soften(STRATEGIES[name](view, child), count)

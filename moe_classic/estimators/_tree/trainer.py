@@ -122,7 +122,7 @@ class TreeTrainer(Trainer):
     def _repaired(self, params: MoEParams, rng: np.random.Generator) -> MoEParams | None:
         """Parameters with pinched-off branches grown anew, None if there are none."""
         sample = self.sample(sample_size(self.model.n_parameters(params)))
-        block, view = sample.block(self.maps, self.data.target), self._view(sample)
+        block, view = sample.block(self.maps, self.data.target.to_model), self._view(sample)
         summary = replace(self.summary, weight=float(sample.w.sum()))
         splitter = Splitter(self.model, view, block, summary)
         nodes = pinched(params, splitter.posteriors(params) @ block.w)
@@ -160,7 +160,7 @@ class TreeTrainer(Trainer):
         grown = grow(
             self.model,
             self._view(sample),
-            sample.block(self.maps, self.data.target),
+            sample.block(self.maps, self.data.target.to_model),
             self.summary,
             growth=self.settings.growth,
             names=names,
@@ -230,7 +230,7 @@ def recursive_labels(
     for c, (child, stream) in enumerate(zip(nested, rng.spawn(len(nested)), strict=True)):
         rows = np.flatnonzero(side == c)
         if rows.size:
-            part = replace(view, X=view.X[rows], T=view.T[rows], w=view.w[rows])
+            part = replace(view, X=view.X[rows], target=view.target[rows], w=view.w[rows])
             labels[rows] = first + recursive_labels(child, part, names, stream)
         first += count_leaves(child)
     return labels

@@ -5,9 +5,9 @@
     log p(y | x) = log Gamma(f) - log Gamma(m f) - log Gamma((1 - m) f)
                    + (m f - 1) log y + ((1 - m) f - 1) log(1 - y),   m = 1 / (1 + exp(-eta))
 
-with concentration f, so that the variance is ``m (1 - m) / (1 + f)``. Link: logit. Step: Fisher scoring
-in the coefficients, joined to Newton's in log f. Ferrari & Cribari-Neto (2004), Beta regression for
-modelling rates and proportions, Journal of Applied Statistics 31.
+with concentration f, so that the variance is ``m (1 - m) / (1 + f)``. Link: logit. Step: Fisher
+scoring in the coefficients, joined to Newton's in log f. Ferrari & Cribari-Neto (2004), Beta
+regression for modelling rates and proportions, Journal of Applied Statistics 31.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class BetaExpert(JointExpert):
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
     concentration : float, default=None
-        The f of the variance ``m (1 - m) / (1 + f)``, known as the precision too. None estimates one of every expert, of 1e6 at
-        most.
+        The f of the variance ``m (1 - m) / (1 + f)``, known as the precision too.
+        None estimates one of every expert, of 1e6 at most.
     offset : str or int, default=None
         Column of X, by name or index, that is added to the linear predictor.
 
@@ -110,7 +110,8 @@ class BetaExpert(JointExpert):
         log_a += log_b
         log_prob -= log_a
         log_prob += gammaln(phi)
-        left, right, v = np.subtract(up, psi_a, out=psi_a), np.subtract(down, psi_b, out=psi_b), a * b
+        left, right = np.subtract(up, psi_a, out=psi_a), np.subtract(down, psi_b, out=psi_b)
+        v = a * b
         v /= phi
         slope, rise = v * (left - right), a * left
         rise += b * right

@@ -133,10 +133,10 @@ class BinomialExpert(GLMExpert):
         more = np.flatnonzero(y[0] > columns[-1])
         if more.size:
             i = int(more[0])
+            row = i if rows is None else int(rows[i])
             raise ValueError(
-                f"BinomialExpert: y has {y[0, i]:g} successes in row {i if rows is None else rows[i]}"
-                f", but the column trials={self._column!r} of X has {columns[-1, i]:g} trials there."
-                " Counts without a limit suit PoissonExpert or NegativeBinomialExpert."
+                f"BinomialExpert: y has {y[0, i]:g} successes in row {row}, but the column "
+                f"trials={self._column!r} of X has {columns[-1, i]:g} trials there. Counts without a limit suit PoissonExpert or NegativeBinomialExpert."
             )
 
     def link_of(self, mean: Floats) -> Floats:

@@ -2,7 +2,8 @@
 
 ::
 
-    log p(y | x) = (log l - log 2 pi - 3 log y - l D) / 2,   D = (y - mu)^2 / (mu^2 y),  mu = exp(eta)
+    log p(y | x) = (log l - log 2 pi - 3 log y - l D) / 2,
+    D = (y - mu)^2 / (mu^2 y),   mu = exp(eta)
 
 with ``l = 1 / dispersion``, so that the variance is ``dispersion * mu^3``. Link: logarithm. Step:
 Fisher scoring in the coefficients, Newton's in the logarithm of the dispersion. Tweedie (1957),

@@ -171,7 +171,7 @@ def test_rows_held_out_decide_where_the_criterion_says_so(rng):
     assert moe.score(X, y) > 0.99
     # The final fit takes all rows, held out ones too.
     assert moe.responsibilities(X, y).sum() == pytest.approx(600.0)
-    assert moe._online_state.weight == pytest.approx(600.0)
+    assert moe._fitted.online.weight == pytest.approx(600.0)
 
 
 @pytest.mark.parametrize("init", ["auto", "cut"])

@@ -1,5 +1,7 @@
 """Hierarchical mixtures: posteriors by brute force, starts, the guard, text, recursions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -229,7 +231,7 @@ def test_step_of_the_second_algorithm_is_weighted_least_squares(deep):
     from moe_classic.estimators._tree.least_squares import _fit_gates, _look
 
     problem = trainer.all_rows()
-    params = moe._model.rescale(moe._params, -data.shift / data.factor, 1.0 / data.factor)
+    params = moe._fitted.params_for(data.target)
     stats = problem.engine.map_reduce(lambda b: _look(problem.model, params, b), problem.source)
     gate = _fit_gates(params.gate, stats)
     Z = trainer.maps[0](X)
@@ -246,10 +248,11 @@ def _trainer_of(moe, X, y):
     """The trainer that a fit of ``moe`` would use, and its data."""
     from moe_classic._data.features import slices_of
 
-    raw = moe._validated(X, y, None)
-    resolved, data = moe._resolve_arguments(), moe._training_data(raw)
-    plan = moe._plan(resolved, data, slices_of(data.X, data.w), raw)
-    return moe._trainer(**moe._trainer_options(plan, data, resolved, None)), data
+    checker = moe._checker()
+    raw = checker(X, y)
+    data = moe._training_data(raw, checker)
+    rows, arguments = slices_of(data.X, data.w), moe._resolve_arguments()
+    return moe._make_trainer(arguments, data, rows, raw, checker, None, {}), data
 
 
 def test_warm_start_by_least_squares_leads_to_an_optimum(rng):
@@ -275,10 +278,11 @@ def test_pinched_off_branch_is_found_at_its_parent():
 def test_pinched_off_branch_is_grown_anew(rng):
     X, y = bent(rng)
     moe = HierarchicalMoERegressor((2, 2), solver=EM(finish=None), **QUICK).fit(X, y)
-    coef = moe._params.gate.coef.copy()
+    params = moe._fitted.params
+    coef = params.gate.coef.copy()
     coef[1] = [0.0, 0.0, 60.0]  # node 1 sends everything to its first leaf
-    gate = TreeParams(coef, moe._params.gate.shape)
-    moe._params = MoEParams(gate, moe._params.experts)
+    gate = TreeParams(coef, params.gate.shape)
+    moe._fitted = replace(moe._fitted, params=MoEParams(gate, params.experts))
     assert moe.gate_proba(X)[:, 1].max() < 1e-12
     moe.set_params(warm_start=True).fit(X, y)
     assert moe.responsibilities(X, y).sum(axis=0).min() > 5.0

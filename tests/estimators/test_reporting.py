@@ -23,6 +23,7 @@ from moe_classic import (
     MoEClassifier,
     MoERegressor,
 )
+from moe_classic._results import fitted_record
 
 SCALED = make_pipeline(StandardScaler(), LinearRegression())
 
@@ -81,7 +82,7 @@ def test_equations_of_linear_experts_are_exact_and_add_up(plane, name):
     assert list(table.columns) == list(MoERegressor(1).fit(X, y).explain(X[:1]).columns)
     np.testing.assert_allclose(values(table, X), table.prediction, rtol=1e-10)
     own = blend.expert_predictions(X)
-    for k, label in enumerate(blend._expert_labels()):
+    for k, label in enumerate(fitted_record(blend).labels):
         np.testing.assert_allclose(
             table.xs(label, level="expert").prediction, own[:, k], rtol=1e-12
         )

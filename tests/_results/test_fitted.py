@@ -7,8 +7,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
+from moe_classic._results import fitted as fitted_module
 from moe_classic.datasets import make_moe
-from moe_classic.estimators._mixture import prediction as _common
 
 #: What an estimator answers about rows alone, and about rows with targets.
 REAL = {
@@ -53,7 +53,7 @@ def test_answers_depend_neither_on_blocks_nor_on_threads(monkeypatch, name):
     target = (y > np.median(y)).astype(int) if name == "classes" else y
     moe.fit(X, target)
     whole = answers(moe, X, target, calls, targets)
-    monkeypatch.setattr(_common, "_ROWS", 50)
+    monkeypatch.setattr(fitted_module, "_ROWS", 50)
     for n_jobs in (1, 2, 3):
         moe.n_jobs = n_jobs
         pieces = answers(moe, X, target, calls, targets)
@@ -62,7 +62,7 @@ def test_answers_depend_neither_on_blocks_nor_on_threads(monkeypatch, name):
 
 
 def test_draws_depend_on_the_seed_and_not_on_threads(monkeypatch):
-    monkeypatch.setattr(_common, "_ROWS", 50)
+    monkeypatch.setattr(fitted_module, "_ROWS", 50)
     X, y = make_moe(403, n_experts=2, random_state=0)
     moe = MoERegressor(2, n_init=2, random_state=0).fit(X, y)
     drawn = moe.sample(X, 3, random_state=1)
@@ -84,7 +84,7 @@ def test_estimators_of_the_user_are_asked_by_the_calling_thread(monkeypatch):
     X, y = make_moe(403, n_experts=2, random_state=0)
     moe = MoERegressor(2, expert=Watched(), n_init=1, max_iter=5, tol=1.0, random_state=0)
     moe.fit(X, y)
-    monkeypatch.setattr(_common, "_ROWS", 50)
+    monkeypatch.setattr(fitted_module, "_ROWS", 50)
     Watched.seen.clear()
     moe.set_params(n_jobs=2).predict(X)
     assert Watched.seen == {threading.get_ident()}
@@ -93,15 +93,15 @@ def test_estimators_of_the_user_are_asked_by_the_calling_thread(monkeypatch):
 def test_own_components_are_asked_by_threads(monkeypatch):
     X, y = make_moe(403, n_experts=2, random_state=0)
     moe = MoERegressor(2, n_init=2, random_state=0).fit(X, y)
-    monkeypatch.setattr(_common, "_ROWS", 50)
+    monkeypatch.setattr(fitted_module, "_ROWS", 50)
     asked = set()
-    block = _common.CommonSurface._block
+    block = fitted_module.FittedMixture.block
 
     def noted(self, X, y):
         asked.add(threading.get_ident())
         return block(self, X, y)
 
-    monkeypatch.setattr(_common.CommonSurface, "_block", noted)
+    monkeypatch.setattr(fitted_module.FittedMixture, "block", noted)
     moe.set_params(n_jobs=2).predict(X)
     assert asked
     assert threading.get_ident() not in asked

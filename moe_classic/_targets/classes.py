@@ -1,0 +1,153 @@
+"""Targets that are classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from moe_classic._data import RawData, Summary, summarise
+from moe_classic._typing import Bools, Floats, Ints
+
+from .base import Target, TrainingData
+
+#: Smallest variance of a class that the unit of points is made from.
+_LEAST_VARIANCE = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class ClassTarget(Target):
+    """One of C classes.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (C,)
+        Labels in order; codes are places among them.
+    """
+
+    kind: ClassVar[str] = "class"
+    whole: ClassVar[bool] = True
+
+    classes: np.ndarray
+    flat: bool = field(default=True, init=False)
+    shift: Floats = field(default_factory=lambda: np.zeros(1))
+    factor: Floats = field(default_factory=lambda: np.ones(1))
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The classes."""
+        return {"classes_": self.classes}
+
+    @staticmethod
+    def checked(y: Any) -> np.ndarray:
+        """Labels, (n,)."""
+        check_classification_targets(y)
+        return column_or_1d(y, warn=True)
+
+    @classmethod
+    def learn(cls, y: np.ndarray, used: Bools | None = None) -> Self:
+        """The classes of all rows; raises unless there are two, each with a row of weight."""
+        classes = np.unique(y)
+        weighed = classes if used is None or used.all() else np.unique(y[used])
+        if weighed.size < 2 or weighed.size < classes.size:
+            few = "one class, " if weighed.size == 1 else "the classes "
+            raise ValueError(
+                "y needs at least two classes, each with a row of positive weight; it has "
+                f"{classes.size}, and rows with weight have {few}{_listed(weighed)}."
+            )
+        return cls(classes)
+
+    @classmethod
+    def learn_in_parts(cls, parts: Iterable[np.ndarray]) -> Self:
+        """The classes of rows that come in parts, all with weight."""
+        classes: set[Any] = set()
+        for labels in parts:
+            classes.update(labels.tolist())
+        return cls.learn(np.array(list(classes)))
+
+    def columns(self, y: np.ndarray) -> Floats:
+        """Codes, (1, n)."""
+        return self._codes(y)[None].astype(np.float64)
+
+    def scored(self, y: Any) -> Floats:
+        """Codes of a y to score, (1, n)."""
+        return self.columns(column_or_1d(y))
+
+    def _codes(self, y: np.ndarray) -> Ints:
+        """Places of known labels among the classes, (n,)."""
+        codes = np.searchsorted(self.classes, y).clip(max=self.classes.size - 1)
+        strangers = self.classes[codes] != y
+        if strangers.any():
+            raise ValueError(
+                f"y has the class {y[strangers].tolist()[0]!r}, which was not seen in fit; known "
+                f"are {self.classes[:10].tolist()}."
+            )
+        return codes
+
+    def values(self, columns: Floats) -> Ints:
+        """Codes, (n,)."""
+        return columns[0].astype(np.intp)
+
+    def to_model(self, columns: Floats) -> Ints:
+        """Codes, (n,)."""
+        return self.values(columns)
+
+    @property
+    def width(self) -> int:
+        """Number of classes."""
+        return self.classes.size
+
+    def ideal(self, columns: Floats) -> Floats:
+        """1 for the class of a row and 0 for others, (C, n)."""
+        return (columns == np.arange(self.classes.size)[:, None]).astype(np.float64)
+
+    def blank(self, n: int) -> Ints:
+        """The first class."""
+        return np.zeros(n, dtype=np.intp)
+
+    def training_data(
+        self, raw: RawData, moments: Summary | None, *, standardize: bool, common: bool
+    ) -> TrainingData:
+        """Class codes."""
+        summary = summarise(self.values(raw.key), raw.w, self.classes.size)
+        if moments is not None:
+            summary = replace(summary, weight=moments.weight, n_rows=moments.n_rows)
+        return TrainingData(raw.X, raw.key, raw.w, summary, self)
+
+    @property
+    def names(self) -> list[str]:
+        """Classes but the last, to which the others are relative."""
+        return [str(c) for c in self.classes[:-1]]
+
+    @property
+    def equations(self) -> list[str]:
+        """Log odds against the last class."""
+        return [f"log P({name}) / P({self.classes[-1]})" for name in self.names]
+
+    def decided(self, predictions: Floats) -> np.ndarray:
+        """The most probable classes."""
+        return self.classes[predictions.argmax(axis=2)]
+
+    def from_model(self, values: np.ndarray) -> np.ndarray:
+        """Labels of codes."""
+        return self.classes[values]
+
+    def points(self, values: np.ndarray, summary: Summary) -> Floats:
+        """Corners of a simplex, around their mean."""
+        share = summary.y_mean
+        onehot = np.eye(self.classes.size)[values] - share
+        return onehot / np.sqrt(np.maximum(share * (1.0 - share), _LEAST_VARIANCE)).mean()
+
+    def errors(self, values: np.ndarray, predicted: Floats) -> Floats:
+        """What is left of 1 and 0 after the probabilities (n, K, C)."""
+        return np.eye(predicted.shape[2])[values][:, None] - predicted
+
+
+def _listed(classes: np.ndarray) -> str:
+    """Some classes for a message."""
+    texts = ", ".join(map(repr, classes[:10].tolist())) or "none"
+    return texts + (" ..." if classes.size > 10 else "")

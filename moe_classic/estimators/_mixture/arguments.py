@@ -1,0 +1,93 @@
+"""Arguments of a mixture: what makes sense by itself, and what is made of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from moe_classic._arguments import check_integer, check_real
+from moe_classic._training import (
+    STRATEGIES,
+    by_name,
+    components,
+    describes_outputs,
+    resolve_experts,
+    resolve_gate,
+)
+from moe_classic._typing import Floats
+from moe_classic.solvers import SOLVERS, Solver
+
+
+def resolve_arguments(estimator: Any, target: str) -> tuple[list[Any], Any, Solver]:
+    """Components and solver from the constructor's arguments, all checked."""
+    check_integer("n_experts", estimator.n_experts, 1, "the number of experts")
+    check_integer("n_init", estimator.n_init, 1, "the number of starts")
+    check_integer("max_iter", estimator.max_iter, 1, "the largest number of passes over the data")
+    check_real("tol", estimator.tol, 0.0, "nats still to gain, per unit of weight, that end a fit")
+    if estimator.block_size is not None:
+        check_integer("block_size", estimator.block_size, 1, "rows a block, or None")
+    verbose = int(estimator.verbose) if isinstance(estimator.verbose, bool) else estimator.verbose
+    check_integer("verbose", verbose, 0, "0 is silent")
+    for name in ("standardize", "warm_start"):
+        if not isinstance(getattr(estimator, name), (bool, np.bool_)):
+            raise TypeError(f"{name}={getattr(estimator, name)!r} must be True or False.")
+    _check_init(estimator.init, estimator.n_init)
+    groups = resolve_experts(estimator.expert, estimator.n_experts, target)
+    estimator._validate_names([label for label, _, _ in groups if label is not None])
+    gate = resolve_gate(estimator.gate, estimator.n_experts, target)
+    solver = by_name("solver", estimator.solver, SOLVERS, Solver)
+    solver.check()
+    return groups, gate, solver
+
+
+def _check_init(init: Any, n_init: int) -> None:
+    """Raise unless ``init`` is a known strategy or responsibilities."""
+    known = ["auto", *STRATEGIES]
+    if isinstance(init, str):
+        if init not in known:
+            raise ValueError(
+                f"init={init!r} is not known; choose one of {known} or pass "
+                "responsibilities of shape (n_samples, n_experts)."
+            )
+    elif np.ndim(init) != 2:
+        raise ValueError(
+            f"init must be one of {known} or responsibilities of shape (n_samples, "
+            f"n_experts); got {type(init).__name__} with {np.ndim(init)} dimensions."
+        )
+    elif n_init not in (1, 10):
+        raise ValueError(
+            f"n_init={n_init} has no meaning when init gives the responsibilities of one "
+            "start; leave n_init at its default or set it to 1."
+        )
+
+
+def given_responsibilities(init: Any, used: np.ndarray, n_experts: int) -> Floats:
+    """Responsibilities (K, n) from an array for all of the user's rows, of which some count."""
+    R = np.asarray(init, dtype=np.float64)
+    if R.shape != (used.size, n_experts):
+        raise ValueError(
+            f"init has shape {np.shape(init)}, responsibilities need one row a sample "
+            f"and one column an expert: ({used.size}, {n_experts})."
+        )
+    R = R[used]
+    if not np.isfinite(R).all() or (R < 0.0).any() or not (R.sum(axis=1) > 0.0).all():
+        raise ValueError("init must be finite, not negative, with a positive sum in every row.")
+    return (R / R.sum(axis=1, keepdims=True)).T
+
+
+def describes_several(expert: Any) -> bool:
+    """Whether all experts of an ``expert`` argument describe several outputs."""
+    return all(describes_outputs(e) for e in components(expert))
+
+
+def scales_in_common(expert: Any) -> bool:
+    """Whether outputs must be scaled by one factor: with spherical noise."""
+    return not all(getattr(e, "own_scales", True) for e in components(expert))
+
+
+def store_arguments(estimator: Any, arguments: dict[str, Any]) -> None:
+    """Set the arguments of a constructor, its ``locals()``, as attributes, as they are."""
+    for name, value in arguments.items():
+        if name not in ("self", "__class__"):
+            setattr(estimator, name, value)

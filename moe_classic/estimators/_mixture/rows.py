@@ -1,0 +1,113 @@
+"""Rows of one fit, validated: the first fix what later ones must agree with."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from moe_classic._data import RawBlock, RawData, RowStream
+from moe_classic._results import column_names
+from moe_classic._targets import Target
+from moe_classic._typing import Floats
+
+
+class RowChecker:
+    """Validates the rows of a fit, all at once or batch by batch.
+
+    What it learns from the first rows stays here until the fit has ended well: an estimator whose
+    fit is refused or interrupted is what it was.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose fit it is, for tags and messages.
+    kind : type of Target
+        What y may be.
+    multi_output : bool
+        Whether y may have several columns.
+    target : Target, optional
+        What y is, where that is known before the first rows.
+    fitted : bool, default=False
+        Whether rows must agree with those of the last fit.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        kind: type[Target],
+        *,
+        multi_output: bool = False,
+        target: Target | None = None,
+        fitted: bool = False,
+    ) -> None:
+        self.columns = copy(estimator)
+        self.kind, self.options = kind, kind.validation(multi_output=multi_output)
+        self.known, self.fresh = target, not fitted
+
+    @property
+    def target(self) -> Target:
+        """What y is; known after the first rows."""
+        if self.known is None:
+            raise ValueError("y is known after the first rows")
+        return self.known
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of X."""
+        return int(self.columns.n_features_in_)
+
+    @property
+    def names(self) -> list[str] | None:
+        """Column names of X, if it has any."""
+        return column_names(self.columns)
+
+    def __call__(self, X: Any, y: Any, sample_weight: Any = None) -> RawData:
+        """Validated rows with positive weight."""
+        X, y, w, used = self._validated(X, y, sample_weight)
+        if self.known is None:
+            self.known = self.kind.learn(y, used)
+        if used.all():
+            return RawData(X, self.known.columns(y), w, used)
+        return RawData(X[used], self.known.columns(y[used]), w[used], used)
+
+    def stream(self, blocks: Any) -> RowStream:
+        """A user's blocks, validated on every pass."""
+        if self.known is None and self.kind.whole:
+            parts = RowStream(blocks, self._as_given)
+            self.known = self.kind.learn_in_parts(y for _, y, _ in parts)
+
+        def validate(X: Any, y: Any, sample_weight: Any) -> RawBlock:
+            raw = self(X, y, sample_weight)
+            return raw.X, raw.key, raw.w
+
+        return RowStream(blocks, validate)
+
+    def _as_given(self, X: Any, y: Any, sample_weight: Any) -> tuple[Floats, np.ndarray, Floats]:
+        """Rows with positive weight, their target as the user wrote it."""
+        X, y, w, used = self._validated(X, y, sample_weight)
+        return X[used], y[used], w[used]
+
+    def _validated(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
+        """X, y, weights and which rows count; the first rows fix what X is."""
+        X, y = validate_data(
+            self.columns,
+            X,
+            y,
+            dtype=[np.float64, np.float32],
+            reset=self.fresh,
+            ensure_min_samples=2 if self.fresh else 1,
+            **self.options,
+        )
+        self.fresh = False
+        y = self.kind.checked(y)
+        if sample_weight is None:
+            # Views of one number: a long data set costs no memory beyond itself.
+            return X, y, np.broadcast_to(1.0, len(X)), np.broadcast_to(np.True_, len(X))
+        w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        used = w > 0.0
+        if not used.any():
+            raise ValueError("sample_weight is zero for every row; give at least one row weight.")
+        return X, y, w, used
