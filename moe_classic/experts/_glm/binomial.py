@@ -136,7 +136,8 @@ class BinomialExpert(GLMExpert):
             row = i if rows is None else int(rows[i])
             raise ValueError(
                 f"BinomialExpert: y has {y[0, i]:g} successes in row {row}, but the column "
-                f"trials={self._column!r} of X has {columns[-1, i]:g} trials there. Counts without a limit suit PoissonExpert or NegativeBinomialExpert."
+                f"trials={self._column!r} of X has {columns[-1, i]:g} trials there. Counts without "
+                "a limit suit PoissonExpert or NegativeBinomialExpert."
             )
 
     def link_of(self, mean: Floats) -> Floats:

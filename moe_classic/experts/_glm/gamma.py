@@ -51,7 +51,7 @@ class GammaExpert(LogMean, JointExpert):
     >>> from moe_classic.experts import GammaExpert
     >>> rng = np.random.default_rng(0)
     >>> x = rng.normal(size=(800, 1))
-    >>> cost = rng.gamma(4.0, np.exp(1.0 + x[:, 0]) / 4.0)
+    >>> cost = rng.gamma(5.0, np.exp(1.0 + x[:, 0]) / 5.0)
     >>> moe = MoERegressor(1, expert=GammaExpert()).fit(x, cost)
     >>> round(moe.experts_[0].dispersion_, 1)
     0.2

@@ -487,3 +487,28 @@ def test_all_zeros_and_constant_targets_give_finite_answers():
         with pytest.warns(ConvergenceWarning, match="smallest scale"):
             moe = MoERegressor(1, expert=expert).fit(x, np.full(N, 2.5))
         np.testing.assert_allclose(moe.predict(x), 2.5, rtol=1e-2)
+
+
+def test_export_of_carried_columns_is_refused_in_a_sentence():
+    pytest.importorskip("onnx", reason="needs the extra onnx")
+    from moe_classic.onnx import to_onnx
+
+    x, mean, exposure, rng = rows()
+    X, y = np.column_stack([x, exposure]), rng.poisson(mean * exposure)
+    with pytest.raises(TypeError, match=r"offsets, exposures or trials have no place"):
+        to_onnx(MoERegressor(1, expert=PoissonExpert(exposure=2)).fit(X, y))
+
+
+@pytest.mark.parametrize("name", [n for n in FAMILIES if n != "binomial"])
+def test_graph_predicts_what_the_fit_does(name):
+    pytest.importorskip("onnx", reason="needs the extra onnx")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    from moe_classic.onnx import to_onnx
+
+    x, mean, _, rng = rows()
+    y = drawn(name, mean, rng)
+    moe = MoERegressor(2, expert=FAMILIES[name], random_state=0, n_init=1).fit(x, y)
+    graph = to_onnx(moe, dtype=np.float64).SerializeToString()
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    (found, *_) = session.run(None, {session.get_inputs()[0].name: x})
+    np.testing.assert_allclose(np.ravel(found), moe.predict(x), rtol=1e-9)
