@@ -118,7 +118,7 @@ plt.show()
 # %% [markdown]
 # Experts are tiny here, so what consults many of them for a row comes first: all sixteen (`deep`), or six
 # to eight (`deepseek_v2`, `deepseek_v3`, `olmoe`). Routers with two choices lie close together. What lies
-# below has a reason:
-# one expert a row (`switch`, `reinforce`), slots that after training give every row the same few answers to mix
-# (`soft`), signs that know nothing of the pieces (`hash`), and a training in which every expert gets as
-# many rows as any other, though the pieces differ in size, while a prediction takes the best (`base`).
+# below has a reason: one expert a row (`switch`, `reinforce`), slots that after training give every row
+# the same few answers to mix (`soft`), signs that know nothing of the pieces (`hash`), and a training in
+# which every expert gets as many rows as any other, though the pieces differ in size, while a prediction
+# takes the best (`base`).
