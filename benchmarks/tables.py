@@ -236,6 +236,10 @@ TABLES = {
             "epochs in the paper": "{paper:.0f}",
         },
     ),
+    "targets": lambda: plain(
+        read("families").query("family != 'gaussian'"),
+        {"experts": "{family}", "rows, features, experts": "{shape}", "ratio": "{ratio:.1f}"},
+    ),
     "coverage": lambda: plain(
         read("coverage").query("parameter == 'all'").eval("percent = 100 * coverage"),
         {
@@ -327,6 +331,7 @@ def hard_svm(rows, more):
 
 #: File that a table is read from, where its name is another.
 SOURCE = {
+    "targets": "families",
     "iteration": "speed",
     "fits": "speed",
     "jobs": "speed",

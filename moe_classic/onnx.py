@@ -119,6 +119,11 @@ def _check_exportable(fitted: FittedMixture) -> None:
                 f"to_onnx cannot export the {part.plural[:-1]} {part!r}: {part.name!r} "
                 f"{part.plural} have no `graph` of ONNX operators."
             )
+        if getattr(part, "carried", ()):
+            raise TypeError(
+                f"to_onnx cannot export the {part.plural[:-1]} {part!r}: columns of X that are "
+                "offsets, exposures or trials have no place in the graph."
+            )
     for design in fitted.maps:
         if design.transformer is not None:
             raise TypeError(

@@ -1,6 +1,7 @@
 """What gates and experts share."""
 
 from .abilities import ABILITIES, Component, optional, require
+from .carried import ROLES, Carried, carrying
 from .contract import Forward, check_alpha
 from .fields import CONSTRAINTS, Bounds, Constraint, constraint_of, pack_field, unpack_field
 from .noise import (
@@ -75,9 +76,11 @@ __all__ = [
     "MAX_STEP",
     "NOISES",
     "POSITIVE",
+    "ROLES",
     "STUDENT_T",
     "TARGETS",
     "Bounds",
+    "Carried",
     "ClassStats",
     "Component",
     "ComponentTerms",
@@ -95,6 +98,7 @@ __all__ = [
     "block_rows",
     "block_step",
     "bohning_step",
+    "carrying",
     "check_alpha",
     "constraint_of",
     "covariance_moments",

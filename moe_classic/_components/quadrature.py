@@ -112,7 +112,9 @@ def _roots(cdf: CDF, q: Floats, low: Floats, high: Floats) -> Floats:
 # ------------------------------------------------------------------------- moments
 
 
-def moments(cdf: CDF, centre: Floats, unit: Floats, low: float = -np.inf) -> tuple[Floats, Floats]:
+def moments(
+    cdf: CDF, centre: Floats, unit: Floats, low: float = -np.inf, high: float = np.inf
+) -> tuple[Floats, Floats]:
     """Means and variances of continuous distributions, from the sums of their tails.
 
     ::
@@ -125,18 +127,18 @@ def moments(cdf: CDF, centre: Floats, unit: Floats, low: float = -np.inf) -> tup
     cdf : callable
     centre, unit : ndarrays
         A point in the middle of each distribution, and its size.
-    low : float
-        The smallest value of y.
+    low, high : float
+        The smallest and the largest value of y.
     """
     first, second = np.zeros(centre.shape), np.zeros(centre.shape)
-    for t, d in _half_line():
-        right = _tail(1.0 - cdf(centre + t * unit))
-        first += d * unit * right
-        second += d * 2.0 * t * unit**2 * right
-    # The left tail may end, and then with a step.
-    ends = np.isfinite(low)
-    reach = centre - low if ends else unit
-    for t, d in _segment() if ends else _half_line():
+    # A tail may end, and then with a step.
+    reach = high - centre if np.isfinite(high) else unit
+    for t, d in _segment() if np.isfinite(high) else _half_line():
+        right = _tail(1.0 - cdf(centre + t * reach))
+        first += d * reach * right
+        second += d * 2.0 * t * reach**2 * right
+    reach = centre - low if np.isfinite(low) else unit
+    for t, d in _segment() if np.isfinite(low) else _half_line():
         left = _tail(cdf(centre - t * reach))
         first -= d * reach * left
         second += d * 2.0 * t * reach**2 * left

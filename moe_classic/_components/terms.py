@@ -111,7 +111,7 @@ def differences(f: Callable[[Floats], Floats], x: Floats) -> Floats:
 
 def _line_map(design: DesignMap) -> Floats:
     """Matrix (q, q) from standardised coefficients to the raw (intercept, slopes)."""
-    q = design.width
+    q = len(design.names) + 1
     out = np.zeros((q, q))
     out[1:, :-1] = np.diag(design.inverse)
     out[0, :-1] = -design.inverse * design.centre
@@ -147,7 +147,7 @@ def line_terms(
     )
     return ComponentTerms(
         [(*head, term) for head in heads for term in names],
-        [LINE] * (len(heads) * design.width),
+        [LINE] * (len(heads) * len(names)),
         [(*head, term) for head in heads for term in (*names[1:], names[0])],
         lambda params: _raw_lines(design, coef_of(params)),
         lambda params: slopes,

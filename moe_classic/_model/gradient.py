@@ -76,7 +76,8 @@ def diagonal(model: Model, params: MoEParams, block: Block) -> DiagonalStats:
         m = p.coef.shape[1]
         out = np.zeros(group.expert.pack(p).size)
         squares = np.square(block.designs[group.design].Z)
-        out[: p.coef.size] = (weighted[:, :m] @ squares.T).ravel()
+        lines = group.expert.learned(weighted[:, :m] @ squares.T)
+        out[: lines.size] = lines.ravel()
         np.add.at(out, group.expert.nuisance_map(p), weighted[:, m:].sum(axis=-1))
         parts.append(out)
     return DiagonalStats(np.concatenate(parts))

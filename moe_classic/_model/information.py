@@ -55,11 +55,14 @@ class Variables:
     experts : for each group, spans with a leading axis K: linear predictors (K, M, q) and
         nuisance parameters (K, J - M, 1)
     size : D
+    rows : D, or D + 1 where some coefficients are known: their places are the last row, which is
+        made with the others and dropped
     """
 
     gate: Span
     experts: list[tuple[Span, Span]]
     size: int
+    rows: int
 
     @property
     def linear(self) -> list[tuple[int, Ints]]:
@@ -97,12 +100,14 @@ def variables_of(model: Model, params: MoEParams, widths: list[int]) -> Variable
         gate = Span(None, np.arange(first.stop)[:, None])
     else:
         gate = Span(model.gate_design, np.arange(first.stop).reshape(-1, widths[model.gate_design]))
-    experts = []
+    experts, size = [], [first, *rest][-1].stop
     for group, p, place in zip(model.groups, params.experts, rest, strict=True):
-        linear = Span(group.design, place.start + np.arange(p.coef.size).reshape(p.coef.shape))
+        own = group.expert.coefficient_places(p)
+        linear = Span(group.design, np.where(own < 0, size, place.start + own))
         plain = Span(None, place.start + group.expert.nuisance_map(p)[..., None])
         experts.append((linear, plain))
-    return Variables(gate, experts, [first, *rest][-1].stop)
+    known = any(group.expert.carried for group in model.groups)
+    return Variables(gate, experts, size, size + known)
 
 
 def observed_information(model: Model, params: MoEParams, block: Block) -> InformationStats:
@@ -113,9 +118,9 @@ def observed_information(model: Model, params: MoEParams, block: Block) -> Infor
     itself.
     """
     layout = variables_of(model, params, [d.width for d in block.designs])
-    step = max(64, _SLICE_BYTES // (8 * layout.size))
-    value, gradient = 0.0, np.zeros(layout.size)
-    scores, missing = np.zeros((layout.size, layout.size)), Missing(layout)
+    step = max(64, _SLICE_BYTES // (8 * layout.rows))
+    value, gradient = 0.0, np.zeros(layout.rows)
+    scores, missing = np.zeros((layout.rows, layout.rows)), Missing(layout)
     with workspace():
         for part in _slices(block, step):
             with frame():
@@ -126,7 +131,9 @@ def observed_information(model: Model, params: MoEParams, block: Block) -> Infor
                 expanded *= np.sqrt(part.w)
                 scores += expanded @ expanded.T
                 missing.take(local, part)
-    return InformationStats(value, gradient, scores - missing.matrix(), scores)
+    D = layout.size
+    information = (scores - missing.matrix())[:D, :D]
+    return InformationStats(value, gradient[:D], information, scores[:D, :D])
 
 
 def _slices(block: Block, step: int) -> Iterator[Block]:
@@ -194,7 +201,7 @@ def _expand(layout: Variables, local: Local, block: Block) -> Floats:
     for _, _, m, weighted, _ in local.experts:
         linear.append(weighted[:, :m].reshape(-1, n))
         plain.append(weighted[:, m:].reshape(-1, n))
-    out = empty((layout.size, n))
+    out = empty((layout.rows, n))
     for (number, places), score in zip(layout.linear, linear, strict=True):
         products = score[:, None] * block.designs[number].Z
         out[places.ravel()] = products.reshape(-1, n)
@@ -212,7 +219,7 @@ class Missing:
     """
 
     def __init__(self, layout: Variables) -> None:
-        self.size, gate = layout.size, layout.gate
+        self.size, gate = layout.rows, layout.gate
         self.pairs = [(gate, gate)]
         for linear, plain in layout.experts:
             for its, other in zip(linear.places, plain.places, strict=True):
@@ -281,4 +288,4 @@ def _unpacked(a: Span, b: Span, part: Floats) -> Floats:
 def row_scores(model: Model, params: MoEParams, block: Block) -> Floats:
     """Gradient of the log-likelihood of every row, without its weight, (D, n)."""
     layout = variables_of(model, params, [d.width for d in block.designs])
-    return _expand(layout, _local(model, params, block), block)
+    return _expand(layout, _local(model, params, block), block)[: layout.size]

@@ -1,5 +1,6 @@
 """Arrays: small dense systems, log-sum-exp, products in pieces, work memory."""
 
+from .gammas import gamma_functions, log_factorial
 from .linalg import (
     choose,
     exp_into,
@@ -26,6 +27,8 @@ __all__ = [
     "exp_into",
     "floored_cholesky",
     "frame",
+    "gamma_functions",
+    "log_factorial",
     "log_sum_exp",
     "matmul_by_rows",
     "pack_symmetric",

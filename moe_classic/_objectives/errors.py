@@ -70,7 +70,8 @@ class ErrorFunction(ABC):
             v = slopes.outputs[share] * block.w
             eta = group.expert.output_slopes(p, m[share], v)
             out = np.zeros(group.expert.pack(p).size)
-            out[: p.coef.size] = block.designs[group.design].scores(eta).ravel()
+            scores = group.expert.learned(block.designs[group.design].scores(eta))
+            out[: scores.size] = scores.ravel()
             parts.append(out)
         return GradientStats(float(slopes.row @ block.w), np.concatenate(parts))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from moe_classic._components import carrying
 from moe_classic._data import DesignMap, RawData, Rows, Summary, fit_design, same_features
 from moe_classic._model import Group, Model
 from moe_classic.experts import Description
@@ -46,33 +47,41 @@ def bind(
     """
     specs: list[Any] = []
     maps: list[DesignMap] = []
+    user_rows = np.flatnonzero(raw.used)
+    columns = names_in or [f"x{j}" for j in range(raw.X.shape[1])]
 
     def design_of(component: Any) -> int:
-        features = component.features
-        raw_rows = component.raw
-        for number, (spec, raw_too) in enumerate(specs):
-            if raw_too == raw_rows and same_features(spec, features):
+        features, carried = component.features, getattr(component, "carried", ())
+        owner = type(component).__name__
+        for number, (spec, raw_too, with_it) in enumerate(specs):
+            same = raw_too == component.raw and with_it == carried
+            if same and same_features(spec, features):
                 return number
-        specs.append((features, raw_rows))
-        maps.append(
-            fit_design(
-                features,
-                rows,
-                fit_on=(raw.X, raw.key.T.squeeze()),
-                names_in=names_in,
-                standardize=standardize,
-                raw=raw_rows,
-                owner=type(component).__name__,
-            )
+        specs.append((features, component.raw, carried))
+        places = [item.place(columns, owner) for item in carried]
+        if carried and features is None:
+            features = [j for j in range(len(columns)) if j not in places]
+        design = fit_design(
+            features,
+            rows,
+            fit_on=(raw.X, raw.key.T.squeeze()),
+            names_in=names_in,
+            standardize=standardize,
+            raw=component.raw,
+            owner=owner,
         )
+        if carried:
+            component.check_carried(raw.X[:, places].T, raw.key, rows=user_rows)
+            design = carrying(design, carried, columns, raw.X, raw.w, owner)
+        maps.append(design)
         return len(specs) - 1
 
     gate_design = design_of(gate)
     gate = with_data_names(gate, maps[gate_design], classes, n_jobs)
     bound = []
     for label, expert, count in groups:
+        expert.check_target(raw.key, rows=user_rows)
         number = design_of(expert)
-        expert.check_target(raw.key)
         bound_expert = with_data_names(expert.bind(summary), maps[number], classes, n_jobs)
         bound.append(Group(bound_expert, count, number, label))
     return BoundModel(Model(gate, tuple(bound), gate_design), tuple(maps))

@@ -31,7 +31,7 @@ def em_problem(
     Parameters
     ----------
     X : (n, p) features
-    y : (n,) real target, which is standardised, or class codes, as the expert has it
+    y : (n,) target, standardised where the expert lets it, or class codes
     n_experts : int
     expert, gate : as described, not yet bound to data
     n_jobs : int, default=1
@@ -43,8 +43,11 @@ def em_problem(
     design = fit_design(
         None, slices_of(X, w), fit_on=(X, y), names_in=None, standardize=True, owner="em_problem"
     )
-    real = expert.target == "real"
-    target, n_classes = (((y - y.mean()) / y.std())[None], 0) if real else (y, int(y.max()) + 1)
+    target, n_classes = y, 0
+    if expert.kind.classes:
+        n_classes = int(y.max()) + 1
+    else:
+        target = ((y - y.mean()) / y.std() if expert.equivariant else np.asarray(y, float))[None]
     summary = summarise(target, w, n_classes)
     model = Model(gate, (Group(expert.bind(summary), n_experts, 0),))
     source = ArraySource(X, target, w, (design,), block_size, n_experts=n_experts, n_threads=n_jobs)

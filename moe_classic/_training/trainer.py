@@ -24,6 +24,7 @@ from moe_classic._data import (
     merge_sample,
     raw_features,
     sample_size,
+    summarise,
     take_sample,
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
@@ -356,7 +357,12 @@ class Trainer:
         designs = {self.model.gate_design, *(g.design for g in self.model.groups)}
         widest = max(designs, key=lambda number: block.designs[number].width)
         X = unit_columns(block.designs[widest].Z[:-1].T, sample.w, self.model)
-        target = self.data.target.points(block.y, self.summary)
+        first = self.model.groups[0]
+        seen = first.expert.start_target(block.y, block.designs[first.design])
+        values, summary = block.y, self.summary
+        if seen is not None:
+            values, summary = seen, summarise(seen, sample.w)
+        target = self.data.target.points(values, summary)
         return StartData(np.ascontiguousarray(X), target, sample.w, self.model.n_experts)
 
     def names(self, init: str, n_init: int) -> list[str]:

@@ -288,8 +288,10 @@ def _checked_sharpness(value: float | None, plan: BoundModel) -> float:
 def _bound(groups: list[Any], gate: Any, pilot: Floats, summary: Summary) -> BoundModel:
     """The model and its designs, on the original scale of the features."""
     w = np.ones(len(pilot))
-    # Ones are values of every kind of target.
-    raw = RawData(pilot, np.ones((1, w.size)), w, w > 0.0)
+    kinds = [expert.kind for _, expert, _ in groups]
+    # Ones are values of every kind of target but of shares between the ends.
+    value = 1.0 if all(kind.allowed(np.ones(1)).all() for kind in kinds) else 0.5
+    raw = RawData(pilot, np.full((1, w.size), value), w, w > 0.0)
     rows = slices_of(pilot, w)
     plan = bind(groups, gate, rows, raw=raw, summary=summary, names_in=None, standardize=False)
     if gate.generative and plan.maps[plan.model.gate_design].transformer is not None:

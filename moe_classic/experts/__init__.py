@@ -11,7 +11,19 @@ from moe_classic._data import Design, Stats, Summary
 
 from ._base import Description as Description
 from ._base import Expert
-from ._glm import GLMExpert, LogisticExpert, MultinomialExpert
+from ._glm import (
+    BetaExpert,
+    BinomialExpert,
+    GammaExpert,
+    GLMExpert,
+    InverseGaussianExpert,
+    LogisticExpert,
+    LognormalExpert,
+    MultinomialExpert,
+    NegativeBinomialExpert,
+    PoissonExpert,
+    WeibullExpert,
+)
 from ._linear import LinearExpert
 from ._linear import LinearParams as LinearParams
 from ._location_scale import GaussianExpert, LaplaceExpert, StudentTExpert, SymmetricNoiseExpert
@@ -20,24 +32,46 @@ from ._wrapped import EstimatorParams as EstimatorParams
 
 EXPERTS: dict[str, type[Expert]] = {
     cls.name: cls
-    for cls in (GaussianExpert, LaplaceExpert, LogisticExpert, MultinomialExpert, StudentTExpert)
+    for cls in (
+        BetaExpert,
+        BinomialExpert,
+        GammaExpert,
+        GaussianExpert,
+        InverseGaussianExpert,
+        LaplaceExpert,
+        LogisticExpert,
+        LognormalExpert,
+        MultinomialExpert,
+        NegativeBinomialExpert,
+        PoissonExpert,
+        StudentTExpert,
+        WeibullExpert,
+    )
 }
 
 __all__ = [
     "EXPERTS",
     "TARGETS",
+    "BetaExpert",
+    "BinomialExpert",
     "Design",
     "EstimatorExpert",
     "Expert",
     "Forward",
     "GLMExpert",
+    "GammaExpert",
     "GaussianExpert",
+    "InverseGaussianExpert",
     "LaplaceExpert",
     "LinearExpert",
     "LogisticExpert",
+    "LognormalExpert",
     "MultinomialExpert",
+    "NegativeBinomialExpert",
+    "PoissonExpert",
     "Stats",
     "StudentTExpert",
     "Summary",
     "SymmetricNoiseExpert",
+    "WeibullExpert",
 ]

@@ -22,6 +22,7 @@ import numpy as np
 from moe_classic._components import (
     TARGETS,
     Bounds,
+    Carried,
     Component,
     ComponentTerms,
     Forward,
@@ -73,9 +74,22 @@ class Description(Component):
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
 
-    def check_target(self, y: np.ndarray) -> None:
-        """Raise if the expert cannot describe some value of ``y`` (d, n)."""
-        self.kind.check(type(self).__name__, y)
+    @property
+    def carried(self) -> tuple[Carried, ...]:
+        """Columns of X that are no features but come with the rows, in the order of their rows.
+
+        Their rows stand right before the constant in the design.
+        """
+        return ()
+
+    def check_target(self, y: np.ndarray, *, rows: Any = None) -> None:
+        """Raise if the expert cannot describe some value of ``y`` (d, n) in ``rows`` (n,)."""
+        self.kind.check(type(self).__name__, y, rows=rows)
+
+    def check_carried(self, columns: Floats, y: np.ndarray, *, rows: Any = None) -> None:
+        """Raise if the columns that it carries, (c, n), cannot go with ``y`` (d, n)."""
+        for item, x in zip(self.carried, columns, strict=True):
+            item.check(type(self).__name__, x, rows=rows)
 
     @abstractmethod
     def bind(self, summary: Summary) -> Expert:
@@ -97,6 +111,10 @@ class Expert(Description, ABC):
     def online(self) -> Expert:
         """Expert that does the work where statistics are carried along from batch to batch."""
         return self
+
+    def start_target(self, y: np.ndarray, design: Design) -> Floats | None:
+        """``y`` (d, n) on a scale on which it is about linear in x, for starts; None as it is."""
+        return None
 
     # -------------------------------------------------------------------- log density and sums
 
@@ -196,6 +214,14 @@ class Expert(Description, ABC):
     def output_slopes(self, params: Any, m: Floats, v: Floats) -> Floats:
         """Derivatives (K, M, n) in the linear predictors from those ``v`` in the outputs ``m``."""
         raise self.lacks("output_slopes")
+
+    def learned(self, coef: Floats) -> Floats:
+        """Of coefficients (..., q) those that are learned."""
+        return coef
+
+    def coefficient_places(self, params: Any) -> Ints:
+        """Places in theta of the coefficients, (K, M, q); -1 where they are known."""
+        return np.arange(params.coef.size).reshape(params.coef.shape)
 
     # -------------------------------------------------------------------- records
 
@@ -382,7 +408,8 @@ class Expert(Description, ABC):
                 "must say its `mean_at` and `variance_at`."
             )
         middle = self.quantile_at(params, eta, np.full((1, 1, 1), 0.5))
-        return moments(cdf, middle, self.spread_at(params, eta), self.kind.low)
+        spread = self.spread_at(params, eta)
+        return moments(cdf, middle, spread, self.kind.low, self.kind.high)
 
     def sample_at(self, params: Any, eta: Floats, rng: np.random.Generator) -> np.ndarray:
         """A draw from every expert at every row, (K, d, n): quantiles at random levels."""

@@ -61,6 +61,40 @@ class LinearExpert(Expert):
         """Raise if a hyper-parameter is out of range."""
         check_alpha(type(self).__name__, self.alpha)
 
+    # -------------------------------------------------------------------- carried columns
+
+    def learned(self, coef: Floats) -> Floats:
+        """Of coefficients (..., q) those that are learned: of carried columns they are known."""
+        count = len(self.carried)
+        if not count:
+            return coef
+        return np.concatenate([coef[..., : -count - 1], coef[..., -1:]], axis=-1)
+
+    def with_carried(self, learned: Any, like: Any) -> Any:
+        """Inverse of :meth:`learned`: a new array of the shape of ``like``."""
+        coef = np.array(like)
+        count = len(self.carried)
+        coef[..., : like.shape[-1] - count - 1] = learned[..., :-1]
+        coef[..., -1] = learned[..., -1]
+        return coef
+
+    def coefficient_places(self, params: LinearParams) -> Ints:
+        """Places in theta of the coefficients, (K, M, q); -1 where they are known."""
+        shape = self.learned(params.coef).shape
+        places = np.full(params.coef.shape, -1)
+        return self.with_carried(np.arange(int(np.prod(shape))).reshape(shape), places)
+
+    def known(self, coef: Floats) -> Floats:
+        """Coefficients with those of carried columns filled in, in place."""
+        for place, item in zip(range(-1 - len(self.carried), -1), self.carried, strict=True):
+            coef[..., place] = item.coef
+        return coef
+
+    def carried_row(self, role: str, design: Design) -> Floats | None:
+        """Values of a carried column, (n,), None where there is none in this role."""
+        roles = [item.role for item in self.carried]
+        return design.Z[roles.index(role) - 1 - len(roles)] if role in roles else None
+
     # -------------------------------------------------------------------- penalty
 
     def slopes_penalty(self, summary: Summary) -> Ridge | CentredRidge:
@@ -69,25 +103,25 @@ class LinearExpert(Expert):
 
     def penalty(self, params: LinearParams, summary: Summary) -> float:
         """``alpha / 2`` times the squared slopes, per unit of weight."""
-        return self.slopes_penalty(summary).value(params.coef)
+        return self.slopes_penalty(summary).value(self.learned(params.coef))
 
     def penalty_gradient(self, params: LinearParams, summary: Summary) -> Floats:
         """Gradient of the penalty with respect to theta, (n_theta,)."""
-        out = np.zeros(self.pack(params).size)
-        out[: params.coef.size] = self.slopes_penalty(summary).gradient(params.coef).ravel()
+        coef, out = self.learned(params.coef), np.zeros(self.pack(params).size)
+        out[: coef.size] = self.slopes_penalty(summary).gradient(coef).ravel()
         return out
 
     def penalty_curvature(self, params: LinearParams, summary: Summary) -> Floats:
         """Diagonal of the Hessian of the penalty, (n_theta,)."""
-        out = np.zeros(self.pack(params).size)
-        out[: params.coef.size] = self.slopes_penalty(summary).curvature(params.coef).ravel()
+        coef, out = self.learned(params.coef), np.zeros(self.pack(params).size)
+        out[: coef.size] = self.slopes_penalty(summary).curvature(coef).ravel()
         return out
 
     def penalty_hessian(self, params: LinearParams, summary: Summary) -> Floats:
         """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
-        size, m = self.pack(params).size, params.coef.size
-        out = np.zeros((size, size))
-        out[:m, :m] = self.slopes_penalty(summary).hessian(params.coef)
+        coef, size = self.learned(params.coef), self.pack(params).size
+        out, m = np.zeros((size, size)), coef.size
+        out[:m, :m] = self.slopes_penalty(summary).hessian(coef)
         return out
 
     # -------------------------------------------------------------------- derivatives
@@ -103,7 +137,7 @@ class LinearExpert(Expert):
 
     def nuisance_map(self, params: LinearParams) -> np.ndarray:
         """Place in theta of each expert's nuisance variables, (K, J - M)."""
-        start, columns = params.coef.size, []
+        start, columns = self.learned(params.coef).size, []
         for name in self.free_nuisances(params):
             value = pack_field(self.nuisances[name], getattr(params, name), self.bounds(name))
             rows = value.reshape(value.shape[0], -1)
@@ -121,7 +155,8 @@ class LinearExpert(Expert):
         m = params.coef.shape[1]
         weighted = np.multiply(S[:, None, :], first, out=empty(first.shape))
         out = np.zeros(self.pack(params).size)
-        out[: params.coef.size] = design.scores(weighted[:, :m]).ravel()
+        scores = self.learned(design.scores(weighted[:, :m]))
+        out[: scores.size] = scores.ravel()
         np.add.at(out, self.nuisance_map(params), weighted[:, m:].sum(axis=-1))
         return out
 
@@ -137,7 +172,7 @@ class LinearExpert(Expert):
 
     def pack(self, params: LinearParams) -> Floats:
         """Unconstrained vector theta, (n_theta,)."""
-        parts = [params.coef.ravel()]
+        parts = [self.learned(params.coef).ravel()]
         for name in self.free_nuisances(params):
             value = getattr(params, name)
             parts.append(pack_field(self.nuisances[name], value, self.bounds(name)).ravel())
@@ -145,8 +180,10 @@ class LinearExpert(Expert):
 
     def unpack(self, theta: Floats, like: LinearParams, summary: Summary) -> LinearParams:
         """Parameters from ``theta``, with the shapes of ``like`` and scales above their floor."""
-        stop = like.coef.size
-        changes: dict[str, Floats] = {"coef": theta[:stop].reshape(like.coef.shape).copy()}
+        shape = self.learned(like.coef).shape
+        stop = int(np.prod(shape))
+        coef = self.with_carried(theta[:stop].reshape(shape), like.coef)
+        changes: dict[str, Floats] = {"coef": coef}
         for name in self.free_nuisances(like):
             old = getattr(like, name)
             shape = pack_field(self.nuisances[name], old, self.bounds(name)).shape
@@ -181,12 +218,13 @@ class LinearExpert(Expert):
 
     def about(self, params: LinearParams, features: Ints) -> Ints:
         """Places in theta of the slopes of some features of the design."""
-        places = np.arange(params.coef.size).reshape(-1, params.coef.shape[-1])
+        coef = self.learned(params.coef)
+        places = np.arange(coef.size).reshape(-1, coef.shape[-1])
         return places[:, features].ravel()
 
     def fields(self, params: LinearParams) -> Iterator[tuple[str, Floats, Bounds, Ints]]:
         """Each free field: name, value (K or 1, V), bounds, places in theta (K or 1, J)."""
-        stop = params.coef.size
+        stop = self.learned(params.coef).size
         for name in self.free_nuisances(params):
             value, bounds = getattr(params, name), self.bounds(name)
             size = pack_field(self.nuisances[name], value, bounds).size

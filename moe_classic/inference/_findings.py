@@ -61,7 +61,8 @@ def fixed_places(found: list[Caveat], size: int) -> Bools:
 
 def _starved_experts(case: FittedModel, mass: Floats, number: int, start: int) -> list[Caveat]:
     """Experts that explain fewer rows than a line has coefficients."""
-    coef = case.model.groups[number].expert.lines(case.params.experts[number])
+    expert = case.model.groups[number].expert
+    coef = expert.learned(expert.lines(case.params.experts[number]))
     few = np.flatnonzero(mass[case.model.shares[number]] < coef.shape[-1])
     places = np.arange(coef.size).reshape(len(coef), -1)[few]
     note = "the expert explains fewer rows than it has coefficients"

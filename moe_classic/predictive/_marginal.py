@@ -239,4 +239,7 @@ class Marginal:
                 f"the CRPS of a {self.kind.name} target is a sum over its values, and its experts "
                 "do not tell their distance; give them a `kind` with a `step`, or use log_score."
             )
-        return crps_of_cdf(self.cdf, y, self.location, self.spread.max(axis=0))
+        ends = [np.full((1, y.size), end) for end in (self.kind.low, self.kind.high)]
+        known = [end for end in ends if np.isfinite(end).all()]
+        cuts = np.concatenate([self.location, *known])
+        return crps_of_cdf(self.cdf, y, cuts, self.spread.max(axis=0))

@@ -288,7 +288,8 @@ def squared_scores(model: Model, params: MoEParams, block: Block) -> SquareStats
         weighted = S[share][:, None] * first**2
         m = p.coef.shape[1]
         out = np.zeros(group.expert.pack(p).size)
-        out[: p.coef.size] = (weighted[:, :m] @ block.designs[group.design].Z.T ** 2).ravel()
+        squares = group.expert.learned(weighted[:, :m] @ block.designs[group.design].Z.T ** 2)
+        out[: squares.size] = squares.ravel()
         np.add.at(out, group.expert.nuisance_map(p), weighted[:, m:].sum(axis=-1))
         parts.append(out)
     return SquareStats(np.concatenate(parts))

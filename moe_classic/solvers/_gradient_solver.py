@@ -130,5 +130,7 @@ def fit_noise(problem: Problem, params: MoEParams) -> tuple[MoEParams, int]:
 
 def _noise_places(model: Model, params: MoEParams) -> Ints:
     """Places in theta of all parameters of experts besides their coefficients."""
-    places = zip(model.layout(params)[1:], params.experts, strict=True)
-    return np.concatenate([np.arange(at.start + p.coef.size, at.stop) for at, p in places])
+    places = zip(model.groups, model.layout(params)[1:], params.experts, strict=True)
+    return np.concatenate(
+        [np.arange(at.start + g.expert.learned(p.coef).size, at.stop) for g, at, p in places]
+    )

@@ -13,6 +13,7 @@ from moe_classic._model.information import available, observed_information, row_
 from moe_classic._model.model import Group, Model, MoEParams
 from moe_classic.experts import (
     EXPERTS,
+    BinomialExpert,
     GaussianExpert,
     LaplaceExpert,
     LogisticExpert,
@@ -22,6 +23,8 @@ from moe_classic.experts import (
 from moe_classic.experts._linear import LinearExpert
 from moe_classic.gates import GATES, ConstantGate, GaussianGate, SoftmaxGate
 from moe_classic.gates._tree.gate import TreeGate
+
+from ..contracts.scenes import guessed_summary
 
 #: Step of the central differences.
 STEP = 1e-5
@@ -33,6 +36,8 @@ K = 3
 
 #: Experts, and the number of outputs or classes.
 EXPERT_CASES = {
+    # Mixtures of single trials are hardly determined.
+    "binomial": (BinomialExpert(trials=12), 1),
     "gaussian": (GaussianExpert(), 1),
     "gaussian tied": (GaussianExpert(tied=True), 1),
     "gaussian full": (GaussianExpert(), 2),
@@ -99,8 +104,7 @@ def make_scene(groups, gate, outputs, *, gate_design=0, n=40):
     Z = np.vstack([rng.standard_normal((2, n)), np.ones(n)])
     designs = (Design(Z), Design(Z[1:]), Design(Z[2:]))
     classes = outputs if groups[0][0].target == "class" else 0
-    share = np.full(outputs, 1.0 / outputs) if classes else np.zeros(outputs)
-    guess = Summary(float(n), share, share if classes else np.ones(outputs), classes)
+    guess = guessed_summary(groups[0][0].target, n, outputs, classes)
     bound = tuple(Group(e.bind(guess), count, number) for e, count, number in groups)
     draws = np.concatenate(
         [

@@ -79,18 +79,35 @@ _EXPERT_CASES = [
     _gaussian(2, covariance_type="full", tied=True),
     _gaussian(2, covariance_type="full", alpha=0.2),
     _gaussian(2, covariance_type="full", tied=True, alpha=0.2),
+    Case("beta"),
+    Case("beta", {"alpha": 0.2, "concentration": 8.0}),
+    Case("binomial", {"trials": 12}),
+    Case("binomial", {"alpha": 0.2}),
+    Case("gamma"),
+    Case("gamma", {"alpha": 0.2, "dispersion": 0.5}),
+    Case("inverse_gaussian"),
+    Case("inverse_gaussian", {"alpha": 0.2, "dispersion": 0.5}),
     Case("laplace", monotone=True),
     Case("laplace", {"alpha": 0.2}, monotone=True),
     Case("logistic", outputs=2),
     Case("logistic", {"alpha": 0.2}, outputs=2),
+    Case("lognormal", monotone=True),
+    Case("lognormal", {"alpha": 0.2, "scale": 0.7}, monotone=True),
     Case("multinomial", outputs=2),
     Case("multinomial", outputs=4),
     Case("multinomial", {"alpha": 0.2}, outputs=4),
     Case("multinomial", {"alpha": 0.0}, outputs=3, n_experts=1, n_features=0),
+    Case("negative_binomial"),
+    Case("negative_binomial", {"alpha": 0.2, "dispersion": 0.3}),
+    Case("negative_binomial", {"dispersion": 1e-6}, n_experts=1, n_features=0),
+    Case("poisson"),
+    Case("poisson", {"alpha": 0.2}, n_experts=1),
     Case("student_t"),
     Case("student_t", {"df": 4.0}, monotone=True),
     Case("student_t", {"df": 1.5, "alpha": 0.2}, monotone=True),
     Case("student_t", {"df_bounds": (1.0, 30.0), "alpha": 0.2}),
+    Case("weibull"),
+    Case("weibull", {"alpha": 0.2, "shape": 1.5}),
 ]
 
 _GATE_CASES = [
@@ -125,7 +142,11 @@ LINEAR_EXPERTS = {n: cls for n, cls in EXPERTS.items() if issubclass(cls, Linear
 EXPERT_CASES = _with_newcomers(_EXPERT_CASES, LINEAR_EXPERTS)
 GATE_CASES = _with_newcomers(_GATE_CASES, GATES)
 CLASS_CASES = [c for c in EXPERT_CASES if EXPERTS[c.name].target == "class"]
-REAL_CASES = [c for c in EXPERT_CASES if c not in CLASS_CASES]
+REAL_CASES = [c for c in EXPERT_CASES if EXPERTS[c.name].target == "real"]
+#: Counts, shares and positive numbers: one output, a range, perhaps a lattice.
+OTHER_CASES = [c for c in EXPERT_CASES if c not in (*CLASS_CASES, *REAL_CASES)]
+COUNT_CASES = [c for c in OTHER_CASES if EXPERTS[c.name](**c.settings).kind.discrete]
+RANGE_CASES = [c for c in OTHER_CASES if c not in COUNT_CASES]
 
 
 # ------------------------------------------------------------------------- scenes
@@ -247,6 +268,19 @@ def _weights(K: int, n: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]
     return frozen(w), frozen(S), frozen(w * rng.standard_normal((K, n)))
 
 
+#: Mean and variance that a target of ordinary size has, where it is not standard.
+MOMENTS = {"count": (4.0, 6.0), "positive": (1.0, 0.15), "share": (0.5, 0.02)}
+
+
+def guessed_summary(target: str, n: int, d: int, classes: int = 0) -> Summary:
+    """Moments of a target of ordinary size: ``d`` outputs, or shares of classes."""
+    if classes:
+        share = np.full(classes, 1.0 / classes)
+        return Summary(float(n), share, share * (1.0 - share), classes)
+    mean, variance = MOMENTS.get(target, (0.0, 1.0))
+    return Summary(float(n), np.full(d, mean), np.full(d, variance))
+
+
 @cache
 def expert_scene(case: Case, n: int = 60, seed: int = 0) -> Scene:
     """An expert group with random parameters and a target drawn from it."""
@@ -254,9 +288,7 @@ def expert_scene(case: Case, n: int = 60, seed: int = 0) -> Scene:
     expert = (case.cls or EXPERTS[case.name])(**case.settings)
     expert.check()
     classes = case.outputs if expert.target == "class" else 0
-    d = case.outputs
-    share = np.full(d, 1.0 / d) if classes else np.zeros(d)
-    guess = Summary(float(n), share, share * (1.0 - share) if classes else np.ones(d), classes)
+    guess = guessed_summary(expert.target, n, case.outputs, classes)
     bound = expert.bind(guess)
     design = make_design(n, case.n_features, rng)
     start = bound.start(case.n_experts, design.width, guess)

@@ -14,8 +14,11 @@ from moe_classic.experts import Expert
 
 from .scenes import (
     CLASS_CASES,
+    COUNT_CASES,
     EXPERT_CASES,
     LINEAR_EXPERTS,
+    OTHER_CASES,
+    RANGE_CASES,
     REAL_CASES,
     ROUNDING,
     STEP,
@@ -32,6 +35,9 @@ from .scenes import (
 
 each_expert = pytest.mark.parametrize("case", EXPERT_CASES, ids=str)
 each_real_expert = pytest.mark.parametrize("case", REAL_CASES, ids=str)
+each_count_expert = pytest.mark.parametrize("case", COUNT_CASES, ids=str)
+each_range_expert = pytest.mark.parametrize("case", RANGE_CASES, ids=str)
+each_other_expert = pytest.mark.parametrize("case", OTHER_CASES, ids=str)
 each_class_expert = pytest.mark.parametrize("case", CLASS_CASES, ids=str)
 smooth_only = [c for c in EXPERT_CASES if LINEAR_EXPERTS[c.name].smooth]
 each_smooth_expert = pytest.mark.parametrize("case", smooth_only, ids=str)
@@ -187,6 +193,101 @@ def test_precision_touches_the_density_at_the_residual(case):
         expert.precision(params, scene.forward(params)), (case.n_experts, scene.w.size, d, d)
     )
     np.testing.assert_allclose(np.einsum("knij,kjn->kin", P, e), first[:, :d], rtol=1e-9)
+
+
+# ------------------------------------------------------------------------- counts and ranges
+
+
+def at_other_values(scene):
+    """Density at the observed y, as answers about y give it, and its expert, params, predictor."""
+    expert, params = scene.component, scene.params
+    return expert, params, expert.predictor(params, scene.design)
+
+
+@each_other_expert
+def test_density_of_answers_is_that_of_the_fit(case):
+    scene = expert_scene(case)
+    expert, params, eta = at_other_values(scene)
+    density = expert.density_at(params, eta, scene.y[None])
+    np.testing.assert_allclose(density[:, 0], np.exp(scene.log_prob(params)), rtol=1e-10)
+    for impossible in (-1.0, np.nextafter(expert.kind.high, np.inf)):
+        if not expert.kind.allowed(np.array(impossible)):
+            at = np.full((1, 1, 1), impossible)
+            assert (expert.density_at(params, eta, at) == 0.0).all()
+
+
+@each_range_expert
+def test_cdf_of_a_range_is_the_integral_of_the_density(case):
+    scene = expert_scene(case)
+    expert, params, eta = at_other_values(scene)
+    y, step = scene.y[None], 1e-6 * scene.y[None] * (1.0 - 0.9 * (expert.kind.high == 1.0))
+    slope = expert.cdf_at(params, eta, y + step) - expert.cdf_at(params, eta, y - step)
+    density = expert.density_at(params, eta, y)
+    np.testing.assert_allclose(slope / (2.0 * step), density, rtol=2e-4, atol=1e-7)
+    low, high = expert.kind.low, expert.kind.high
+    assert (expert.cdf_at(params, eta, np.full((1, 1, 1), low)) == 0.0).all()
+    far = np.full((1, 1, 1), high if np.isfinite(high) else 1e300)
+    np.testing.assert_allclose(expert.cdf_at(params, eta, far), 1.0, rtol=1e-12)
+
+
+@each_range_expert
+@pytest.mark.parametrize("q", [1e-6, 0.025, 0.5, 0.8, 1.0 - 1e-6])
+def test_quantile_of_a_range_inverts_the_cdf(case, q):
+    scene = expert_scene(case)
+    expert, params, eta = at_other_values(scene)
+    y = expert.quantile_at(params, eta, np.full((1, 1, 1), q))
+    assert y.shape == (case.n_experts, 1, scene.w.size)
+    # Shares next to 1, and next to 0, have no digits left.
+    inside = (y > 1e-290) & (y < np.minimum(expert.kind.high - 1e-9, 1e290))
+    np.testing.assert_allclose(expert.cdf_at(params, eta, y)[inside], q, rtol=1e-7)
+
+
+@each_other_expert
+def test_moments_are_those_of_the_distribution_function(case):
+    scene = expert_scene(case).take(slice(0, 8))
+    expert, params, eta = at_other_values(scene)
+    mean, variance = expert._moments_at(params, eta)
+    # Sums of tails, cut where a tail is rounding.
+    np.testing.assert_allclose(expert.mean_at(params, eta), mean, rtol=1e-6)
+    np.testing.assert_allclose(expert.variance_at(params, eta), variance, rtol=1e-4, atol=1e-12)
+
+
+@each_count_expert
+def test_probabilities_of_counts_add_up_to_the_cdf(case):
+    scene = expert_scene(case).take(slice(0, 8))
+    expert, params, eta = at_other_values(scene)
+    total = np.zeros((case.n_experts, 1, 8))
+    for value in range(40):
+        at = np.full((1, 1, 1), float(value))
+        total += expert.density_at(params, eta, at)
+        np.testing.assert_allclose(expert.cdf_at(params, eta, at), total, rtol=1e-9, atol=1e-13)
+    assert (expert.density_at(params, eta, np.full((1, 1, 1), 0.5)) == 0.0).all()
+
+
+@each_other_expert
+def test_transform_of_samples_is_uniform(case):
+    scene = expert_scene(case)
+    rng = np.random.default_rng(1)
+    design = make_design(4000, case.n_features, rng)
+    expert, params = scene.component, scene.params
+    eta = expert.predictor(params, design)
+    y = expert.sample(params, design, rng)
+    high, low = expert.cdf_at(params, eta, y), expert.below_at(params, eta, y)
+    u = low + (high - low) * rng.random(y.shape)
+    for sample in u.reshape(-1, 4000):
+        # The seed is fixed; a scale wrong by 5 % gives p < 1e-4.
+        assert distributions.kstest(sample, "uniform", method="asymp").pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in OTHER_CASES if LINEAR_EXPERTS[c.name]().has("output_slopes")], ids=str
+)
+def test_slopes_of_outputs_equal_central_differences(case):
+    scene = expert_scene(case)
+    expert, params, eta = at_other_values(scene)
+    rise = expert.mean_at(params, eta + STEP) - expert.mean_at(params, eta - STEP)
+    slopes = expert.output_slopes(params, expert.mean_at(params, eta), np.ones_like(eta))
+    np.testing.assert_allclose(slopes, rise / (2.0 * STEP), rtol=1e-6, atol=1e-9)
 
 
 # ------------------------------------------------------------------------- derivatives
@@ -392,7 +493,9 @@ def test_update_keeps_the_parameters_of_an_expert_without_rows(case):
         assert np.isfinite(value).all(), f.name
         if len(value) == case.n_experts:
             np.testing.assert_array_equal(value[1], getattr(scene.params, f.name)[1])
-            assert np.abs(value[0] - getattr(scene.params, f.name)[0]).max() > 0.0 or f.name == "df"
+            moved = np.abs(value[0] - getattr(scene.params, f.name)[0]).max() > 0.0
+            # What was given stays.
+            assert moved or f.name == "df" or f.name in case.settings
 
 
 # ------------------------------------------------------------------------- packing

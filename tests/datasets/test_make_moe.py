@@ -55,6 +55,7 @@ def log_gate_of(truth, X):
 
 def test_generator_knows_every_registered_expert_and_gate():
     assert set(REAL) == set(NOISE)
+    assert {*REAL, *CLASS} < set(EXPERTS)
     for expert in EXPERTS:
         for gate in GATES:
             X, y, truth = make_moe(20, expert=expert, gate=gate, return_params=True)

@@ -279,7 +279,7 @@ def _drawn(expert: str, gate: Any, **options: Any) -> Values:
 
 
 for _family, _expert in EXPERTS.items():
-    _labels = {} if _expert.target == "real" else {"n_classes": 2}
+    _labels = {"n_classes": 2} if _expert.target == "class" else {}
     add(f"make_moe, {_family}", partial(_drawn, _family, "softmax", **_labels), closed=True)
 for _gate in GATES:
     _kind: Any = TreeGate((2, 2)) if _gate == "tree" else _gate

@@ -13,7 +13,9 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from moe_classic import MoEClassifier, MoERegressor
 from moe_classic.experts import (
+    BinomialExpert,
     EstimatorExpert,
+    GammaExpert,
     GaussianExpert,
     LaplaceExpert,
     LogisticExpert,
@@ -23,7 +25,22 @@ from moe_classic.experts import (
 from moe_classic.gates import EstimatorGate, GaussianGate, SoftmaxGate, TreeGate
 from moe_classic.solvers import EM, LBFGS, SGD, SQUAREM, Adam, Newton
 
-from .registry import Values, add, case, classes, fitted, lines, outputs, quarters, shares, weights
+from .registry import (
+    Values,
+    add,
+    between,
+    case,
+    classes,
+    counts,
+    fitted,
+    lines,
+    outputs,
+    positives,
+    quarters,
+    shares,
+    successes,
+    weights,
+)
 
 #: Three starts that agree are enough on tables this clear; the seed fixes them.
 QUICK = {"n_init": 3, "random_state": 0}
@@ -88,6 +105,13 @@ _regression(
     expert=[("ridge", Ridge()), ("line", "gaussian")],
     regular=False,
 )
+for family in ("gamma", "inverse_gaussian", "lognormal", "weibull"):
+    _regression(f"{family} expert", positives, expert=family, regular=False)
+_regression("gamma expert, offset", positives, expert=GammaExpert(offset=1), regular=False)
+for family in ("poisson", "negative_binomial"):
+    _regression(f"{family} expert", counts, expert=family, regular=False)
+_regression("beta expert", between, expert="beta", regular=False)
+_regression("binomial expert", successes, expert=BinomialExpert(trials=10), regular=False)
 _regression("estimator experts, two outputs", outputs, expert=LinearRegression(), regular=False)
 
 _classification("multinomial expert", expert=MultinomialExpert(alpha=1e-2), gate=boundary)

@@ -24,7 +24,10 @@ MADE_OF = "made of"
 #: Rows whose answers are kept.
 SHOWN = 7
 
-_EXPERT_PARTS = ("weight_", "coef_", "intercept_", "scale_", "df_", "covariance_")
+_EXPERT_PARTS = (
+    *("weight_", "coef_", "intercept_", "scale_", "df_", "covariance_"),
+    *("dispersion_", "shape_", "concentration_"),
+)
 _GATE_PARTS = ("coef_", "intercept_", "weights_", "means_", "covariances_")
 
 
@@ -94,6 +97,30 @@ def lines(n: int = 120, seed: int = 0, tails: bool = False) -> tuple[np.ndarray,
     noise = rng.standard_t(3, n) if tails else rng.standard_normal(n)
     y = np.where(right, 3.0 + 2.0 * X[:, 0] - X[:, 1], -2.0 - X[:, 0] + 0.5 * X[:, 1])
     return _rounded(X, y + 0.3 * noise)
+
+
+def positives(n: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    """Exponentials of lines with noise; (n, 2) and (n,)."""
+    X, y = lines(n)
+    return _rounded(X, np.exp(0.4 * y))
+
+
+def counts(n: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    """The same as whole numbers."""
+    X, y = positives(n)
+    return X, np.rint(3.0 * y)
+
+
+def between(n: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    """Shares strictly between 0 and 1; (n, 2) and (n,)."""
+    X, y = lines(n)
+    return _rounded(X, 1.0 / (1.0 + np.exp(-0.4 * y)))
+
+
+def successes(n: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    """Successes in ten trials; (n, 2) and (n,)."""
+    X, y = between(n)
+    return X, np.rint(10.0 * y)
 
 
 def outputs(n: int = 120) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,8 @@ from moe_classic.gates import GATES
 from moe_classic.gates._tree.gate import TreeGate
 from moe_classic.solvers import EM, Problem
 
+from ..contracts.scenes import guessed_summary
+
 
 @dataclass(frozen=True)
 class Bordered:
@@ -35,7 +37,9 @@ def maps_of(gate: str, n_features: int) -> tuple[Bordered, Bordered]:
 
 def bound_model(expert: str, gate: str, n_experts: int, summary: Summary, **settings: Any) -> Model:
     """One group of ``n_experts`` like experts under a gate; a tree splits two and then the rest."""
-    one = EXPERTS[expert](**settings).bind(summary)
+    # Mixtures of single trials are hardly determined.
+    known = {"trials": 12} if expert == "binomial" else {}
+    one = EXPERTS[expert](**known, **settings).bind(summary)
     chosen = TreeGate([[2], n_experts - 2]) if gate == "tree" else GATES[gate]()
     return Model(chosen, (Group(one, n_experts, 0),), gate_design=1)
 
@@ -83,6 +87,9 @@ def drawn(
     classes = 3 if expert == "multinomial" else 2 * (target == "class")
     d = max(classes, outputs)
     guess = Summary(float(n), np.full(d, 1.0 / d), np.ones(d), classes)
+    if target not in ("class", "real"):
+        # On a log scale the same distance is that of a few orders of magnitude.
+        guess, apart = guessed_summary(target, n, outputs), 0.5 * apart
     X = rng.standard_normal((n, n_features))
     model = bound_model(expert, gate, n_experts, guess, **settings)
     block = ArraySource(X, np.zeros((1, n)), np.ones(n), maps_of(gate, n_features), n)[0]

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.special import ndtri
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
-from moe_classic._arguments import check_fraction, check_integer, generator
+from moe_classic._arguments import check_fraction, check_integer, check_one_of, generator
 from moe_classic._compat import with_callbacks
 from moe_classic._data import Block
 from moe_classic._results import FittedMixture, checked_pairs, checked_rows, fitted_mixture
@@ -17,10 +18,14 @@ from moe_classic._routing import check_top_k
 from moe_classic._targets import RealTarget, Target
 from moe_classic._training import learns_by_batches
 from moe_classic._typing import Floats
+from moe_classic.metrics import pit_values
 from moe_classic.predictive import TopExperts, predictive_crps
 
 from .arguments import describes_several
 from .online import learn_batch
+
+#: Distance of probabilities from 0 and 1 where their normal quantiles are taken.
+_CERTAIN = 1e-16
 
 
 class RegressorAnswers(RegressorMixin):
@@ -195,6 +200,41 @@ class RegressorAnswers(RegressorMixin):
             lambda b: predictive_crps(fitted.predictive(b), b.y), X, columns, n_jobs=self.n_jobs
         )
         return _joined(fitted, parts)
+
+    def residuals(
+        self, X: Any, y: Any, *, kind: str = "quantile", random_state: Any = None
+    ) -> Floats:
+        """What is left of y after the model.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        kind : {"quantile", "response", "pearson"}, default="quantile"
+            ``"quantile"``: standard normal under the right model, whatever the family: normal
+            quantiles of ``P(Y <= y | x)``, drawn evenly between ``P(Y < y | x)`` and that where
+            single values have a probability, as counts have. ``"response"``: y minus its predicted
+            mean. ``"pearson"``: the same over the predicted standard deviation.
+        random_state : int, RandomState or None, default=None
+            Seed of the draws; of no consequence for continuous targets and the other kinds.
+
+        Returns
+        -------
+        residuals : ndarray of the shape of y
+
+        References
+        ----------
+        Dunn & Smyth (1996), Randomized quantile residuals, Journal of Computational and Graphical
+        Statistics 5.
+        """
+        check_one_of("residuals", "kind", kind, ("quantile", "response", "pearson"))
+        if kind == "quantile":
+            pit = pit_values(self, X, y, random_state=random_state)
+            return np.asarray(ndtri(np.clip(pit, _CERTAIN, 1.0 - _CERTAIN)), dtype=np.float64)
+        (X, columns), target = checked_pairs(self, X, y), fitted_mixture(self).target
+        mean, std = self.predict(X, return_std=True)
+        rest = target.shaped(columns) - mean
+        return np.asarray(rest if kind == "response" else rest / std, dtype=np.float64)
 
     def predict_mode(self, X: Any) -> Floats:
         """Highest point of the conditional density.

@@ -2,7 +2,7 @@
 
 ::
 
-    log p(y | x) = l(y, eta),   eta = b z
+    log p(y | x) = l(y, eta),   eta = b z + offset + log exposure
 
 Link: the family's. Step: Newton, or Fisher scoring, with row weights ``-l''`` where they are
 positive; one a pass, shortened to a safe length. McCullagh & Nelder (1989), Generalized Linear
@@ -14,21 +14,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from moe_classic._components import Forward, limited
+from moe_classic._components import Carried, Forward, limited
 from moe_classic._data import Design, Stats, Summary
 from moe_classic._numerics import empty, solve_psd, unpack_symmetric
 from moe_classic._typing import Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
 
-#: Predictors beyond this are taken as this: the exponential stays finite.
-_FARTHEST = 500.0
+#: Predictors beyond this are taken as this: products of derivatives stay finite.
+_FARTHEST = 200.0
 #: Row weights that count as none.
-_FLAT = 1e-12
+FLAT = 1e-12
+#: What is added to a count, in means, before its logarithm is taken for a start.
+_HALF = 0.25
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,15 @@ class GLMExpert(LinearExpert):
     Parameters
     ----------
     features : None, list of column names or indices, or transformer, default=None
-        What the experts see of X; see :class:`GaussianExpert`.
+        What the experts see of X; see :class:`GaussianExpert`. None: all columns but those that
+        ``offset`` and ``exposure`` name.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    offset : str or int, default=None
+        Column of X, by name or index, that is added to the linear predictor.
+    exposure : str or int, default=None
+        Column of X whose logarithm is added to the linear predictor: under a log link the mean is
+        proportional to it.
 
     Attributes
     ----------
@@ -60,9 +68,24 @@ class GLMExpert(LinearExpert):
     link : name of the function of the mean that is linear, for tables.
     """
 
-    def __init__(self, *, features: Any = None, alpha: float = 1e-4) -> None:
+    def __init__(
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 1e-4,
+        offset: str | int | None = None,
+        exposure: str | int | None = None,
+    ) -> None:
         self.features = features
         self.alpha = alpha
+        self.offset = offset
+        self.exposure = exposure
+
+    @property
+    def carried(self) -> tuple[Carried, ...]:
+        """Offset and exposure, where there are."""
+        named = {role: getattr(self, role, None) for role in ("offset", "exposure")}
+        return tuple(Carried(role, c) for role, c in named.items() if c is not None)
 
     # -------------------------------------------------------------------- what a family says
 
@@ -82,15 +105,29 @@ class GLMExpert(LinearExpert):
 
     def start(self, n_experts: int, width: int, summary: Summary) -> LinearParams:
         """Experts at the mean of y."""
-        coef = np.zeros((n_experts, 1, width))
+        coef = self.known(np.zeros((n_experts, 1, width)))
+        coef[..., -1] = self.link_of(self.inside(summary.y_mean))
+        return LinearParams(coef)
+
+    def inside(self, y: Floats) -> Floats:
+        """``y`` moved off the ends of its range."""
         low = self.kind.low + 1e-8 if np.isfinite(self.kind.low) else -np.inf
         high = self.kind.high - 1e-8 if np.isfinite(self.kind.high) else np.inf
-        coef[..., -1] = self.link_of(np.clip(summary.y_mean, low, high))
-        return LinearParams(coef)
+        return np.clip(y, low, high)
+
+    def start_target(self, y: np.ndarray, design: Design) -> Floats | None:
+        """``link(y) - offset``, counts moved up first."""
+        up = _HALF * max(float(y.mean()), 1.0) if self.kind.low == 0.0 and self.kind.discrete else 0
+        seen = self.link_of(self.inside(y + up))
+        for role in ("offset", "exposure"):
+            row = self.carried_row(role, design)
+            seen = seen if row is None else seen - row
+        return seen
 
     def predictor(self, params: LinearParams, design: Design) -> Floats:
         """Linear predictors inside the range of the exponential, (K, 1, n)."""
-        return np.clip(design.linear(params.coef), -_FARTHEST, _FARTHEST)
+        eta = design.linear(params.coef)
+        return np.clip(eta, -_FARTHEST, _FARTHEST, out=eta)
 
     def forward(self, params: LinearParams, design: Design, y: Floats) -> Forward:
         """Log density and its slopes."""
@@ -99,24 +136,42 @@ class GLMExpert(LinearExpert):
 
     def curvature(self, params: LinearParams, fwd: Forward, S: Floats) -> Floats:
         """Row weights of the Grams, ``- S l''``."""
-        return np.multiply(S, np.maximum(-fwd.work[1], _FLAT), out=empty(S.shape))
+        out = np.negative(fwd.work[1], out=empty(S.shape))
+        np.maximum(out, FLAT, out=out)
+        return np.multiply(S, out, out=out)
 
     def statistics(
         self, params: LinearParams, fwd: Forward, design: Design, S: Floats, grams: Floats
     ) -> GLMStats:
         """Scores and curvatures."""
-        return GLMStats(grams, design.scores((S * fwd.work[0])[:, None]), S.sum(axis=1))
+        weighted = np.multiply(S, fwd.work[0], out=empty(S.shape))
+        return GLMStats(grams, design.scores(weighted[:, None]), S.sum(axis=1))
+
+    def system(self, params: LinearParams, stats: Any, summary: Summary) -> tuple[Floats, Floats]:
+        """Curvatures (K, r, r) and scores (K, 1, r) of the learned coefficients, penalised."""
+        penalty, coef = self.slopes_penalty(summary), self.learned(params.coef)
+        A = self.learned_block(unpack_symmetric(stats.gram, params.coef.shape[-1]))
+        A = A + penalty.curvature(coef)[:, 0, :, None] * np.eye(coef.shape[-1])
+        return A, self.learned(stats.score) - penalty.gradient(coef)
+
+    def learned_block(self, A: Floats) -> Floats:
+        """Rows and columns (..., r, r) of the learned coefficients of matrices (..., q, q)."""
+        return self.learned(self.learned(A).swapaxes(-1, -2)) if self.carried else A
 
     def update(self, params: LinearParams, stats: GLMStats, summary: Summary) -> LinearParams:
         """One Newton step."""
-        penalty = self.slopes_penalty(summary)
-        q = params.coef.shape[-1]
-        curvature = penalty.curvature(params.coef)[:, 0]
-        A = unpack_symmetric(stats.gram, q) + curvature[:, :, None] * np.eye(q)
-        score = stats.score - penalty.gradient(params.coef)
+        A, score = self.system(params, stats, summary)
         delta = limited(solve_psd(A, score.transpose(0, 2, 1)).transpose(0, 2, 1))
-        starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
-        return LinearParams(params.coef + np.where(starved, 0.0, delta))
+        return LinearParams(self.stepped(params, delta, self.starved(stats, summary)))
+
+    def starved(self, stats: Any, summary: Summary) -> Any:
+        """Experts with next to no weight, (K,) of bool."""
+        return stats.mass <= STARVED * summary.weight
+
+    def stepped(self, params: LinearParams, delta: Floats, starved: Any) -> Floats:
+        """Coefficients after a step of the learned ones, (K, 1, r)."""
+        delta = np.where(starved[:, None, None], 0.0, delta)
+        return self.with_carried(self.learned(params.coef) + delta, params.coef)
 
     def translate(self, stats: GLMStats, old: LinearParams, new: LinearParams) -> GLMStats:
         """Scores at ``old`` as they are at ``new``, to second order."""
@@ -129,3 +184,39 @@ class GLMExpert(LinearExpert):
         """In eta."""
         first, second = fwd.work
         return first[:, None], second[:, None, None]
+
+    # -------------------------------------------------------------------- answers about y
+
+    def density_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """Density, or probability of a value, (K, 1, n)."""
+        value, possible = self.moved_inside(y)
+        with np.errstate(over="ignore"):
+            density = np.exp(self.log_density(eta[:, 0], value[:, 0]))[:, None]
+        return np.where(possible, density, 0.0)
+
+    def moved_inside(self, y: Floats) -> tuple[Floats, Any]:
+        """``y`` with a possible value in place of impossible ones, and which are possible."""
+        possible = self.kind.allowed(y)
+        return np.where(possible, y, 1.0 if self.kind.high > 1.0 else 0.5), possible
+
+
+class LogMean(GLMExpert):
+    """Base of families whose mean is the exponential of the predictor."""
+
+    link: ClassVar[str] = "log"
+
+    def link_of(self, mean: Floats) -> Floats:
+        """The logarithm."""
+        return np.log(mean)
+
+    def mean_at(self, params: Any, eta: Floats) -> Floats:
+        """Means, (K, 1, n)."""
+        return np.exp(eta)
+
+    def output_slopes(self, params: Any, m: Floats, v: Floats) -> Floats:
+        """Of the predictor from those of the mean: the mean times them."""
+        return m * v
+
+    def graph(self, graph: Any, params: Any, linear: Any) -> str:
+        """The exponential of the predictor."""
+        return str(graph.node("Exp", linear(params.coef)))

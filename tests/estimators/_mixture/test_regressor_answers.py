@@ -1,9 +1,11 @@
 """What mixtures answer, from their published parameters."""
 
 import numpy as np
+import pytest
 from scipy import stats
 from scipy.special import log_softmax, logsumexp
 
+from moe_classic import MoERegressor
 from moe_classic.datasets import make_moe
 
 from .models import every_gate, every_real, gate_by_hand, regressor
@@ -74,3 +76,28 @@ def test_blocks_of_rows_do_not_change_answers(real, monkeypatch):
     for a, b in zip(whole, parts, strict=True):
         # BLAS sums in another order
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+# ------------------------------------------------------------------------- residuals
+
+
+@pytest.mark.parametrize("expert", ["gaussian", "student_t", "poisson", "gamma", "beta"])
+def test_quantile_residuals_are_standard_normal_under_the_right_model(expert):
+    X, y = make_moe(1500, n_experts=2, expert=expert, random_state=1)
+    moe = MoERegressor(2, expert=expert, random_state=0, n_init=3).fit(X, y)
+    residuals = moe.residuals(X, y, random_state=0)
+    assert residuals.shape == y.shape
+    assert np.isfinite(residuals).all()
+    assert stats.kstest(residuals, "norm").pvalue > 0.01
+    np.testing.assert_array_equal(residuals, moe.residuals(X, y, random_state=0))
+
+
+def test_residuals_are_what_predictions_miss():
+    X, y = make_moe(200, n_experts=2, n_outputs=2, random_state=0)
+    moe = MoERegressor(2, random_state=0, n_init=1).fit(X, y)
+    mean, std = moe.predict(X, return_std=True)
+    np.testing.assert_allclose(moe.residuals(X, y, kind="response"), y - mean)
+    np.testing.assert_allclose(moe.residuals(X, y, kind="pearson"), (y - mean) / std)
+    assert moe.residuals(X, y).shape == y.shape
+    with pytest.raises(ValueError, match=r"residuals: kind='deviance' must be one of"):
+        moe.residuals(X, y, kind="deviance")

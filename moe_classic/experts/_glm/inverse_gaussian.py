@@ -1,0 +1,141 @@
+"""Inverse Gaussian experts for positive targets with heavy right tails.
+
+::
+
+    log p(y | x) = (log l - log 2 pi - 3 log y - l D) / 2,
+    D = (y - mu)^2 / (mu^2 y),   mu = exp(eta)
+
+with ``l = 1 / dispersion``, so that the variance is ``dispersion * mu^3``. Link: logarithm. Step:
+Fisher scoring in the coefficients, Newton's in the logarithm of the dispersion. Tweedie (1957),
+Statistical properties of inverse Gaussian distributions, Annals of Mathematical Statistics 28.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import log_ndtr, ndtr
+
+from moe_classic._components import LOG_2PI, TARGETS, invert
+from moe_classic._data import Summary
+from moe_classic._typing import Floats
+
+from .base import LogMean
+from .joint import DispersionParams, JointExpert
+
+
+class InverseGaussianExpert(LogMean, JointExpert):
+    """Inverse Gaussian regressions for positive targets, with the logarithm as link.
+
+    Parameters
+    ----------
+    features : None, list of column names or indices, or transformer, default=None
+        What the experts see of X; see :class:`PoissonExpert`.
+    alpha : float, default=1e-4
+        L2 penalty on the slopes in standardised units, per unit of sample weight.
+    dispersion : float, default=None
+        Variance over the third power of the mean, in units of 1 / y. None estimates one of every
+        expert, of 1e-6 over the mean of y at least.
+    offset, exposure : str or int, default=None
+        Columns of X that are added to the linear predictor, exposures as logarithms; see
+        :class:`PoissonExpert`.
+
+    References
+    ----------
+    Tweedie (1957), Statistical properties of inverse Gaussian distributions, Annals of
+    Mathematical Statistics 28. McCullagh & Nelder (1989), Generalized Linear Models, chapter 8.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.experts import InverseGaussianExpert
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(800, 1))
+    >>> cost = rng.wald(np.exp(1.0 + 0.5 * x[:, 0]), 5.0)
+    >>> moe = MoERegressor(1, expert=InverseGaussianExpert()).fit(x, cost)
+    >>> round(moe.experts_[0].dispersion_, 1)
+    0.2
+    """
+
+    name: ClassVar[str] = "inverse_gaussian"
+    target: ClassVar[str] = "positive"
+    nuisances: ClassVar[dict[str, Any]] = {"dispersion": "positive"}
+    floored: ClassVar[frozenset[str]] = frozenset({"dispersion"})
+    record = DispersionParams
+
+    def __init__(
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 1e-4,
+        dispersion: float | None = None,
+        offset: str | int | None = None,
+        exposure: str | int | None = None,
+    ) -> None:
+        super().__init__(features=features, alpha=alpha, offset=offset, exposure=exposure)
+        self.dispersion = dispersion
+
+    def first_value(self, summary: Summary) -> float:
+        """Variance over the third power of the mean."""
+        return float(summary.y_var[0] / max(summary.y_mean[0] ** 3, np.finfo(float).tiny))
+
+    def bounds_of(self, summary: Summary) -> tuple[float, float]:
+        """Limits for y in units of its mean."""
+        mean, (low, high) = float(summary.y_mean[0]), self.limits
+        unit = mean if mean > 0.0 else 1.0
+        return low / unit, high / unit
+
+    def parts(self, eta: Floats, y: Floats, phi: Floats) -> tuple[Floats, Any]:
+        """Log density; ``1 / mu``, ``y / mu`` and D."""
+        inverse = np.exp(-eta)
+        r = y * inverse
+        D = np.square(r - 1.0) / y
+        return 0.5 * (-np.log(phi) - LOG_2PI - 3.0 * np.log(y) - D / phi), (inverse, r, D)
+
+    def first(self, eta: Floats, y: Floats, phi: Floats, work: Any) -> tuple[Floats, Floats]:
+        """``l (r - 1) / mu`` and ``(l D - 1) / 2``."""
+        inverse, r, D = work
+        return (r - 1.0) * inverse / phi, 0.5 * (D / phi - 1.0)
+
+    def second(self, eta: Floats, y: Floats, phi: Floats, work: Any) -> tuple[Floats, ...]:
+        """``- l (2 r - 1) / mu``, minus the slope, ``- l D / 2``."""
+        inverse, r, D = work
+        bend = (1.0 - 2.0 * r) * inverse / phi
+        return bend, (1.0 - r) * inverse / phi, -0.5 * D / phi
+
+    def weights(self, eta: Floats, y: Floats, phi: Floats, work: Any) -> Floats:
+        """Expected information, ``l / mu``: the observed one may be negative."""
+        weights: Floats = work[0] / phi
+        return weights
+
+    # -------------------------------------------------------------------- answers about y
+
+    def variance_at(self, params: Any, eta: Floats) -> Floats:
+        """Dispersion times the third power of means."""
+        return params.dispersion[:, :, None] * np.exp(3.0 * eta)
+
+    def cdf_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """P(Y <= y), (K, 1, n); Shuster (1968)."""
+        phi, mu = params.dispersion[:, :, None], np.exp(eta)
+        at = np.where(y > 0.0, y, 1.0)
+        root, r = 1.0 / np.sqrt(phi * at), at / mu
+        second = np.exp(2.0 / (phi * mu) + log_ndtr(-root * (r + 1.0)))
+        return np.where(y > 0.0, np.minimum(ndtr(root * (r - 1.0)) + second, 1.0), 0.0)
+
+    def quantile_at(self, params: Any, eta: Floats, q: Floats) -> Floats:
+        """Quantiles, (K, 1, n): logarithms of y are searched for, from that of the mean."""
+        found = invert(
+            lambda t: self.cdf_at(params, eta, np.exp(np.minimum(t, 700.0))),
+            q,
+            eta,
+            TARGETS["real"],
+        )
+        return np.exp(found)
+
+    def sample_at(self, params: Any, eta: Floats, rng: np.random.Generator) -> Floats:
+        """Inverse Gaussian draws, (K, 1, n)."""
+        mu = np.exp(np.clip(eta, -300.0, 300.0))
+        drawn = rng.wald(mu, np.broadcast_to(1.0 / params.dispersion[:, :, None], eta.shape))
+        return np.maximum(drawn, np.finfo(float).tiny)
