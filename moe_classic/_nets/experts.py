@@ -28,8 +28,8 @@ Array = np.ndarray
 #: Takes a run of experts (first, stop) and their gradients (stop - first, size).
 Step = Callable[[int, int, Array], None]
 
-#: Rows that a run of experts has at most, unless one alone has more.
-_RUN = 512
+#: Rows that a run of experts has at most, and numbers, unless one alone has more.
+_RUN, _NUMBERS = 2048, 1 << 18
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,14 @@ class Experts:
             W[:rows] = rng.uniform(-bound, bound, (rows, columns))
         return T
 
-    def maps(self, row: Array) -> list[Array]:
-        """Matrices of one expert, biases being their last rows; views."""
+    def maps(self, T: Array) -> list[Array]:
+        """Matrices of experts (..., size), biases being their last rows; views."""
         d, h, o = self.width, self.hidden, self.out
         if not h:
-            return [row.reshape(d + 1, o)]
+            return [T.reshape(*T.shape[:-1], d + 1, o)]
         cut = (d + 1) * h
-        return [row[:cut].reshape(d + 1, h), row[cut:].reshape(h + 1, o)]
+        first = T[..., :cut].reshape(*T.shape[:-1], d + 1, h)
+        return [first, T[..., cut:].reshape(*T.shape[:-1], h + 1, o)]
 
     def is_weight(self) -> Array:
         """Which numbers of an expert are weights, not biases, (size,)."""
@@ -82,15 +83,14 @@ class Experts:
 
     # -------------------------------------------------------------------- runs
 
-    @staticmethod
-    def runs(offsets: Ints) -> list[tuple[int, int]]:
+    def runs(self, offsets: Ints) -> list[tuple[int, int]]:
         """Neighbouring experts that all have rows, together no more than a run should have."""
-        bounds = offsets.tolist()
+        bounds, most = offsets.tolist(), max(_NUMBERS // self.size, 1)
         found: list[tuple[int, int]] = []
         first = None
         for e in range(len(bounds) - 1):
             empty = bounds[e] == bounds[e + 1]
-            full = first is not None and bounds[e + 1] - bounds[first] > _RUN
+            full = first is not None and (bounds[e + 1] - bounds[first] > _RUN or e - first >= most)
             if first is not None and (empty or full):
                 found.append((first, e))
                 first = None
@@ -117,13 +117,14 @@ class Experts:
         H, Y = buffers.rows("H", m, h), buffers.get("Y", m, self.out)
         flat = self.activation in KEEPS_ONES
         for first, stop in self.runs(offsets):
-            maps = [self.maps(T[e]) for e in range(first, stop)]
-            for e, (W1, _) in enumerate(maps, first):
-                np.matmul(X[at[e] : at[e + 1]], W1, out=H[at[e] : at[e + 1], :h])
+            spans = [slice(at[e], at[e + 1]) for e in range(first, stop)]
+            first_maps, second_maps = self.maps(T[first:stop])
+            for rows, W in zip(spans, first_maps, strict=True):
+                np.matmul(X[rows], W, out=H[rows, :h])
             part = H[at[first] : at[stop]]
             act(part if flat else part[:, :h])
-            for e, (_, W2) in enumerate(maps, first):
-                np.matmul(H[at[e] : at[e + 1]], W2, out=Y[at[e] : at[e + 1]])
+            for rows, W in zip(spans, second_maps, strict=True):
+                np.matmul(H[rows], W, out=Y[rows])
         return Y, H
 
     # -------------------------------------------------------------------- backward
@@ -170,8 +171,8 @@ class Experts:
         pull = self._pull_two if self.hidden else self._pull_one
         for first, stop in self.runs(offsets):
             g = buffers.get("g_run", stop - first, self.size)
-            maps = [self.maps(T[e]) for e in range(first, stop)]
-            spans = [(at[e] - at[first], at[e + 1] - at[first]) for e in range(first, stop)]
+            maps = self.maps(T[first:stop])
+            spans = [slice(at[e] - at[first], at[e + 1] - at[first]) for e in range(first, stop)]
             part = slice(at[first], at[stop])
             w = None if weights is None else weights[part, None]
             into = None if g_X is None else g_X[part]
@@ -181,8 +182,8 @@ class Experts:
 
     def _pull_two(
         self,
-        maps: list[list[Array]],
-        spans: list[tuple[int, int]],
+        maps: list[Array],
+        spans: list[slice],
         X: Array,
         H: Array,
         G: Array,
@@ -194,11 +195,18 @@ class Experts:
         """Gradients of a run of experts with a hidden layer; the products <G, Y>."""
         h, d = self.hidden, self.width
         D = buffers.get("D", len(X), h + 1)
-        for (a, b), (_, W2) in zip(spans, maps, strict=True):
-            np.matmul(G[a:b], W2.T, out=D[a:b])
+        # Weighted before the product rather than after, unless that loses what a weight of zero
+        # would have felt: hidden units are the wider side.
+        before = w is not None and _nowhere_zero(w)
+        if w is not None and before:
+            np.multiply(G, w, out=G)
+        for rows, W2 in zip(spans, maps[1], strict=True):
+            np.matmul(G[rows], W2.T, out=D[rows])
         # The column of ones brings in the bias.
         products = np.einsum("ij,ij->i", H, D)
-        if w is not None:
+        if w is not None and before:
+            products /= w[:, 0]
+        elif w is not None:
             np.multiply(G, w, out=G)
             np.multiply(D, w, out=D)
         pull = ACTIVATIONS[self.activation][1]
@@ -206,18 +214,18 @@ class Experts:
             pull(H, D)
         else:
             pull(H[:, :h], D[:, :h])
-        for k, ((a, b), (W1, _)) in enumerate(zip(spans, maps, strict=True)):
-            g1, g2 = self.maps(g[k])
-            np.matmul(H[a:b].T, G[a:b], out=g2)
-            np.matmul(X[a:b].T, D[a:b, :h], out=g1)
+        for rows, W1, g1, g2 in zip(spans, maps[0], *self.maps(g), strict=True):
+            mine, pulled = X[rows], D[rows, :h]
+            np.matmul(H[rows].T, G[rows], out=g2)
+            np.matmul(mine.T, pulled, out=g1)
             if g_X is not None:
-                np.matmul(D[a:b, :h], W1[:d].T, out=g_X[a:b])
+                np.matmul(pulled, W1[:d].T, out=g_X[rows])
         return products
 
     def _pull_one(
         self,
-        maps: list[list[Array]],
-        spans: list[tuple[int, int]],
+        maps: list[Array],
+        spans: list[slice],
         X: Array,
         H: Array,
         G: Array,
@@ -231,8 +239,13 @@ class Experts:
         if w is not None:
             np.multiply(G, w, out=G)
         ACTIVATIONS[self.activation][1](H, G)
-        for k, ((a, b), (W,)) in enumerate(zip(spans, maps, strict=True)):
-            np.matmul(X[a:b].T, G[a:b], out=self.maps(g[k])[0])
+        for rows, W, g_W in zip(spans, maps[0], *self.maps(g), strict=True):
+            np.matmul(X[rows].T, G[rows], out=g_W)
             if g_X is not None:
-                np.matmul(G[a:b], W[: self.width].T, out=g_X[a:b])
+                np.matmul(G[rows], W[: self.width].T, out=g_X[rows])
         return products
+
+
+def _nowhere_zero(w: Array) -> bool:
+    """Whether one may divide by all of some weights."""
+    return bool(np.abs(w).min() > np.finfo(w.dtype).tiny)

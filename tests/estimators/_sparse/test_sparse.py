@@ -54,10 +54,10 @@ def small(cls=SparseMoERegressor, n_experts=4, **options):
 
 
 @pytest.mark.parametrize("cls", [SparseMoERegressor, SparseMoEClassifier])
-def test_grid_over_all_routers(cls, n_experts=8):
+def test_grid_over_all_routers(cls):
     X, y = regimes(240) if cls is SparseMoERegressor else labels(240)
     grid = GridSearchCV(
-        small(cls, n_experts, max_iter=2), {"router": sorted(ROUTERS)}, cv=2, error_score="raise"
+        small(cls, 8, max_iter=2), {"router": sorted(ROUTERS)}, cv=2, error_score="raise"
     )
     grid.fit(X, y)
     scores = grid.cv_results_["mean_test_score"]
