@@ -56,6 +56,8 @@ class FittedNet:
         Moments to go on with; None starts with none.
     weight : float
         Of the rows that were seen.
+    drawn : dict, or None
+        State of the generator when rows to hold out were drawn: fits that go on draw the same.
     """
 
     net: Net
@@ -67,6 +69,7 @@ class FittedNet:
     outcome: Outcome = field(default_factory=Outcome)
     adam: Adam | None = None
     weight: float = 0.0
+    drawn: dict[str, Any] | None = None
 
     def copied(self) -> FittedNet:
         """The same with a net and moments of its own, to be trained on."""

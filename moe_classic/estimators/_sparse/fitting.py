@@ -83,6 +83,21 @@ def _settings(router: Router) -> tuple[str, str]:
     return type(router).__name__, repr(params)
 
 
+def divided(
+    estimator: Any, record: FittedNet, data: Data, rng: np.random.Generator
+) -> tuple[FittedNet, tuple[Data, Data | None]]:
+    """Rows to train on and rows held out, the same as in the fit that is gone on from.
+
+    Else rows on which the net was trained would judge it.
+    """
+    if record.drawn is None:
+        record = replace(record, drawn=dict(rng.bit_generator.state))
+        return record, split(estimator, data, rng)
+    again = np.random.default_rng()
+    again.bit_generator.state = record.drawn
+    return record, split(estimator, data, again)
+
+
 def split(estimator: Any, data: Data, rng: np.random.Generator) -> tuple[Data, Data | None]:
     """Rows to train on, and rows held out, of classes in equal shares."""
     n, share = len(data), estimator.validation_fraction
