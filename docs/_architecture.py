@@ -37,6 +37,8 @@ WORDS = [
 THEORY = {"_data", "experts", "gates", "_model", "_objectives", "solvers", "_training"}
 #: Between rooms beside each other, and between storeys.
 GAP, HEIGHT = 3.1, 1.45
+#: Room that the words of a storey need.
+WORDS_WIDTH = 5.6
 INK, BLUE, PALE, EDGE = "#26323d", "#d7e6f4", "#f4f4f2", "#9aa5b1"
 
 
@@ -85,13 +87,15 @@ def draw(path):
     mpl.use("Agg")
     levels, arrows = plan()
     places = placed(levels, arrows)
-    figure, axes = plt.subplots(figsize=(11, 11.5))
+    right = max(x for x, _ in places.values()) + 1.3
+    left = min(x for x, _ in places.values()) - 1.6 - WORDS_WIDTH
+    figure, axes = plt.subplots(figsize=(0.6 * (right - left), 11.5))
     for level, words in enumerate(WORDS):
         y = HEIGHT * level
         if level % 2:
             axes.axhspan(y - 0.72, y + 0.72, color="#fafafa", zorder=0)
-        axes.text(-10.6, y, f"{level + 1}", ha="right", va="center", color=EDGE, size=13)
-        axes.text(-10.3, y, words, ha="left", va="center", color=INK, size=9.5, style="italic")
+        axes.text(left + 0.5, y, f"{level + 1}", ha="right", va="center", color=EDGE, size=13)
+        axes.text(left + 0.8, y, words, ha="left", va="center", color=INK, size=9.5, style="italic")
     for a, b in sorted(arrows):
         (x, y), (u, v) = places[a], places[b]
         side = 1.25 if u > x else -1.25
@@ -112,7 +116,7 @@ def draw(path):
             )
         )  # fmt: skip
         axes.text(x, y, name, ha="center", va="center", color=INK, size=9.5, zorder=3)
-    axes.set(xlim=(-11.2, 7.2), ylim=(-0.8, HEIGHT * (len(WORDS) - 1) + 0.8))
+    axes.set(xlim=(left, right), ylim=(-0.8, HEIGHT * (len(WORDS) - 1) + 0.8))
     axes.set_axis_off()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=90, bbox_inches="tight", metadata={"Software": None})

@@ -25,11 +25,23 @@ def check_real(name: str, value: Any, low: float, what: str) -> float:
     raise kind(f"{name}={value!r} must be a finite number >= {low}: {what}.")
 
 
+def check_fraction(name: str, value: Any) -> float:
+    """A number strictly between 0 and 1, or an error."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, numbers.Real) or not 0.0 < float(value) < 1.0:
+        raise ValueError(f"{name}={value!r} must lie strictly between 0 and 1.")
+    return float(value)
+
+
 def check_choice(owner: Any, name: str, choices: tuple[Any, ...]) -> None:
     """Raise unless an argument is one of ``choices``."""
-    value = getattr(owner, name)
+    check_one_of(type(owner).__name__, name, getattr(owner, name), choices)
+
+
+def check_one_of(caller: str, name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    """Raise unless a value that ``caller`` was given is one of ``choices``."""
     if not any(value is c or (isinstance(value, str) and value == c) for c in choices):
-        raise ValueError(f"{type(owner).__name__}: {name}={value!r} must be one of {choices}.")
+        raise ValueError(f"{caller}: {name}={value!r} must be one of {choices}.")
 
 
 def check_range(

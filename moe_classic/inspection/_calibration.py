@@ -8,10 +8,10 @@ import numpy as np
 from scipy.stats import binom
 from sklearn.utils.validation import _check_sample_weight, check_array
 
+from moe_classic._arguments import check_one_of
 from moe_classic._typing import Floats
 from moe_classic.metrics import pit_values
 
-from ._profile import check_choice
 from ._style import DATA_COLOR, EXPERT_COLORS, MIXTURE_COLOR, axes_for, legend_above, tidy
 
 #: Probability of the bands in which a calibrated model lies, at each place on its own.
@@ -95,7 +95,7 @@ class CalibrationDisplay:
         -------
         self : CalibrationDisplay
         """
-        check_choice("CalibrationDisplay", "kind", kind, ("pit", "coverage"))
+        check_one_of("CalibrationDisplay", "kind", kind, ("pit", "coverage"))
         if not isinstance(bins, (int, np.integer)) or bins < 2:
             raise ValueError(f"CalibrationDisplay: bins={bins!r} must be an integer >= 2.")
         pit, w = self._rows()

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from moe_classic._arguments import check_one_of
 from moe_classic._results import fitted_moe, inner_rows
 
-from ._profile import check_choice
 from ._style import MIXTURE_COLOR, axes_for, legend_above, point_look, tidy
 
 _COLUMNS = ("expert", "term", "estimate")
@@ -129,7 +129,7 @@ class CoefficientDisplay:
         -------
         display : CoefficientDisplay
         """
-        check_choice("CoefficientDisplay", "part", part, ("expert", "gate"))
+        check_one_of("CoefficientDisplay", "part", part, ("expert", "gate"))
         flat = _of_part(_flat(table), part)
         known = list(dict.fromkeys(flat.term))
         wanted = [t for t in known if t not in _NO_SLOPES] or known if terms is None else terms

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from moe_classic._arguments import check_one_of
 from moe_classic._results import fitted_moe
 from moe_classic._typing import Floats
 
-from ._profile import check_choice
 from ._style import (
     DATA_COLOR,
     EXPERT_COLORS,
@@ -131,7 +131,7 @@ class ConvergenceDisplay:
         -------
         self : ConvergenceDisplay
         """
-        check_choice("ConvergenceDisplay", "kind", kind, ("trace", "gap", "starts"))
+        check_one_of("ConvergenceDisplay", "kind", kind, ("trace", "gap", "starts"))
         if kind == "starts" and self.starts is None:
             raise ValueError(
                 "ConvergenceDisplay: kind='starts' needs a fit from several starts, and this one "

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from moe_classic._arguments import check_one_of
 from moe_classic._results import fitted_mixture, fitted_moe, inner_rows
 from moe_classic._typing import Floats
 
-from ._profile import Profile, check_choice, column, make_profile
+from ._profile import Profile, column, make_profile
 from ._style import DATA_COLOR, EXPERT_COLORS, MIXTURE_COLOR, axes_for, legend_above, tidy
 
 #: Halvings of the bracket of an averaged quantile: 2^-40 of its width is left.
@@ -162,7 +163,7 @@ class FanDisplay:
         -------
         self : FanDisplay
         """
-        check_choice("FanDisplay", "kind", kind, ("fan", "density"))
+        check_one_of("FanDisplay", "kind", kind, ("fan", "density"))
         self.ax_ = ax = axes_for(ax)
         self.figure_ = ax.figure
         if kind == "fan":

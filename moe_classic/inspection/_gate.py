@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from moe_classic._arguments import check_one_of
 from moe_classic._results import fitted_moe, fitted_record, inner_rows
 from moe_classic._typing import Floats
 
 from ._membership import is_share
-from ._profile import check_choice, column, make_profile
+from ._profile import column, make_profile
 from ._style import axes_for, expert_color, hatch, legend_above, line_look, tidy
 
 
@@ -138,7 +139,7 @@ class GateDisplay:
         -------
         self : GateDisplay
         """
-        check_choice("GateDisplay", "kind", kind, ("lines", "stacked"))
+        check_one_of("GateDisplay", "kind", kind, ("lines", "stacked"))
         inside = is_share(self.gate)
         if kind == "stacked" and not inside:
             raise ValueError(

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from moe_classic._arguments import check_one_of
 from moe_classic._results import fitted_moe
 from moe_classic._typing import Floats
 
-from ._profile import check_choice
 from ._style import DATA_COLOR, MIXTURE_COLOR, axes_for, legend_above, line_look, tidy
 
 #: With more experts than this, quantiles are drawn instead of a line for each.
@@ -95,7 +95,7 @@ class LoadDisplay:
         -------
         self : LoadDisplay
         """
-        check_choice("LoadDisplay", "kind", kind, ("epochs", "experts"))
+        check_one_of("LoadDisplay", "kind", kind, ("epochs", "experts"))
         self.ax_ = ax = axes_for(ax)
         self.figure_ = ax.figure
         (self._draw_epochs if kind == "epochs" else self._draw_experts)(ax)

@@ -163,9 +163,3 @@ def _middle(values: pd.Series) -> Any:
     if pd.api.types.is_integer_dtype(values):
         return values.quantile(0.5, interpolation="lower")
     return values.median()
-
-
-def check_choice(caller: str, name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    """Raise unless ``value`` is one of ``allowed``."""
-    if value not in allowed:
-        raise ValueError(f"{caller}: {name}={value!r} must be one of {list(allowed)}.")

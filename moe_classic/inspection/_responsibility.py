@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from moe_classic._arguments import check_one_of
 from moe_classic._results import fitted_moe, fitted_record, inner_rows
 from moe_classic._typing import Floats
 
-from ._profile import check_choice
 from ._style import axes_for, expert_color, hatch, legend_above, tidy
 
 #: Most rows that are drawn one by one.
@@ -87,7 +87,7 @@ class ResponsibilityDisplay:
         -------
         self : ResponsibilityDisplay
         """
-        check_choice("ResponsibilityDisplay", "kind", kind, ("rows", "histogram"))
+        check_one_of("ResponsibilityDisplay", "kind", kind, ("rows", "histogram"))
         self.ax_ = ax = axes_for(ax)
         self.figure_ = ax.figure
         if kind == "rows":

@@ -19,11 +19,11 @@ from sklearn.metrics import log_loss, mean_pinball_loss
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.validation import check_is_fitted
 
+from moe_classic._arguments import check_fraction
 from moe_classic._results import fitted_moe, inner_rows
 
 from ._scores import (
     _mean,
-    check_fraction,
     crps_samples,
     interval_coverage,
     interval_score,

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length
 
+from moe_classic._arguments import check_fraction
 from moe_classic._results import fitted_moe, inner_rows, kind_of
 from moe_classic._typing import Floats
 from moe_classic.predictive import FAMILIES, Noise, mixture_crps
@@ -306,11 +307,3 @@ def _target_like(y_true: Any, low: Floats) -> Floats:
     if y.shape != low.shape:
         raise ValueError(f"y_true has shape {y.shape}, its intervals have shape {low.shape}.")
     return y
-
-
-def check_fraction(name: str, value: Any) -> float:
-    """A number strictly between 0 and 1, or an error."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if not isinstance(value, (int, float)) or not 0.0 < float(value) < 1.0:
-        raise ValueError(f"{name}={value!r} must lie strictly between 0 and 1.")
-    return float(value)

@@ -160,7 +160,7 @@ def test_estimator_can_be_copied_and_searched(page, which):
 
 def test_surface_of_a_mixture_is_that_of_its_components(page):
     """Expectations of draws, quantiles against the distribution function, scores by pairs."""
-    moe, X, y = page.crash, page.X.iloc[::10], page.y.iloc[::10]
+    moe, X, y = page.crash, page.X.iloc[::20], page.y.iloc[::20]
     draws = moe.sample(X, 2000, random_state=0)
     mean, std = moe.predict(X, return_std=True)
     np.testing.assert_allclose(draws.mean(axis=1), mean, atol=5.0 * std.max() / 2000**0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -10,7 +9,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
-from moe_classic._arguments import check_integer, generator
+from moe_classic._arguments import check_fraction, check_integer, generator
 from moe_classic._compat import with_callbacks
 from moe_classic._data import Block
 from moe_classic._results import FittedMixture, checked_pairs, checked_rows, fitted_mixture
@@ -22,13 +21,6 @@ from moe_classic.predictive import TopExperts, predictive_crps
 
 from .arguments import describes_several
 from .online import learn_batch
-
-
-def _fraction(name: str, value: Any) -> float:
-    """A number strictly between 0 and 1."""
-    if not isinstance(value, numbers.Real) or not 0.0 < float(value) < 1.0:
-        raise ValueError(f"{name}={value!r} must lie strictly between 0 and 1.")
-    return float(value)
 
 
 class RegressorAnswers(RegressorMixin):
@@ -137,7 +129,7 @@ class RegressorAnswers(RegressorMixin):
         -------
         quantile : ndarray of shape (n_samples[, n_outputs]), with a last axis for a sequence ``q``
         """
-        levels = [_fraction("q", v) for v in np.atleast_1d(q)]
+        levels = [check_fraction("q", v) for v in np.atleast_1d(q)]
         if not levels:
             raise ValueError(f"q={q!r} is empty; give at least one level between 0 and 1.")
 
@@ -163,7 +155,7 @@ class RegressorAnswers(RegressorMixin):
         -------
         interval : ndarray of shape (n_samples[, n_outputs], 2)
         """
-        tail = 0.5 * (1.0 - _fraction("coverage", coverage))
+        tail = 0.5 * (1.0 - check_fraction("coverage", coverage))
         return self.predict_quantile(X, [tail, 1.0 - tail])
 
     def predict_cdf(self, X: Any, y: Any) -> Floats:
