@@ -14,14 +14,16 @@ Array = np.ndarray
 _PASSES = 8
 
 
-def softmax(S: Array, first: Ints | None = None) -> tuple[Array, Array]:
-    """Softmax of the rows of ``S`` (n, E), and their log-sum-exp (n,).
+def softmax(
+    S: Array, first: Ints | None = None, *, out: Array | None = None
+) -> tuple[Array, Array]:
+    """Softmax of the rows of ``S`` (n, E), and their log-sum-exp (n,); ``out`` may be ``S``.
 
     The largest entry is found by ``argmax``, unless its place ``first`` (n,) is known, and the sum
     by a product: for short rows numpy's ``max`` and ``sum`` along them take ten times as long.
     """
     top = S[np.arange(len(S)), S.argmax(axis=1) if first is None else first]
-    P = np.subtract(S, top[:, None])
+    P = np.subtract(S, top[:, None], out=out)
     np.exp(P, out=P)
     total = P @ np.ones(P.shape[1], dtype=P.dtype)
     P /= total[:, None]

@@ -257,12 +257,13 @@ class TopKRouter(Router):
             q = sigmoid(S)
             return q, None, self._choose(q, state)
         if self.n_groups > 1 or "bias" in state:
-            q, lse = softmax(S)
+            q, lse = softmax(S, out=S)
             return q, lse, self._choose(q, state)
         # Logits rank as their softmax does; what is largest is looked for once.
         first = S.argmax(axis=1)
-        q, lse = softmax(S, first)
-        return q, lse, largest(S, self.top_k, first)
+        chosen = largest(S, self.top_k, first)
+        q, lse = softmax(S, first, out=S)
+        return q, lse, chosen
 
     def _choose(self, q: Array, state: State) -> Ints:
         """Experts of each row, best first, (n, k)."""
