@@ -28,6 +28,9 @@ Array = np.ndarray
 #: Takes a run of experts (first, stop) and their gradients (stop - first, size).
 Step = Callable[[int, int, Array], None]
 
+#: Hidden units, and outputs: what gradients need of a forward pass.
+Kept = tuple[Array, Array]
+
 #: Rows that a run of experts has at most, and numbers, unless one alone has more.
 _RUN, _NUMBERS = 2048, 1 << 18
 
@@ -102,8 +105,11 @@ class Experts:
 
     # -------------------------------------------------------------------- forward
 
-    def forward(self, T: Array, X: Array, offsets: Ints, buffers: Buffers) -> tuple[Array, Array]:
-        """Outputs (m, out) and what the gradient needs, for rows (m, width + 1) by expert."""
+    def forward(self, T: Array, X: Array, offsets: Ints, buffers: Buffers) -> tuple[Array, Kept]:
+        """Outputs (m, out) and what the gradient needs, for rows (m, width + 1) by expert.
+
+        Both live in ``buffers`` until the next call.
+        """
         act, h, at = ACTIVATIONS[self.activation][0], self.hidden, offsets.tolist()
         m = len(X)
         if not h:
@@ -113,7 +119,7 @@ class Experts:
                     rows = slice(at[e], at[e + 1])
                     np.matmul(X[rows], self.maps(T[e])[0], out=Y[rows])
                 act(Y[at[first] : at[stop]])
-            return Y, Y.copy()
+            return Y, (Y, Y)
         H, Y = buffers.rows("H", m, h), buffers.get("Y", m, self.out)
         flat = self.activation in KEEPS_ONES
         for first, stop in self.runs(offsets):
@@ -125,7 +131,7 @@ class Experts:
             act(part if flat else part[:, :h])
             for rows, W in zip(spans, second_maps, strict=True):
                 np.matmul(H[rows], W, out=Y[rows])
-        return Y, H
+        return Y, (H, Y)
 
     # -------------------------------------------------------------------- backward
 
@@ -133,7 +139,7 @@ class Experts:
         self,
         T: Array,
         X: Array,
-        H: Array,
+        kept: Kept,
         G: Array,
         weights: Array | None,
         offsets: Ints,
@@ -146,8 +152,10 @@ class Experts:
 
         Parameters
         ----------
-        T, X, H : ndarray
-            Table, rows by expert, and what :meth:`forward` kept.
+        T, X : ndarray
+            Table, and rows by expert.
+        kept : tuple of ndarray
+            What :meth:`forward` kept.
         G : ndarray of shape (m, out)
             Gradient that each pair's row feels, not yet weighted; used up.
         weights : ndarray of shape (m,), or None
@@ -166,7 +174,7 @@ class Experts:
         g_X : ndarray of shape (m, width), or None
         """
         m, at = len(X), offsets.tolist()
-        g_pairs = buffers.get("g_pairs", m)
+        g_pairs, (H, Y) = buffers.get("g_pairs", m), kept
         g_X = buffers.get("g_X", m, self.width) if inputs else None
         pull = self._pull_two if self.hidden else self._pull_one
         for first, stop in self.runs(offsets):
@@ -174,9 +182,11 @@ class Experts:
             maps = self.maps(T[first:stop])
             spans = [slice(at[e] - at[first], at[e + 1] - at[first]) for e in range(first, stop)]
             part = slice(at[first], at[stop])
-            w = None if weights is None else weights[part, None]
+            np.einsum("ij,ij->i", G[part], Y[part], out=g_pairs[part])
+            if weights is not None:
+                np.multiply(G[part], weights[part, None], out=G[part])
             into = None if g_X is None else g_X[part]
-            g_pairs[part] = pull(maps, spans, X[part], H[part], G[part], w, g, into, buffers)
+            pull(maps, spans, X[part], H[part], G[part], g, into, buffers)
             step(first, stop, g)
         return g_pairs, g_X
 
@@ -187,28 +197,15 @@ class Experts:
         X: Array,
         H: Array,
         G: Array,
-        w: Array | None,
         g: Array,
         g_X: Array | None,
         buffers: Buffers,
-    ) -> Array:
-        """Gradients of a run of experts with a hidden layer; the products <G, Y>."""
+    ) -> None:
+        """Gradients of a run of experts with a hidden layer."""
         h, d = self.hidden, self.width
         D = buffers.get("D", len(X), h + 1)
-        # Weighted before the product rather than after, unless that loses what a weight of zero
-        # would have felt: hidden units are the wider side.
-        before = w is not None and _nowhere_zero(w)
-        if w is not None and before:
-            np.multiply(G, w, out=G)
         for rows, W2 in zip(spans, maps[1], strict=True):
             np.matmul(G[rows], W2.T, out=D[rows])
-        # The column of ones brings in the bias.
-        products = np.einsum("ij,ij->i", H, D)
-        if w is not None and before:
-            products /= w[:, 0]
-        elif w is not None:
-            np.multiply(G, w, out=G)
-            np.multiply(D, w, out=D)
         pull = ACTIVATIONS[self.activation][1]
         if self.activation in KEEPS_ONES:
             pull(H, D)
@@ -220,7 +217,6 @@ class Experts:
             np.matmul(mine.T, pulled, out=g1)
             if g_X is not None:
                 np.matmul(pulled, W1[:d].T, out=g_X[rows])
-        return products
 
     def _pull_one(
         self,
@@ -229,23 +225,13 @@ class Experts:
         X: Array,
         H: Array,
         G: Array,
-        w: Array | None,
         g: Array,
         g_X: Array | None,
         buffers: Buffers,
-    ) -> Array:
-        """Gradients of a run of experts of one map; the products <G, Y>."""
-        products = np.einsum("ij,ij->i", H, G)
-        if w is not None:
-            np.multiply(G, w, out=G)
+    ) -> None:
+        """Gradients of a run of experts of one map."""
         ACTIVATIONS[self.activation][1](H, G)
         for rows, W, g_W in zip(spans, maps[0], *self.maps(g), strict=True):
             np.matmul(X[rows].T, G[rows], out=g_W)
             if g_X is not None:
                 np.matmul(G[rows], W[: self.width].T, out=g_X[rows])
-        return products
-
-
-def _nowhere_zero(w: Array) -> bool:
-    """Whether one may divide by all of some weights."""
-    return bool(np.abs(w).min() > np.finfo(w.dtype).tiny)

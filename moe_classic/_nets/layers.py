@@ -15,7 +15,7 @@ from moe_classic.routers import Plan, Router, Rows, Slots
 
 from .activations import ACTIVATIONS
 from .buffers import Buffers
-from .experts import Experts, Step
+from .experts import Experts, Kept, Step
 
 Array = np.ndarray
 
@@ -141,7 +141,7 @@ class SparseLayer:
 
     def forward(
         self, h: Array, batch: Batch, buffers: Buffers, rng: Any
-    ) -> tuple[Array, tuple[Plan, Array, Array]]:
+    ) -> tuple[Array, tuple[Plan, Array, Kept]]:
         """The stream after the experts."""
         plan, X, Y, kept = self.pairs(h, batch, buffers, rng)
         out = buffers.rows(f"sparse{id(self)}", len(h), self.out)
@@ -151,7 +151,7 @@ class SparseLayer:
 
     def pairs(
         self, h: Array, batch: Batch, buffers: Buffers, rng: Any
-    ) -> tuple[Plan, Array, Array, Array]:
+    ) -> tuple[Plan, Array, Array, Kept]:
         """Plan, rows by expert, what the experts say to them, and what the gradient needs."""
         plan = self.plan(h, batch, rng)
         X = buffers.get(f"X{id(self)}", plan.n_pairs, h.shape[1])
@@ -163,7 +163,7 @@ class SparseLayer:
     def backward(
         self,
         g: Array,
-        memo: tuple[Plan, Array, Array],
+        memo: tuple[Plan, Array, Kept],
         buffers: Buffers,
         step: Step,
         row_loss: Array | None,
