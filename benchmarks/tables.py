@@ -1,4 +1,4 @@
-"""Write the tables of README.md from results/*.csv: ``python benchmarks/tables.py``.
+"""Write the tables of README.md and PAGES from results/*.csv: ``python benchmarks/tables.py``.
 
 A table stands between ``<!-- table: name -->`` and ``<!-- end -->``; the name is a key of
 ``TABLES``. Everything else on the page is prose and stays as it is. Under a table stand the
@@ -13,6 +13,8 @@ import pandas as pd
 from _results import RESULTS, read
 
 README = Path(__file__).with_name("README.md")
+#: Other pages that show some of the tables.
+PAGES = (README.parents[1] / "docs" / "routers.md",)
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -180,7 +182,7 @@ def sparse_step():
     frame = frame.assign(
         net=place.type + ", " + place.E + " experts", size=place.R + ", " + place.h
     )
-    cells = {size: of(size, lambda r: f"{r.value:.1f}") for size in frame["size"].unique()}
+    cells = {size: of(size, lambda r: f"{r.value:.2f}") for size in frame["size"].unique()}
     head, body = crossed(frame, "size", "net", cells)
     return ["R, hidden units", *head[1:]], body
 
@@ -196,9 +198,23 @@ def sparse_fit():
     return ["", *head[1:]], body
 
 
-def sparse_worth():
+def sparse_memory():
+    """Most memory that fits had beside their rows."""
+    frame = read("sparse_cost").query("what == 'peak memory of fit'")
+    place = frame.setting.str.extract(r"(?P<type>\w+) E (?P<E>\d+) n (?P<n>\d+)")
+    names = place.type + ", " + place.E + " experts, " + place.n.astype(int).map("{:,}".format)
+    cells = {
+        "MB": of("MB", lambda r: f"{r.value:.0f}"),
+        "share of what is expected": of("share", lambda r: f"{r.value:.2f}".removeprefix("0")),
+    }
+    head, body = crossed(frame.assign(setting=names + " rows"), "unit", "setting", cells)
+    return ["", *head[1:]], body
+
+
+def sparse_worth(stop="own"):
     """Scores and times of six tasks, means over seeds."""
-    frame = read("sparse_worth").groupby(["task", "model"], sort=False)[["score", "cpu"]].mean()
+    frame = read("sparse_worth").query("stop == @stop or model == 'sparse'")
+    frame = frame.groupby(["task", "model"], sort=False)[["score", "cpu"]].mean()
     frame = frame.reset_index()
 
     def both(row):
@@ -208,10 +224,30 @@ def sparse_worth():
     return ["task (new rows: R² or accuracy)", *head[1:]], body
 
 
+def sparse_routers():
+    """Every router on one task, means over seeds, best first."""
+    frame = read("sparse_routers").drop(columns="processor").groupby("router").mean()
+    frame = frame.sort_values("score", ascending=False).reset_index()
+    return plain(
+        frame,
+        {
+            "router": '`"{router}"`',
+            "R²": "{score:.2f}",
+            "CPU seconds": "{cpu:.1f}",
+            "entropy of the load": "{load_entropy:.2f}",
+            "pairs dropped": "{dropped:.0%}",
+            "numbers a row meets": "{active:,.0f}",
+        },
+    )
+
+
 TABLES = {
     "sparse_step": sparse_step,
     "sparse_fit": sparse_fit,
+    "sparse_memory": sparse_memory,
     "sparse_worth": sparse_worth,
+    "sparse_worth_time": lambda: sparse_worth("time"),
+    "sparse_routers": sparse_routers,
     "iteration": iteration,
     "fits": fits,
     "jobs": jobs,
@@ -341,6 +377,8 @@ SOURCE = {
     "robot_arm_depth": "robot_arm",
     "sparse_step": "sparse_cost",
     "sparse_fit": "sparse_cost",
+    "sparse_memory": "sparse_cost",
+    "sparse_worth_time": "sparse_worth",
 }
 
 
@@ -364,7 +402,8 @@ def main():
     missing = set(TABLES) - {name for _, name, _ in MARKED.findall(README.read_text("utf-8"))}
     if missing:
         raise SystemExit(f"README.md has no place for {sorted(missing)}.")
-    README.write_text(page(README.read_text("utf-8")), "utf-8")
+    for path in (README, *PAGES):
+        path.write_text(page(path.read_text("utf-8")), "utf-8")
     print(f"{len(TABLES)} tables from {RESULTS}")
 
 

@@ -32,6 +32,13 @@ def test_tables_of_the_page_are_those_of_the_files(tables):
     assert tables.page(text) == text, "run: python benchmarks/tables.py"
 
 
+def test_tables_of_other_pages_are_those_of_the_files(tables):
+    for path in tables.PAGES:
+        text = path.read_text("utf-8")
+        assert tables.MARKED.search(text)
+        assert tables.page(text) == text, "run: python benchmarks/tables.py"
+
+
 def test_every_table_has_its_place_and_no_other_stands_there(tables):
     text = tables.README.read_text("utf-8")
     assert sorted(name for _, name, _ in tables.MARKED.findall(text)) == sorted(tables.TABLES)

@@ -1,8 +1,11 @@
 """Exported nets against their estimators, run by onnxruntime."""
 
+import re
+
 import numpy as np
 import pytest
 from sklearn.neural_network import MLPRegressor
+from sklearn.preprocessing import StandardScaler
 
 from moe_classic import (
     DeepMoERegressor,
@@ -13,7 +16,7 @@ from moe_classic import (
 )
 from moe_classic.datasets import make_regimes
 from moe_classic.onnx import to_onnx
-from moe_classic.routers import ROUTERS, Features, TopKRouter
+from moe_classic.routers import ROUTERS, Features, TopKRouter, make_router
 
 pytest.importorskip("onnx", reason="needs the extra onnx")
 runtime = pytest.importorskip("onnxruntime")
@@ -88,11 +91,25 @@ def test_published_systems_and_upcycled_perceptrons():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"router": "soft"}, "router SoftRouter"),
-        ({"router": "hash"}, "router HashRouter"),
-        ({"tokens": Features()}, "tokens=Features"),
+        ({"router": "soft"}, r"the router SoftRouter\(\); it knows \['TopKRouter', .*Router'\]\."),
+        ({"router": "hash"}, r"the router HashRouter\(\); it knows \['TopKRouter', .*Router'\]\."),
+        ({"tokens": Features()}, r"tokens=Features\(\); it knows rows only\."),
+        ({"tokens": Features(), "router": "soft"}, r"tokens=Features\(\)"),
+        (
+            {"router": TopKRouter(features=StandardScaler())},
+            r"features=StandardScaler\(\) of a router, a transformer; transform X before the fit\.",
+        ),
     ],
 )
-def test_what_cannot_be_exported_says_so(options, words):
-    with pytest.raises(TypeError, match=words):
-        to_onnx(small(**options).fit(X, Y))
+@pytest.mark.parametrize("cls", [SparseMoERegressor, SparseMoEClassifier])
+def test_what_cannot_be_exported_says_so(cls, options, words):
+    moe = small(cls, **options).fit(X, Y if cls is SparseMoERegressor else CLASSES)
+    with pytest.raises(TypeError, match=f"^to_onnx cannot export {words}"):
+        to_onnx(moe)
+
+
+def test_what_is_named_as_known_is_what_can_be_exported():
+    with pytest.raises(TypeError) as error:
+        to_onnx(small(router="soft").fit(X, Y))
+    known = {type(make_router(name, 8)).__name__ for name in EXPORTED}
+    assert known == set(re.findall(r"'(\w+)'", str(error.value)))

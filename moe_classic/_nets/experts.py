@@ -28,8 +28,11 @@ Array = np.ndarray
 #: Takes a run of experts (first, stop) and their gradients (stop - first, size).
 Step = Callable[[int, int, Array], None]
 
-#: Rows that a run of experts has at most, unless one alone has more.
-_RUN = 512
+#: Hidden units, and outputs: what gradients need of a forward pass.
+Kept = tuple[Array, Array]
+
+#: Rows that a run of experts has at most, and numbers, unless one alone has more.
+_RUN, _NUMBERS = 2048, 1 << 18
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,14 @@ class Experts:
             W[:rows] = rng.uniform(-bound, bound, (rows, columns))
         return T
 
-    def maps(self, row: Array) -> list[Array]:
-        """Matrices of one expert, biases being their last rows; views."""
+    def maps(self, T: Array) -> list[Array]:
+        """Matrices of experts (..., size), biases being their last rows; views."""
         d, h, o = self.width, self.hidden, self.out
         if not h:
-            return [row.reshape(d + 1, o)]
+            return [T.reshape(*T.shape[:-1], d + 1, o)]
         cut = (d + 1) * h
-        return [row[:cut].reshape(d + 1, h), row[cut:].reshape(h + 1, o)]
+        first = T[..., :cut].reshape(*T.shape[:-1], d + 1, h)
+        return [first, T[..., cut:].reshape(*T.shape[:-1], h + 1, o)]
 
     def is_weight(self) -> Array:
         """Which numbers of an expert are weights, not biases, (size,)."""
@@ -82,15 +86,14 @@ class Experts:
 
     # -------------------------------------------------------------------- runs
 
-    @staticmethod
-    def runs(offsets: Ints) -> list[tuple[int, int]]:
+    def runs(self, offsets: Ints) -> list[tuple[int, int]]:
         """Neighbouring experts that all have rows, together no more than a run should have."""
-        bounds = offsets.tolist()
+        bounds, most = offsets.tolist(), max(_NUMBERS // self.size, 1)
         found: list[tuple[int, int]] = []
         first = None
         for e in range(len(bounds) - 1):
             empty = bounds[e] == bounds[e + 1]
-            full = first is not None and bounds[e + 1] - bounds[first] > _RUN
+            full = first is not None and (bounds[e + 1] - bounds[first] > _RUN or e - first >= most)
             if first is not None and (empty or full):
                 found.append((first, e))
                 first = None
@@ -102,8 +105,11 @@ class Experts:
 
     # -------------------------------------------------------------------- forward
 
-    def forward(self, T: Array, X: Array, offsets: Ints, buffers: Buffers) -> tuple[Array, Array]:
-        """Outputs (m, out) and what the gradient needs, for rows (m, width + 1) by expert."""
+    def forward(self, T: Array, X: Array, offsets: Ints, buffers: Buffers) -> tuple[Array, Kept]:
+        """Outputs (m, out) and what the gradient needs, for rows (m, width + 1) by expert.
+
+        Both live in ``buffers`` until the next call.
+        """
         act, h, at = ACTIVATIONS[self.activation][0], self.hidden, offsets.tolist()
         m = len(X)
         if not h:
@@ -113,18 +119,19 @@ class Experts:
                     rows = slice(at[e], at[e + 1])
                     np.matmul(X[rows], self.maps(T[e])[0], out=Y[rows])
                 act(Y[at[first] : at[stop]])
-            return Y, Y.copy()
+            return Y, (Y, Y)
         H, Y = buffers.rows("H", m, h), buffers.get("Y", m, self.out)
         flat = self.activation in KEEPS_ONES
         for first, stop in self.runs(offsets):
-            maps = [self.maps(T[e]) for e in range(first, stop)]
-            for e, (W1, _) in enumerate(maps, first):
-                np.matmul(X[at[e] : at[e + 1]], W1, out=H[at[e] : at[e + 1], :h])
+            spans = [slice(at[e], at[e + 1]) for e in range(first, stop)]
+            first_maps, second_maps = self.maps(T[first:stop])
+            for rows, W in zip(spans, first_maps, strict=True):
+                np.matmul(X[rows], W, out=H[rows, :h])
             part = H[at[first] : at[stop]]
             act(part if flat else part[:, :h])
-            for e, (_, W2) in enumerate(maps, first):
-                np.matmul(H[at[e] : at[e + 1]], W2, out=Y[at[e] : at[e + 1]])
-        return Y, H
+            for rows, W in zip(spans, second_maps, strict=True):
+                np.matmul(H[rows], W, out=Y[rows])
+        return Y, (H, Y)
 
     # -------------------------------------------------------------------- backward
 
@@ -132,7 +139,7 @@ class Experts:
         self,
         T: Array,
         X: Array,
-        H: Array,
+        kept: Kept,
         G: Array,
         weights: Array | None,
         offsets: Ints,
@@ -145,8 +152,10 @@ class Experts:
 
         Parameters
         ----------
-        T, X, H : ndarray
-            Table, rows by expert, and what :meth:`forward` kept.
+        T, X : ndarray
+            Table, and rows by expert.
+        kept : tuple of ndarray
+            What :meth:`forward` kept.
         G : ndarray of shape (m, out)
             Gradient that each pair's row feels, not yet weighted; used up.
         weights : ndarray of shape (m,), or None
@@ -165,74 +174,64 @@ class Experts:
         g_X : ndarray of shape (m, width), or None
         """
         m, at = len(X), offsets.tolist()
-        g_pairs = buffers.get("g_pairs", m)
+        g_pairs, (H, Y) = buffers.get("g_pairs", m), kept
         g_X = buffers.get("g_X", m, self.width) if inputs else None
         pull = self._pull_two if self.hidden else self._pull_one
         for first, stop in self.runs(offsets):
             g = buffers.get("g_run", stop - first, self.size)
-            maps = [self.maps(T[e]) for e in range(first, stop)]
-            spans = [(at[e] - at[first], at[e + 1] - at[first]) for e in range(first, stop)]
+            maps = self.maps(T[first:stop])
+            spans = [slice(at[e] - at[first], at[e + 1] - at[first]) for e in range(first, stop)]
             part = slice(at[first], at[stop])
-            w = None if weights is None else weights[part, None]
+            np.einsum("ij,ij->i", G[part], Y[part], out=g_pairs[part])
+            if weights is not None:
+                np.multiply(G[part], weights[part, None], out=G[part])
             into = None if g_X is None else g_X[part]
-            g_pairs[part] = pull(maps, spans, X[part], H[part], G[part], w, g, into, buffers)
+            pull(maps, spans, X[part], H[part], G[part], g, into, buffers)
             step(first, stop, g)
         return g_pairs, g_X
 
     def _pull_two(
         self,
-        maps: list[list[Array]],
-        spans: list[tuple[int, int]],
+        maps: list[Array],
+        spans: list[slice],
         X: Array,
         H: Array,
         G: Array,
-        w: Array | None,
         g: Array,
         g_X: Array | None,
         buffers: Buffers,
-    ) -> Array:
-        """Gradients of a run of experts with a hidden layer; the products <G, Y>."""
+    ) -> None:
+        """Gradients of a run of experts with a hidden layer."""
         h, d = self.hidden, self.width
         D = buffers.get("D", len(X), h + 1)
-        for (a, b), (_, W2) in zip(spans, maps, strict=True):
-            np.matmul(G[a:b], W2.T, out=D[a:b])
-        # The column of ones brings in the bias.
-        products = np.einsum("ij,ij->i", H, D)
-        if w is not None:
-            np.multiply(G, w, out=G)
-            np.multiply(D, w, out=D)
+        for rows, W2 in zip(spans, maps[1], strict=True):
+            np.matmul(G[rows], W2.T, out=D[rows])
         pull = ACTIVATIONS[self.activation][1]
         if self.activation in KEEPS_ONES:
             pull(H, D)
         else:
             pull(H[:, :h], D[:, :h])
-        for k, ((a, b), (W1, _)) in enumerate(zip(spans, maps, strict=True)):
-            g1, g2 = self.maps(g[k])
-            np.matmul(H[a:b].T, G[a:b], out=g2)
-            np.matmul(X[a:b].T, D[a:b, :h], out=g1)
+        for rows, W1, g1, g2 in zip(spans, maps[0], *self.maps(g), strict=True):
+            mine, pulled = X[rows], D[rows, :h]
+            np.matmul(H[rows].T, G[rows], out=g2)
+            np.matmul(mine.T, pulled, out=g1)
             if g_X is not None:
-                np.matmul(D[a:b, :h], W1[:d].T, out=g_X[a:b])
-        return products
+                np.matmul(pulled, W1[:d].T, out=g_X[rows])
 
     def _pull_one(
         self,
-        maps: list[list[Array]],
-        spans: list[tuple[int, int]],
+        maps: list[Array],
+        spans: list[slice],
         X: Array,
         H: Array,
         G: Array,
-        w: Array | None,
         g: Array,
         g_X: Array | None,
         buffers: Buffers,
-    ) -> Array:
-        """Gradients of a run of experts of one map; the products <G, Y>."""
-        products = np.einsum("ij,ij->i", H, G)
-        if w is not None:
-            np.multiply(G, w, out=G)
+    ) -> None:
+        """Gradients of a run of experts of one map."""
         ACTIVATIONS[self.activation][1](H, G)
-        for k, ((a, b), (W,)) in enumerate(zip(spans, maps, strict=True)):
-            np.matmul(X[a:b].T, G[a:b], out=self.maps(g[k])[0])
+        for rows, W, g_W in zip(spans, maps[0], *self.maps(g), strict=True):
+            np.matmul(X[rows].T, G[rows], out=g_W)
             if g_X is not None:
-                np.matmul(G[a:b], W[: self.width].T, out=g_X[a:b])
-        return products
+                np.matmul(G[rows], W[: self.width].T, out=g_X[rows])

@@ -15,7 +15,7 @@ from moe_classic.routers import Plan, Router, Rows, Slots
 
 from .activations import ACTIVATIONS
 from .buffers import Buffers
-from .experts import Experts, Step
+from .experts import Experts, Kept, Step
 
 Array = np.ndarray
 
@@ -141,20 +141,17 @@ class SparseLayer:
 
     def forward(
         self, h: Array, batch: Batch, buffers: Buffers, rng: Any
-    ) -> tuple[Array, tuple[Plan, Array, Array]]:
+    ) -> tuple[Array, tuple[Plan, Array, Kept]]:
         """The stream after the experts."""
         plan, X, Y, kept = self.pairs(h, batch, buffers, rng)
-        mixed = plan.put(Y)
         out = buffers.rows(f"sparse{id(self)}", len(h), self.out)
-        if self.residual:
-            np.add(h[:, :-1], mixed, out=out[:, :-1])
-        else:
-            out[:, :-1] = mixed
+        out[:, :-1] = h[:, :-1] if self.residual else 0.0
+        plan.put(Y, onto=out[:, :-1])
         return out, (plan, X, kept)
 
     def pairs(
         self, h: Array, batch: Batch, buffers: Buffers, rng: Any
-    ) -> tuple[Plan, Array, Array, Array]:
+    ) -> tuple[Plan, Array, Array, Kept]:
         """Plan, rows by expert, what the experts say to them, and what the gradient needs."""
         plan = self.plan(h, batch, rng)
         X = buffers.get(f"X{id(self)}", plan.n_pairs, h.shape[1])
@@ -166,14 +163,17 @@ class SparseLayer:
     def backward(
         self,
         g: Array,
-        memo: tuple[Plan, Array, Array],
+        memo: tuple[Plan, Array, Kept],
         buffers: Buffers,
         step: Step,
         row_loss: Array | None,
         *,
         inputs: bool,
     ) -> Array | None:
-        """Gradients of experts, which step at once, and router; in the stream if wanted."""
+        """Gradients of experts, which step at once, and router; in the stream if wanted.
+
+        Uses ``g`` up.
+        """
         plan, X, kept = memo
         G = plan.pull_put(g, out=buffers.get("G", plan.n_pairs, self.out))
         slots = isinstance(plan, Slots)
@@ -188,12 +188,12 @@ class SparseLayer:
             step,
             inputs=inputs or slots,
         )
-        g_h = plan.pull_take(g_X) if g_X is not None else None
+        # What the stream felt goes on beside the experts, and is not needed any more.
+        onto = g if self.residual else None
+        g_h = plan.pull_take(g_X, onto=onto) if g_X is not None else None
         g_in = self.pull_router(plan, plan.gradients(g_pairs), row_loss)
         if not inputs or g_h is None:
             return None
-        if self.residual:
-            g_h += g
         if g_in is not None:
             g_h += g_in
         return g_h

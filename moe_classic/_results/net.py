@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from moe_classic._data import DesignMap
 from moe_classic._engine import make_engine
@@ -21,6 +23,8 @@ Array = np.ndarray
 
 #: Rows predicted at a time: for each expert, at least, at most.
 _EACH, _LEAST, _MOST = 128, 8192, 65536
+#: Rows that are predicted with BLAS as it is.
+_FEW = 512
 
 
 def tokens_of(design: DesignMap, tokens: Any, dtype: Any, X: Array) -> Array:
@@ -56,6 +60,8 @@ class FittedNet:
         Moments to go on with; None starts with none.
     weight : float
         Of the rows that were seen.
+    drawn : dict, or None
+        State of the generator when rows to hold out were drawn: fits that go on draw the same.
     """
 
     net: Net
@@ -67,6 +73,7 @@ class FittedNet:
     outcome: Outcome = field(default_factory=Outcome)
     adam: Adam | None = None
     weight: float = 0.0
+    drawn: dict[str, Any] | None = None
 
     def copied(self) -> FittedNet:
         """The same with a net and moments of its own, to be trained on."""
@@ -121,7 +128,9 @@ class FittedNet:
         rows = min(max(_EACH * self.net.sparse[0].n_routed, _LEAST), _MOST)
         parts = [X[start : start + rows] for start in range(0, len(X), rows)]
         engine = make_engine(n_jobs if len(parts) > 1 else None)
-        return engine.map(lambda part: answer(self.batch(part)), parts)
+        # BLAS has one thread, as in training; asking for that takes longer than a few rows do.
+        with threadpool_limits(1, "blas") if len(X) > _FEW else nullcontext():
+            return engine.map(lambda part: answer(self.batch(part)), parts)
 
     def predictions(self, X: Array, *, n_jobs: int | None = None) -> Array:
         """What the net says of validated rows: standardised outputs, or probabilities, (n, out)."""

@@ -24,6 +24,9 @@ from ._select import sort_key
 
 Array = np.ndarray
 
+#: Numbers that are added up at a time, and the least rows.
+_SLICE, _LEAST = 1 << 17, 64
+
 
 class Plan(ABC):
     """Where the rows of a batch go.
@@ -61,16 +64,16 @@ class Plan(ABC):
         """Rows (n, d) to experts, (m, d)."""
 
     @abstractmethod
-    def put(self, Y: Array) -> Array:
-        """Outputs of experts (m, o) to rows, (n, o). May overwrite ``Y``."""
+    def put(self, Y: Array, *, onto: Array | None = None) -> Array:
+        """Outputs of experts (m, o) to rows, (n, o); added to ``onto`` in place if given."""
 
     @abstractmethod
     def pull_put(self, G: Array, *, out: Array | None = None) -> Array:
         """Gradient in the rows (n, o) as the experts feel it, (m, o), not yet weighted."""
 
     @abstractmethod
-    def pull_take(self, g: Array) -> Array:
-        """Gradient in the experts' rows (m, d) as the rows feel it, (n, d)."""
+    def pull_take(self, g: Array, *, onto: Array | None = None) -> Array:
+        """Gradient in the experts' rows (m, d) as the rows feel it, (n, d); see :meth:`put`."""
 
     @abstractmethod
     def gradients(self, g_pairs: Array | None) -> Any:
@@ -144,26 +147,43 @@ class Pairs(Plan):
         # Without a mode numpy fills a buffer first and copies it.
         return np.take(h, self.rows, axis=0, out=out, mode="clip")
 
-    def put(self, Y: Array) -> Array:
-        """Weighted sums over the pairs of each row; overwrites ``Y``."""
-        np.multiply(Y, self.weights[:, None], out=Y)
-        return self.pull_take(Y)
+    def put(self, Y: Array, *, onto: Array | None = None) -> Array:
+        """Weighted sums over the pairs of each row."""
+        return self._summed(Y, onto, self.weights)
 
     def pull_put(self, G: Array, *, out: Array | None = None) -> Array:
         """The gradient of each pair's row."""
         return np.take(G, self.rows, axis=0, out=out, mode="clip")
 
-    def pull_take(self, g: Array) -> Array:
+    def pull_take(self, g: Array, *, onto: Array | None = None) -> Array:
         """Sums over the pairs of each row."""
+        return self._summed(g, onto, None)
+
+    def _summed(self, values: Array, onto: Array | None, weights: Array | None) -> Array:
+        """Sums over the pairs of each row, weighted, a slice of the rows at a time.
+
+        Arrays as long as the batch would be fresh memory in every step, which costs as much as the
+        sums do.
+        """
         if self.k == 0:
-            starts = np.searchsorted(self._row_of, np.arange(self.n_rows + 1))
-            ones = np.ones(self.inv.size, dtype=g.dtype)
-            return csr_matrix((ones, self.inv, starts), shape=(self.n_rows, len(g))) @ g
+            return self._summed_by_product(values, onto, weights)
+        shape = self.n_rows, values.shape[1]
+        found = np.zeros(shape, dtype=values.dtype) if onto is None else onto
         places = np.ascontiguousarray(self.inv.reshape(-1, self.k).T)
-        out = np.take(g, places[0], axis=0, mode="clip")
-        for place in places[1:]:
-            out += np.take(g, place, axis=0, mode="clip")
-        return out
+        w = None if weights is None else weights[places]
+        step = max(_LEAST, _SLICE // max(values.shape[1], 1))
+        for start in range(0, self.n_rows, step):
+            part = slice(start, start + step)
+            mine = places[:, part]
+            found[part] += _sum_of_pairs(values, mine, None if w is None else w[:, part])
+        return found
+
+    def _summed_by_product(self, values: Array, onto: Array | None, weights: Array | None) -> Array:
+        """The same where rows have different numbers of pairs."""
+        starts = np.searchsorted(self._row_of, np.arange(self.n_rows + 1))
+        w = np.ones(self.inv.size, values.dtype) if weights is None else self.own(weights)
+        found = csr_matrix((w, self.inv, starts), shape=(self.n_rows, len(values))) @ values
+        return found if onto is None else np.add(onto, found, out=onto)
 
     def gradients(self, g_pairs: Array | None) -> Any:
         """The gradient in the weights, (m,), sorted by expert."""
@@ -236,10 +256,11 @@ class Slots(Plan):
         out[:] = found
         return out
 
-    def put(self, Y: Array) -> Array:
+    def put(self, Y: Array, *, onto: Array | None = None) -> Array:
         """Mixed outputs of the slots."""
         self._Y = self._by_group(Y)
-        return (self.C @ self._Y).reshape(self.groups * self.T, -1)
+        found = (self.C @ self._Y).reshape(self.groups * self.T, -1)
+        return found if onto is None else np.add(onto, found, out=onto)
 
     def pull_put(self, G: Array, *, out: Array | None = None) -> Array:
         """``C' G``; the gradient in C is kept."""
@@ -251,12 +272,13 @@ class Slots(Plan):
         out[:] = found
         return out
 
-    def pull_take(self, g: Array) -> Array:
+    def pull_take(self, g: Array, *, onto: Array | None = None) -> Array:
         """``D g``; the gradient in D is kept."""
         g = self._by_group(g)
         h = self._h[:, :, : g.shape[2]]
         self._g_D = h @ g.transpose(0, 2, 1)
-        return (self.D @ g).reshape(self.groups * self.T, -1)
+        found = (self.D @ g).reshape(self.groups * self.T, -1)
+        return found if onto is None else np.add(onto, found, out=onto)
 
     def gradients(self, g_pairs: Array | None) -> Any:
         """Gradients in D and C."""
@@ -266,6 +288,18 @@ class Slots(Plan):
         """Combine weights summed over the slots of each expert, (n, n_experts)."""
         n = self.groups * self.T
         return self.C.reshape(n, self.n_experts, self.each).sum(axis=2)
+
+
+def _sum_of_pairs(values: Array, places: Ints, w: Array | None) -> Array:
+    """Sums over the pairs of some rows, whose pairs stand at ``places`` (k, n)."""
+    found: Array | None = None
+    for j, place in enumerate(places):
+        # Without a mode numpy fills a buffer first and copies it.
+        more = np.take(values, place, axis=0, mode="clip")
+        if w is not None:
+            more *= w[j, :, None]
+        found = more if found is None else np.add(found, more, out=found)
+    return np.asarray(found)
 
 
 def make_pairs(

@@ -14,14 +14,16 @@ Array = np.ndarray
 _PASSES = 8
 
 
-def softmax(S: Array) -> tuple[Array, Array]:
-    """Softmax of the rows of ``S`` (n, E), and their log-sum-exp (n,).
+def softmax(
+    S: Array, first: Ints | None = None, *, out: Array | None = None
+) -> tuple[Array, Array]:
+    """Softmax of the rows of ``S`` (n, E), and their log-sum-exp (n,); ``out`` may be ``S``.
 
-    The largest entry is found by ``argmax`` and the sum by a product: for short rows numpy's
-    ``max`` and ``sum`` along them take ten times as long.
+    The largest entry is found by ``argmax``, unless its place ``first`` (n,) is known, and the sum
+    by a product: for short rows numpy's ``max`` and ``sum`` along them take ten times as long.
     """
-    top = S[np.arange(len(S)), S.argmax(axis=1)]
-    P = np.subtract(S, top[:, None])
+    top = S[np.arange(len(S)), S.argmax(axis=1) if first is None else first]
+    P = np.subtract(S, top[:, None], out=out)
     np.exp(P, out=P)
     total = P @ np.ones(P.shape[1], dtype=P.dtype)
     P /= total[:, None]
@@ -33,13 +35,17 @@ def sigmoid(S: Array) -> Array:
     return 0.5 * (1.0 + np.tanh(0.5 * S))
 
 
-def largest(scores: Array, k: int) -> Ints:
+def largest(scores: Array, k: int, first: Ints | None = None) -> Ints:
     """Columns of the ``k`` largest entries of each row, best first; of equal ones the lower.
 
     Parameters
     ----------
     scores : ndarray of shape (n, E)
+        Entries that were found are hidden while others are looked for, and then put back: a copy
+        would cost as much as the search.
     k : int
+    first : ndarray of int of shape (n,), default=None
+        Places of the largest entries, where they are known.
 
     Returns
     -------
@@ -49,14 +55,17 @@ def largest(scores: Array, k: int) -> Ints:
     if k > _PASSES or k == E:
         return np.argsort(-scores, axis=1, kind="stable")[:, :k]
     chosen = np.empty((n, k), dtype=np.intp)
-    chosen[:, 0] = scores.argmax(axis=1)
+    chosen[:, 0] = scores.argmax(axis=1) if first is None else first
     if k == 1:
         return chosen
-    left, start = scores.copy(), np.arange(n) * E
-    flat = left.reshape(-1)
+    flat, start, hidden = np.ascontiguousarray(scores).reshape(-1), np.arange(n) * E, []
     for j in range(1, k):
-        flat[start + chosen[:, j - 1]] = -np.inf
-        chosen[:, j] = left.argmax(axis=1)
+        place = start + chosen[:, j - 1]
+        hidden.append((place, flat[place]))
+        flat[place] = -np.inf
+        chosen[:, j] = flat.reshape(n, E).argmax(axis=1)
+    for place, values in hidden:
+        flat[place] = values
     return chosen
 
 

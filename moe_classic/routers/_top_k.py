@@ -228,8 +228,7 @@ class TopKRouter(Router):
         S = self._logits(params, X)
         if rng is None and self._needs_no_scores():
             return self._plan_by_logits(S)
-        q, lse = (sigmoid(S), None) if self.score == "sigmoid" else softmax(S)
-        chosen = self._choose(q, state)
+        q, lse, chosen = self._chosen(S, state)
         picked = entries(q, chosen)
         kept, dropped = self._kept(chosen, picked, q.shape[1], rng)
         weights, total = self._weights(picked, kept)
@@ -251,6 +250,20 @@ class TopKRouter(Router):
         chosen = largest(S, self.top_k)
         weights = softmax(entries(S, chosen))[0]
         return self._pairs(chosen, S.dtype.type(self.scale) * weights, None, S.shape[1])
+
+    def _chosen(self, S: Array, state: State) -> tuple[Array, Array | None, Ints]:
+        """Scores and log-sum-exp of logits, and the experts of each row, best first, (n, k)."""
+        if self.score == "sigmoid":
+            q = sigmoid(S)
+            return q, None, self._choose(q, state)
+        if self.n_groups > 1 or "bias" in state:
+            q, lse = softmax(S, out=S)
+            return q, lse, self._choose(q, state)
+        # Logits rank as their softmax does; what is largest is looked for once.
+        first = S.argmax(axis=1)
+        chosen = largest(S, self.top_k, first)
+        q, lse = softmax(S, first, out=S)
+        return q, lse, chosen
 
     def _choose(self, q: Array, state: State) -> Ints:
         """Experts of each row, best first, (n, k)."""
@@ -376,8 +389,8 @@ class TopKRouter(Router):
         if "slope" in memo:
             slope = memo["slope"]
             pull += w * (q @ slope)
-            g_S = np.multiply(w[:, None], slope)
-            g_S -= pull[:, None]
+            g_S = _slopes(w, slope)
+            g_S = np.subtract(g_S, pull[:, None], out=g_S if len(g_S) == n else None)
             g_S *= q
         elif memo["total"] is not None and "g_lse" not in memo and self.normalise != "kept":
             # Weights that sum to a constant: the pull on experts not chosen vanishes.
@@ -405,3 +418,8 @@ class TopKRouter(Router):
             return state
         counts = plan.memo["counts"]
         return {**state, "bias": state["bias"] + self.bias_rate * np.sign(counts.mean() - counts)}
+
+
+def _slopes(w: Array, slope: Array) -> Array:
+    """What a loss adds to the gradient of each row's scores: (n, E), or (1, E) if equal."""
+    return (w[:1] if (w == w[0]).all() else w)[:, None] * slope

@@ -2,7 +2,10 @@
 
 import numpy as np
 
-from moe_classic.routers import Slots
+from moe_classic.routers import Rows, Slots
+
+#: In place of one that nobody asks.
+RNG = np.random.default_rng(0)
 
 
 class Given:
@@ -45,3 +48,19 @@ def layer(plan, x, W1, b1, W2, b2):
 
     Y0 = Y.copy()
     return plan.put(Y), pull
+
+
+def run(router, o, params, state=None, experts=("W1", "b1", "W2", "b2"), rng=RNG):
+    """Plan, output and gradients of ``sum(y * G)`` of a layer of the oracle's experts."""
+    rows = Rows(o["x"], np.ones(len(o["x"])))
+    plan = router.plan(params, state or {}, rows, rng)
+    y, pull = layer(plan, o["x"], *(o[name] for name in experts))
+    g, g_weights = pull(o["G"])
+    g_h, g_params = router.pull(params, plan, g_weights, None)
+    return plan, y, g | g_params | {"x": g["x"] + g_h}
+
+
+def losses_alone(router, params, x, rng=RNG):
+    """Plan with its losses, and their gradients in the parameters."""
+    plan = router.plan(params, {}, Rows(x, np.ones(len(x))), rng)
+    return plan, router.pull(params, plan, np.zeros(plan.n_pairs), None)[1]

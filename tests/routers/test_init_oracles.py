@@ -5,33 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moe_classic.routers import Rows, SoftRouter, TopKRouter
+from moe_classic.routers import SoftRouter, TopKRouter
 
-from .by_hand import layer
+from .by_hand import losses_alone, run
 
 FOLDER = Path(__file__).parent / "oracles"
-RNG = np.random.default_rng(0)
 
 
 def load(name):
     with np.load(FOLDER / f"{name}.npz") as file:
         return dict(file)
-
-
-def run(router, o, params, state=None, experts=("W1", "b1", "W2", "b2")):
-    """Plan, output and gradients of ``sum(y * G)`` of a layer of the oracle's experts."""
-    rows = Rows(o["x"], np.ones(len(o["x"])))
-    plan = router.plan(params, state or {}, rows, RNG)
-    y, pull = layer(plan, o["x"], *(o[name] for name in experts))
-    g, g_weights = pull(o["G"])
-    g_h, g_params = router.pull(params, plan, g_weights, None)
-    return plan, y, g | g_params | {"x": g["x"] + g_h}
-
-
-def losses_alone(router, params, x):
-    """Plan with its losses, and their gradients in the parameters."""
-    plan = router.plan(params, {}, Rows(x, np.ones(len(x))), RNG)
-    return plan, router.pull(params, plan, np.zeros(plan.n_pairs), None)[1]
 
 
 def check_gradients(g, o, names):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from moe_classic.routers import Pairs, Slots
+from moe_classic.routers import Pairs, Slots, _plans
 from moe_classic.routers._plans import make_pairs
 from moe_classic.routers._soft import slots_of
 
@@ -46,6 +46,25 @@ def test_put_is_the_product_with_the_combine_weights(rng, number):
         Y = np.repeat(per_expert, plan.load, axis=0)
         expected = plan.combine() @ per_expert
     np.testing.assert_allclose(plan.put(Y.copy()), expected, atol=1e-14)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_sums_are_added_where_they_belong(rng, monkeypatch, number):
+    """In place and a slice of the rows at a time they are what they are at once."""
+    _, plan = list(plans(rng))[number]
+    plan.take(rng.normal(size=(20, 3)))
+    Y = rng.normal(size=(plan.n_pairs, 3))
+    whole = plan.put(Y.copy()), plan.pull_take(Y.copy())
+    monkeypatch.setattr(_plans, "_SLICE", 1)
+    monkeypatch.setattr(_plans, "_LEAST", 7)
+    wide = rng.normal(size=(20, 4))
+    for method, expected in zip((plan.put, plan.pull_take), whole, strict=True):
+        np.testing.assert_array_equal(method(Y.copy()), expected)
+        stream = wide.copy()
+        found = method(Y.copy(), onto=stream[:, :-1])
+        assert found.base is stream
+        np.testing.assert_allclose(stream[:, :-1], wide[:, :-1] + expected, atol=1e-14)
+        np.testing.assert_array_equal(stream[:, -1], wide[:, -1])
 
 
 def test_pairs_of_an_expert_stand_together_in_the_order_of_the_rows(rng):

@@ -20,7 +20,7 @@ from moe_classic.routers import Router, check_tokens
 from moe_classic.solvers import DivergenceError
 
 from . import answers
-from .fitting import begun, continued, one_epoch, split, train
+from .fitting import begun, continued, divided, one_epoch, train
 from .options import check_training
 from .report import history_frame, routing_attributes, warn_of_routing
 
@@ -95,7 +95,8 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             )
         rng = np.random.default_rng(self._seed())
         record = begun(self, raw, checker, rng) if last is None else continued(self, last)
-        parts = split(self, record.data(raw.X, raw.key, raw.w), rng)
+        data = record.data(raw.X, raw.key, raw.w)
+        record, parts = divided(self, record, data, rng)
         root = self._init_callback_context(max_subtasks=None)
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
         record, outcome = train(self, record, parts, rng, root, go_on=last is not None)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from threadpoolctl import threadpool_limits
 
 from moe_classic._data import DesignMap, RawData, fit_design, slices_of
 from moe_classic._nets import Data, Net, Outcome, Schedule, Trainer
@@ -83,6 +84,21 @@ def _settings(router: Router) -> tuple[str, str]:
     return type(router).__name__, repr(params)
 
 
+def divided(
+    estimator: Any, record: FittedNet, data: Data, rng: np.random.Generator
+) -> tuple[FittedNet, tuple[Data, Data | None]]:
+    """Rows to train on and rows held out, the same as in the fit that is gone on from.
+
+    Else rows on which the net was trained would judge it.
+    """
+    if record.drawn is None:
+        record = replace(record, drawn=dict(rng.bit_generator.state))
+        return record, split(estimator, data, rng)
+    again = np.random.default_rng()
+    again.bit_generator.state = record.drawn
+    return record, split(estimator, data, again)
+
+
 def split(estimator: Any, data: Data, rng: np.random.Generator) -> tuple[Data, Data | None]:
     """Rows to train on, and rows held out, of classes in equal shares."""
     n, share = len(data), estimator.validation_fraction
@@ -103,6 +119,14 @@ def split(estimator: Any, data: Data, rng: np.random.Generator) -> tuple[Data, D
 
 
 # ------------------------------------------------------------------------- training
+
+
+def _one_thread() -> Any:
+    """BLAS has one thread: products are small, and threads would wait for each other.
+
+    Beside other work, two threads of a two-core machine took ten times as long as one.
+    """
+    return threadpool_limits(1, "blas")
 
 
 def _trainer(estimator: Any, record: FittedNet, n: int) -> tuple[Trainer, int]:
@@ -142,10 +166,11 @@ def train(
         begin=lambda epoch: estimator._epoch_begins(record.net, done + epoch),
         compare=go_on,
     )
-    outcome = trainer.run(*parts, schedule, rng)
-    monitor.close()
-    adam = trainer.finish()
-    _calibrate(record.net, parts[0])
+    with _one_thread():
+        outcome = trainer.run(*parts, schedule, rng)
+        monitor.close()
+        adam = trainer.finish()
+        _calibrate(record.net, parts[0])
     whole, weight = outcome.after(record.outcome), float(len(parts[0]))
     return replace(record, adam=adam, outcome=whole, weight=weight), outcome
 
@@ -164,9 +189,10 @@ def one_epoch(
         size,
         begin=lambda epoch: estimator._epoch_begins(net, done + epoch),
     )
-    outcome = trainer.run(data, None, schedule, rng)
-    adam = trainer.finish()
-    _calibrate(net, data)
+    with _one_thread():
+        outcome = trainer.run(data, None, schedule, rng)
+        adam = trainer.finish()
+        _calibrate(net, data)
     total = record.weight + weight
     _mix_states(net, before, record.weight / total)
     return replace(record, adam=adam, outcome=outcome.after(record.outcome), weight=total), outcome

@@ -181,7 +181,8 @@ class SparseMoERegressor(NetRegressor, SparseNet):
     warm_start : bool, default=False
         Whether ``fit`` goes on from the last fit.
     n_jobs : int or None, default=None
-        Threads that predict blocks of rows.
+        Threads that share the rows of a prediction. Training takes one step after another and has
+        one thread.
     random_state : int, RandomState or None, default=None
     verbose : int, default=0
 

@@ -53,12 +53,11 @@ def small(cls=SparseMoERegressor, n_experts=4, **options):
 # ------------------------------------------------------------------------- every router
 
 
-@pytest.mark.parametrize("n_experts", [2, 8, 64])
 @pytest.mark.parametrize("cls", [SparseMoERegressor, SparseMoEClassifier])
-def test_grid_over_all_routers(cls, n_experts):
+def test_grid_over_all_routers(cls):
     X, y = regimes(240) if cls is SparseMoERegressor else labels(240)
     grid = GridSearchCV(
-        small(cls, n_experts, max_iter=2), {"router": sorted(ROUTERS)}, cv=2, error_score="raise"
+        small(cls, 8, max_iter=2), {"router": sorted(ROUTERS)}, cv=2, error_score="raise"
     )
     grid.fit(X, y)
     scores = grid.cv_results_["mean_test_score"]
@@ -329,6 +328,16 @@ def test_warm_start_goes_on():
         moe.set_params(n_experts=5).fit(X, y)
 
 
+@pytest.mark.parametrize("cls", [SparseMoERegressor, SparseMoEClassifier])
+@pytest.mark.parametrize("random_state", [0, None])
+def test_warm_start_is_judged_by_the_same_rows(cls, random_state):
+    """Rows held out stay so: judged by them, going on is never worse than where it began."""
+    X, y = regimes() if cls is SparseMoERegressor else labels()
+    moe = small(cls, warm_start=True, random_state=random_state, learning_rate=0.05)
+    best = [moe.fit(X, y).best_loss_ for _ in range(4)]
+    assert best == sorted(best, reverse=True)
+
+
 def test_partial_fit_learns_batch_by_batch():
     X, y = regimes(1200)
     moe = small(router="expert_choice")
@@ -426,12 +435,13 @@ def test_in_a_pipeline_with_weights_routed():
     assert pipe.predict(X).shape == y.shape
 
 
-def test_callbacks_hear_every_epoch_and_may_stop():
-    from sklearn.callback import FitCallback
+def stopper(last):
+    """A callback that hears every epoch and asks to stop after one."""
+    callback = pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
 
-    class Count(FitCallback):
+    class Stopper(callback.FitCallback):
         def __init__(self):
-            self.epochs = []
+            self.epochs, self.begun = 0, 0
 
         def setup(self, estimator, context):
             pass
@@ -440,19 +450,66 @@ def test_callbacks_hear_every_epoch_and_may_stop():
             pass
 
         def on_fit_task_begin(self, estimator, context):
-            pass
+            self.begun += context.task_name == "iteration"
 
         def on_fit_task_end(self, estimator, context):
-            if context.task_name == "iteration":
-                self.epochs.append(context.task_id)
-                return len(self.epochs) == 4
-            return None
+            if context.task_name != "iteration":
+                return None
+            self.epochs += 1
+            return self.epochs == last
+
+    return Stopper()
+
+
+@pytest.mark.parametrize("cls", [SparseMoERegressor, SparseMoEClassifier])
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_callbacks_hear_every_epoch_and_may_stop(cls):
+    """A fit that was asked to stop keeps the best of its epochs, and does not ask for more."""
+    X, y = regimes() if cls is SparseMoERegressor else labels()
+    stop = stopper(4)
+    moe = small(cls, max_iter=50).set_callbacks(stop).fit(X, y)
+    assert stop.epochs == stop.begun == moe.n_iter_ == len(moe.history_) == 4
+    assert 1 <= moe.best_iter_ <= 4
+    assert moe.best_loss_ == moe.history_.validation.min()
+    # The same net that four epochs leave.
+    with pytest.warns(ConvergenceWarning, match="max_iter=4"):
+        four = small(cls, max_iter=4).fit(X, y)
+    np.testing.assert_array_equal(moe.predict(X), four.predict(X))
+
+
+def test_fit_that_was_stopped_goes_on_with_a_warm_start():
+    X, y = regimes()
+    moe = small(max_iter=6, warm_start=True).set_callbacks(stopper(3)).fit(X, y)
+    first = moe.best_loss_
+    moe.set_callbacks(stopper(0)).fit(X, y)
+    assert moe.n_iter_ == 9
+    assert moe.best_loss_ <= first
+
+
+def test_callbacks_that_never_stop_change_nothing():
+    X, y = regimes()
+    heard = stopper(0)
+    one, two = small().set_callbacks(heard).fit(X, y), small().fit(X, y)
+    assert heard.epochs == one.n_iter_
+    np.testing.assert_array_equal(one.predict(X), two.predict(X))
+
+
+def test_threads_share_predictions_and_not_training(monkeypatch):
+    from moe_classic._results import net as record
 
     X, y = regimes()
-    count = Count()
-    moe = small().set_callbacks(count)
-    moe.fit(X, y)
-    assert 4 <= len(count.epochs) <= moe.n_iter_ <= 8
+    asked = []
+    monkeypatch.setattr(record, "_EACH", 10)
+    monkeypatch.setattr(record, "_LEAST", 50)
+    plain = record.make_engine
+    monkeypatch.setattr(record, "make_engine", lambda n: asked.append(n) or plain(n))
+    moe = small(n_jobs=2).fit(X, y)
+    assert asked == []
+    threads = [moe.predict(X), moe.gate_proba(X)]
+    assert asked == [2, 2]
+    moe.set_params(n_jobs=None)
+    np.testing.assert_array_equal(threads[0], moe.predict(X))
+    np.testing.assert_array_equal(threads[1], moe.gate_proba(X))
 
 
 # ------------------------------------------------------------------------- what raises and warns
