@@ -19,15 +19,19 @@ from .linalg import (
     weighted_products,
 )
 from .memory import empty, frame, workspace
+from .robust import ROUNDING, has_wild, noise_scale, tame_range, weighted_quantile
 
 __all__ = [
+    "ROUNDING",
     "choose",
     "empty",
     "exp_into",
     "floored_cholesky",
     "frame",
+    "has_wild",
     "log_sum_exp",
     "matmul_by_rows",
+    "noise_scale",
     "pack_symmetric",
     "pieces",
     "ring_of",
@@ -36,8 +40,10 @@ __all__ = [
     "softmax_in_place",
     "solve_psd",
     "sums_by_rows",
+    "tame_range",
     "unpack_symmetric",
     "unring",
     "weighted_products",
+    "weighted_quantile",
     "workspace",
 ]

@@ -25,6 +25,7 @@ from moe_classic._data import (
     raw_features,
     sample_size,
     take_sample,
+    tamed,
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import Model, MoEParams, MoEStats
@@ -36,6 +37,7 @@ from moe_classic.solvers import EM, GradientAscent, Problem, Result, Solver
 
 from .bound_model import BoundModel
 from .finalists import StartRun, report, run_finalists
+from .noise import with_noise
 from .online import OnlineState
 from .progress import no_monitor
 from .split_merge import candidates
@@ -153,10 +155,24 @@ class Trainer:
     block_size: int | None
     monitor_for: MonitorFactory
     seed: int = field(default=0, kw_only=True)
+    _taken: tuple[int, Sample] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.data, self.maps = expand(self.data, self.plan)
-        self.model, self.summary = self.plan.model, self.data.summary
+        self.model = self.plan.model
+        self._know_noise()
+
+    def _know_noise(self) -> None:
+        """Take what one robust fit leaves of the target into the summary."""
+        sample = self.sample(self._sample_size)
+        self.data = with_noise(self.data, self.model, self.maps, sample)
+        self.summary = self.data.summary
+
+    @property
+    def _sample_size(self) -> int:
+        """Rows on which starts are tried."""
+        start = self.model.start(self.plan.widths, self.data.summary)
+        return sample_size(self.model.n_parameters(start))
 
     def all_rows(self) -> Problem:
         """The fitting problem on all rows."""
@@ -164,7 +180,9 @@ class Trainer:
 
     def sample(self, size: int) -> Sample:
         """At most ``size`` distinct rows to try starts on."""
-        return take_sample(self.data.X, self.data.key, self.data.w, size)
+        if self._taken is None or self._taken[0] != size:
+            self._taken = size, take_sample(self.data.X, self.data.key, self.data.w, size)
+        return self._taken[1]
 
     def problem(self, X: Floats, key: Floats, w: Floats) -> Problem:
         """The fitting problem on some rows."""
@@ -235,8 +253,7 @@ class Trainer:
 
     def from_portfolio(self, init: str, n_init: int, rng: np.random.Generator) -> Trained:
         """Short runs from a portfolio of starts on a sample, long runs from the best."""
-        count = self.model.n_parameters(self.model.start(self.plan.widths, self.summary))
-        on_sample, start_sample = self._on(self.sample(sample_size(count)))
+        on_sample, start_sample = self._on(self.sample(self._sample_size))
         if self.model.n_experts == 1:
             init, n_init = "principal", 1
         # Experts that are estimators are refitted side by side themselves.
@@ -286,6 +303,7 @@ class Trainer:
     def _on(self, sample: Sample) -> tuple[Trainer, StartSample]:
         """A trainer of these rows alone, small enough to be sent elsewhere, and what it tries."""
         on_sample = copy(self)
+        on_sample._taken = None
         on_sample.data = replace(self.data, X=sample.X, key=sample.y, w=sample.w)
         problem = on_sample.problem(sample.X, sample.y, sample.w)
         block = sample.block(self.maps, on_sample.data.target.to_model)
@@ -357,6 +375,7 @@ class Trainer:
         widest = max(designs, key=lambda number: block.designs[number].width)
         X = unit_columns(block.designs[widest].Z[:-1].T, sample.w, self.model)
         target = self.data.target.points(block.y, self.summary)
+        target = tamed(target.T, sample.w).T
         return StartData(np.ascontiguousarray(X), target, sample.w, self.model.n_experts)
 
     def names(self, init: str, n_init: int) -> list[str]:
@@ -390,7 +409,8 @@ class StreamTrainer(Trainer):
     drawn: Sample
 
     def __post_init__(self) -> None:
-        self.maps, self.model, self.summary = self.plan.maps, self.plan.model, self.data.summary
+        self.maps, self.model = self.plan.maps, self.plan.model
+        self._know_noise()
 
     def all_rows(self) -> Problem:
         """The fitting problem on all rows."""

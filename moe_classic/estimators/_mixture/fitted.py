@@ -132,8 +132,9 @@ def warn_of_the_end(trainer: Trainer, trained: Trained) -> None:
     if spikes:
         warnings.warn(
             f"{spikes} of {trainer.model.n_experts} experts have the smallest scale allowed: "
-            "each passes almost exactly through the rows that it explains. Use fewer experts, "
-            "or raise min_scale of the expert if this is not what the data mean.",
+            "each passes almost exactly through the rows that it explains, and its standard "
+            "errors measure min_scale. Use fewer experts if these rows are few; lower min_scale of "
+            "the expert if they are many and the data are that precise.",
             ConvergenceWarning,
             stacklevel=6,
         )

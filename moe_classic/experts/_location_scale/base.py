@@ -63,12 +63,12 @@ class LocationScaleExpert(LinearExpert):
         if not (isinstance(self.min_scale, Real) and 0.0 < self.min_scale < 1.0):
             raise ValueError(
                 f"{type(self).__name__}: min_scale={self.min_scale!r} must lie in (0, 1); it is "
-                "the smallest scale of an expert, in standard deviations of y."
+                "the smallest scale of an expert, as a share of what one robust fit leaves of y."
             )
 
     def floor(self, summary: Summary) -> Floats:
         """Smallest scales, (d,)."""
-        return self.min_scale * summary.y_scale
+        return self.min_scale * summary.noise_unit
 
     def start(self, n_experts: int, width: int, summary: Summary) -> ScaleParams:
         """Experts at the mean of y with its standard deviation."""

@@ -61,8 +61,10 @@ class GaussianExpert(LocationScaleExpert):
     tied : bool, default=False
         Whether all experts share one covariance.
     min_scale : float, default=1e-3
-        Smallest standard deviation, in standard deviations of y. Without it the likelihood is
-        unbounded: an expert may pass through a few rows exactly.
+        Smallest standard deviation, as a share of the noise: the median absolute residual of one
+        linear fit by least absolute deviations, as a standard deviation, or that of y where it is
+        smaller, the fit is exact or rows are few. Without a floor the likelihood is unbounded: an
+        expert may pass through a few rows exactly.
 
     References
     ----------

@@ -70,14 +70,14 @@ class FullGaussian(LinearExpert):
 
     def degenerate(self, params: FullParams, summary: Summary) -> Bools:
         """Which experts have a covariance with an eigenvalue at its floor, (K,)."""
-        floor = self.min_scale * summary.y_scale
+        floor = self.min_scale * summary.noise_unit
         scaled = params.covariance / (floor[:, None] * floor[None, :])
         low = np.linalg.eigvalsh(scaled).min(axis=1) <= 1.0 + 1e-6
         return np.broadcast_to(low, params.n_experts)
 
     def clip(self, params: FullParams, summary: Summary) -> FullParams:
         """Covariances with eigenvalues above their floor."""
-        floor = self.min_scale * summary.y_scale
+        floor = self.min_scale * summary.noise_unit
         return replace(params, chol=floored_cholesky(params.covariance, 1.0, floor))
 
     def rescale(self, params: FullParams, shift: Floats, factor: Floats) -> FullParams:
@@ -133,7 +133,7 @@ class FullGaussian(LinearExpert):
         if self.tied:
             rss, mass = rss.sum(axis=0, keepdims=True), mass.sum(axis=0, keepdims=True)
         covariance = rss / np.maximum(mass, np.finfo(float).tiny)
-        chol = floored_cholesky(covariance, 1.0, self.min_scale * summary.y_scale)
+        chol = floored_cholesky(covariance, 1.0, self.min_scale * summary.noise_unit)
         starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
         coef = np.where(starved, params.coef, params.coef + delta)
         if not self.tied:

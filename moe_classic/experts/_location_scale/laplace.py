@@ -53,7 +53,7 @@ class LaplaceExpert(LocationScaleExpert):
     alpha : float, default=0.0
         L2 penalty on the slopes in standardised units, per unit of sample weight.
     min_scale : float, default=1e-3
-        Smallest scale b, in standard deviations of y.
+        Smallest scale b, as a share of the noise; see :class:`GaussianExpert`.
 
     References
     ----------

@@ -1,0 +1,91 @@
+"""Untidy data: wild and precise targets, and what else sets scales, before and after.
+
+    python benchmarks/untidy_scales.py [--when after] [--only wild ...] [--seeds 4]
+
+Every case has a right answer from elsewhere: scipy, statsmodels, certified values, or the same
+data without what is untidy. The figure of a version of the package goes to the column ``--when``;
+run the script with an older version on the path for ``before``.
+"""
+
+import argparse
+import warnings
+
+import numpy as np
+from _results import add_output, keep, read
+from scipy.optimize import minimize
+from scipy.stats import t
+
+from moe_classic import MoERegressor
+from moe_classic.experts import StudentTExpert
+
+
+def row(kind, case, figure, value, right):
+    """One line of the table."""
+    return {"kind": kind, "case": case, "figure": figure, "value": float(value), "right": right}
+
+
+# ------------------------------------------------------------------------- one wild target
+
+
+def t_line(x, y, df):
+    """Scale of the likeliest line with t noise, by scipy."""
+
+    def loss(theta):
+        return -t.logpdf(y, df, theta[0] + theta[1] * x[:, 0], np.exp(theta[2])).sum()
+
+    best = minimize(loss, [0.0, 2.0, -0.3], method="Nelder-Mead", options={"xatol": 1e-9})
+    return np.exp(best.x[2])
+
+
+def wild(seeds):
+    """One y of 200 or 300 that is wild: scale of a t line, worst slope of two t lines."""
+    for value in (99999.0, -1e7):
+        rng = np.random.default_rng(0)
+        x = rng.uniform(-3.0, 3.0, (200, 1))
+        y = 2.0 * x[:, 0] + rng.normal(size=200)
+        y[5] = value
+        model = MoERegressor(1, expert=StudentTExpert(df=2.5)).fit(x, y)
+        scale = model.experts_[0].scale_
+        yield row("wild target", f"t line, {value:g}", "scale", scale, t_line(x, y, 2.5))
+        errors = []
+        for seed in range(seeds):
+            rng = np.random.default_rng(seed)
+            x = rng.uniform(-3.0, 3.0, (300, 1))
+            slope = np.where(rng.random(300) < 0.5, 2.0, -2.0)
+            y = slope * (x[:, 0] + 0.5) + 0.5 * rng.normal(size=300)
+            y[5] = value
+            fit = MoERegressor(2, expert="student_t", random_state=0).fit(x, y)
+            slopes = np.sort([float(e.coef_[0]) for e in fit.experts_])
+            errors.append(np.abs(slopes - [-2.0, 2.0]).max())
+        yield row("wild target", f"two t lines, {value:g}", "worst slope error", max(errors), 0.0)
+
+
+CASES = {"wild": wild}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--when", default="after", choices=["before", "after"])
+    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--seeds", type=int, default=4)
+    add_output(parser)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    rows = [measured for name in options.only for measured in CASES[name](options.seeds)]
+    path = options.output / "untidy_scales.csv"
+    old = read("untidy_scales", options.output) if path.exists() else None
+    for measured in rows:
+        value = measured.pop("value")
+        for when in ("before", "after"):
+            known = old is not None and (old.kind == measured["kind"]) & (
+                old.case == measured["case"]
+            )
+            before = old[known][when] if old is not None else []
+            measured[when] = before.iloc[0] if len(before) else np.nan
+        measured[options.when] = value
+        print(measured)
+    keep("untidy_scales", rows, ["kind", "case"], options.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Untidy data: what one row, one column or a precise target may not spoil."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from scipy.stats import t
+
+from moe_classic import HierarchicalMoERegressor, MoERegressor
+from moe_classic.experts import StudentTExpert
+
+# ------------------------------------------------------------------------- one wild target
+
+
+def a_line(n=200, seed=0, wild=99999.0):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-3.0, 3.0, (n, 1))
+    y = 2.0 * x[:, 0] + rng.normal(size=n)
+    y[5] = wild
+    return x, y
+
+
+def two_lines(n=300, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-3.0, 3.0, (n, 1))
+    slope = np.where(rng.random(n) < 0.5, 2.0, -2.0)
+    return x, slope * (x[:, 0] + 0.5) + 0.5 * rng.normal(size=n)
+
+
+@pytest.mark.parametrize("df", [2.5, 4.0])
+@pytest.mark.parametrize("wild", [99999.0, -1e9])
+def test_a_wild_target_leaves_the_likeliest_t_line(df, wild):
+    x, y = a_line(wild=wild)
+    model = MoERegressor(1, expert=StudentTExpert(df=df), tol=1e-10, max_iter=2000).fit(x, y)
+
+    def loss(theta):
+        return -t.logpdf(y, df, theta[0] + theta[1] * x[:, 0], np.exp(theta[2])).sum()
+
+    right = minimize(loss, [0.0, 2.0, -0.3], method="Nelder-Mead", options={"xatol": 1e-9})
+    expert = model.experts_[0]
+    assert model.log_likelihood_ == pytest.approx(-right.fun, abs=1e-5)
+    found = [expert.intercept_, expert.coef_[0], np.log(expert.scale_)]
+    np.testing.assert_allclose(np.ravel(found), right.x, atol=1e-4)
+
+
+@pytest.mark.parametrize("estimator", [MoERegressor(2), HierarchicalMoERegressor((2,))])
+@pytest.mark.parametrize("wild", [99999.0, -1e7])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_two_lines_stay_two_beside_a_wild_target(estimator, wild, seed):
+    x, y = two_lines(seed=seed)
+    y[5] = wild
+    model = estimator.set_params(expert="student_t", random_state=0).fit(x, y)
+    slopes = sorted(float(e.coef_[0]) for e in model.experts_)
+    np.testing.assert_allclose(slopes, [-2.0, 2.0], atol=0.12)
+    assert all(0.2 < e.scale_ < 0.6 for e in model.experts_)
+
+
+def test_blocks_know_wild_targets_as_arrays_do():
+    x, y = two_lines()
+    y[5] = 99999.0
+    settings = {"expert": "student_t", "random_state": 0}
+    whole = MoERegressor(2, **settings).fit(x, y)
+    blocks = [(x[i : i + 50], y[i : i + 50]) for i in range(0, 300, 50)]
+    parts = MoERegressor(2, **settings).fit_blocks(blocks)
+    assert parts.log_likelihood_ == pytest.approx(whole.log_likelihood_, abs=1e-3)
+
+
+def test_a_stream_too_long_for_its_sample_moves_wild_targets_in():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30_000, 1))
+    y = x[:, 0] + rng.normal(size=30_000)
+    y[[3, 20_000]] = [1e9, -1e8]
+    blocks = [(x[i : i + 5000], y[i : i + 5000]) for i in range(0, 30_000, 5000)]
+    model = MoERegressor(1, expert=StudentTExpert(df=3.0)).fit_blocks(blocks)
+    whole = MoERegressor(1, expert=StudentTExpert(df=3.0)).fit(x, y)
+    assert model._fitted.target.factor == pytest.approx(np.sqrt(2.0), rel=0.05)
+    assert model.experts_[0].scale_ == pytest.approx(whole.experts_[0].scale_, rel=1e-3)
