@@ -8,15 +8,21 @@ run the script with an older version on the path for ``before``.
 """
 
 import argparse
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 from _results import add_output, keep, read
 from scipy.optimize import minimize
 from scipy.stats import t
+from sklearn.linear_model import QuantileRegressor
 
 from moe_classic import MoERegressor
 from moe_classic.experts import StudentTExpert
+
+sys.path.append(str(Path(__file__).parents[1]))
+from tests.contracts.nist import SETS
 
 
 def row(kind, case, figure, value, right):
@@ -60,7 +66,38 @@ def wild(seeds):
         yield row("wild target", f"two t lines, {value:g}", "worst slope error", max(errors), 0.0)
 
 
-CASES = {"wild": wild}
+# ------------------------------------------------------------------------- precise targets
+
+
+def digits(found, right):
+    """Correct digits of the worst of some numbers."""
+    error = np.max(np.abs(np.subtract(found, right)) / np.abs(right))
+    return min(15.0, -np.log10(max(error, 1e-15)))
+
+
+def precise(seeds):
+    """Certified digits of NIST's sets, and least absolute deviations by a linear programme."""
+    for name in ("Norris", "Pontius", "Filip", "Wampler3", "Wampler4", "Wampler5"):
+        data = SETS[name]
+        X, y = np.array(data.X, dtype=float), np.array(data.y, dtype=float)
+        expert = MoERegressor(1).fit(X, y).experts_[0]
+        coef = np.r_[expert.intercept_, np.ravel(expert.coef_)]
+        yield row("precise target", f"{name}, slopes", "digits", digits(coef, data.coef), 15.0)
+        sd = expert.scale_ * np.sqrt(len(y) / (len(y) - len(coef)))
+        yield row("precise target", f"{name}, residual sd", "digits", digits(sd, data.sd), 15.0)
+    worst = 0.0
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(300, 2))
+        y = x @ [1.0, -2.0] + rng.standard_t(2.0, 300)
+        model = MoERegressor(1, expert="laplace").fit(x, y)
+        right = QuantileRegressor(quantile=0.5, alpha=0.0).fit(x, y)
+        total, least = (np.abs(y - m.predict(x)).sum() for m in (model, right))
+        worst = max(worst, total - least)
+    yield row("precise target", "Laplace, t(2) noise", "excess of sum |e|", worst, 0.0)
+
+
+CASES = {"wild": wild, "precise": precise}
 
 
 def main():

@@ -1,5 +1,6 @@
 """Arrays: small dense systems, log-sum-exp, products in pieces, work memory."""
 
+from .exact import least_absolute_change, least_squares_change
 from .linalg import (
     choose,
     exp_into,
@@ -29,6 +30,8 @@ __all__ = [
     "floored_cholesky",
     "frame",
     "has_wild",
+    "least_absolute_change",
+    "least_squares_change",
     "log_sum_exp",
     "matmul_by_rows",
     "noise_scale",

@@ -40,6 +40,7 @@ from .finalists import StartRun, report, run_finalists
 from .noise import with_noise
 from .online import OnlineState
 from .progress import no_monitor
+from .settle import settled
 from .split_merge import candidates
 from .starts import STRATEGIES, StartData, params_from_responsibilities, portfolio, soften
 from .wrap import unit_columns
@@ -239,7 +240,13 @@ class Trainer:
         result = self.long_run(problem, params, "responsibilities")
         return self._single(problem, result, "responsibilities")
 
+    def _settled(self, problem: Problem, result: Result) -> Result:
+        """The result to the last digit, where the likelihood is climbed to the end."""
+        done = result.converged and self.solver.maximises_likelihood
+        return settled(problem, result) if done else result
+
     def _single(self, problem: Problem, result: Result, name: str) -> Trained:
+        result = self._settled(problem, result)
         runs = [StartRun(name, result.objective, result, self._degenerate(result.params))]
         table = report(runs, [0], problem.summary.weight, 0.0)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
@@ -297,6 +304,7 @@ class Trainer:
         if not complete:
             problem = self.all_rows()
             result = self.long_run(problem, result.params, "all rows")
+        result = self._settled(problem, result)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
         return Trained(result, table, last_pass)
 

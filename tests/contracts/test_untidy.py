@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
+from scipy.optimize import linprog, minimize
 from scipy.stats import t
 
 from moe_classic import HierarchicalMoERegressor, MoERegressor
@@ -74,3 +74,42 @@ def test_a_stream_too_long_for_its_sample_moves_wild_targets_in():
     whole = MoERegressor(1, expert=StudentTExpert(df=3.0)).fit(x, y)
     assert model._fitted.target.factor == pytest.approx(np.sqrt(2.0), rel=0.05)
     assert model.experts_[0].scale_ == pytest.approx(whole.experts_[0].scale_, rel=1e-3)
+
+
+# ------------------------------------------------------------------------- least absolute sums
+
+
+def least_sum(x, y, w):
+    """The least weighted sum of absolute residuals of a line, by a linear programme."""
+    n = len(y)
+    eye = np.eye(n)
+    programme = linprog(
+        np.r_[np.zeros(x.shape[1] + 1), w, w],
+        A_eq=np.hstack([np.c_[x, np.ones(n)], eye, -eye]),
+        b_eq=y,
+        bounds=[(None, None)] * (x.shape[1] + 1) + [(0.0, None)] * (2 * n),
+    )
+    return programme.fun
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("block_size", [None, 100])
+def test_one_laplace_expert_has_the_least_sum_of_absolute_errors(seed, block_size):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(300, 2))
+    y, w = x @ [1.0, -2.0] + rng.standard_t(2.0, 300), rng.integers(1, 4, 300).astype(float)
+    model = MoERegressor(1, expert="laplace", block_size=block_size).fit(x, y, w)
+    total = w @ np.abs(y - model.predict(x))
+    assert total == pytest.approx(least_sum(x, y, w), rel=1e-9)
+    assert model.experts_[0].scale_ == pytest.approx(total / w.sum(), rel=1e-9)
+
+
+@pytest.mark.parametrize("estimator", [MoERegressor(2), HierarchicalMoERegressor((2,))])
+def test_each_laplace_expert_has_the_least_weighted_sum(estimator):
+    x, y = two_lines()
+    model = estimator.set_params(expert="laplace", random_state=0).fit(x, y)
+    R, lines = model.responsibilities(x, y), model.expert_predictions(x)
+    for k in range(2):
+        total = R[:, k] @ np.abs(y - lines[:, k])
+        assert total == pytest.approx(least_sum(x, y, R[:, k]), rel=1e-8)
+    assert np.all(np.diff(model.trace_) >= 0.0)

@@ -129,6 +129,26 @@ class LocationScaleExpert(LinearExpert):
         drop = ((delta @ A) * delta).sum(-1) - 2.0 * (delta * score).sum(-1)
         return delta, drop
 
+    def settle(self, params: Any, design: Design, y: Floats, S: Floats, summary: Summary) -> Any:
+        """Lines of the weighted problems to the last digit; penalised ones are smooth enough."""
+        if self.alpha:
+            return params
+        e = residuals(params, design, y)
+        changes = [self.exact_change(design.Z, *row) for row in zip(e, S, strict=True)]
+        if all(change is None for change in changes):
+            return params
+        zero = np.zeros_like(params.coef[0])
+        delta = np.stack([zero if change is None else change for change in changes])
+        coef = params.coef + delta
+        moved = replace(params, coef=coef)
+        e = residuals(moved, design, y)
+        new = self.fit_scale(moved, e, S, self.floor(summary))
+        return self.keep_starved(params, new, S.sum(axis=1), summary)
+
+    def exact_change(self, Z: Floats, e: Floats, S: Floats) -> Floats | None:
+        """What coefficients (d, q) of one expert lack by its residuals e (d, n); None: nothing."""
+        return None
+
     def translate(self, stats: Any, old: ScaleParams, new: ScaleParams) -> Any:
         """Weighted least-squares sums at ``old`` as they are at ``new``; exact in coefficients."""
         A = unpack_symmetric(stats.gram, old.coef.shape[-1])

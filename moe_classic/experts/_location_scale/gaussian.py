@@ -19,7 +19,7 @@ import numpy as np
 
 from moe_classic._components import GAUSSIAN, LOG_2PI, Forward, NoiseFamily
 from moe_classic._data import Design, Summary
-from moe_classic._numerics import empty, frame
+from moe_classic._numerics import empty, frame, least_squares_change
 from moe_classic._typing import Floats
 from moe_classic.experts._linear import LinearExpert
 
@@ -187,6 +187,20 @@ class GaussianExpert(LocationScaleExpert):
         scale = np.maximum(scale, self.floor(summary))
         new = GaussianParams(params.coef + delta, scale)
         return self.keep_starved(params, new, stats.mass, summary)
+
+    def exact_change(self, Z: Floats, e: Floats, S: Floats) -> Floats | None:
+        """Least squares by factors, where Gram matrices have lost digits."""
+        return least_squares_change(Z, e, S)
+
+    def fit_scale(self, params: GaussianParams, e: Floats, S: Floats, floor: Floats) -> Any:
+        """``params`` with the likeliest scales, shared as those of the description."""
+        own = super().fit_scale(params, e, S, np.zeros(1)).scale ** 2
+        mass = S.sum(axis=1, keepdims=True)
+        if self.tied:
+            own = (mass * own).sum(axis=0, keepdims=True) / mass.sum()
+        if params.scale.shape[1] < own.shape[1]:
+            own = own.mean(axis=1, keepdims=True)
+        return replace(params, scale=np.maximum(np.sqrt(own), floor))
 
     def derivatives(self, params: GaussianParams, fwd: Forward, y: Floats) -> tuple[Floats, Floats]:
         """In (eta_1..eta_d, log s): ``e / s^2``, ``e^2 / s^2 - 1``; see the base class."""
