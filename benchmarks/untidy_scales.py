@@ -10,15 +10,17 @@ run the script with an older version on the path for ``before``.
 import argparse
 import sys
 import warnings
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from _results import add_output, keep, read
 from scipy.optimize import minimize
+from scipy.special import expit
 from scipy.stats import t
 from sklearn.linear_model import QuantileRegressor
 
-from moe_classic import MoERegressor
+from moe_classic import MoEClassifier, MoERegressor
 from moe_classic.experts import StudentTExpert
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -97,7 +99,46 @@ def precise(seeds):
     yield row("precise target", "Laplace, t(2) noise", "excess of sum |e|", worst, 0.0)
 
 
-CASES = {"wild": wild, "precise": precise}
+# ------------------------------------------------------------------------- gates and atoms
+
+
+def beside(kind, n, rng):
+    """A column that has nothing to do with y, and repeats its values."""
+    return {
+        "none": lambda: np.empty((n, 0)),
+        "0/1": lambda: rng.random((n, 1)) < 0.3,
+        "one-hot of 4": lambda: np.eye(4)[rng.integers(0, 4, n)],
+        "count": lambda: rng.poisson(1.0, (n, 1)),
+        "rounded": lambda: np.round(rng.normal(size=(n, 1))),
+        "zero-inflated": lambda: np.where(rng.random((n, 1)) < 0.6, 0, rng.lognormal(size=(n, 1))),
+    }[kind]().astype(float)
+
+
+def switching(kind, seed, classes, n=400):
+    """Two lines with a soft switch in x, as they are or cut into classes."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-3.0, 3.0, n)
+    right = rng.random(n) < expit(6.0 * (x - 0.3))
+    y = np.where(right, 2.0 * x + 1.0, -2.0 * x - 1.0) + 0.3 * rng.normal(size=n)
+    if classes:
+        y = np.where(right, x > 1.5, x < -1.5).astype(int)
+    return np.c_[x, beside(kind, n, rng)], y
+
+
+def atoms(seeds):
+    """Held-out scores beside a column that has atoms, right without it."""
+    for classes, kind in product((False, True), ("0/1", "one-hot of 4", "count", "zero-inflated")):
+        found = []
+        for seed, column in product(range(seeds), (kind, "none")):
+            model = (MoEClassifier if classes else MoERegressor)(2, gate="gaussian", random_state=0)
+            model.fit(*switching(column, seed, classes))
+            found.append(model.score(*switching(column, seed + 100, classes)))
+        ours, right = np.reshape(found, (-1, 2)).mean(axis=0)
+        what, case = ("accuracy", "classes") if classes else ("R^2", "lines")
+        yield row("gate and atoms", f"{case}, {kind}", f"{what}, new rows", ours, right)
+
+
+CASES = {"wild": wild, "precise": precise, "atoms": atoms}
 
 
 def main():

@@ -1,5 +1,6 @@
 """Arrays: small dense systems, log-sum-exp, products in pieces, work memory."""
 
+from .atoms import atom_variance
 from .exact import least_absolute_change, least_squares_change
 from .linalg import (
     choose,
@@ -24,6 +25,7 @@ from .robust import ROUNDING, has_wild, noise_scale, tame_range, weighted_quanti
 
 __all__ = [
     "ROUNDING",
+    "atom_variance",
     "choose",
     "empty",
     "exp_into",

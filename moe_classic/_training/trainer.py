@@ -168,6 +168,8 @@ class Trainer:
         sample = self.sample(self._sample_size)
         self.data = with_noise(self.data, self.model, self.maps, sample)
         self.summary = self.data.summary
+        seen = self.maps[self.model.gate_design](sample.X)
+        self.model = replace(self.model, gate=self.model.gate.informed(seen, sample.w))
 
     @property
     def _sample_size(self) -> int:
@@ -260,6 +262,8 @@ class Trainer:
 
     def from_portfolio(self, init: str, n_init: int, rng: np.random.Generator) -> Trained:
         """Short runs from a portfolio of starts on a sample, long runs from the best."""
+        free = self.model
+        self.model = replace(free, gate=free.gate.guarded())
         on_sample, start_sample = self._on(self.sample(self._sample_size))
         if self.model.n_experts == 1:
             init, n_init = "principal", 1
@@ -304,9 +308,21 @@ class Trainer:
         if not complete:
             problem = self.all_rows()
             result = self.long_run(problem, result.params, "all rows")
+        if self.model.gate is not free.gate:
+            self.model = free
+            problem, result = self._freed(problem, result)
         result = self._settled(problem, result)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
         return Trained(result, table, last_pass)
+
+    def _freed(self, problem: Problem, result: Result) -> tuple[Problem, Result]:
+        """A result that was found under the wider bounds of starts, climbed on without them."""
+        free = replace(problem, model=self.model, objective=MixtureLikelihood(self.model))
+        later = self.long_run(free, result.params, "bounds of starts released")
+        if not later.objective >= result.objective:
+            return free, result
+        trace = result.trace + [v for v in later.trace[1:] if v >= result.objective]
+        return free, replace(later, trace=trace, n_iter=result.n_iter + later.n_iter)
 
     def _on(self, sample: Sample) -> tuple[Trainer, StartSample]:
         """A trainer of these rows alone, small enough to be sent elsewhere, and what it tries."""

@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 from scipy.optimize import linprog, minimize
+from scipy.special import expit
 from scipy.stats import t
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
-from moe_classic import HierarchicalMoERegressor, MoERegressor
+from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
 from moe_classic.experts import StudentTExpert
+from moe_classic.gates import GaussianGate
 
 # ------------------------------------------------------------------------- one wild target
 
@@ -113,3 +117,80 @@ def test_each_laplace_expert_has_the_least_weighted_sum(estimator):
         total = R[:, k] @ np.abs(y - lines[:, k])
         assert total == pytest.approx(least_sum(x, y, R[:, k]), rel=1e-8)
     assert np.all(np.diff(model.trace_) >= 0.0)
+
+
+# ------------------------------------------------------------------------- Gaussian gates and atoms
+
+
+def beside(kind, n, rng):
+    """A column that has nothing to do with y, and repeats its values."""
+    return {
+        "indicator": lambda: rng.random((n, 1)) < 0.3,
+        "one-hot": lambda: np.eye(4)[rng.integers(0, 4, n)],
+        "count": lambda: rng.poisson(3.0, (n, 1)),
+        "rounded": lambda: np.round(rng.normal(size=(n, 1))),
+        "zeros": lambda: np.where(rng.random((n, 1)) < 0.6, 0.0, rng.normal(2.0, 0.5, (n, 1))),
+    }[kind]().astype(float)
+
+
+def switching(kind, seed, n=400, *, classes=False):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-3.0, 3.0, n)
+    right = rng.random(n) < expit(6.0 * (x - 0.3))
+    y = np.where(right, 2.0 * x + 1.0, -2.0 * x - 1.0) + 0.3 * rng.normal(size=n)
+    if classes:
+        y = np.where(right, x > 1.5, x < -1.5).astype(int)
+    return np.c_[x, beside(kind, n, rng)] if kind else x[:, None], y
+
+
+def held_out(model, kind, seed, **settings):
+    """Score on new rows, and of the same without the column."""
+    with_column = model.fit(*switching(kind, seed, **settings))
+    score = with_column.score(*switching(kind, seed + 100, **settings))
+    without = clone(model).fit(*switching(None, seed, **settings))
+    return score, without.score(*switching(None, seed + 100, **settings))
+
+
+@pytest.mark.parametrize("covariance", ["full", "diag", "tied"])
+@pytest.mark.parametrize("kind", ["indicator", "one-hot", "count", "rounded", "zeros"])
+def test_a_column_with_atoms_does_not_take_a_gaussian_gate_over(kind, covariance):
+    gate = GaussianGate(covariance_type=covariance)
+    score, without = held_out(MoERegressor(2, gate=gate, random_state=0), kind, 0)
+    assert score > without - 0.06
+
+
+@pytest.mark.parametrize("kind", ["indicator", "one-hot", "count", "rounded"])
+def test_nor_the_gate_of_a_classifier(kind):
+    model = MoEClassifier(2, gate=GaussianGate(), random_state=0)
+    score, without = held_out(model, kind, 0, classes=True)
+    assert score > without - 0.08
+
+
+def test_an_indicator_that_gates_still_gates():
+    rng = np.random.default_rng(0)
+    x, z = rng.uniform(-3.0, 3.0, 800), rng.random(800) < 0.4
+    y = np.where(z, 2.0 * x + 1.0, -2.0 * x - 1.0) + 0.3 * rng.normal(size=800)
+    X = np.c_[x, z]
+    fits = [
+        MoERegressor(2, gate=g, random_state=0).fit(X[:400], y[:400])
+        for g in ("gaussian", "softmax")
+    ]
+    ours, softmax = (m.log_likelihood(X[400:], y[400:]) for m in fits)
+    assert ours > softmax - 8.0
+
+
+def test_a_gate_that_shrank_is_counted_and_told():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 3))
+    y = x[:, 0] + rng.normal(size=120)
+    x[:4] = x[0] + 1e-9 * rng.normal(size=(4, 3))
+    y[:4] = 9.0 + 0.1 * rng.normal(size=4)
+    R = np.full((120, 2), [0.0, 1.0])
+    R[:4] = [1.0, 0.0]
+    model = MoERegressor(2, gate="gaussian", init=R)
+    with pytest.warns(ConvergenceWarning, match="shrunk on to single values for 1 of 2 experts"):
+        model.fit(x, y)
+    assert model.start_report_.degenerate_experts.iloc[0] == 1
+    constant = np.c_[x[4:], np.ones(116)]
+    regular = MoERegressor(2, gate="gaussian", random_state=0).fit(constant, y[4:])
+    assert regular.start_report_.degenerate_experts.iloc[0] == 0
