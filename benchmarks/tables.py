@@ -262,6 +262,17 @@ TABLES = {
             "CPU seconds of a fit": "{seconds:.1f}",
         },
     ),
+    "untidy_scales": lambda: plain(
+        read("untidy_scales"),
+        {
+            "data": "{kind}",
+            "case": "{case}",
+            "figure": "{figure}",
+            "before": "{before:.6g}",
+            "after": "{after:.6g}",
+            "right": "{right:.6g}",
+        },
+    ),
     "jacobs_vowels": lambda: plain(
         read("jacobs_vowels"),
         {

@@ -5,7 +5,7 @@ from .distinct import BlendRows, distinct_rows
 from .features import DesignMap, Rows, fit_design, raw_features, same_features, slices_of
 from .rows import RawData
 from .sample import MOST_ROWS, Sample, merge_sample, row_hashes, sample_size, take_sample
-from .stats import Stats, Summary, summarise, total
+from .stats import Stats, Summary, summarise, tamed, total
 from .stream import RawBlock, RowStream, StreamSource, first_pass
 
 __all__ = [
@@ -37,5 +37,6 @@ __all__ = [
     "slices_of",
     "summarise",
     "take_sample",
+    "tamed",
     "total",
 ]

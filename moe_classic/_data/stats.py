@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from moe_classic._numerics import has_wild, tame_range
 from moe_classic._typing import Floats
 
 T = TypeVar("T", bound="Stats")
@@ -81,11 +82,14 @@ class Summary:
     weight : float
         Sum of the sample weights; penalties are per unit of it.
     y_mean, y_var : ndarray of shape (d,)
-        Weighted moments of the target; for classes, the class shares and their variances.
+        Weighted moments of the target, wild values moved in; for classes, the class shares and
+        their variances.
     n_classes : int
         Number of classes, 0 for regression.
     n_rows : int
         Number of rows; decides what is affordable, never what is fitted.
+    y_noise : ndarray of shape (d,), default=None
+        Spread of what one robust fit leaves of the target; 0 or None where that is not known.
     """
 
     weight: float
@@ -93,19 +97,60 @@ class Summary:
     y_var: Floats
     n_classes: int = 0
     n_rows: int = 0
+    y_noise: Floats | None = None
 
     @property
     def y_scale(self) -> Floats:
         """Standard deviation of the target, 1 where it is constant; shape (d,)."""
         return np.where(self.y_var > 0.0, np.sqrt(self.y_var), 1.0)
 
+    @property
+    def noise_unit(self) -> Floats:
+        """What floors of scales are shares of: the noise where known, else the spread; (d,)."""
+        if self.y_noise is None:
+            return self.y_scale
+        known = self.y_noise > 0.0
+        return np.where(known, np.minimum(self.y_noise, self.y_scale), self.y_scale)
+
 
 def summarise(y: np.ndarray, w: Floats, n_classes: int = 0) -> Summary:
-    """Weighted moments of ``y``: (d, n) real values, or (n,) class codes."""
+    """Weighted moments of ``y``: (d, n) real values, or (n,) class codes.
+
+    Real values that are wild, ten robust deviations and more from the median, count as if they
+    stood there: one of them cannot set the units of all others.
+    """
     weight = float(w.sum())
     if n_classes:
         share = np.bincount(y, weights=w, minlength=n_classes) / weight
         return Summary(weight, share, share * (1.0 - share), n_classes, len(w))
+    summary = plain_moments(y, w)
+    means, variances = summary.y_mean.copy(), summary.y_var.copy()
+    for j in wild_outputs(summary, y.min(axis=1), y.max(axis=1)):
+        moments = plain_moments(np.clip(y[j], *tame_range(y[j], w))[None], w)
+        means[j], variances[j] = moments.y_mean[0], moments.y_var[0]
+    return replace(summary, y_mean=means, y_var=variances)
+
+
+def tamed(y: Floats, w: Floats) -> Floats:
+    """Real values (d, n) with those moved in that are wild; the same array if there are none."""
+    wild = wild_outputs(plain_moments(y, w), y.min(axis=1), y.max(axis=1))
+    if not wild:
+        return y
+    out = y.copy()
+    for j in wild:
+        out[j] = np.clip(y[j], *tame_range(y[j], w))
+    return out
+
+
+def wild_outputs(summary: Summary, low: Floats, high: Floats) -> list[int]:
+    """Outputs whose least and greatest values may be wild."""
+    moments = zip(low, high, summary.y_mean, np.sqrt(summary.y_var), strict=True)
+    return [j for j, (a, b, mean, sd) in enumerate(moments) if has_wild(a, b, mean, sd)]
+
+
+def plain_moments(y: Floats, w: Floats) -> Summary:
+    """Weighted moments of real values (d, n) as they stand."""
+    weight = float(w.sum())
     # Two passes: the one-pass formula cancels when the mean dwarfs the spread. In slices, so that
     # no copy of a long target is made.
     slices = [slice(i, i + _SLICE) for i in range(0, len(w), _SLICE)]

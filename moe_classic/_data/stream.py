@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from moe_classic._numerics import tame_range
 from moe_classic._typing import Floats
 
 from .blocks import Block, Design, FeatureMap
 from .sample import Sample, merge_sample
-from .stats import Summary, merged_moments, summarise
+from .stats import Summary, merged_moments, plain_moments, summarise, wild_outputs
 
 #: A validated block: features (n, p), target (d, n) as numbers or codes, weights (n,).
 RawBlock = tuple[np.ndarray, Floats, Floats]
@@ -102,17 +103,39 @@ class StreamSource:
 
 
 def first_pass(stream: RowStream, size: int) -> tuple[Sample, Summary, int]:
-    """Sample of at most ``size`` distinct rows, moments of the target, number of rows."""
+    """Sample of at most ``size`` distinct rows, moments of the target, number of rows.
+
+    Where values may be wild the target is read once more, with those beyond the tame range of the
+    sample moved in.
+    """
     sample: Sample | None = None
     summary: Summary | None = None
-    n_rows = 0
+    low, high, n_rows = np.array(np.inf), np.array(-np.inf), 0
     for X, key, w in stream:
         sample = merge_sample(sample, X, key, w, size)
-        summary = _merge(summary, summarise(key, w))
+        summary = _merge(summary, plain_moments(key, w))
+        low, high = np.minimum(low, key.min(axis=1)), np.maximum(high, key.max(axis=1))
         n_rows += w.size
     if sample is None or summary is None:
         raise ValueError("blocks yielded no rows with positive weight.")
-    return sample, summary, n_rows
+    if wild_outputs(summary, low, high):
+        tame = summarise(sample.y, sample.w) if sample.complete else None
+        summary = _tamed_moments(stream, summary, sample, low, high) if tame is None else tame
+    return sample, replace(summary, n_rows=n_rows), n_rows
+
+
+def _tamed_moments(
+    stream: RowStream, summary: Summary, sample: Sample, low: Floats, high: Floats
+) -> Summary:
+    """Moments of all rows with the wild values of outputs that have some moved in."""
+    least, most = low.copy(), high.copy()
+    for j in wild_outputs(summary, low, high):
+        least[j], most[j] = tame_range(sample.y[j], sample.w)
+    tame: Summary | None = None
+    for _, key, w in stream:
+        clipped = np.clip(key, least[:, None], most[:, None])
+        tame = _merge(tame, plain_moments(clipped, w))
+    return summary if tame is None else tame
 
 
 def _merge(a: Summary | None, b: Summary) -> Summary:

@@ -201,11 +201,13 @@ class Model:
         return self.groups[number].expert.reorder(params.experts[number], order)
 
     def n_degenerate(self, params: MoEParams, summary: Summary) -> int:
-        """How many experts sit at a bound that only keeps the likelihood finite."""
-        return sum(
-            int(g.expert.degenerate(p, summary).sum())
-            for g, p in zip(self.groups, params.experts, strict=True)
-        )
+        """How many experts sit at a bound that only keeps the likelihood finite.
+
+        Their own, or one of what the gate says of them.
+        """
+        pairs = zip(self.groups, params.experts, strict=True)
+        own = np.concatenate([g.expert.degenerate(p, summary) for g, p in pairs])
+        return int((own | self.gate.degenerate(params.gate)).sum())
 
     def online(self) -> Model:
         """The model with experts whose statistics may be carried along from batch to batch."""

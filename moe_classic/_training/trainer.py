@@ -26,6 +26,7 @@ from moe_classic._data import (
     sample_size,
     summarise,
     take_sample,
+    tamed,
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import Model, MoEParams, MoEStats
@@ -37,8 +38,10 @@ from moe_classic.solvers import EM, GradientAscent, Problem, Result, Solver
 
 from .bound_model import BoundModel
 from .finalists import StartRun, report, run_finalists
+from .noise import with_noise
 from .online import OnlineState
 from .progress import no_monitor
+from .settle import settled
 from .split_merge import candidates
 from .starts import STRATEGIES, StartData, params_from_responsibilities, portfolio, soften
 from .wrap import unit_columns
@@ -154,10 +157,26 @@ class Trainer:
     block_size: int | None
     monitor_for: MonitorFactory
     seed: int = field(default=0, kw_only=True)
+    _taken: tuple[int, Sample] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.data, self.maps = expand(self.data, self.plan)
-        self.model, self.summary = self.plan.model, self.data.summary
+        self.model = self.plan.model
+        self._know_noise()
+
+    def _know_noise(self) -> None:
+        """Take what one robust fit leaves of the target into the summary."""
+        sample = self.sample(self._sample_size)
+        self.data = with_noise(self.data, self.model, self.maps, sample)
+        self.summary = self.data.summary
+        seen = self.maps[self.model.gate_design](sample.X)
+        self.model = replace(self.model, gate=self.model.gate.informed(seen, sample.w))
+
+    @property
+    def _sample_size(self) -> int:
+        """Rows on which starts are tried."""
+        start = self.model.start(self.plan.widths, self.data.summary)
+        return sample_size(self.model.n_parameters(start))
 
     def all_rows(self) -> Problem:
         """The fitting problem on all rows."""
@@ -165,7 +184,9 @@ class Trainer:
 
     def sample(self, size: int) -> Sample:
         """At most ``size`` distinct rows to try starts on."""
-        return take_sample(self.data.X, self.data.key, self.data.w, size)
+        if self._taken is None or self._taken[0] != size:
+            self._taken = size, take_sample(self.data.X, self.data.key, self.data.w, size)
+        return self._taken[1]
 
     def problem(self, X: Floats, key: Floats, w: Floats) -> Problem:
         """The fitting problem on some rows."""
@@ -222,7 +243,13 @@ class Trainer:
         result = self.long_run(problem, params, "responsibilities")
         return self._single(problem, result, "responsibilities")
 
+    def _settled(self, problem: Problem, result: Result) -> Result:
+        """The result to the last digit, where the likelihood is climbed to the end."""
+        done = result.converged and self.solver.maximises_likelihood
+        return settled(problem, result) if done else result
+
     def _single(self, problem: Problem, result: Result, name: str) -> Trained:
+        result = self._settled(problem, result)
         runs = [StartRun(name, result.objective, result, self._degenerate(result.params))]
         table = report(runs, [0], problem.summary.weight, 0.0)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
@@ -236,8 +263,9 @@ class Trainer:
 
     def from_portfolio(self, init: str, n_init: int, rng: np.random.Generator) -> Trained:
         """Short runs from a portfolio of starts on a sample, long runs from the best."""
-        count = self.model.n_parameters(self.model.start(self.plan.widths, self.summary))
-        on_sample, start_sample = self._on(self.sample(sample_size(count)))
+        free = self.model
+        self.model = replace(free, gate=free.gate.guarded())
+        on_sample, start_sample = self._on(self.sample(self._sample_size))
         if self.model.n_experts == 1:
             init, n_init = "principal", 1
         # Experts that are estimators are refitted side by side themselves.
@@ -281,12 +309,26 @@ class Trainer:
         if not complete:
             problem = self.all_rows()
             result = self.long_run(problem, result.params, "all rows")
+        if self.model.gate is not free.gate:
+            self.model = free
+            problem, result = self._freed(problem, result)
+        result = self._settled(problem, result)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
         return Trained(result, table, last_pass)
+
+    def _freed(self, problem: Problem, result: Result) -> tuple[Problem, Result]:
+        """A result that was found under the wider bounds of starts, climbed on without them."""
+        free = replace(problem, model=self.model, objective=MixtureLikelihood(self.model))
+        later = self.long_run(free, result.params, "bounds of starts released")
+        if not later.objective >= result.objective:
+            return free, result
+        trace = result.trace + [v for v in later.trace[1:] if v >= result.objective]
+        return free, replace(later, trace=trace, n_iter=result.n_iter + later.n_iter)
 
     def _on(self, sample: Sample) -> tuple[Trainer, StartSample]:
         """A trainer of these rows alone, small enough to be sent elsewhere, and what it tries."""
         on_sample = copy(self)
+        on_sample._taken = None
         on_sample.data = replace(self.data, X=sample.X, key=sample.y, w=sample.w)
         problem = on_sample.problem(sample.X, sample.y, sample.w)
         block = sample.block(self.maps, on_sample.data.target.to_model)
@@ -362,7 +404,7 @@ class Trainer:
         values, summary = block.y, self.summary
         if seen is not None:
             values, summary = seen, summarise(seen, sample.w)
-        target = self.data.target.points(values, summary)
+        target = tamed(self.data.target.points(values, summary).T, sample.w).T
         return StartData(np.ascontiguousarray(X), target, sample.w, self.model.n_experts)
 
     def names(self, init: str, n_init: int) -> list[str]:
@@ -396,7 +438,8 @@ class StreamTrainer(Trainer):
     drawn: Sample
 
     def __post_init__(self) -> None:
-        self.maps, self.model, self.summary = self.plan.maps, self.plan.model, self.data.summary
+        self.maps, self.model = self.plan.maps, self.plan.model
+        self._know_noise()
 
     def all_rows(self) -> Problem:
         """The fitting problem on all rows."""

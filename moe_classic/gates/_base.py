@@ -14,7 +14,7 @@ import numpy as np
 from moe_classic._components import Component, ComponentTerms, Forward, Regions, Units, optional
 from moe_classic._data import Design, DesignMap, Stats, Summary
 from moe_classic._numerics import choose, log_sum_exp
-from moe_classic._typing import Floats, Ints
+from moe_classic._typing import Bools, Floats, Ints
 
 
 class Gate(Component, ABC):
@@ -46,6 +46,18 @@ class Gate(Component, ABC):
         ``named``: whether it was asked for by its name alone, with no settings to keep.
         """
         return self
+
+    def informed(self, Z: Floats, w: Floats) -> Gate:
+        """The gate for a design of which some rows are ``Z`` (q, m), with weights; itself."""
+        return self
+
+    def guarded(self) -> Gate:
+        """The gate for starts, where bounds may have to be wider; itself."""
+        return self
+
+    def degenerate(self, params: Any) -> Bools:
+        """Which experts sit at a bound that only keeps the likelihood finite; (K,) or (1,)."""
+        return np.zeros(1, dtype=bool)
 
     @abstractmethod
     def start(self, n_experts: int, width: int, summary: Summary) -> Any:

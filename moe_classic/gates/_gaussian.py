@@ -12,6 +12,7 @@ mixtures of experts, equations 8-13.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar
@@ -37,8 +38,8 @@ from moe_classic._components import (
     unpack_field,
 )
 from moe_classic._data import Design, DesignMap, Stats, Summary
-from moe_classic._numerics import choose, floored_cholesky, unpack_symmetric
-from moe_classic._typing import Floats, Ints
+from moe_classic._numerics import atom_variance, choose, floored_cholesky, unpack_symmetric
+from moe_classic._typing import Bools, Floats, Ints
 
 from ._base import Gate
 from ._constant import SMALLEST, vanished_proportions
@@ -46,6 +47,8 @@ from ._constant import SMALLEST, vanished_proportions
 _COVARIANCES = ("full", "diag", "tied")
 #: Smallest variance that is told apart from rounding, in standardised units.
 _SMALLEST_VARIANCE = 1e-10
+#: Variance of all rows, in smallest variances, that makes an expert with the smallest a spike.
+_SPIKE = 1e3
 #: An expert with less than this share of the weight keeps its parameters for the round.
 _STARVED = 1e-8
 
@@ -82,6 +85,9 @@ class GaussianGate(Gate):
     reg_covar : float, default=1e-6
         Smallest variance in any direction, in standardised units (with ``standardize=False`` in
         those of X, squared): keeps the likelihood finite where columns are constant or collinear.
+        Columns whose values repeat (indicators, counts, rounded values, many zeros) have at least
+        the variance of an interval between values, of h^2 / 12, so that no density shrinks on to
+        one of them.
 
     References
     ----------
@@ -102,6 +108,8 @@ class GaussianGate(Gate):
     name: ClassVar[str] = "gaussian"
     generative: ClassVar[bool] = True
     plain: ClassVar[bool] = True
+    #: Variances within the intervals that repeated values of a column stand for, (p,).
+    _within: Floats | None = None
 
     def __init__(
         self, *, features: Any = None, covariance_type: str = "full", reg_covar: float = 1e-6
@@ -131,6 +139,45 @@ class GaussianGate(Gate):
             np.zeros((n_experts, p)),
             np.tile(np.eye(p), (factors, 1, 1)),
         )
+
+    def informed(self, Z: Floats, w: Floats) -> GaussianGate:
+        """The gate with variances that each column must have where its values repeat."""
+        within = np.array([atom_variance(x, w) for x in Z[:-1]])
+        if not (within > self._low).any():
+            return self
+        knowing = copy(self)
+        knowing._within = within
+        return knowing
+
+    def guarded(self) -> GaussianGate:
+        """The gate with twice those variances: pure levels are then worth less than the target."""
+        if self._within is None:
+            return self
+        wide = copy(self)
+        wide._within = 2.0 * self._within
+        return wide
+
+    @property
+    def _low(self) -> float:
+        """Smallest variance of any direction."""
+        return max(self.reg_covar, _SMALLEST_VARIANCE)
+
+    def degenerate(self, params: GaussianGateParams) -> Bools:
+        """Experts with next to no variance in a direction in which others have some, (K,).
+
+        Repeated values have theirs from the start, and are none.
+        """
+        K, p = params.means.shape
+        if self.covariance_type == "tied" or K == 1 or not p:
+            return np.zeros(K, dtype=bool)
+        covariance = params.chol @ params.chol.transpose(0, 2, 1)
+        values, axes = np.linalg.eigh(covariance)
+        apart = params.means - params.proportions @ params.means
+        spread = covariance + apart[:, :, None] * apart[:, None, :]
+        whole = np.einsum("k,kij->ij", params.proportions, spread)
+        along = np.einsum("kid,ij,kjd->kd", axes, whole, axes)
+        spike = (values <= self._low * (1.0 + 1e-6)) & (along > _SPIKE * self._low)
+        return np.asarray(spike.any(axis=1))
 
     # -------------------------------------------------------------------- evaluation
 
@@ -188,7 +235,9 @@ class GaussianGate(Gate):
         """
         if not covariance.size:
             return covariance
-        return floored_cholesky(covariance, max(self.reg_covar, _SMALLEST_VARIANCE))
+        if self._within is None:
+            return floored_cholesky(covariance, self._low)
+        return floored_cholesky(covariance, 1.0, np.sqrt(np.maximum(self._low, self._within)))
 
     def translate(
         self, stats: MomentStats, old: GaussianGateParams, new: GaussianGateParams
@@ -291,10 +340,16 @@ class GaussianGate(Gate):
             chol = np.exp(np.clip(rest, -700.0, 700.0))[:, :, None] * np.eye(p)
         else:
             chol = unpack_field("cholesky", rest) if p else like.chol
-        low = max(self.reg_covar, _SMALLEST_VARIANCE)
-        if p and np.linalg.svd(chol, compute_uv=False).min() ** 2 < low:
+        if p and self._below_floor(chol):
             chol = self._floored(chol @ chol.transpose(0, 2, 1))
         return GaussianGateParams(g / g.sum(), means, chol)
+
+    def _below_floor(self, chol: Floats) -> bool:
+        """Whether a covariance has less variance somewhere than it must have."""
+        if self._within is None:
+            return bool(np.linalg.svd(chol, compute_uv=False).min() ** 2 < self._low)
+        unit = np.sqrt(np.maximum(self._low, self._within))
+        return bool(np.linalg.svd(chol / unit[:, None], compute_uv=False).min() < 1.0 - 1e-12)
 
     def reorder(self, params: GaussianGateParams, order: np.ndarray) -> GaussianGateParams:
         """Parameters for experts in a new order."""

@@ -118,3 +118,33 @@ def test_summary_of_classes_holds_their_shares():
     np.testing.assert_allclose(summary.y_var, [15 / 64, 0.0, 15 / 64, 0.0])
     assert summary.n_classes == 4
     assert Summary(1.0, np.zeros(1), np.ones(1)).n_classes == 0
+
+
+def test_one_wild_value_does_not_set_the_moments_of_a_target():
+    rng = np.random.default_rng(5)
+    y, w = rng.normal(3.0, 2.0, (2, 400)), np.ones(400)
+    clean = summarise(y, w)
+    np.testing.assert_allclose(clean.y_var, y.var(axis=1), rtol=1e-12)
+    spoilt = y.copy()
+    spoilt[0, 7] = -1e12
+    moments = summarise(spoilt, w)
+    np.testing.assert_allclose(moments.y_mean, clean.y_mean, atol=0.1)
+    np.testing.assert_allclose(moments.y_scale, clean.y_scale, rtol=0.2)
+    assert moments.y_var[1] == clean.y_var[1]
+
+
+def test_wild_rows_count_by_their_weight():
+    rng = np.random.default_rng(6)
+    y, times = rng.normal(size=(1, 300)), rng.integers(1, 4, 300)
+    y[0, 0] = 1e6
+    weighted = summarise(y, times.astype(float))
+    repeated = summarise(np.repeat(y, times, axis=1), np.ones(times.sum()))
+    np.testing.assert_allclose(weighted.y_mean, repeated.y_mean, rtol=1e-12)
+    np.testing.assert_allclose(weighted.y_var, repeated.y_var, rtol=1e-12)
+
+
+def test_floors_are_shares_of_the_noise_where_it_is_known():
+    summary = Summary(1.0, np.zeros(3), np.array([4.0, 4.0, 4.0]))
+    np.testing.assert_array_equal(summary.noise_unit, [2.0, 2.0, 2.0])
+    known = Summary(1.0, np.zeros(3), np.array([4.0, 4.0, 4.0]), 0, 0, np.array([0.0, 0.5, 9.0]))
+    np.testing.assert_array_equal(known.noise_unit, [2.0, 0.5, 2.0])

@@ -335,7 +335,7 @@ def test_target_on_a_plane_is_reported(real, expert):
 @every_real
 def test_repeated_rows_that_experts_pass_through_are_reported(real, expert):
     X, y = np.repeat(real[0][:4], 6, axis=0), np.repeat(real[1][:4], 6)
-    with pytest.warns(ConvergenceWarning, match=r"2 of 2 experts .*raise min_scale"):
+    with pytest.warns(ConvergenceWarning, match=r"2 of 2 experts .*Use fewer experts"):
         model = regressor(expert=expert).fit(X, y)
     assert_finite(model, X, y)
 

@@ -129,11 +129,22 @@ def warn_of_the_end(trainer: Trainer, trained: Trained) -> None:
             stacklevel=6,
         )
     spikes = int(trained.report.degenerate_experts[trained.report.finalist].min())
-    if spikes:
+    shrunk = int(trainer.model.gate.degenerate(trained.result.params.gate).sum())
+    if shrunk:
+        warnings.warn(
+            f"The gate has shrunk on to single values for {shrunk} of {trainer.model.n_experts} "
+            "experts: they have the smallest variance allowed where others have much more, and "
+            "the likelihood only measures reg_covar. Use fewer experts, raise reg_covar, or "
+            "gate='softmax', which does not describe x.",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
+    elif spikes:
         warnings.warn(
             f"{spikes} of {trainer.model.n_experts} experts have the smallest scale allowed: "
-            "each passes almost exactly through the rows that it explains. Use fewer experts, "
-            "or raise min_scale of the expert if this is not what the data mean.",
+            "each passes almost exactly through the rows that it explains, and its standard "
+            "errors measure min_scale. Use fewer experts if these rows are few; lower min_scale of "
+            "the expert if they are many and the data are that precise.",
             ConvergenceWarning,
             stacklevel=6,
         )

@@ -122,7 +122,7 @@ def _recursive_tree(fitted: LearnedMixture) -> RecursiveTree:
         tree: RecursiveTree = fitted.recursion[1]
         return tree
     expert: Any = fitted.model.groups[0].expert
-    floor: Floats = expert.min_scale * fitted.summary.y_scale
+    floor: Floats = expert.min_scale * fitted.summary.noise_unit
     return RecursiveTree(fitted.model, fitted.online, floor, tied=expert.tied)
 
 

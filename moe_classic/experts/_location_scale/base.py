@@ -63,12 +63,12 @@ class LocationScaleExpert(LinearExpert):
         if not (isinstance(self.min_scale, Real) and 0.0 < self.min_scale < 1.0):
             raise ValueError(
                 f"{type(self).__name__}: min_scale={self.min_scale!r} must lie in (0, 1); it is "
-                "the smallest scale of an expert, in standard deviations of y."
+                "the smallest scale of an expert, as a share of what one robust fit leaves of y."
             )
 
     def floor(self, summary: Summary) -> Floats:
         """Smallest scales, (d,)."""
-        return self.min_scale * summary.y_scale
+        return self.min_scale * summary.noise_unit
 
     def start(self, n_experts: int, width: int, summary: Summary) -> ScaleParams:
         """Experts at the mean of y with its standard deviation."""
@@ -128,6 +128,26 @@ class LocationScaleExpert(LinearExpert):
                 delta[:, j] = solve_psd(lhs, rhs[:, :, None])[:, :, 0]
         drop = ((delta @ A) * delta).sum(-1) - 2.0 * (delta * score).sum(-1)
         return delta, drop
+
+    def settle(self, params: Any, design: Design, y: Floats, S: Floats, summary: Summary) -> Any:
+        """Lines of the weighted problems to the last digit; penalised ones are smooth enough."""
+        if self.alpha:
+            return params
+        e = residuals(params, design, y)
+        changes = [self.exact_change(design.Z, *row) for row in zip(e, S, strict=True)]
+        if all(change is None for change in changes):
+            return params
+        zero = np.zeros_like(params.coef[0])
+        delta = np.stack([zero if change is None else change for change in changes])
+        coef = params.coef + delta
+        moved = replace(params, coef=coef)
+        e = residuals(moved, design, y)
+        new = self.fit_scale(moved, e, S, self.floor(summary))
+        return self.keep_starved(params, new, S.sum(axis=1), summary)
+
+    def exact_change(self, Z: Floats, e: Floats, S: Floats) -> Floats | None:
+        """What coefficients (d, q) of one expert lack by its residuals e (d, n); None: nothing."""
+        return None
 
     def translate(self, stats: Any, old: ScaleParams, new: ScaleParams) -> Any:
         """Weighted least-squares sums at ``old`` as they are at ``new``; exact in coefficients."""

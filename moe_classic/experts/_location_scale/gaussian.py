@@ -19,7 +19,7 @@ import numpy as np
 
 from moe_classic._components import GAUSSIAN, LOG_2PI, Forward, NoiseFamily
 from moe_classic._data import Design, Summary
-from moe_classic._numerics import empty, frame
+from moe_classic._numerics import empty, frame, least_squares_change
 from moe_classic._typing import Floats
 from moe_classic.experts._linear import LinearExpert
 
@@ -61,8 +61,10 @@ class GaussianExpert(LocationScaleExpert):
     tied : bool, default=False
         Whether all experts share one covariance.
     min_scale : float, default=1e-3
-        Smallest standard deviation, in standard deviations of y. Without it the likelihood is
-        unbounded: an expert may pass through a few rows exactly.
+        Smallest standard deviation, as a share of the noise: the median absolute residual of one
+        linear fit by least absolute deviations, as a standard deviation, or that of y where it is
+        smaller, the fit is exact or rows are few. Without a floor the likelihood is unbounded: an
+        expert may pass through a few rows exactly.
 
     References
     ----------
@@ -185,6 +187,20 @@ class GaussianExpert(LocationScaleExpert):
         scale = np.maximum(scale, self.floor(summary))
         new = GaussianParams(params.coef + delta, scale)
         return self.keep_starved(params, new, stats.mass, summary)
+
+    def exact_change(self, Z: Floats, e: Floats, S: Floats) -> Floats | None:
+        """Least squares by factors, where Gram matrices have lost digits."""
+        return least_squares_change(Z, e, S)
+
+    def fit_scale(self, params: GaussianParams, e: Floats, S: Floats, floor: Floats) -> Any:
+        """``params`` with the likeliest scales, shared as those of the description."""
+        own = super().fit_scale(params, e, S, np.zeros(1)).scale ** 2
+        mass = S.sum(axis=1, keepdims=True)
+        if self.tied:
+            own = (mass * own).sum(axis=0, keepdims=True) / mass.sum()
+        if params.scale.shape[1] < own.shape[1]:
+            own = own.mean(axis=1, keepdims=True)
+        return replace(params, scale=np.maximum(np.sqrt(own), floor))
 
     def derivatives(self, params: GaussianParams, fwd: Forward, y: Floats) -> tuple[Floats, Floats]:
         """In (eta_1..eta_d, log s): ``e / s^2``, ``e^2 / s^2 - 1``; see the base class."""

@@ -19,7 +19,13 @@ from scipy.special import ndtr, ndtri
 
 from moe_classic._components import Forward, Noise, normal_pdf
 from moe_classic._data import Design, Summary
-from moe_classic._numerics import empty, floored_cholesky, solve_psd, unpack_symmetric
+from moe_classic._numerics import (
+    empty,
+    floored_cholesky,
+    least_squares_change,
+    solve_psd,
+    unpack_symmetric,
+)
 from moe_classic._typing import Bools, Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
@@ -70,14 +76,14 @@ class FullGaussian(LinearExpert):
 
     def degenerate(self, params: FullParams, summary: Summary) -> Bools:
         """Which experts have a covariance with an eigenvalue at its floor, (K,)."""
-        floor = self.min_scale * summary.y_scale
+        floor = self.min_scale * summary.noise_unit
         scaled = params.covariance / (floor[:, None] * floor[None, :])
         low = np.linalg.eigvalsh(scaled).min(axis=1) <= 1.0 + 1e-6
         return np.broadcast_to(low, params.n_experts)
 
     def clip(self, params: FullParams, summary: Summary) -> FullParams:
         """Covariances with eigenvalues above their floor."""
-        floor = self.min_scale * summary.y_scale
+        floor = self.min_scale * summary.noise_unit
         return replace(params, chol=floored_cholesky(params.covariance, 1.0, floor))
 
     def rescale(self, params: FullParams, shift: Floats, factor: Floats) -> FullParams:
@@ -133,12 +139,33 @@ class FullGaussian(LinearExpert):
         if self.tied:
             rss, mass = rss.sum(axis=0, keepdims=True), mass.sum(axis=0, keepdims=True)
         covariance = rss / np.maximum(mass, np.finfo(float).tiny)
-        chol = floored_cholesky(covariance, 1.0, self.min_scale * summary.y_scale)
+        chol = floored_cholesky(covariance, 1.0, self.min_scale * summary.noise_unit)
         starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
         coef = np.where(starved, params.coef, params.coef + delta)
         if not self.tied:
             chol = np.where(starved, params.chol, chol)
         return FullParams(coef, chol)
+
+    def settle(
+        self, params: FullParams, design: Design, y: Floats, S: Floats, summary: Summary
+    ) -> FullParams:
+        """Least squares by factors, where Gram matrices have lost digits."""
+        e = residuals(params, design, y)
+        changes = [least_squares_change(design.Z, *row) for row in zip(e, S, strict=True)]
+        if self.alpha or all(change is None for change in changes):
+            return params
+        zero = np.zeros_like(params.coef[0])
+        delta = np.stack([zero if change is None else change for change in changes])
+        e = residuals(replace(params, coef=params.coef + delta), design, y)
+        stats = LeastSquaresStats(
+            np.zeros((len(S), design.width * (design.width + 1) // 2)),
+            np.zeros_like(params.coef),
+            (S[:, None, :] * e) @ e.transpose(0, 2, 1),
+            S.sum(axis=1),
+        )
+        scales = self.update(params, stats, summary)
+        starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
+        return replace(scales, coef=params.coef + np.where(starved, 0.0, delta))
 
     def translate(
         self, stats: LeastSquaresStats, old: FullParams, new: FullParams

@@ -21,7 +21,7 @@ from scipy.special import ndtri
 
 from moe_classic._components import LAPLACE, Forward, NoiseFamily
 from moe_classic._data import Design, Stats, Summary
-from moe_classic._numerics import empty, frame
+from moe_classic._numerics import empty, frame, least_absolute_change
 from moe_classic._typing import Floats
 
 from .base import LocationScaleExpert, ScaleParams
@@ -53,7 +53,7 @@ class LaplaceExpert(LocationScaleExpert):
     alpha : float, default=0.0
         L2 penalty on the slopes in standardised units, per unit of sample weight.
     min_scale : float, default=1e-3
-        Smallest scale b, in standard deviations of y.
+        Smallest scale b, as a share of the noise; see :class:`GaussianExpert`.
 
     References
     ----------
@@ -124,6 +124,10 @@ class LaplaceExpert(LocationScaleExpert):
         scale = surrogate / np.maximum(stats.mass, np.finfo(float).tiny)[:, None]
         new = ScaleParams(params.coef + delta, np.maximum(scale, self.floor(summary)))
         return self.keep_starved(params, new, stats.mass, summary)
+
+    def exact_change(self, Z: Floats, e: Floats, S: Floats) -> Floats | None:
+        """Least absolute deviations, a line through as many rows as it has coefficients."""
+        return least_absolute_change(Z, e[0], S)[None]
 
     def standard_scale(self, S: Floats, e: Floats, mass: Floats) -> Floats:
         """The likeliest scale: the mean absolute residual."""

@@ -79,7 +79,7 @@ class StudentTExpert(LocationScaleExpert):
         Interval in which degrees of freedom are estimated; not used when ``df`` is given.
         Smaller lower bounds let an expert lock on to a few rows that lie exactly on a line.
     min_scale : float, default=1e-3
-        Smallest scale, in standard deviations of y.
+        Smallest scale, as a share of the noise; see :class:`GaussianExpert`.
 
     References
     ----------

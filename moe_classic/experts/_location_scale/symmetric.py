@@ -46,7 +46,7 @@ class SymmetricNoiseExpert(LocationScaleExpert):
     alpha : float, default=0.0
         L2 penalty on the slopes in standardised units, per unit of sample weight.
     min_scale : float, default=1e-3
-        Smallest scale, in standard deviations of y.
+        Smallest scale, as a share of the noise; see :class:`GaussianExpert`.
     """
 
     def __init__(

@@ -62,8 +62,8 @@ class EstimatorExpert(Description):
     df : float or None, default=None
         Degrees of freedom of the t density; None estimates them between 2 and 200.
     min_scale : float, default=1e-3
-        Smallest scale, in standard deviations of y: an estimator may pass through its rows
-        exactly, and then the likelihood has no bound.
+        Smallest scale, as a share of the noise that one robust linear fit leaves: an estimator may
+        pass through its rows exactly, and then the likelihood has no bound.
     min_proba : float, default=1e-6
         Share of a classifier's probability that is spread evenly over the classes: trees and
         neighbours give classes the probability 0.

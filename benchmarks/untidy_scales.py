@@ -1,0 +1,169 @@
+"""Untidy data: wild and precise targets, and what else sets scales, before and after.
+
+    python benchmarks/untidy_scales.py [--when after] [--only wild ...] [--seeds 4]
+
+Every case has a right answer from elsewhere: scipy, statsmodels, certified values, or the same
+data without what is untidy. The figure of a version of the package goes to the column ``--when``;
+run the script with an older version on the path for ``before``.
+"""
+
+import argparse
+import sys
+import warnings
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from _results import add_output, keep, read
+from scipy.optimize import minimize
+from scipy.special import expit
+from scipy.stats import t
+from sklearn.linear_model import QuantileRegressor
+
+from moe_classic import MoEClassifier, MoERegressor
+from moe_classic.experts import StudentTExpert
+
+sys.path.append(str(Path(__file__).parents[1]))
+from tests.contracts.nist import SETS
+
+
+def row(kind, case, figure, value, right):
+    """One line of the table."""
+    return {"kind": kind, "case": case, "figure": figure, "value": float(value), "right": right}
+
+
+# ------------------------------------------------------------------------- one wild target
+
+
+def t_line(x, y, df):
+    """Scale of the likeliest line with t noise, by scipy."""
+
+    def loss(theta):
+        return -t.logpdf(y, df, theta[0] + theta[1] * x[:, 0], np.exp(theta[2])).sum()
+
+    best = minimize(loss, [0.0, 2.0, -0.3], method="Nelder-Mead", options={"xatol": 1e-9})
+    return np.exp(best.x[2])
+
+
+def wild(seeds):
+    """One y of 200 or 300 that is wild: scale of a t line, worst slope of two t lines."""
+    for value in (99999.0, -1e7):
+        rng = np.random.default_rng(0)
+        x = rng.uniform(-3.0, 3.0, (200, 1))
+        y = 2.0 * x[:, 0] + rng.normal(size=200)
+        y[5] = value
+        model = MoERegressor(1, expert=StudentTExpert(df=2.5)).fit(x, y)
+        scale = model.experts_[0].scale_
+        yield row("wild target", f"t line, {value:g}", "scale", scale, t_line(x, y, 2.5))
+        errors = []
+        for seed in range(seeds):
+            rng = np.random.default_rng(seed)
+            x = rng.uniform(-3.0, 3.0, (300, 1))
+            slope = np.where(rng.random(300) < 0.5, 2.0, -2.0)
+            y = slope * (x[:, 0] + 0.5) + 0.5 * rng.normal(size=300)
+            y[5] = value
+            fit = MoERegressor(2, expert="student_t", random_state=0).fit(x, y)
+            slopes = np.sort([float(e.coef_[0]) for e in fit.experts_])
+            errors.append(np.abs(slopes - [-2.0, 2.0]).max())
+        yield row("wild target", f"two t lines, {value:g}", "worst slope error", max(errors), 0.0)
+
+
+# ------------------------------------------------------------------------- precise targets
+
+
+def digits(found, right):
+    """Correct digits of the worst of some numbers."""
+    error = np.max(np.abs(np.subtract(found, right)) / np.abs(right))
+    return min(15.0, -np.log10(max(error, 1e-15)))
+
+
+def precise(seeds):
+    """Certified digits of NIST's sets, and least absolute deviations by a linear programme."""
+    for name in ("Norris", "Pontius", "Filip", "Wampler3", "Wampler4", "Wampler5"):
+        data = SETS[name]
+        X, y = np.array(data.X, dtype=float), np.array(data.y, dtype=float)
+        expert = MoERegressor(1).fit(X, y).experts_[0]
+        coef = np.r_[expert.intercept_, np.ravel(expert.coef_)]
+        yield row("precise target", f"{name}, slopes", "digits", digits(coef, data.coef), 15.0)
+        sd = expert.scale_ * np.sqrt(len(y) / (len(y) - len(coef)))
+        yield row("precise target", f"{name}, residual sd", "digits", digits(sd, data.sd), 15.0)
+    worst = 0.0
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(300, 2))
+        y = x @ [1.0, -2.0] + rng.standard_t(2.0, 300)
+        model = MoERegressor(1, expert="laplace").fit(x, y)
+        right = QuantileRegressor(quantile=0.5, alpha=0.0).fit(x, y)
+        total, least = (np.abs(y - m.predict(x)).sum() for m in (model, right))
+        worst = max(worst, total - least)
+    yield row("precise target", "Laplace, t(2) noise", "excess of sum |e|", worst, 0.0)
+
+
+# ------------------------------------------------------------------------- gates and atoms
+
+
+def beside(kind, n, rng):
+    """A column that has nothing to do with y, and repeats its values."""
+    return {
+        "none": lambda: np.empty((n, 0)),
+        "0/1": lambda: rng.random((n, 1)) < 0.3,
+        "one-hot of 4": lambda: np.eye(4)[rng.integers(0, 4, n)],
+        "count": lambda: rng.poisson(1.0, (n, 1)),
+        "rounded": lambda: np.round(rng.normal(size=(n, 1))),
+        "zero-inflated": lambda: np.where(rng.random((n, 1)) < 0.6, 0, rng.lognormal(size=(n, 1))),
+    }[kind]().astype(float)
+
+
+def switching(kind, seed, classes, n=400):
+    """Two lines with a soft switch in x, as they are or cut into classes."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-3.0, 3.0, n)
+    right = rng.random(n) < expit(6.0 * (x - 0.3))
+    y = np.where(right, 2.0 * x + 1.0, -2.0 * x - 1.0) + 0.3 * rng.normal(size=n)
+    if classes:
+        y = np.where(right, x > 1.5, x < -1.5).astype(int)
+    return np.c_[x, beside(kind, n, rng)], y
+
+
+def atoms(seeds):
+    """Held-out scores beside a column that has atoms, right without it."""
+    for classes, kind in product((False, True), ("0/1", "one-hot of 4", "count", "zero-inflated")):
+        found = []
+        for seed, column in product(range(seeds), (kind, "none")):
+            model = (MoEClassifier if classes else MoERegressor)(2, gate="gaussian", random_state=0)
+            model.fit(*switching(column, seed, classes))
+            found.append(model.score(*switching(column, seed + 100, classes)))
+        ours, right = np.reshape(found, (-1, 2)).mean(axis=0)
+        what, case = ("accuracy", "classes") if classes else ("R^2", "lines")
+        yield row("gate and atoms", f"{case}, {kind}", f"{what}, new rows", ours, right)
+
+
+CASES = {"wild": wild, "precise": precise, "atoms": atoms}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--when", default="after", choices=["before", "after"])
+    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--seeds", type=int, default=4)
+    add_output(parser)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    rows = [measured for name in options.only for measured in CASES[name](options.seeds)]
+    path = options.output / "untidy_scales.csv"
+    old = read("untidy_scales", options.output) if path.exists() else None
+    for measured in rows:
+        value = measured.pop("value")
+        for when in ("before", "after"):
+            known = old is not None and (old.kind == measured["kind"]) & (
+                old.case == measured["case"]
+            )
+            before = old[known][when] if old is not None else []
+            measured[when] = before.iloc[0] if len(before) else np.nan
+        measured[options.when] = value
+        print(measured)
+    keep("untidy_scales", rows, ["kind", "case"], options.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""What one robust fit leaves of a target: the unit of floors, known before a model is fitted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from moe_classic._data import DesignMap, Sample
+from moe_classic._model import Model
+from moe_classic._numerics import noise_scale
+from moe_classic._targets import TrainingData
+from moe_classic._typing import Floats
+
+#: Rows that tell the noise of a target, and features up to which it is looked at.
+_ROWS, _WIDTH = 2000, 200
+
+
+def with_noise(
+    data: TrainingData, model: Model, maps: tuple[DesignMap, ...], sample: Sample
+) -> TrainingData:
+    """The data with the noise of each real output in their summary."""
+    if data.target.kind != "real":
+        return data
+    noise = _residual_spread(data, model, maps, sample)
+    noise = np.where(data.summary.y_var > 0.0, noise, 0.0)
+    return replace(data, summary=replace(data.summary, y_noise=noise))
+
+
+def _residual_spread(
+    data: TrainingData, model: Model, maps: tuple[DesignMap, ...], sample: Sample
+) -> Floats:
+    """Spread of the residuals of a fit of each output to all that experts see, 0 if not known."""
+    widest = max((maps[g.design] for g in model.groups), key=lambda m: m.width)
+    some = slice(_ROWS)
+    y = data.target.to_model(sample.y[:, some])
+    if widest.width > _WIDTH:
+        return np.zeros(len(y))
+    Z = widest(sample.X[some])
+    return np.array([noise_scale(Z, output, sample.w[some]) for output in y])
