@@ -11,6 +11,7 @@ from .records import (
     FittedGate,
     expert_labels,
     summary_table,
+    term_index,
     view_experts,
     view_gate,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "inner_rows",
     "kind_of",
     "summary_table",
+    "term_index",
     "view_experts",
     "view_gate",
     "view_tree",

@@ -49,7 +49,8 @@ def summary(self: Reporting) -> pd.DataFrame:
     Returns
     -------
     table : DataFrame
-        Indexed by (part, term):
+        Indexed by (part, kind, term); the kind tells a slope from an intercept or a scale,
+        whatever a column is called:
 
         - ``mixture``: the share of the training weight that an expert explains, is blended
           with, or, in hard mixtures, learned from;

@@ -65,12 +65,12 @@ class Inference:
     level : float
         Coverage of the intervals.
     table : DataFrame
-        One row a parameter, indexed by (part, expert, term), on the user's scales: ``estimate``,
-        ``std_error``, ``z``, ``p_value``, ``low``, ``high``, and a ``note`` where something must
-        be known. Coefficients of a softmax gate are relative to the last expert. Intervals of
-        parameters with bounds (scales, degrees of freedom, proportions, correlations) are computed
-        on a logarithmic or logit scale, so that they respect them; a test against zero makes no
-        sense there and is left out.
+        One row a parameter, indexed by (part, expert, kind, term), on the user's scales:
+        ``estimate``, ``std_error``, ``z``, ``p_value``, ``low``, ``high``, and a ``note`` where
+        something must be known. Coefficients of a softmax gate are relative to the last expert.
+        Intervals of parameters with bounds (scales, degrees of freedom, proportions, correlations)
+        are computed on a logarithmic or logit scale, so that they respect them; a test against zero
+        makes no sense there and is left out.
     covariance : DataFrame
         Covariance of the estimates, with the labels of ``table`` on both sides.
     draws : DataFrame or None

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
+from moe_classic._components import Label, spoken
 from moe_classic._typing import Bools, Floats, Ints
 
 from ._findings import Caveat
@@ -148,13 +149,15 @@ def far_sentence(far: float) -> str:
 
 def names_of(terms: Terms, places: Ints) -> str:
     """Readable names of coordinates of theta."""
-    names = list(dict.fromkeys(_name(*terms.coordinates[i]) for i in places))
+    names = list(dict.fromkeys(_name(terms.coordinates[i], terms.kinds) for i in places))
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(names[:_MOST_NAMES]) + more
 
 
-def _name(part: str, expert: str, term: str) -> str:
+def _name(label: Label, kinds: set[str]) -> str:
     """Readable name: "gate expert 1 x0", "expert 1 x0", with several outputs "expert 1 y0 x0"."""
+    part, expert, kind, name = label
+    term = spoken(kind, name, kinds)
     if part == "gate":
         return f"gate {expert} {term}"
     output = part.removeprefix("expert").removeprefix(": ")
