@@ -326,15 +326,19 @@ def hard_svm(rows, more):
     return head, body
 
 
+def number(value):
+    """A figure with six digits, or that there is none."""
+    return "none" if pd.isna(value) else f"{value:.6g}"
+
+
 def untidy_reports():
     """Right values beside those found before and after, one row a case."""
     frame = read("untidy_reports")
     body = []
     for (_, what), rows in frame.groupby(["group", "case"], sort=False):
         found = rows.set_index("version").found
-        before, after = (f"{found[v]:.4g}" if v in found else "" for v in ("before", "after"))
-        right = "" if pd.isna(rows.right.iloc[-1]) else f"{rows.right.iloc[-1]:.4g}"
-        body.append([what, right, before, after])
+        before, after = (number(found.get(v)) for v in ("before", "after"))
+        body.append([what, number(rows.right.iloc[-1]), before, after])
     return ["case", "right", "before", "after"], body
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from _results import add_output, keep
 
 from moe_classic import MoERegressor
+from moe_classic.model_selection import select
 
 #: Name of a group of cases -> functions without arguments that give rows.
 CASES = {}
@@ -56,6 +57,52 @@ def parameters_under_awkward_names():
     yield line("distinct rows of an inference, the same columns", terms, len(found))
 
 
+# ------------------------------------------------------------------------- no parameters
+
+
+def two_regimes(n, seed):
+    """A kink with noise: two experts are right."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-2.0, 2.0, (n, 1))
+    return x, np.abs(x[:, 0]) + 0.8 * rng.normal(size=n)
+
+
+@case("parameters")
+def columns_that_add_nothing():
+    x, y = two_regimes(120, 5)
+    model = MoERegressor(2, n_init=2, random_state=0)
+    plain = model.fit(x, y)
+    right, bic = plain.n_parameters_, plain.bic(x, y)
+    more = {"a constant": np.full_like(x, 7.0), "a copy": x, "another unit": 32.0 + 1.8 * x}
+    for name, column in more.items():
+        X = np.column_stack([x, column])
+        model.fit(X, y)
+        yield line(f"parameters of two experts, x and {name}", right, model.n_parameters_)
+        yield line(f"BIC of two experts, x and {name}", bic, model.bic(X, y))
+
+
+@case("parameters")
+def experts_chosen_with_a_constant_column():
+    template = MoERegressor(n_init=2, random_state=0)
+    same = 0
+    for seed in range(30):
+        x, y = two_regimes(120, seed)
+        wide = np.column_stack([x, np.full_like(x, 3.0)])
+        found = [select(X, y, estimator=template, n_experts=[1, 2, 3]) for X in (x, wide)]
+        same += len({f.best_params_["n_experts"] for f in found}) == 1
+    yield line("of 30 samples: same number of experts chosen with a constant column", 30, same)
+
+
+@case("parameters")
+def errors_of_aliased_gate_columns():
+    x, y = two_regimes(300, 1)
+    X = np.column_stack([x, x])
+    model = MoERegressor(2, n_init=2, random_state=0).fit(X, y)
+    table = model.inference(X, y).gate
+    slopes = table.std_error.to_numpy()[-2:]
+    yield line("standard error of a gate slope whose column comes twice", np.nan, slopes[0])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=sorted(CASES), default=sorted(CASES))
@@ -69,7 +116,7 @@ def main():
             for function in CASES[group]:
                 for row in function():
                     rows.append({"group": group, "version": options.version} | row)
-                    print(f"{group}: " + "{case}: right {right:g}, found {found:g}".format(**row))
+                    print(f"{group}: {row}")
     keep("untidy_reports", rows, ["group", "case", "version"], options.output)
 
 

@@ -1,6 +1,13 @@
 """Gate times experts: the joint density, its gradient, its information, its labels."""
 
 from .gradient import GradientStats, diagonal, likelihood_gradient
+from .identified import (
+    aliased_terms,
+    constant_columns,
+    n_identified,
+    null_directions,
+    null_of_theta,
+)
 from .information import InformationStats, available, observed_information, row_scores, supported
 from .labelling import check_order_by, match_experts, order_of
 from .model import Group, Model, MoEParams, MoEStats, same_shapes
@@ -12,11 +19,16 @@ __all__ = [
     "MoEParams",
     "MoEStats",
     "Model",
+    "aliased_terms",
     "available",
     "check_order_by",
+    "constant_columns",
     "diagonal",
     "likelihood_gradient",
     "match_experts",
+    "n_identified",
+    "null_directions",
+    "null_of_theta",
     "observed_information",
     "order_of",
     "row_scores",

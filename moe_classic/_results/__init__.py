@@ -15,6 +15,7 @@ from .records import (
     view_experts,
     view_gate,
 )
+from .remarks import ALIASED, CONSTANT
 from .tree import (
     FittedTreeGate,
     PathExplanation,
@@ -37,6 +38,8 @@ from .unwrap import (
 )
 
 __all__ = [
+    "ALIASED",
+    "CONSTANT",
     "EXPERT_COLORS",
     "AnyExpert",
     "AnyGate",

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from moe_classic._components import INTERCEPT, spoken
 
 from .palette import expert_color
+from .remarks import sentences
 from .unwrap import fitted_record
 
 #: Lines of a table that are shown; the rest is counted.
@@ -71,8 +72,11 @@ def expert_cards(estimator: Any, headline: str = "") -> str:
         A ``div`` without scripts.
     """
     table = estimator.summary()
-    views = fitted_record(estimator).experts
+    record = fitted_record(estimator)
+    views = record.experts
     folded = len(views) > _OPEN_CARDS
+    remarks = sentences(getattr(record, "remarks", {}))
+    table = table[[view.label for view in views]]
     cards = [
         _expert_card(k, view, table[view.label], folded=folded)
         for k, view in enumerate(views[:_MOST_CARDS])
@@ -81,10 +85,15 @@ def expert_cards(estimator: Any, headline: str = "") -> str:
         cards.append(f"<div>and {len(views) - _MOST_CARDS} more experts</div>")
     return (
         '<div class="moe-cards" style="font-size:.9em;margin-top:.6em;">'
-        f"<div>{escape(headline)}</div>"
+        f"<div>{escape(headline)}</div>{_told(remarks)}"
         '<div style="display:flex;flex-wrap:wrap;gap:.6em;margin:.5em 0;">'
         f"{''.join(cards)}</div>{_gate_card(estimator.gate_, table)}</div>"
     )
+
+
+def _told(remarks: list[str]) -> str:
+    """What must be known of the parameters, a line each."""
+    return "".join(f"<div>&#9888; {escape(text)}</div>" for text in remarks)
 
 
 def _expert_card(k: int, view: Any, column: pd.Series, *, folded: bool) -> str:

@@ -17,6 +17,9 @@ from moe_classic._typing import Floats
 from .estimator import FittedEstimator, terms_of
 from .tree import FittedTreeGate, view_tree_gate
 
+#: Column of a summary with what must be known of a term, where there is anything.
+NOTE = "note"
+
 
 def _plain(value: Floats) -> Any:
     """Scalars as floats, everything else as it is."""
@@ -83,14 +86,14 @@ class FittedGate:
         Also available as attributes: ``coef_`` (K, p) and ``intercept_`` (K,) of a softmax gate,
         relative to the last expert; ``weights_`` (K,), ``means_`` (K, p), ``covariances_``
         (K, p, p) of a Gaussian gate; ``weights_`` (K,) of a constant gate.
-    rows : tuple of K dict
-        What summaries say of each expert, keyed by (kind, term).
+    rows : tuple of K tuples of (kind, term, value)
+        What summaries say of each expert.
     """
 
     name: str
     feature_names_: tuple[str, ...]
     parameters: dict[str, Any]
-    rows: tuple[dict[tuple[str, str], float], ...] = ()
+    rows: tuple[tuple[tuple[str, str, float], ...], ...] = ()
 
     def __getattr__(self, name: str) -> Any:
         parameters = self.__dict__.get("parameters", {})
@@ -102,7 +105,7 @@ class FittedGate:
 
     def terms(self, k: int) -> dict[tuple[str, str], float]:
         """Parameters of the gate that belong to expert ``k``, keyed by (kind, term)."""
-        return dict(self.rows[k])
+        return {(kind, term): value for kind, term, value in self.rows[k]}
 
 
 AnyExpert = FittedExpert | FittedEstimator
@@ -164,8 +167,12 @@ def view_gate(model: Model, params: MoEParams, design: DesignMap) -> AnyGate:
     if gate.layout(p) is not None:
         return view_tree_gate(p, design)
     shown = gate.shown(p, design)
-    rows = gate.rows(shown, design.names, model.n_experts)
-    return FittedGate(gate.name, design.names, shown, tuple(rows))
+    # Plain tuples: skops and others store no keys but words.
+    rows = tuple(
+        tuple((*label, value) for label, value in row.items())
+        for row in gate.rows(shown, design.names, model.n_experts)
+    )
+    return FittedGate(gate.name, design.names, shown, rows)
 
 
 def term_index(labels: Sequence[tuple[str, ...]], names: list[str]) -> pd.MultiIndex:
@@ -185,8 +192,13 @@ def term_index(labels: Sequence[tuple[str, ...]], names: list[str]) -> pd.MultiI
     return pd.MultiIndex(levels=levels, codes=codes, names=names)
 
 
-def summary_table(experts: Sequence[AnyExpert], gate: Any, outputs: list[str]) -> pd.DataFrame:
-    """Parameters as a table: one row a term, one column an expert."""
+def summary_table(
+    experts: Sequence[AnyExpert],
+    gate: Any,
+    outputs: list[str],
+    remarks: dict[tuple[str, str, str], str] | None = None,
+) -> pd.DataFrame:
+    """Parameters as a table: one row a term, one column an expert; a column of remarks, if any."""
     columns = {}
     for k, expert in enumerate(experts):
         column = {("mixture", "share", "share"): expert.weight_}
@@ -202,7 +214,10 @@ def summary_table(experts: Sequence[AnyExpert], gate: Any, outputs: list[str]) -
     parts.sort(key=lambda part: (part != "mixture", part == "gate"))
     rows.sort(key=lambda key: (parts.index(key[0]), kinds.index(key[1])))
     index = term_index(rows, ["part", "kind", "term"])
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {label: [column.get(row, np.nan) for row in rows] for label, column in columns.items()},
         index=index,
     )
+    if remarks:
+        table[NOTE if NOTE not in table else f"{NOTE}s"] = [remarks.get(row, "") for row in rows]
+    return table

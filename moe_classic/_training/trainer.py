@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from moe_classic._data import (
     take_sample,
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
-from moe_classic._model import Model, MoEParams, MoEStats
+from moe_classic._model import Model, MoEParams, MoEStats, null_directions
 from moe_classic._numerics import log_sum_exp
 from moe_classic._objectives import MixtureLikelihood
 from moe_classic._targets import TrainingData
@@ -161,6 +161,13 @@ class Trainer:
     def all_rows(self) -> Problem:
         """The fitting problem on all rows."""
         return self.problem(self.data.X, self.data.key, self.data.w)
+
+    @cached_property
+    def null(self) -> tuple[Floats, ...]:
+        """Directions of the coefficients on each design that change nothing at any row."""
+        dtype = self.data.X.dtype
+        eps = np.finfo(dtype if dtype.kind == "f" else np.float64).eps
+        return null_directions(self.all_rows().source, self.maps, float(eps))
 
     def sample(self, size: int) -> Sample:
         """At most ``size`` distinct rows to try starts on."""

@@ -58,9 +58,13 @@ def summary(self: Reporting) -> pd.DataFrame:
           where these are an equation in x of what is mixed, and NaN elsewhere;
         - ``gate``: parameters of the gate. Those of a softmax gate are relative to the last
           expert, those of a blend as in ``gate_``; one with hidden units has none to show.
+
+        A last column ``note`` is there where something must be known of a term: slopes of
+        columns that are constant, or that depend on others, are not determined by the data.
     """
     record = fitted_record(self)
-    return summary_table(record.experts, self.gate_, record.target.names)
+    remarks = getattr(record, "remarks", None)
+    return summary_table(record.experts, self.gate_, record.target.names, remarks)
 
 
 def explain(self: Reporting, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:

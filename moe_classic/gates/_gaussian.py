@@ -50,6 +50,8 @@ from ._constant import SMALLEST, vanished_proportions
 _COVARIANCES = ("full", "diag", "tied")
 #: Smallest variance that is told apart from rounding, in standardised units.
 _SMALLEST_VARIANCE = 1e-10
+#: Norm of a row of a null space that is all of its axis.
+_WHOLE = 0.999
 #: An expert with less than this share of the weight keeps its parameters for the round.
 _STARVED = 1e-8
 
@@ -340,6 +342,19 @@ class GaussianGate(Gate):
             "means_": design.centre + params.means * design.unit,
             "covariances_": np.broadcast_to(covariance, (K, *covariance.shape[1:])).copy(),
         }
+
+    def redundant(self, params: GaussianGateParams, null: Floats) -> int:
+        """Means and covariances of features that others determine, or that do not vary.
+
+        Variances of their own do not feel that features depend on each other.
+        """
+        K, p = params.means.shape
+        if self.covariance_type == "diag":
+            constant = int((np.linalg.norm(null[:-1], axis=1) > _WHOLE).sum())
+            return 2 * K * constant
+        left = p - null.shape[1]
+        entries = (p * (p + 1) - left * (left + 1)) // 2
+        return K * null.shape[1] + len(params.chol) * entries
 
     def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[GateRow]:
         """Proportion, and mean and standard deviation of every feature, of each expert."""

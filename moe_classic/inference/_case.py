@@ -10,7 +10,7 @@ import numpy as np
 from moe_classic._components import require
 from moe_classic._data import ArraySource, Block, Design, DesignMap, Summary, default_block_size
 from moe_classic._engine import SerialEngine, ThreadedEngine, make_engine
-from moe_classic._model import Model, MoEParams
+from moe_classic._model import Model, MoEParams, null_of_theta
 from moe_classic._results import FittedMixture, checked_pairs, fitted_mixture
 from moe_classic._typing import Floats, Ints
 
@@ -72,6 +72,11 @@ class FittedModel:
     def outputs(self) -> list[str]:
         """Names of the linear predictors of an expert."""
         return self.fitted.target.names
+
+    @property
+    def null(self) -> Floats:
+        """Directions (D, R) of theta along which no linear predictor moves."""
+        return null_of_theta(self.model, self.params, self.fitted.null)
 
     def source(self) -> ArraySource:
         """The rows, block by block."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 
+from moe_classic._results import ALIASED, CONSTANT
 from moe_classic._typing import Bools, Floats, Ints
 
 from ._case import FittedModel
@@ -18,6 +19,8 @@ _PENALTY_SHARE = 0.5
 _AT_BOUND = 1e-6
 #: The same where the likelihood still rises towards the bound.
 _NEAR_BOUND = 1e-3
+#: Part of a direction without effect from which on a coefficient is told to be in it.
+_ALIASED_PART = 1e-6
 #: Share of a direction that a parameter needs to be named.
 _NAMED = 0.1
 
@@ -42,6 +45,7 @@ def caveats(case: FittedModel, seen: Curvature) -> list[Caveat]:
     """Parameters at bounds, columns without variation, separated regions."""
     found, starts = [], _starts(case)
     found += _constant_columns(case, starts)
+    found += _aliased(case)
     mass = masses(case)
     found += _gate_findings(case, starts[0])
     for number in range(len(case.model.groups)):
@@ -85,8 +89,14 @@ def _constant_columns(case: FittedModel, starts: list[int]) -> list[Caveat]:
         dead = np.flatnonzero(case.maps[number].inverse == 0.0)
         places = component.about(p, dead) if dead.size else dead
         if places.size:
-            found.append(Caveat(start + places, "the feature is constant", fixed=True))
+            found.append(Caveat(start + places, CONSTANT, fixed=True))
     return found
+
+
+def _aliased(case: FittedModel) -> list[Caveat]:
+    """Coefficients along whose directions no linear predictor moves."""
+    places = np.flatnonzero((np.abs(case.null) > _ALIASED_PART).any(axis=1))
+    return [Caveat(places, ALIASED)] if places.size else []
 
 
 def _gate_findings(case: FittedModel, start: int) -> list[Caveat]:

@@ -24,6 +24,7 @@ import pandas as pd
 
 from moe_classic._arguments import generator
 from moe_classic._model import available
+from moe_classic._results import ALIASED, CONSTANT
 from moe_classic._typing import Floats, Ints
 
 from ._bootstrap import Draws, bootstrap
@@ -32,6 +33,7 @@ from ._curvature import Curvature, curvature, distance_from_optimum, theta_covar
 from ._delta import DeltaMethod
 from ._findings import Caveat, caveats, fixed_places
 from ._tables import (
+    aliased_terms,
     draws_table,
     far_sentence,
     found_sentences,
@@ -294,17 +296,19 @@ def _from_curvature(
     """Wald tables."""
     fixed, J = fixed_places(known, curve.gradient.size), terms.jacobian(case.params)
     weight = case.summary.weight
-    theta = theta_covariance(curve, kind, fixed, weight)
+    theta = theta_covariance(curve, kind, fixed, weight, case.null)
     unknown = theta.undetermined(J)
     notes = notes_of(terms, J, known, curve.error_size)
     said = found_sentences(terms, known, held=True)
     said += weight_sentence(case.w.sum(), weight)
     for i in np.flatnonzero(unknown):
-        notes[i].append("not determined by the data")
-    if theta.unknown.size:
-        said.append(singular_sentence(terms, theta.unknown, negative=theta.negative))
+        if ALIASED not in notes[i]:
+            notes[i].append("not determined by the data")
+    singular = theta.unknown[:, theta.n_aliased :]
+    if singular.size:
+        said.append(singular_sentence(terms, singular, negative=theta.negative))
     elif available(case.model):
-        far = distance_from_optimum(curve, fixed, weight)
+        far = distance_from_optimum(curve, fixed, weight, case.null)
         said += [far_sentence(far)] if far > _FAR else []
     covariance = J @ theta.covariance @ J.T
     hidden = unknown | held_terms(terms, J, fixed)
@@ -340,8 +344,13 @@ def _from_draws(
         )
     values = np.array([terms.values(p) for p in draws.params])
     table = draws_table(terms.values(case.params), values, terms.bounds, level)
-    notes = notes_of(terms, terms.jacobian(case.params), known, curve.error_size)
+    J = terms.jacobian(case.params)
+    notes = notes_of(terms, J, known, curve.error_size)
     covariance = np.atleast_2d(np.cov(values, rowvar=False))
+    still = fixed_places([f for f in known if f.note == CONSTANT], curve.gradient.size)
+    none = held_terms(terms, J, still) | aliased_terms(J, case.null)
+    table.loc[none, table.columns != "estimate"] = np.nan
+    covariance[none] = covariance[:, none] = np.nan
     frame = pd.DataFrame(values, columns=terms.index())
     return _result(delta_method, terms, kind, level, table, covariance, notes, said, draws=frame)
 

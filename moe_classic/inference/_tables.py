@@ -12,6 +12,8 @@ from moe_classic._typing import Bools, Floats, Ints
 from ._findings import Caveat
 from ._terms import Terms
 
+#: Part of a term along a direction without effect from which on it is not determined.
+_ALIASED_PART = 1e-6
 #: Names written out in one sentence.
 _MOST_NAMES = 6
 
@@ -78,6 +80,11 @@ def held_terms(terms: Terms, J: Floats, fixed: Bools) -> Bools:
     return _named(terms, np.flatnonzero(fixed)) | (np.abs(J[:, fixed]) > 1e-8 * size[:, None]).any(
         axis=1
     )
+
+
+def aliased_terms(J: Floats, null: Floats) -> Bools:
+    """Which terms move along directions (D, R) that change no linear predictor, (M,)."""
+    return np.linalg.norm(J @ null, axis=1) > _ALIASED_PART * np.linalg.norm(J, axis=1)
 
 
 def _named(terms: Terms, places: Ints) -> Bools:

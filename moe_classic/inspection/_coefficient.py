@@ -10,7 +10,7 @@ import pandas as pd
 
 from moe_classic._arguments import check_one_of
 from moe_classic._components import SLOPE, spoken
-from moe_classic._results import fitted_moe, inner_rows
+from moe_classic._results import ALIASED, fitted_moe, inner_rows
 
 from ._style import MIXTURE_COLOR, axes_for, legend_above, point_look, tidy
 
@@ -240,11 +240,12 @@ def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _told(chosen: pd.DataFrame, flat: pd.DataFrame) -> pd.DataFrame:
-    """The rows with their kind beside terms that do not say it."""
+    """The rows with their kind beside terms that do not say it, and aliased ones marked."""
     if "kind" not in chosen:
         return chosen
-    kinds = set(flat.kind)
-    names = [spoken(k, t, kinds) for k, t in zip(chosen.kind, chosen.term, strict=True)]
+    kinds, known = set(flat.kind), chosen.get("note", pd.Series("", chosen.index))
+    parts = zip(chosen.kind, chosen.term, known, strict=True)
+    names = [spoken(k, t, kinds) + " (aliased)" * (ALIASED in n) for k, t, n in parts]
     return chosen.assign(term=names)
 
 

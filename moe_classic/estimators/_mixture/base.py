@@ -298,7 +298,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         return {
             "experts_": fitted.experts,
             "gate_": fitted.gate,
-            "n_parameters_": fitted.model.n_parameters(fitted.params),
+            "n_parameters_": fitted.n_parameters,
         }
 
     @property

@@ -60,6 +60,7 @@ def learned_mixture(trainer: Trainer, trained: Trained, order_by: Any) -> Learne
         mass,
         offset,
         order,
+        trainer.null,
         # Plain lists: skops and others store them without knowing pandas.
         report=report.reset_index().to_dict(orient="list"),
         online=trained.final_pass.state(params, data.summary.weight),
