@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from _results import add_output, keep
 
-from moe_classic import MoERegressor
+from moe_classic import MoEClassifier, MoERegressor
+from moe_classic.experts import LogisticExpert
 from moe_classic.model_selection import select
 
 #: Name of a group of cases -> functions without arguments that give rows.
@@ -101,6 +102,40 @@ def errors_of_aliased_gate_columns():
     table = model.inference(X, y).gate
     slopes = table.std_error.to_numpy()[-2:]
     yield line("standard error of a gate slope whose column comes twice", np.nan, slopes[0])
+
+
+# ------------------------------------------------------------------------- separation
+
+
+def notes(model, X, y):
+    """How many coefficients are told to be separated, in inference."""
+    return int(model.inference(X, y).table.note.str.contains("separated").sum())
+
+
+@case("separation")
+def gates_that_switch():
+    for n in (40, 400, 5000):
+        rng = np.random.default_rng(0)
+        x = rng.uniform(-1.0, 1.0, (n, 1))
+        y = np.where(x[:, 0] < 0.0, x[:, 0], 5.0 - x[:, 0]) + 0.1 * rng.normal(size=n)
+        model = MoERegressor(2, n_init=2, random_state=0).fit(x, y)
+        yield line(
+            f"separated coefficients told, a gate that switches, {n} rows", 2, notes(model, x, y)
+        )
+
+
+@case("separation")
+def quasi_separated_classes():
+    for penalty in (0.0, 1e-4, 1e-2):
+        rng = np.random.default_rng(0)
+        d, z = (rng.random(300) < 0.2).astype(float), rng.normal(size=300)
+        y = np.where(d == 1.0, 1, rng.random(300) < 1.0 / (1.0 + np.exp(-z))).astype(int)
+        X = np.column_stack([z, d])
+        model = MoEClassifier(1, expert=LogisticExpert(alpha=penalty)).fit(X, y)
+        result = model.inference(X, y)
+        what = f"alpha={penalty:g}, a group of one class"
+        yield line(f"separated coefficients told, {what}", 1, notes(model, X, y))
+        yield line(f"standard error of its slope, {what}", np.nan, result.table.std_error.iloc[2])
 
 
 def main():

@@ -11,6 +11,7 @@ from .identified import (
 from .information import InformationStats, available, observed_information, row_scores, supported
 from .labelling import check_order_by, match_experts, order_of
 from .model import Group, Model, MoEParams, MoEStats, same_shapes
+from .separation import Separation, separated_terms, separated_theta, separations
 
 __all__ = [
     "GradientStats",
@@ -19,6 +20,7 @@ __all__ = [
     "MoEParams",
     "MoEStats",
     "Model",
+    "Separation",
     "aliased_terms",
     "available",
     "check_order_by",
@@ -33,5 +35,8 @@ __all__ = [
     "order_of",
     "row_scores",
     "same_shapes",
+    "separated_terms",
+    "separated_theta",
+    "separations",
     "supported",
 ]

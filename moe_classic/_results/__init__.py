@@ -15,7 +15,7 @@ from .records import (
     view_experts,
     view_gate,
 )
-from .remarks import ALIASED, CONSTANT
+from .remarks import ALIASED, CONSTANT, SEPARATED
 from .tree import (
     FittedTreeGate,
     PathExplanation,
@@ -41,6 +41,7 @@ __all__ = [
     "ALIASED",
     "CONSTANT",
     "EXPERT_COLORS",
+    "SEPARATED",
     "AnyExpert",
     "AnyGate",
     "Explanation",

@@ -11,14 +11,14 @@ import numpy as np
 
 from moe_classic._data import Block, Design, DesignMap, Summary
 from moe_classic._engine import make_engine
-from moe_classic._model import Model, MoEParams, n_identified
+from moe_classic._model import Model, MoEParams, Separation, n_identified
 from moe_classic._targets import Target
 from moe_classic._typing import Floats, Ints
 from moe_classic.predictive import Predictive
 
 from .estimator import FittedEstimator
 from .records import AnyExpert, AnyGate, expert_labels, view_experts, view_gate
-from .remarks import alias_remarks
+from .remarks import remarks_of
 
 T = TypeVar("T")
 Self = TypeVar("Self", bound="FittedMixture")
@@ -50,6 +50,8 @@ class FittedMixture:
         Public order of the experts among those of the fit.
     null : tuple of ndarray of shape (q, r)
         Directions of the coefficients on each design that change nothing at the rows of the fit.
+    separated : tuple of Separation
+        What the rows of the fit separate without error: experts under the gate, or classes.
     """
 
     model: Model
@@ -61,6 +63,7 @@ class FittedMixture:
     offset: float
     order: Ints | None
     null: tuple[Floats, ...]
+    separated: tuple[Separation, ...]
 
     # -------------------------------------------------------------------- as users see it
 
@@ -82,7 +85,7 @@ class FittedMixture:
     @property
     def remarks(self) -> dict[tuple[str, str, str], str]:
         """What must be known of terms of the summary, by (part, kind, term)."""
-        return alias_remarks(self)
+        return remarks_of(self)
 
     # -------------------------------------------------------------------- parameters
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from moe_classic._components import INTERCEPT, MEAN, SLOPE, STD, spoken
 from moe_classic._data import DesignMap
-from moe_classic._model import aliased_terms, constant_columns
+from moe_classic._model import Separation, aliased_terms, constant_columns, separated_terms
 from moe_classic._typing import Floats
 
 from .tree import node_label
@@ -19,16 +19,19 @@ if TYPE_CHECKING:
 
 ALIASED = "aliased: other columns say the same"
 CONSTANT = "the feature is constant"
+SEPARATED = "separated: infinite, or set by the penalty"
 #: (part, kind, term), as in summaries.
 Row = tuple[str, str, str]
 
 
-def alias_remarks(fitted: FittedMixture) -> dict[Row, str]:
-    """Terms that the data do not determine, since columns are constant or depend on each other."""
-    model, found = fitted.model, dict(_of_gate(fitted))
+def remarks_of(fitted: FittedMixture) -> dict[Row, str]:
+    """Terms that the data do not determine: of columns that say nothing new, or separated."""
+    model, found = fitted.model, dict(_separated_gate(fitted)) | dict(_of_gate(fitted))
     outputs = fitted.target.names
     parts = ["expert"] if len(outputs) == 1 else [f"expert: {name}" for name in outputs]
     owners: dict[tuple[Row, str], list[str]] = {}
+    for label, row in _separated_experts(fitted, parts):
+        owners.setdefault((row, SEPARATED), []).append(label)
     for group, share in zip(model.groups, model.shares, strict=True):
         for kind, term, text in _of_lines(fitted.null[group.design], fitted.maps[group.design]):
             for part in parts:
@@ -57,6 +60,45 @@ def _of_gate(fitted: FittedMixture) -> Iterator[tuple[Row, str]]:
                 node = node_label(path)
                 term = node if kind == INTERCEPT else f"{node} {term}"
             yield ("gate", kind, term), text
+
+
+def _separated_gate(fitted: FittedMixture) -> Iterator[tuple[Row, str]]:
+    """Rows of the gate whose coefficients the data push to infinity."""
+    design, params = fitted.maps[fitted.model.gate_design], fitted.params.gate
+    shape = fitted.model.gate.layout(params)
+    for s in fitted.separated:
+        if s.component > 0:
+            continue
+        node = None
+        if shape is not None:
+            (j,) = (j for j in shape.inner if shape.first_row[j] == s.first)
+            node = node_label(shape.paths()[j])
+        for line in range(s.lines):
+            for kind, name in _separated_line(s, line, design):
+                term = name if node is None else node if kind == INTERCEPT else f"{node} {name}"
+                yield ("gate", kind, term), SEPARATED
+
+
+def _separated_experts(fitted: FittedMixture, parts: list[str]) -> Iterator[tuple[str, Row]]:
+    """Label of an expert, and its row whose coefficient the data push to infinity."""
+    for s in fitted.separated:
+        if s.component == 0:
+            continue
+        number = s.component - 1
+        label = fitted.labels[fitted.model.shares[number]][s.first // s.lines]
+        design = fitted.maps[fitted.model.groups[number].design]
+        for line in range(s.lines):
+            for kind, term in _separated_line(s, line, design):
+                yield label, (parts[line], kind, term)
+
+
+def _separated_line(s: Separation, line: int, design: DesignMap) -> Iterator[tuple[str, str]]:
+    """(kind, term) of what is not determined of a line."""
+    slopes, intercept = separated_terms(s, line, design)
+    if intercept:
+        yield INTERCEPT, INTERCEPT
+    for j in np.flatnonzero(slopes):
+        yield SLOPE, design.names[j]
 
 
 def _of_lines(null: Floats, design: DesignMap) -> Iterator[tuple[str, str, str]]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from moe_classic._data import (
+    MOST_ROWS,
     ArraySource,
     Block,
     DesignMap,
@@ -27,7 +28,14 @@ from moe_classic._data import (
     take_sample,
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
-from moe_classic._model import Model, MoEParams, MoEStats, null_directions
+from moe_classic._model import (
+    Model,
+    MoEParams,
+    MoEStats,
+    Separation,
+    null_directions,
+    separations,
+)
 from moe_classic._numerics import log_sum_exp
 from moe_classic._objectives import MixtureLikelihood
 from moe_classic._targets import TrainingData
@@ -168,6 +176,12 @@ class Trainer:
         dtype = self.data.X.dtype
         eps = np.finfo(dtype if dtype.kind == "f" else np.float64).eps
         return null_directions(self.all_rows().source, self.maps, float(eps))
+
+    def separations(self, params: MoEParams) -> tuple[Separation, ...]:
+        """What is separated at fitted parameters; looked for on a sample, proved on all rows."""
+        block = self.sample(MOST_ROWS).block(self.maps, self.data.target.to_model)
+        source = self.all_rows().source
+        return separations(self.model, params, block, source, self.summary, self.null)
 
     def sample(self, size: int) -> Sample:
         """At most ``size`` distinct rows to try starts on."""

@@ -10,7 +10,7 @@ import numpy as np
 from moe_classic._components import require
 from moe_classic._data import ArraySource, Block, Design, DesignMap, Summary, default_block_size
 from moe_classic._engine import SerialEngine, ThreadedEngine, make_engine
-from moe_classic._model import Model, MoEParams, null_of_theta
+from moe_classic._model import Model, MoEParams, null_of_theta, separated_theta
 from moe_classic._results import FittedMixture, checked_pairs, fitted_mixture
 from moe_classic._typing import Floats, Ints
 
@@ -77,6 +77,12 @@ class FittedModel:
     def null(self) -> Floats:
         """Directions (D, R) of theta along which no linear predictor moves."""
         return null_of_theta(self.model, self.params, self.fitted.null)
+
+    @property
+    def open(self) -> Floats:
+        """These, and those along which the data push separated coefficients to infinity."""
+        separated = separated_theta(self.model, self.params, self.fitted.separated)
+        return np.hstack([self.null, separated])
 
     def source(self) -> ArraySource:
         """The rows, block by block."""

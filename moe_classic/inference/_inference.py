@@ -24,7 +24,7 @@ import pandas as pd
 
 from moe_classic._arguments import generator
 from moe_classic._model import available
-from moe_classic._results import ALIASED, CONSTANT
+from moe_classic._results import ALIASED, CONSTANT, SEPARATED
 from moe_classic._typing import Floats, Ints
 
 from ._bootstrap import Draws, bootstrap
@@ -296,19 +296,19 @@ def _from_curvature(
     """Wald tables."""
     fixed, J = fixed_places(known, curve.gradient.size), terms.jacobian(case.params)
     weight = case.summary.weight
-    theta = theta_covariance(curve, kind, fixed, weight, case.null)
+    theta = theta_covariance(curve, kind, fixed, weight, case.open)
     unknown = theta.undetermined(J)
     notes = notes_of(terms, J, known, curve.error_size)
-    said = found_sentences(terms, known, held=True)
+    said = found_sentences(terms, J, known, held=True)
     said += weight_sentence(case.w.sum(), weight)
     for i in np.flatnonzero(unknown):
-        if ALIASED not in notes[i]:
+        if not {ALIASED, SEPARATED} & set(notes[i]):
             notes[i].append("not determined by the data")
     singular = theta.unknown[:, theta.n_aliased :]
     if singular.size:
         said.append(singular_sentence(terms, singular, negative=theta.negative))
     elif available(case.model):
-        far = distance_from_optimum(curve, fixed, weight, case.null)
+        far = distance_from_optimum(curve, fixed, weight, case.open)
         said += [far_sentence(far)] if far > _FAR else []
     covariance = J @ theta.covariance @ J.T
     hidden = unknown | held_terms(terms, J, fixed)
@@ -335,7 +335,8 @@ def _from_draws(
             f"kind={kind!r}: {draws.failed} of {count} refits failed; the data do not carry this "
             "model. Use fewer experts or larger penalties."
         )
-    said = found_sentences(terms, known, held=False)
+    J = terms.jacobian(case.params)
+    said = found_sentences(terms, J, known, held=False)
     said += weight_sentence(case.w.sum(), case.summary.weight)
     if draws.failed > _FAILED * count:
         said.append(
@@ -344,11 +345,10 @@ def _from_draws(
         )
     values = np.array([terms.values(p) for p in draws.params])
     table = draws_table(terms.values(case.params), values, terms.bounds, level)
-    J = terms.jacobian(case.params)
     notes = notes_of(terms, J, known, curve.error_size)
     covariance = np.atleast_2d(np.cov(values, rowvar=False))
     still = fixed_places([f for f in known if f.note == CONSTANT], curve.gradient.size)
-    none = held_terms(terms, J, still) | aliased_terms(J, case.null)
+    none = held_terms(terms, J, still) | aliased_terms(J, case.open)
     table.loc[none, table.columns != "estimate"] = np.nan
     covariance[none] = covariance[:, none] = np.nan
     frame = pd.DataFrame(values, columns=terms.index())

@@ -102,6 +102,10 @@ def notes_of(terms: Terms, J: Floats, found: list[Caveat], error: Floats) -> lis
     most = np.maximum(squares.sum(axis=1), np.finfo(float).tiny)
     notes: list[list[str]] = [[] for _ in terms.labels]
     for f in found:
+        if f.directions is not None:
+            for i in np.flatnonzero(aliased_terms(J, f.directions)):
+                notes[i].append(f.note)
+            continue
         concerned = _named(terms, f.places) | (squares[:, f.places].sum(axis=1) > 0.5 * most)
         for i in np.flatnonzero(concerned):
             notes[i].append(f.note)
@@ -111,13 +115,17 @@ def notes_of(terms: Terms, J: Floats, found: list[Caveat], error: Floats) -> lis
 # ------------------------------------------------------------------------- sentences
 
 
-def found_sentences(terms: Terms, found: list[Caveat], *, held: bool) -> list[str]:
+def found_sentences(terms: Terms, J: Floats, found: list[Caveat], *, held: bool) -> list[str]:
     """One sentence a finding; ``held``: whether fixed coordinates stay where they are."""
+
+    def names(f: Caveat) -> str:
+        if f.directions is None:
+            return names_of(terms, f.places)
+        concerned = np.flatnonzero(aliased_terms(J, f.directions))
+        return _joined([_name(terms.labels[i], terms.kinds) for i in concerned])
+
     tail = ", held there for the other standard errors."
-    return [
-        f"{names_of(terms, f.places)}: {f.note}" + (tail if held and f.fixed else ".")
-        for f in found
-    ]
+    return [f"{names(f)}: {f.note}" + (tail if held and f.fixed else ".") for f in found]
 
 
 def weight_sentence(rows: float, fit: float) -> list[str]:
@@ -156,7 +164,12 @@ def far_sentence(far: float) -> str:
 
 def names_of(terms: Terms, places: Ints) -> str:
     """Readable names of coordinates of theta."""
-    names = list(dict.fromkeys(_name(terms.coordinates[i], terms.kinds) for i in places))
+    return _joined([_name(terms.coordinates[i], terms.kinds) for i in places])
+
+
+def _joined(some: list[str]) -> str:
+    """Different names in one line, the most in all."""
+    names = list(dict.fromkeys(some))
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(names[:_MOST_NAMES]) + more
 
