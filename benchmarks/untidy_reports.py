@@ -12,6 +12,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import statsmodels.api as sm
 from _results import add_output, keep
 
 from moe_classic import MoEClassifier, MoERegressor
@@ -136,6 +137,55 @@ def quasi_separated_classes():
         what = f"alpha={penalty:g}, a group of one class"
         yield line(f"separated coefficients told, {what}", 1, notes(model, X, y))
         yield line(f"standard error of its slope, {what}", np.nan, result.table.std_error.iloc[2])
+
+
+# ------------------------------------------------------------------------- smaller
+
+
+@case("smaller")
+def errors_of_precision_weights():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.0, 10.0, (80, 1))
+    error = 1e-8 * rng.uniform(0.5, 2.0, 80)
+    y = 1e-8 * (1.0 + 2.0 * x[:, 0]) + error * rng.standard_normal(80)
+    w = 1.0 / error**2
+    model = MoERegressor(1).fit(x, y, sample_weight=w)
+    try:
+        table = model.inference(x, y, sample_weight=w, weight_kind="precision").table
+    except TypeError:
+        table = model.inference(x, y, sample_weight=w).table
+    right = sm.WLS(y, sm.add_constant(x), weights=w).fit().bse[1] * np.sqrt(78 / 80)
+    yield line("standard error of a slope, weights 1 / error^2", right, table.std_error.iloc[1])
+
+
+@case("smaller")
+def nested_names():
+    worked = 0
+    names = {"gate__alpha": 0.1, "expert__alpha": 0.1, "solver__finish": None}
+    for name, value in names.items():
+        try:
+            MoERegressor(2).set_params(**{name: value})
+            worked += 1
+        except AttributeError:
+            pass
+    yield line("of 3 parameters of components that were named: can be set", 3, worked)
+
+
+@case("smaller")
+def batches():
+    x, y = two_regimes(60, 0)
+    worked = 0
+    first = [(x[:1], y[:1], None), (x[1:], y[1:], None)]
+    idle = [(x, y, None), (x[:5], y[:5], np.zeros(5))]
+    for parts in (first, idle):
+        model = MoERegressor(2, n_init=1, random_state=0)
+        try:
+            for X, target, w in parts:
+                model.partial_fit(X, target, sample_weight=w)
+            worked += 1
+        except ValueError:
+            pass
+    yield line("of 2 odd batches, one row and no weight: learned", 2, worked)
 
 
 def main():

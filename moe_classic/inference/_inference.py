@@ -16,7 +16,7 @@ from __future__ import annotations
 import numbers
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ from ._tables import (
     found_sentences,
     held_terms,
     notes_of,
+    precision_sentence,
     singular_sentence,
     wald_table,
     weight_sentence,
@@ -151,6 +152,7 @@ def inference(
     n_bootstrap: int | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
+    weight_kind: str = "frequency",
 ) -> Inference:
     """Standard errors, tests and intervals of a fitted mixture of experts.
 
@@ -159,9 +161,8 @@ def inference(
     estimator : fitted MoERegressor, MoEClassifier or hierarchical estimator
         With linear experts.
     X, y, sample_weight :
-        The rows on which it was fitted. Weights count rows: a weight of 2 is the same as a
-        repeated row. For sampling weights use ``kind="sandwich"`` with
-        ``clusters=np.arange(n_samples)``.
+        The rows on which it was fitted, with ``weight_kind`` saying what weights are. For sampling
+        weights use ``kind="sandwich"`` with ``clusters=np.arange(n_samples)``.
     kind : str, default="observed"
         - ``"observed"``: inverse of the observed information, by Louis' identity.
         - ``"opg"``: inverse of the outer product of the scores.
@@ -181,6 +182,10 @@ def inference(
         Processes for the refits.
     random_state : int, RandomState or None, default=None
         Seed of the bootstrap.
+    weight_kind : {"frequency", "precision"}, default="frequency"
+        Frequencies count rows: a weight of 2 is the same as a repeated row. Precisions, such as
+        ``1 / error**2``, say how exact a row is beside others: they are divided by their mean, so
+        that there are as many rows as are given.
 
     Returns
     -------
@@ -207,11 +212,12 @@ def inference(
     _check_kind(kind, clusters, n_bootstrap, n_jobs, random_state)
     if not isinstance(level, numbers.Real) or not 0.0 < level < 1.0:
         raise ValueError(f"level={level!r} must lie strictly between 0 and 1, such as 0.95.")
-    case = fitted_model(estimator, X, y, sample_weight)
+    case = fitted_model(estimator, X, y, sample_weight, weight_kind)
     groups = _cluster_numbers(clusters, np.shape(X)[0], case.rows)
     _check_smooth(kind, case)
     terms, curve = Terms(case), curvature(case, groups)
     known = caveats(case, curve)
+    about_weights = [] if clusters is not None else precision_sentence(case.w, weight_kind)
     if kind in _BOOTSTRAP:
         draws = bootstrap(
             case,
@@ -225,6 +231,8 @@ def inference(
         result = _from_draws(delta_method, terms, draws, curve, kind, level, known)
     else:
         result = _from_curvature(estimator, case, terms, curve, kind, level, known)
+    if about_weights:
+        result = replace(result, warnings=(*about_weights, *result.warnings))
     if result.warnings:
         warnings.warn(" ".join(result.warnings), UserWarning, stacklevel=2)
     return result

@@ -138,6 +138,18 @@ def weight_sentence(rows: float, fit: float) -> list[str]:
     ]
 
 
+def precision_sentence(w: Floats, weight_kind: str) -> list[str]:
+    """What to say of weights that can hardly be counts of rows."""
+    rows, total = w.size, float(w.sum())
+    if weight_kind != "frequency" or (np.rint(w) == w).all() or abs(total - rows) <= 0.5 * rows:
+        return []
+    return [
+        f"sample_weight adds up to {total:.3g} for {rows} rows, and weights are read as counts of "
+        "rows. If they are precisions, such as 1 / error**2, set weight_kind='precision'; if they "
+        "are sampling weights, kind='sandwich' with a cluster a row."
+    ]
+
+
 def singular_sentence(terms: Terms, unknown: Floats, *, negative: bool) -> str:
     """What to say about directions (D, r) that the data do not determine."""
     squares = np.square(unknown).sum(axis=1)

@@ -135,3 +135,25 @@ def test_sentences_name_the_slope_of_a_column_called_like_a_parameter():
     frame = pd.DataFrame(np.column_stack([X[:, 0], np.ones(len(y))]), columns=["x", "scale"])
     result = MoERegressor(1).fit(frame, y).inference(frame, y)
     assert any("expert 1 slope scale: the feature is constant" in s for s in result.warnings)
+
+
+def test_columns_of_a_target_name_the_outputs():
+    X, y = data()
+    Y = pd.DataFrame({"height": y, "weight": -y + X[:, 1]})
+    model = MoERegressor(2, **FEW)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, Y)
+    parts = list(model.summary().index.unique("part"))
+    assert parts == ["mixture", "expert: height", "expert: weight", "gate"]
+    table = model.explain(X[:3])
+    assert list(table.index.unique("output")) == ["height", "weight"]
+    line = table.xs(("blend", "height"), level=("expert", "output"))
+    np.testing.assert_allclose(line.prediction, model.predict(X[:3])[:, 0], rtol=1e-12)
+    assert line.equation.str.startswith("height = ").all()
+
+
+def test_a_target_of_one_column_is_called_after_it():
+    X, y = data()
+    model = MoERegressor(1).fit(X, pd.DataFrame({"price": y}))
+    assert model.explain(X[:1]).equation.str.startswith("price = ").all()
