@@ -22,7 +22,7 @@ from moe_classic.inference import inference
 #: Intercept, x0, x1 and noise of each expert; gate of expert 1 relative to expert 2.
 EXPERTS = np.array([[1.0, 2.0, -1.0, 0.5], [-1.0, -1.0, 0.5, 0.8]])
 GATE = np.array([0.3, 1.5, -1.0])
-TERMS = ["intercept", "x0", "x1", "scale"]
+TERMS = {"intercept": "intercept", "x0": "slope", "x1": "slope", "scale": "scale"}
 
 
 def draw(n, rng):
@@ -44,10 +44,10 @@ def truth(fitted):
     order, sign = ([1, 0], -1.0) if swapped else ([0, 1], 1.0)
     for place, true in enumerate(order):
         for term, value in zip(TERMS, EXPERTS[true], strict=True):
-            label = ("expert", f"expert {place + 1}", term)
+            label = ("expert", f"expert {place + 1}", TERMS[term], term)
             yield label, f"expert {true + 1} {term}", value, 1.0
-    for term, value in zip(TERMS[:3], GATE, strict=True):
-        yield ("gate", "expert 1", term), f"gate {term}", sign * value, sign
+    for term, value in zip([*TERMS][:3], GATE, strict=True):
+        yield ("gate", "expert 1", TERMS[term], term), f"gate {term}", sign * value, sign
 
 
 def one_set(n, kinds, rng):

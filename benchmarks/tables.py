@@ -344,6 +344,7 @@ TABLES = {
         read("robot_arm_cost").query("rows == 15000"),
         {"leaves": "{leaves}", "seconds an epoch": "{seconds:.3f}"},
     ),
+    "untidy_reports": lambda: untidy_reports(),
     "robot_arm_friedman": lambda: dotted(
         read("robot_arm_friedman"),
         {
@@ -374,6 +375,22 @@ def hard_svm(rows, more):
     for row, (_, measured) in zip(body, frame.iterrows(), strict=True):
         row[3] = f"> {row[3]}" if pd.isna(measured.test) else row[3]
     return head, body
+
+
+def number(value):
+    """A figure with six digits, or that there is none."""
+    return "none" if pd.isna(value) else f"{value:.6g}"
+
+
+def untidy_reports():
+    """Right values beside those found before and after, one row a case."""
+    frame = read("untidy_reports")
+    body = []
+    for (_, what), rows in frame.groupby(["group", "case"], sort=False):
+        found = rows.set_index("version").found
+        before, after = (number(found.get(v)) for v in ("before", "after"))
+        body.append([what, number(rows.right.iloc[-1]), before, after])
+    return ["case", "right", "before", "after"], body
 
 
 #: File that a table is read from, where its name is another.

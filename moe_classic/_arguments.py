@@ -79,3 +79,22 @@ def check_count(owner: Any, name: str, what: str) -> None:
 def generator(random_state: Any) -> np.random.Generator:
     """A generator from scikit-learn's ``random_state``."""
     return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+
+
+def counts_of(sample_weight: Any, kind: str) -> Any:
+    """Weights read as counts of rows: frequencies as they are, precisions with mean 1.
+
+    Parameters
+    ----------
+    sample_weight : array-like or None
+    kind : {"frequency", "precision"}
+        Of a precision only the ratio to others means something: rows of weight 4 have half the
+        noise of rows of weight 1.
+    """
+    check_one_of("sample_weight", "weight_kind", kind, ("frequency", "precision"))
+    if sample_weight is None or kind == "frequency" or not np.any(sample_weight):
+        return sample_weight
+    w = np.asarray(sample_weight, dtype=np.float64)
+    # Divided by the largest first: sums of 1 / error^2 may overflow.
+    w = w / w.max()
+    return w * ((w > 0.0).sum() / w.sum())

@@ -40,7 +40,10 @@ def to_onnx(estimator: Any, *, dtype: Any = np.float32) -> Any:
         ``skl2onnx`` and its last step with this function, and join them with
         ``onnx.compose.merge_models``.
     dtype : {numpy.float32, numpy.float64}, default=numpy.float32
-        Type of the input, of all arithmetic and of the results.
+        Type of the input, of all arithmetic and of the results. Input in single precision keeps
+        some seven digits of a feature, so that what varies by less than 1e-7 of its size is lost
+        before anything is computed: a time stamp in seconds since 1970 is rounded to two minutes.
+        Shift such features before they are fitted, or export in double precision.
 
     Returns
     -------

@@ -124,7 +124,7 @@ def test_command_saves_the_best_model_fitted_to_all_rows(tmp_path, faithful_csv,
     np.testing.assert_array_equal(
         model.predict(frame[["eruptions"]]), again.predict(frame[["eruptions"]])
     )
-    table = pd.read_csv(tmp_path / "out" / "coefficients.csv", index_col=["part", "term"])
+    table = pd.read_csv(tmp_path / "out" / "coefficients.csv", index_col=["part", "kind", "term"])
     # What a text file holds of a double.
     np.testing.assert_allclose(table.to_numpy(), again.summary().to_numpy(), rtol=1e-12)
     printed = capsys.readouterr().out

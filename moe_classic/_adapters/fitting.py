@@ -315,3 +315,13 @@ def count_parameters(estimator: Any) -> float:
     if hasattr(estimator, "estimators_"):
         return float(sum(count_parameters(e) for e in np.ravel(estimator.estimators_)))
     return np.nan
+
+
+def redundant_coefficients(estimator: Any, width: int, rank: int) -> int:
+    """Coefficients on ``width`` columns, of which ``rank`` are independent, that say nothing."""
+    if isinstance(estimator, Pipeline):
+        return redundant_coefficients(estimator[-1], width, rank)
+    coef = np.asarray(getattr(estimator, "coef_", np.empty(0)))
+    counted = hasattr(estimator, "coef_") and hasattr(estimator, "intercept_")
+    fits = counted and width > 0 and coef.ndim > 0 and coef.shape[-1] == width
+    return coef.size // width * (width - rank) if fits else 0

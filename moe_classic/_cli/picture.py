@@ -157,9 +157,10 @@ def _influence(model: Any, X: pd.DataFrame) -> Floats:
 
 def _effects(ax: Any, model: Any, X: pd.DataFrame, y: pd.Series) -> None:
     """What one standard deviation of each feature changes in each expert; the largest."""
-    parts = model.summary().rename_axis(columns="expert")
+    numbers = model.summary().drop(columns="note", errors="ignore")
+    parts = numbers.rename_axis(columns="expert")
     table = parts[parts.index.get_level_values("part").str.startswith("expert")]
-    table = table[table.index.get_level_values("term").isin(X.columns)]
+    table = table[table.index.get_level_values("kind") == "slope"]
     # With several classes a term is a feature of one class.
     part, term = (table.index.get_level_values(name) for name in ("part", "term"))
     output = part.str.partition(": ").get_level_values(2)

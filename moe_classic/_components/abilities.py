@@ -13,6 +13,8 @@ from typing import Any, ClassVar, TypeVar
 
 from sklearn.base import BaseEstimator
 
+from moe_classic._typing import Floats
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 #: What each ability is, for the sentence that misses it.
@@ -72,6 +74,13 @@ class Component(BaseEstimator):
     ) -> Component:
         """The component that knows the user's names, classes and ``n_jobs``, if it cares."""
         return self
+
+    def redundant(self, params: Any, null: Floats) -> int:
+        """How many parameters are none, as directions ``null`` (q, r) of its design do nothing."""
+        if not self.has("lines"):
+            return 0
+        coef = self.lines(params)
+        return int(coef.size // coef.shape[-1] * null.shape[1])
 
     def notices(self, params: Any) -> tuple[Any, ...]:
         """Warnings that fits inside the component gave."""

@@ -9,7 +9,7 @@ error 1e-9), so that no rounding of large offsets enters.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,11 @@ from moe_classic._typing import Floats
 
 from .fields import Bounds, constraint_of, pack_field, unpack_field
 
-#: (part, expert, term), as in the tables.
-Label = tuple[str, str, str]
+#: (part, expert, kind, term), as in the tables. The kind says what a term is, whatever the columns
+#: of X are called: a slope called "scale" is no scale.
+Label = tuple[str, str, str, str]
+INTERCEPT, SLOPE, SCALE, STD = "intercept", "slope", "scale", "std"
+CORRELATION_KIND, MEAN, WEIGHT = "correlation", "mean", "weight"
 
 LINE = (-np.inf, np.inf)
 POSITIVE = (0.0, np.inf)
@@ -106,6 +109,15 @@ def differences(f: Callable[[Floats], Floats], x: Floats) -> Floats:
     return np.array(columns).reshape(x.size, -1).T
 
 
+def spoken(kind: str, term: str, kinds: Container[str]) -> str:
+    """A term in running text and on axes: ``x0``, ``scale``, ``mean x0``.
+
+    A slope of a column that is called like one of the ``kinds`` is told as ``slope scale``.
+    """
+    plain = kind == term or (kind == SLOPE and term not in kinds)
+    return term if plain else f"{kind} {term}"
+
+
 # ------------------------------------------------------------------------- linear predictors
 
 
@@ -140,15 +152,15 @@ def line_terms(
     coef_of : params -> standardised coefficients, (..., q), in the units of the user's target
     factors : what one unit of the model's target is in those of the user, one a line; default 1
     """
-    names = ("intercept", *design.names)
+    names = [(INTERCEPT, INTERCEPT), *((SLOPE, name) for name in design.names)]
     slopes: Floats = np.asarray(
         np.kron(np.eye(len(heads)) if factors is None else np.diag(factors), _line_map(design)),
         dtype=np.float64,
     )
     return ComponentTerms(
-        [(*head, term) for head in heads for term in names],
+        [(*head, *term) for head in heads for term in names],
         [LINE] * (len(heads) * len(names)),
-        [(*head, term) for head in heads for term in (*names[1:], names[0])],
+        [(*head, *term) for head in heads for term in (*names[1:], names[0])],
         lambda params: _raw_lines(design, coef_of(params)),
         lambda params: slopes,
     )
@@ -181,8 +193,8 @@ def field_terms(
     alone = count == len(units.parts)
     titles = [(part, name) for part in units.parts] if alone else _numbered(name, count)
     coordinates = constraint.pack(like, bounds)[0].size
-    labels = [(part, owner, term) for owner in owners for part, term in titles]
-    close = [(part, owner, term) for owner in owners for part, term in titles[:coordinates]]
+    labels = [(part, owner, name, term) for owner in owners for part, term in titles]
+    close = [(part, owner, name, term) for owner in owners for part, term in titles[:coordinates]]
     return ComponentTerms(
         labels,
         [constraint.interval(bounds)] * len(labels),
@@ -204,13 +216,13 @@ def covariance_terms(name: str, like: Floats, units: Units) -> ComponentTerms:
     short = [part.removeprefix("expert: ") for part in parts]
     rows, cols = np.tril_indices(d)
 
-    def title(a: int, b: int) -> tuple[str, str]:
-        return parts[a], "scale" if a == b else f"correlation {short[b]}"
+    def title(owner: str, a: int, b: int) -> Label:
+        kind, term = (SCALE, SCALE) if a == b else (CORRELATION_KIND, short[b])
+        return parts[a], owner, kind, term
 
     entries = [(int(a), int(b)) for a, b in zip(rows, cols, strict=True)]
     pairs = [(a, b) for a, b in entries if a != b]
-    terms = [title(j, j) for j in range(d)] + [title(a, b) for a, b in pairs]
-    lower = [title(a, b) for a, b in entries]
+    places = [*((j, j) for j in range(d)), *pairs]
     ratio = np.concatenate([units.factor, np.ones(len(pairs))])
 
     def jacobian_of(L: Floats) -> Floats:
@@ -226,9 +238,9 @@ def covariance_terms(name: str, like: Floats, units: Units) -> ComponentTerms:
 
     owners = units.labels if len(like) == len(units.labels) else ["all"]
     return ComponentTerms(
-        [(part, owner, term) for owner in owners for part, term in terms],
+        [title(owner, a, b) for owner in owners for a, b in places],
         ([POSITIVE] * d + [CORRELATION] * len(pairs)) * len(owners),
-        [(part, owner, term) for owner in owners for part, term in lower],
+        [title(owner, a, b) for owner in owners for a, b in entries],
         lambda params: np.concatenate(
             [ratio * covariance_moments(L) for L in getattr(params, name)]
         ),
@@ -247,10 +259,10 @@ def covariance_moments(L: Floats) -> Floats:
 # ------------------------------------------------------------------------- proportions
 
 
-def proportion_terms(labels: list[str], part: str = "gate", term: str = "weight") -> ComponentTerms:
+def proportion_terms(labels: list[str], part: str = "gate", term: str = WEIGHT) -> ComponentTerms:
     """Mixing proportions; coordinates are their logits relative to the last. None for K = 1."""
     K = len(labels)
-    names = [(part, label, term) for label in labels] if K > 1 else []
+    names = [(part, label, term, term) for label in labels] if K > 1 else []
 
     def jacobian(params: Any) -> Floats:
         pi = params.proportions

@@ -2,7 +2,15 @@
 
 from .blocks import ArraySource, Block, Design, FeatureMap, Source, default_block_size
 from .distinct import BlendRows, distinct_rows
-from .features import DesignMap, Rows, fit_design, raw_features, same_features, slices_of
+from .features import (
+    DesignMap,
+    Rows,
+    fit_design,
+    raw_features,
+    same_features,
+    slices_of,
+    unique_names,
+)
 from .rows import RawData
 from .sample import MOST_ROWS, Sample, merge_sample, row_hashes, sample_size, take_sample
 from .stats import Stats, Summary, summarise, tamed, total
@@ -39,4 +47,5 @@ __all__ = [
     "take_sample",
     "tamed",
     "total",
+    "unique_names",
 ]

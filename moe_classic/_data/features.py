@@ -172,7 +172,7 @@ def fit_design(
         if not raw:
             centre, inverse = moments
             inverse = inverse if standardize else (inverse > 0.0).astype(np.float64)
-    return DesignMap(columns, transformer, names_in, centre, inverse, tuple(out_names))
+    return DesignMap(columns, transformer, names_in, centre, inverse, unique_names(out_names))
 
 
 def slices_of(X: np.ndarray, w: Floats) -> Rows:
@@ -207,6 +207,18 @@ def _names_out(transformer: Any, names_in: list[str] | None) -> list[str]:
         return [str(v) for v in transformer.get_feature_names_out(names_in)]
     except (AttributeError, ValueError):
         return []
+
+
+def unique_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Names as they are; one that came before gets a number: ``x``, ``x (2)``."""
+    out: list[str] = []
+    for name in names:
+        number, own = 1, name
+        while own in out:
+            number += 1
+            own = f"{name} ({number})"
+        out.append(own)
+    return tuple(out)
 
 
 def same_features(a: Any, b: Any) -> bool:

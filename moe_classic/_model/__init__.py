@@ -1,9 +1,17 @@
 """Gate times experts: the joint density, its gradient, its information, its labels."""
 
 from .gradient import GradientStats, diagonal, likelihood_gradient
+from .identified import (
+    aliased_terms,
+    constant_columns,
+    n_identified,
+    null_directions,
+    null_of_theta,
+)
 from .information import InformationStats, available, observed_information, row_scores, supported
 from .labelling import check_order_by, match_experts, order_of
 from .model import Group, Model, MoEParams, MoEStats, same_shapes
+from .separation import Separation, separated_terms, separated_theta, separations
 
 __all__ = [
     "GradientStats",
@@ -12,14 +20,23 @@ __all__ = [
     "MoEParams",
     "MoEStats",
     "Model",
+    "Separation",
+    "aliased_terms",
     "available",
     "check_order_by",
+    "constant_columns",
     "diagonal",
     "likelihood_gradient",
     "match_experts",
+    "n_identified",
+    "null_directions",
+    "null_of_theta",
     "observed_information",
     "order_of",
     "row_scores",
     "same_shapes",
+    "separated_terms",
+    "separated_theta",
+    "separations",
     "supported",
 ]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from moe_classic._components import SLOPE
 from moe_classic._data import DesignMap
 from moe_classic._typing import Floats, Ints
 
@@ -31,7 +32,8 @@ def order_of(experts: Sequence[Any], order_by: Any = "mass") -> Ints:
     order_by : str or (int, str), default="mass"
         ``"mass"``: the largest share of the training weight first. The name of a term:
         ``"intercept"``, a feature, ``"scale"`` or ``"df"``: the smallest value first. With several
-        outputs, a pair (output number, term); a term alone is that of the first output.
+        outputs, a pair (output number, term); a term alone is that of the first output. Parameters
+        come before features of the same name.
 
     Returns
     -------
@@ -53,9 +55,11 @@ def _term(expert: Any, order_by: Any) -> float:
     number, name = order_by if isinstance(order_by, tuple) else (0, order_by)
     outputs = [str(j) for j in range(np.size(expert.intercept_))]
     terms = expert.terms(outputs)
-    if isinstance(number, (int, np.integer)) and (str(number), name) in terms:
-        return terms[str(number), name]
-    known = sorted({term for _, term in terms})
+    # A feature may be called like a parameter, whose kind is its name.
+    for kind in (name, SLOPE):
+        if isinstance(number, (int, np.integer)) and (str(number), kind, name) in terms:
+            return terms[str(number), kind, name]
+    known = sorted({term for *_, term in terms})
     raise ValueError(
         f"order_by={order_by!r} is not a term of {expert.label!r}; choose 'mass' or one of "
         f"{known}, with several outputs a pair (output number from 0 to {len(outputs) - 1}, term)."

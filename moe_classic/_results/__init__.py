@@ -12,9 +12,11 @@ from .records import (
     FittedGate,
     expert_labels,
     summary_table,
+    term_index,
     view_experts,
     view_gate,
 )
+from .remarks import ALIASED, CONSTANT, SEPARATED
 from .tree import (
     FittedTreeGate,
     PathExplanation,
@@ -39,7 +41,10 @@ from .unwrap import (
 )
 
 __all__ = [
+    "ALIASED",
+    "CONSTANT",
     "EXPERT_COLORS",
+    "SEPARATED",
     "AnyExpert",
     "AnyGate",
     "Explanation",
@@ -72,6 +77,7 @@ __all__ = [
     "inner_rows",
     "kind_of",
     "summary_table",
+    "term_index",
     "tokens_of",
     "view_experts",
     "view_gate",

@@ -15,8 +15,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
+from moe_classic._components import INTERCEPT, spoken
+
 from .palette import expert_color
-from .unwrap import fitted_experts
+from .remarks import sentences
+from .unwrap import fitted_experts, fitted_record
 
 #: Lines of a table that are shown; the rest is counted.
 _MOST_TERMS = 12
@@ -69,8 +72,11 @@ def expert_cards(estimator: Any, headline: str = "") -> str:
         A ``div`` without scripts.
     """
     table = estimator.summary()
+    record = fitted_record(estimator)
     views = fitted_experts(estimator)
     folded = len(views) > _OPEN_CARDS
+    remarks = sentences(getattr(record, "remarks", {}))
+    table = table[[view.label for view in views]]
     cards = [
         _expert_card(k, view, table[view.label], folded=folded)
         for k, view in enumerate(views[:_MOST_CARDS])
@@ -79,24 +85,30 @@ def expert_cards(estimator: Any, headline: str = "") -> str:
         cards.append(f"<div>and {len(views) - _MOST_CARDS} more experts</div>")
     return (
         '<div class="moe-cards" style="font-size:.9em;margin-top:.6em;">'
-        f"<div>{escape(headline)}</div>"
+        f"<div>{escape(headline)}</div>{_told(remarks)}"
         '<div style="display:flex;flex-wrap:wrap;gap:.6em;margin:.5em 0;">'
         f"{''.join(cards)}</div>{_gate_card(estimator.gate_, table)}</div>"
     )
+
+
+def _told(remarks: list[str]) -> str:
+    """What must be known of the parameters, a line each."""
+    return "".join(f"<div>&#9888; {escape(text)}</div>" for text in remarks)
 
 
 def _expert_card(k: int, view: Any, column: pd.Series, *, folded: bool) -> str:
     """Name, family, share and parameters of one expert."""
     mine = column[column.index.get_level_values("part").str.startswith("expert")].dropna()
     several = mine.index.get_level_values("part").nunique() > 1
+    kinds = set(mine.index.get_level_values("kind"))
     rows: list[tuple[str, ...]] = []
-    for (part, term), value in mine.items():
-        output = part.partition(": ")[2]
+    for (part, of_kind, name), value in mine.items():
+        output, term = part.partition(": ")[2], spoken(of_kind, name, kinds)
         rows.append((f"{output}: {term}" if several else term, f"{value:.4g}"))
     kind, body = view.name, _rows(rows)
     if hasattr(view, "estimator_"):
         kind = ", ".join(view.steps)
-        if not any(term == "intercept" for _, term in mine.index):
+        if INTERCEPT not in kinds:
             body = f"no linear equation{body}"
     if folded and rows:
         body = f"<details><summary>{len(rows)} terms</summary>{body}</details>"
@@ -129,9 +141,10 @@ def _gate_card(gate: Any, table: pd.DataFrame) -> str:
     if rows.empty:
         return f"<div>{escape(title)}</div>"
     head = ["", *rows.columns[:_MOST_CARDS]]
+    kinds = set(rows.index.get_level_values("kind"))
     body = [
-        (term, *("" if pd.isna(v) else f"{v:.4g}" for v in row[:_MOST_CARDS]))
-        for (_, term), row in zip(rows.index, rows.to_numpy(), strict=True)
+        (spoken(k, term, kinds), *("" if pd.isna(v) else f"{v:.4g}" for v in row[:_MOST_CARDS]))
+        for (_, k, term), row in zip(rows.index, rows.to_numpy(), strict=True)
     ]
     return f"<details><summary>{escape(title)}</summary>{_rows([tuple(head), *body])}</details>"
 

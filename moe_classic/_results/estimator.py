@@ -11,6 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from moe_classic._adapters import LinearForm, linear_log_odds, linear_margin, linear_mean
+from moe_classic._components import INTERCEPT, SLOPE
 from moe_classic._typing import Floats
 
 
@@ -68,8 +69,8 @@ class FittedEstimator:
         """Class names of the estimator, or of the steps of a pipeline, in their order."""
         return _steps(self.estimator_)
 
-    def terms(self, outputs: list[str]) -> dict[tuple[str, str], float]:
-        """Coefficients of a linear estimator, and noise, keyed by (output, term)."""
+    def terms(self, outputs: list[str]) -> dict[tuple[str, str, str], float]:
+        """Coefficients of a linear estimator, and noise, keyed by (output, kind, term)."""
         form = self.form(len(outputs))
         if form is None:
             return terms_of(outputs, (), np.empty((0, 0)), np.empty(0), self.extras)
@@ -82,13 +83,13 @@ def terms_of(
     slopes: Floats,
     intercepts: Floats,
     extras: dict[str, Any],
-) -> dict[tuple[str, str], float]:
-    """Coefficients of the equations that there are, and other numbers, by (output, term)."""
-    table: dict[tuple[str, str], float] = {}
+) -> dict[tuple[str, str, str], float]:
+    """Coefficients of the equations that there are, and others, by (output, kind, term)."""
+    table: dict[tuple[str, str, str], float] = {}
     for output, slope, intercept in zip(outputs, slopes, intercepts, strict=False):
-        table[output, "intercept"] = float(intercept)
+        table[output, INTERCEPT, INTERCEPT] = float(intercept)
         for name, value in zip(features, slope, strict=True):
-            table[output, name] = float(value)
+            table[output, SLOPE, name] = float(value)
     return table | extra_terms(extras, outputs)
 
 
@@ -110,10 +111,10 @@ def _steps(estimator: Any) -> list[str]:
 _FORMS = {"mean": linear_mean, "log odds": linear_log_odds, "margin": linear_margin}
 
 
-def extra_terms(extras: dict[str, Any], outputs: list[str]) -> dict[tuple[str, str], float]:
-    """Numbers besides coefficients, one an output, keyed by (output, term)."""
+def extra_terms(extras: dict[str, Any], outputs: list[str]) -> dict[tuple[str, str, str], float]:
+    """Numbers besides coefficients, one an output, keyed by (output, kind, term)."""
     return {
-        (output, name.removesuffix("_")): float(value)
+        (output, name.removesuffix("_"), name.removesuffix("_")): float(value)
         for name, values in extras.items()
         if np.ndim(values) < 2
         for output, value in zip(outputs, np.ravel(values), strict=False)

@@ -11,13 +11,14 @@ import numpy as np
 
 from moe_classic._data import Block, Design, DesignMap, Summary
 from moe_classic._engine import make_engine
-from moe_classic._model import Model, MoEParams
+from moe_classic._model import Model, MoEParams, Separation, n_identified
 from moe_classic._targets import Target
 from moe_classic._typing import Floats, Ints
 from moe_classic.predictive import Predictive
 
 from .estimator import FittedEstimator
 from .records import AnyExpert, AnyGate, expert_labels, view_experts, view_gate
+from .remarks import remarks_of
 
 T = TypeVar("T")
 Self = TypeVar("Self", bound="FittedMixture")
@@ -47,6 +48,10 @@ class FittedMixture:
         What a unit of weight adds to objectives in the user's units.
     order : ndarray of int of shape (K,), or None
         Public order of the experts among those of the fit.
+    null : tuple of ndarray of shape (q, r)
+        Directions of the coefficients on each design that change nothing at the rows of the fit.
+    separated : tuple of Separation
+        What the rows of the fit separate without error: experts under the gate, or classes.
     """
 
     model: Model
@@ -57,6 +62,8 @@ class FittedMixture:
     shares: Floats
     offset: float
     order: Ints | None
+    null: tuple[Floats, ...]
+    separated: tuple[Separation, ...]
 
     # -------------------------------------------------------------------- as users see it
 
@@ -75,7 +82,17 @@ class FittedMixture:
         """The gate as a record."""
         return view_gate(self.model, self.params, self.maps[self.model.gate_design])
 
+    @property
+    def remarks(self) -> dict[tuple[str, str, str], str]:
+        """What must be known of terms of the summary, by (part, kind, term)."""
+        return remarks_of(self)
+
     # -------------------------------------------------------------------- parameters
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of free parameters that the rows of the fit can tell apart."""
+        return n_identified(self.model, self.params, self.null)
 
     def at(self: Self, params: MoEParams, mass: Floats) -> Self:
         """The same at other parameters: for the standardised target, experts as in the fit."""

@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from moe_classic._components import SLOPE
 from moe_classic._data import DesignMap
 from moe_classic._model import Group, Model, MoEParams
 from moe_classic._typing import Floats
 
 from .estimator import FittedEstimator, terms_of
 from .tree import FittedTreeGate, view_tree_gate
+
+#: Column of a summary with what must be known of a term, where there is anything.
+NOTE = "note"
 
 
 def _plain(value: Floats) -> Any:
@@ -63,8 +67,8 @@ class FittedExpert:
             f"a fitted {self.__dict__.get('name', '')} expert has no attribute {name!r}"
         )
 
-    def terms(self, outputs: list[str]) -> dict[tuple[str, str], float]:
-        """Coefficients and nuisance parameters, keyed by (output, term)."""
+    def terms(self, outputs: list[str]) -> dict[tuple[str, str, str], float]:
+        """Coefficients and nuisance parameters, keyed by (output, kind, term)."""
         slopes, intercepts = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
         return terms_of(outputs, self.feature_names_, slopes, intercepts, self.extras)
 
@@ -82,14 +86,14 @@ class FittedGate:
         Also available as attributes: ``coef_`` (K, p) and ``intercept_`` (K,) of a softmax gate,
         relative to the last expert; ``weights_`` (K,), ``means_`` (K, p), ``covariances_``
         (K, p, p) of a Gaussian gate; ``weights_`` (K,) of a constant gate.
-    rows : tuple of K dict
+    rows : tuple of K tuples of (kind, term, value)
         What summaries say of each expert.
     """
 
     name: str
     feature_names_: tuple[str, ...]
     parameters: dict[str, Any]
-    rows: tuple[dict[str, float], ...] = ()
+    rows: tuple[tuple[tuple[str, str, float], ...], ...] = ()
 
     def __getattr__(self, name: str) -> Any:
         parameters = self.__dict__.get("parameters", {})
@@ -99,9 +103,9 @@ class FittedGate:
             f"a fitted {self.__dict__.get('name', '')} gate has no attribute {name!r}"
         )
 
-    def terms(self, k: int) -> dict[str, float]:
-        """Parameters of the gate that belong to expert ``k``."""
-        return dict(self.rows[k])
+    def terms(self, k: int) -> dict[tuple[str, str], float]:
+        """Parameters of the gate that belong to expert ``k``, keyed by (kind, term)."""
+        return {(kind, term): value for kind, term, value in self.rows[k]}
 
 
 AnyExpert = FittedExpert | FittedEstimator
@@ -163,24 +167,57 @@ def view_gate(model: Model, params: MoEParams, design: DesignMap) -> AnyGate:
     if gate.layout(p) is not None:
         return view_tree_gate(p, design)
     shown = gate.shown(p, design)
-    rows = gate.rows(shown, design.names, model.n_experts)
-    return FittedGate(gate.name, design.names, shown, tuple(rows))
+    # Plain tuples: skops and others store no keys but words.
+    rows = tuple(
+        tuple((*label, value) for label, value in row.items())
+        for row in gate.rows(shown, design.names, model.n_experts)
+    )
+    return FittedGate(gate.name, design.names, shown, rows)
 
 
-def summary_table(experts: Sequence[AnyExpert], gate: Any, outputs: list[str]) -> pd.DataFrame:
-    """Parameters as a table: one row a term, one column an expert."""
+def term_index(labels: Sequence[tuple[str, ...]], names: list[str]) -> pd.MultiIndex:
+    """Index of a table of terms, in the order of the labels, whose last two are kind and term.
+
+    Levels are ordered as they come, so that rows that are grouped count as sorted and can be looked
+    into by part; slopes first, so that a column called like a parameter keeps its place.
+    """
+    columns = [list(column) for column in zip(*labels, strict=True)]
+    slopes = [label[-1] for label in labels if label[-2] == SLOPE]
+    levels = [list(dict.fromkeys(column)) for column in columns]
+    levels[-1] = list(dict.fromkeys([*slopes, *columns[-1]]))
+    codes = [
+        list(map({value: i for i, value in enumerate(level)}.__getitem__, column))
+        for level, column in zip(levels, columns, strict=True)
+    ]
+    return pd.MultiIndex(levels=levels, codes=codes, names=names)
+
+
+def summary_table(
+    experts: Sequence[AnyExpert],
+    gate: Any,
+    outputs: list[str],
+    remarks: dict[tuple[str, str, str], str] | None = None,
+) -> pd.DataFrame:
+    """Parameters as a table: one row a term, one column an expert; a column of remarks, if any."""
     columns = {}
     for k, expert in enumerate(experts):
-        column: dict[tuple[str, str], float] = {("mixture", "share"): expert.weight_}
-        for (output, term), value in expert.terms(outputs).items():
-            column["expert" if len(outputs) == 1 else f"expert: {output}", term] = value
-        for term, value in gate.terms(k).items():
-            column["gate", term] = value
+        column = {("mixture", "share", "share"): expert.weight_}
+        for (output, kind, term), value in expert.terms(outputs).items():
+            part = "expert" if len(outputs) == 1 else f"expert: {output}"
+            column[part, kind, term] = value
+        for (kind, term), value in gate.terms(k).items():
+            column["gate", kind, term] = value
         columns[expert.label] = column
     rows = list(dict.fromkeys(key for column in columns.values() for key in column))
-    rows.sort(key=lambda key: (key[0] != "mixture", key[0] == "gate"))
-    index = pd.MultiIndex.from_tuples(rows, names=["part", "term"])
-    return pd.DataFrame(
+    kinds = list(dict.fromkeys(kind for _, kind, _ in rows))
+    parts = list(dict.fromkeys(part for part, *_ in rows))
+    parts.sort(key=lambda part: (part != "mixture", part == "gate"))
+    rows.sort(key=lambda key: (parts.index(key[0]), kinds.index(key[1])))
+    index = term_index(rows, ["part", "kind", "term"])
+    table = pd.DataFrame(
         {label: [column.get(row, np.nan) for row in rows] for label, column in columns.items()},
         index=index,
     )
+    if remarks:
+        table[NOTE if NOTE not in table else f"{NOTE}s"] = [remarks.get(row, "") for row in rows]
+    return table

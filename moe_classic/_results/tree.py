@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from moe_classic._components import INTERCEPT, SLOPE
 from moe_classic._data import DesignMap
 from moe_classic._typing import Floats
 from moe_classic.gates import TreeParams
@@ -144,16 +145,16 @@ class FittedTreeGate:
         """Paths of the nodes with children."""
         return self.parameters["paths_"]
 
-    def terms(self, k: int) -> dict[str, float]:
-        """Coefficients of the branches that lead to expert ``k``, node by node."""
+    def terms(self, k: int) -> dict[tuple[str, str], float]:
+        """Coefficients of the branches to expert ``k``, node by node, keyed by (kind, term)."""
         table, path = {}, self.leaf_paths[k]
         for node, slopes, intercepts in zip(self.paths_, self.coef_, self.intercept_, strict=True):
             if path[: len(node)] != node:
                 continue
             child, name = path[len(node)], node_label(node)
-            table[f"{name} intercept"] = float(intercepts[child])
+            table[INTERCEPT, name] = float(intercepts[child])
             for feature, value in zip(self.feature_names_, slopes[child], strict=True):
-                table[f"{name} {feature}"] = float(value)
+                table[SLOPE, f"{name} {feature}"] = float(value)
         return table
 
 

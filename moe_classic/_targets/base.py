@@ -85,6 +85,10 @@ class Target(ABC):
     def learn(cls, y: np.ndarray, used: Bools | None = None) -> Self:
         """The target of all rows ``y``, of which those ``used`` (n,) have weight."""
 
+    def named(self, y: Any) -> Self:
+        """The same with names that the user's y brings along."""
+        return self
+
     @classmethod
     def learn_in_parts(cls, parts: Iterable[np.ndarray]) -> Self:
         """The target of rows that come in parts, all with weight."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.utils import check_array
 
-from moe_classic._data import RawData, Summary, summarise
+from moe_classic._data import RawData, Summary, summarise, unique_names
 from moe_classic._typing import Bools, Floats
 
 from .base import Target, TrainingData
@@ -24,6 +24,7 @@ class RealTarget(Target):
     Attributes
     ----------
     flat : whether y has one axis.
+    labels : names of the columns of a DataFrame y, or empty.
     """
 
     kind: ClassVar[str] = "real"
@@ -31,6 +32,7 @@ class RealTarget(Target):
     flat: bool
     shift: Floats
     factor: Floats
+    labels: tuple[str, ...] = ()
 
     @staticmethod
     def validation(*, multi_output: bool) -> dict[str, Any]:
@@ -47,6 +49,12 @@ class RealTarget(Target):
         """The number of outputs, and how they are written."""
         d = len(np.atleast_2d(y.T))
         return cls(y.ndim == 1, np.zeros(d), np.ones(d))
+
+    def named(self, y: Any) -> Self:
+        """The same with the names of the columns of a DataFrame."""
+        if not hasattr(y, "columns"):
+            return self
+        return replace(self, labels=unique_names(map(str, y.columns)))
 
     def columns(self, y: np.ndarray) -> Floats:
         """The outputs, (d, n)."""
@@ -110,6 +118,8 @@ class RealTarget(Target):
     @property
     def names(self) -> list[str]:
         """Names of the outputs."""
+        if self.labels:
+            return list(self.labels)
         d = self.shift.size
         return ["y"] if d == 1 else [f"y{j}" for j in range(d)]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from moe_classic._data import (
+    MOST_ROWS,
     ArraySource,
     Block,
     DesignMap,
@@ -29,7 +30,14 @@ from moe_classic._data import (
     tamed,
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
-from moe_classic._model import Model, MoEParams, MoEStats
+from moe_classic._model import (
+    Model,
+    MoEParams,
+    MoEStats,
+    Separation,
+    null_directions,
+    separations,
+)
 from moe_classic._numerics import log_sum_exp
 from moe_classic._objectives import MixtureLikelihood
 from moe_classic._targets import TrainingData
@@ -181,6 +189,19 @@ class Trainer:
     def all_rows(self) -> Problem:
         """The fitting problem on all rows."""
         return self.problem(self.data.X, self.data.key, self.data.w)
+
+    @cached_property
+    def null(self) -> tuple[Floats, ...]:
+        """Directions of the coefficients on each design that change nothing at any row."""
+        dtype = self.data.X.dtype
+        eps = np.finfo(dtype if dtype.kind == "f" else np.float64).eps
+        return null_directions(self.all_rows().source, self.maps, float(eps))
+
+    def separations(self, params: MoEParams) -> tuple[Separation, ...]:
+        """What is separated at fitted parameters; looked for on a sample, proved on all rows."""
+        block = self.sample(MOST_ROWS).block(self.maps, self.data.target.to_model)
+        source = self.all_rows().source
+        return separations(self.model, params, block, source, self.summary, self.null)
 
     def sample(self, size: int) -> Sample:
         """At most ``size`` distinct rows to try starts on."""

@@ -50,7 +50,8 @@ def summary(self: Reporting) -> pd.DataFrame:
     Returns
     -------
     table : DataFrame
-        Indexed by (part, term):
+        Indexed by (part, kind, term); the kind tells a slope from an intercept or a scale,
+        whatever a column is called:
 
         - ``mixture``: the share of the training weight that an expert explains, is blended
           with, or, in hard mixtures, learned from;
@@ -58,9 +59,13 @@ def summary(self: Reporting) -> pd.DataFrame:
           where these are an equation in x of what is mixed, and NaN elsewhere;
         - ``gate``: parameters of the gate. Those of a softmax gate are relative to the last
           expert, those of a blend as in ``gate_``; one with hidden units has none to show.
+
+        A last column ``note`` is there where something must be known of a term: slopes of
+        columns that are constant, or that depend on others, are not determined by the data.
     """
-    names = fitted_record(self).target.names
-    return summary_table(fitted_experts(self), self.gate_, names)
+    record = fitted_record(self)
+    remarks = getattr(record, "remarks", None)
+    return summary_table(fitted_experts(self), self.gate_, record.target.names, remarks)
 
 
 def explain(self: Reporting, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:

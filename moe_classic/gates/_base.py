@@ -11,10 +11,23 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moe_classic._components import Component, ComponentTerms, Forward, Regions, Units, optional
+from moe_classic._components import (
+    INTERCEPT,
+    SLOPE,
+    WEIGHT,
+    Component,
+    ComponentTerms,
+    Forward,
+    Regions,
+    Units,
+    optional,
+)
 from moe_classic._data import Design, DesignMap, Stats, Summary
 from moe_classic._numerics import choose, log_sum_exp
 from moe_classic._typing import Bools, Floats, Ints
+
+#: What a summary says of one expert, keyed by (kind, term).
+GateRow = dict[tuple[str, str], float]
 
 
 class Gate(Component, ABC):
@@ -182,14 +195,14 @@ class Gate(Component, ABC):
         """Parameters as users see them, on the original scale of the features."""
         return {f"{name}_": value for name, value in vars(params).items()}
 
-    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[dict[str, float]]:
+    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[GateRow]:
         """What summaries say of each expert, from what is :meth:`shown`: by default numbers."""
         own = {
             name.removesuffix("_"): value
             for name, value in shown.items()
             if np.shape(value) == (K,) and np.asarray(value).dtype.kind == "f"
         }
-        return [{name: float(value[k]) for name, value in own.items()} for k in range(K)]
+        return [{(name, name): float(value[k]) for name, value in own.items()} for k in range(K)]
 
     @optional
     def terms(self, params: Any, units: Units) -> ComponentTerms:
@@ -217,15 +230,17 @@ class Gate(Component, ABC):
         raise self.lacks("graph")
 
 
-def line_rows(shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[dict[str, float]]:
+def line_rows(shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[GateRow]:
     """Rows of a summary for one line an expert."""
     coef, intercept = shown["coef_"], shown["intercept_"]
+    slopes = [(SLOPE, name) for name in names]
     return [
-        {"intercept": float(intercept[k])} | dict(zip(names, map(float, coef[k]), strict=True))
+        {(INTERCEPT, INTERCEPT): float(intercept[k])}
+        | dict(zip(slopes, map(float, coef[k]), strict=True))
         for k in range(K)
     ]
 
 
-def weight_rows(shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[dict[str, float]]:
+def weight_rows(shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[GateRow]:
     """Rows of a summary for one proportion an expert."""
-    return [{"weight": float(shown["weights_"][k])} for k in range(K)]
+    return [{(WEIGHT, WEIGHT): float(shown["weights_"][k])} for k in range(K)]

@@ -19,7 +19,7 @@ from moe_classic._components import ComponentTerms, Forward, Regions, Units, pro
 from moe_classic._data import Design, DesignMap, Stats, Summary
 from moe_classic._typing import Floats, Ints
 
-from ._base import Gate, weight_rows
+from ._base import Gate, GateRow, weight_rows
 
 #: Proportions below this count as this: an expert without weight keeps a finite log.
 SMALLEST = 1e-300
@@ -131,7 +131,7 @@ class ConstantGate(Gate):
         """Proportions."""
         return {"weights_": params.proportions}
 
-    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[dict[str, float]]:
+    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[GateRow]:
         """The proportion of each expert."""
         return weight_rows(shown, names, K)
 

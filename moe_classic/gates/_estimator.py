@@ -26,6 +26,7 @@ from moe_classic._adapters import (
     check_proba,
     count_parameters,
     proba_of,
+    redundant_coefficients,
     run_jobs,
     target_of,
 )
@@ -220,6 +221,11 @@ class EstimatorGate(Gate):
     def n_parameters(self, params: ClassifierParams) -> float:
         """Free parameters of the classifier; nan where not known."""
         return 0 if params.estimator is None else count_parameters(params.estimator)
+
+    def redundant(self, params: ClassifierParams, null: Floats) -> int:
+        """Coefficients of a linear classifier on columns that others determine."""
+        p = len(null) - 1
+        return redundant_coefficients(params.estimator, p, p - null.shape[1])
 
     def reorder(self, params: ClassifierParams, order: np.ndarray) -> ClassifierParams:
         """The classes of the classifier for experts in a new order."""

@@ -21,8 +21,12 @@ import numpy as np
 
 from moe_classic._components import (
     CORRELATION,
+    CORRELATION_KIND,
     LINE,
+    MEAN,
     POSITIVE,
+    STD,
+    WEIGHT,
     ComponentTerms,
     Forward,
     Regions,
@@ -41,7 +45,7 @@ from moe_classic._data import Design, DesignMap, Stats, Summary
 from moe_classic._numerics import atom_variance, choose, floored_cholesky, unpack_symmetric
 from moe_classic._typing import Bools, Floats, Ints
 
-from ._base import Gate
+from ._base import Gate, GateRow
 from ._constant import SMALLEST, vanished_proportions
 
 _COVARIANCES = ("full", "diag", "tied")
@@ -49,6 +53,8 @@ _COVARIANCES = ("full", "diag", "tied")
 _SMALLEST_VARIANCE = 1e-10
 #: Variance of all rows, in smallest variances, that makes an expert with the smallest a spike.
 _SPIKE = 1e3
+#: Norm of a row of a null space that is all of its axis.
+_WHOLE = 0.999
 #: An expert with less than this share of the weight keeps its parameters for the round.
 _STARVED = 1e-8
 
@@ -392,14 +398,27 @@ class GaussianGate(Gate):
             "covariances_": np.broadcast_to(covariance, (K, *covariance.shape[1:])).copy(),
         }
 
-    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[dict[str, float]]:
+    def redundant(self, params: GaussianGateParams, null: Floats) -> int:
+        """Means and covariances of features that others determine, or that do not vary.
+
+        Variances of their own do not feel that features depend on each other.
+        """
+        K, p = params.means.shape
+        if self.covariance_type == "diag":
+            constant = int((np.linalg.norm(null[:-1], axis=1) > _WHOLE).sum())
+            return 2 * K * constant
+        left = p - null.shape[1]
+        entries = (p * (p + 1) - left * (left + 1)) // 2
+        return K * null.shape[1] + len(params.chol) * entries
+
+    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[GateRow]:
         """Proportion, and mean and standard deviation of every feature, of each expert."""
         table = []
         for k in range(K):
-            row = {"weight": float(shown["weights_"][k])}
+            row = {(WEIGHT, WEIGHT): float(shown["weights_"][k])}
             for j, name in enumerate(names):
-                row[f"mean {name}"] = float(shown["means_"][k, j])
-                row[f"std {name}"] = float(np.sqrt(shown["covariances_"][k, j, j]))
+                row[MEAN, name] = float(shown["means_"][k, j])
+                row[STD, name] = float(np.sqrt(shown["covariances_"][k, j, j]))
             table.append(row)
         return table
 
@@ -407,7 +426,7 @@ class GaussianGate(Gate):
         """Proportions, means, standard deviations and correlations."""
         K, p = params.means.shape
         design = units.design
-        heads = [("gate", label, f"mean {name}") for label in units.labels for name in design.names]
+        heads = [("gate", label, MEAN, name) for label in units.labels for name in design.names]
         means = ComponentTerms(
             heads,
             [LINE] * (K * p),
@@ -425,12 +444,12 @@ class GaussianGate(Gate):
         owners = units.labels if len(like.chol) == len(units.labels) else ["all"]
         rows, cols = np.tril_indices(p)
         lower = [
-            f"std {names[a]}" if a == b else f"correlation {names[a]} {names[b]}"
+            (STD, names[a]) if a == b else (CORRELATION_KIND, f"{names[a]}, {names[b]}")
             for a, b in zip(rows, cols, strict=True)
         ]
         # Of a diagonal factor only the diagonal is free.
         free = np.flatnonzero((rows == cols) | (self.covariance_type != "diag"))
-        terms = [f"std {name}" for name in names]
+        terms = [(STD, name) for name in names]
         terms += [lower[i] for i in free if rows[i] != cols[i]]
         scale = np.concatenate([units.design.unit, np.ones(len(terms) - p)])
 
@@ -444,9 +463,9 @@ class GaussianGate(Gate):
             return pack_field("cholesky", chol[None])[0][free]
 
         return ComponentTerms(
-            [("gate", owner, term) for owner in owners for term in terms],
+            [("gate", owner, *term) for owner in owners for term in terms],
             ([POSITIVE] * p + [CORRELATION] * (len(terms) - p)) * len(owners),
-            [("gate", owner, lower[i]) for owner in owners for i in free],
+            [("gate", owner, *lower[i]) for owner in owners for i in free],
             lambda params: np.concatenate([spread(entries_of(L)) for L in params.chol]),
             lambda params: block_diagonal(
                 [differences(spread, entries_of(L)) for L in params.chol]

@@ -42,7 +42,7 @@ from moe_classic._numerics import empty, frame
 from moe_classic._typing import Floats
 from moe_classic.penalties import CentredRidge
 
-from ._base import Gate, line_rows
+from ._base import Gate, GateRow, line_rows
 
 #: Experts up to which all pairs of their curvatures are formed, and width up to which one curvature
 #: an expert is: their Gram matrices grow with the square of either.
@@ -242,7 +242,7 @@ class SoftmaxGate(Gate):
         slopes, intercepts = design.original(params.full)
         return {"coef_": slopes, "intercept_": intercepts}
 
-    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[dict[str, float]]:
+    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[GateRow]:
         """The line of each expert."""
         return line_rows(shown, names, K)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from moe_classic._arguments import counts_of
 from moe_classic._components import require
 from moe_classic._data import ArraySource, Block, Design, DesignMap, Summary, default_block_size
 from moe_classic._engine import SerialEngine, ThreadedEngine, make_engine
-from moe_classic._model import Model, MoEParams
+from moe_classic._model import Model, MoEParams, null_of_theta, separated_theta
 from moe_classic._results import FittedMixture, checked_pairs, fitted_mixture
 from moe_classic._typing import Floats, Ints
 
@@ -27,6 +28,7 @@ class FittedModel:
     y : (d, n) standardised target, or (n,) class codes
     w : (n,) positive weights, read as counts of rows
     rows : (n,) places of these rows among the user's
+    weight_unit : what a unit of the user's weight counts
     """
 
     fitted: FittedMixture
@@ -36,6 +38,7 @@ class FittedModel:
     w: Floats
     rows: Ints
     tol: float
+    weight_unit: float
     engine: SerialEngine | ThreadedEngine
 
     @property
@@ -51,7 +54,8 @@ class FittedModel:
     @property
     def summary(self) -> Summary:
         """Moments of the training target as the model saw it."""
-        return self.fitted.summary
+        summary = self.fitted.summary
+        return replace(summary, weight=self.weight_unit * summary.weight)
 
     @property
     def shift(self) -> Floats:
@@ -73,6 +77,17 @@ class FittedModel:
         """Names of the linear predictors of an expert."""
         return self.fitted.target.names
 
+    @property
+    def null(self) -> Floats:
+        """Directions (D, R) of theta along which no linear predictor moves."""
+        return null_of_theta(self.model, self.params, self.fitted.null)
+
+    @property
+    def open(self) -> Floats:
+        """These, and those along which the data push separated coefficients to infinity."""
+        separated = separated_theta(self.model, self.params, self.fitted.separated)
+        return np.hstack([self.null, separated])
+
     def source(self) -> ArraySource:
         """The rows, block by block."""
         return ArraySource(self.X, self.y, self.w, self.maps)
@@ -82,12 +97,16 @@ class FittedModel:
         return [m(self.X) for m in self.maps]
 
 
-def fitted_model(estimator: Any, X: Any, y: Any, sample_weight: Any) -> FittedModel:
+def fitted_model(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, weight_kind: str = "frequency"
+) -> FittedModel:
     """The case of a fitted estimator and validated rows; raises if it has no parameters."""
     fitted = fitted_mixture(estimator)
     X, columns = checked_pairs(estimator, X, y)
     check_parametric(fitted.model)
-    w = _checked_weights(sample_weight, len(X))
+    given = _checked_weights(sample_weight, len(X))
+    w = np.asarray(counts_of(given, weight_kind))
+    unit = 1.0 if weight_kind == "frequency" else float(w.sum()) / fitted.summary.weight
     rows = np.flatnonzero(w > 0.0)
     if rows.size < len(X):
         X, columns, w = X[rows], columns[:, rows], w[rows]
@@ -99,6 +118,7 @@ def fitted_model(estimator: Any, X: Any, y: Any, sample_weight: Any) -> FittedMo
         w,
         rows,
         estimator.tol,
+        unit,
         make_engine(estimator.n_jobs),
     )
 

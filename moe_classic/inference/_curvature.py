@@ -135,12 +135,14 @@ class ThetaCovariance:
     unknown : (D, r) orthonormal directions, in scaled coordinates, that are not determined
     scale : (D,) what divides theta into scaled coordinates
     negative : whether any of those directions has negative curvature
+    n_aliased : how many of them, the first, are those along which no linear predictor moves
     """
 
     covariance: Floats
     unknown: Floats
     scale: Floats
     negative: bool
+    n_aliased: int
 
     def undetermined(self, jacobian: Floats) -> Bools:
         """Which rows of ``jacobian`` (M, D) depend on directions that are not determined."""
@@ -149,8 +151,14 @@ class ThetaCovariance:
         return np.linalg.norm(scaled @ self.unknown, axis=1) > _PART * np.maximum(size, 1e-300)
 
 
-def theta_covariance(curve: Curvature, kind: str, fixed: Bools, weight: float) -> ThetaCovariance:
-    """Covariance of the estimates by one of "observed", "opg" and "sandwich"."""
+def theta_covariance(
+    curve: Curvature, kind: str, fixed: Bools, weight: float, null: Floats
+) -> ThetaCovariance:
+    """Covariance of the estimates by one of "observed", "opg" and "sandwich".
+
+    Along ``null`` (D, R) no linear predictor moves: a penalty may have curvature there, the data
+    have none.
+    """
     size, free = fixed.size, np.flatnonzero(~fixed)
     basis = curve.scores if kind == "opg" else curve.information
     H = (basis + curve.penalty)[np.ix_(free, free)]
@@ -164,17 +172,21 @@ def theta_covariance(curve: Curvature, kind: str, fixed: Bools, weight: float) -
     inverse = (half / values[known]) @ half.T
     if kind == "sandwich":
         inverse = inverse @ curve.scores[np.ix_(free, free)] @ inverse
-    covariance, unknown = np.zeros((size, size)), np.zeros((size, int((~known).sum())))
+    aliased = np.linalg.qr(null[free] / scale[:, None])[0]
+    loose = vectors[:, ~known]
+    U, sizes, _ = np.linalg.svd(loose - aliased @ (aliased.T @ loose), full_matrices=False)
+    open_ = np.hstack([aliased, U[:, sizes > 0.5]])
+    covariance, unknown = np.zeros((size, size)), np.zeros((size, open_.shape[1]))
     covariance[np.ix_(free, free)] = inverse
-    unknown[free] = vectors[:, ~known]
+    unknown[free] = open_
     whole = np.ones(size)
     whole[free] = scale
     negative = bool((values < -SINGULAR).any())
-    return ThetaCovariance(covariance, unknown, whole, negative)
+    return ThetaCovariance(covariance, unknown, whole, negative, aliased.shape[1])
 
 
-def distance_from_optimum(curve: Curvature, fixed: Bools, weight: float) -> float:
+def distance_from_optimum(curve: Curvature, fixed: Bools, weight: float, null: Floats) -> float:
     """How many standard errors a Newton step would move the estimates, in the worst direction."""
-    inverse = theta_covariance(curve, "observed", fixed, weight).covariance
+    inverse = theta_covariance(curve, "observed", fixed, weight, null).covariance
     g = np.where(fixed, 0.0, curve.gradient)
     return float(np.sqrt(max(float(g @ inverse @ g), 0.0)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 
+from moe_classic._results import ALIASED, CONSTANT, SEPARATED
 from moe_classic._typing import Bools, Floats, Ints
 
 from ._case import FittedModel
@@ -18,6 +19,8 @@ _PENALTY_SHARE = 0.5
 _AT_BOUND = 1e-6
 #: The same where the likelihood still rises towards the bound.
 _NEAR_BOUND = 1e-3
+#: Part of a direction without effect from which on a coefficient is told to be in it.
+_ALIASED_PART = 1e-6
 #: Share of a direction that a parameter needs to be named.
 _NAMED = 0.1
 
@@ -31,17 +34,21 @@ class Caveat:
     places : coordinates of theta concerned
     note : what is written beside the terms that depend on them
     fixed : whether these coordinates are held at their values
+    directions : (D, R) along which nothing is known, instead of single coordinates, or None
     """
 
     places: Ints
     note: str
     fixed: bool = False
+    directions: Floats | None = None
 
 
 def caveats(case: FittedModel, seen: Curvature) -> list[Caveat]:
     """Parameters at bounds, columns without variation, separated regions."""
     found, starts = [], _starts(case)
     found += _constant_columns(case, starts)
+    found += _aliased(case)
+    found += _separated(case)
     mass = masses(case)
     found += _gate_findings(case, starts[0])
     for number in range(len(case.model.groups)):
@@ -86,37 +93,30 @@ def _constant_columns(case: FittedModel, starts: list[int]) -> list[Caveat]:
         dead = np.flatnonzero(case.maps[number].inverse == 0.0)
         places = component.about(p, dead) if dead.size else dead
         if places.size:
-            found.append(Caveat(start + places, "the feature is constant", fixed=True))
+            found.append(Caveat(start + places, CONSTANT, fixed=True))
     return found
 
 
+def _aliased(case: FittedModel) -> list[Caveat]:
+    """Coefficients along whose directions no linear predictor moves."""
+    places = np.flatnonzero((np.abs(case.null) > _ALIASED_PART).any(axis=1))
+    return [Caveat(places, ALIASED, directions=case.null)] if places.size else []
+
+
 def _gate_findings(case: FittedModel, start: int) -> list[Caveat]:
-    """Proportions of zero, and rows of a softmax that no row of data is undecided about."""
+    """Proportions of zero."""
     gate, params = case.model.gate, case.params.gate
     zero = gate.vanished(params)
     if zero.size:
         return [Caveat(start + zero, "at its lower bound 0", fixed=True)]
-    if not (gate.has("lines") and gate.lines(params).size):
-        return []
-    coef = gate.lines(params)
-    slopes = np.zeros(len(coef))
-    last = 0.0
-    for block in case.source():
-        fwd = gate.forward(params, block.designs[case.model.gate_design])
-        R = case.model.responsibilities(case.params, block)
-        _, curve = gate.derivatives(params, fwd, R)
-        slopes += np.einsum("aan,n->a", curve, block.w)
-        last += float(curve.sum(axis=(0, 1)) @ block.w)
-    q = coef.shape[1]
-    # 4 g (1 - g) is 1 where a row is undecided: fewer such rows than coefficients cannot fix them.
-    hard = 4.0 * slopes < q
-    if gate.layout(params) is None and 4.0 * last < q:
-        hard[:] = True
-    if not hard.any() or q == 1:
-        return []
-    places = np.arange(coef.size).reshape(-1, q)[hard].ravel()
-    note = "the gate has separated: standard errors have no meaning"
-    return [Caveat(start + places, note)]
+    return []
+
+
+def _separated(case: FittedModel) -> list[Caveat]:
+    """Coefficients that the data push to infinity."""
+    directions = case.open[:, case.null.shape[1] :]
+    places = np.flatnonzero((np.abs(directions) > _ALIASED_PART).any(axis=1))
+    return [Caveat(places, SEPARATED, directions=directions)] if places.size else []
 
 
 def _expert_findings(case: FittedModel, seen: Curvature, number: int, start: int) -> list[Caveat]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numbers
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ import pandas as pd
 
 from moe_classic._arguments import generator
 from moe_classic._model import available
+from moe_classic._results import ALIASED, CONSTANT, SEPARATED
 from moe_classic._typing import Floats, Ints
 
 from ._bootstrap import Draws, bootstrap
@@ -32,11 +33,13 @@ from ._curvature import Curvature, curvature, distance_from_optimum, theta_covar
 from ._delta import DeltaMethod
 from ._findings import Caveat, caveats, fixed_places
 from ._tables import (
+    aliased_terms,
     draws_table,
     far_sentence,
     found_sentences,
     held_terms,
     notes_of,
+    precision_sentence,
     singular_sentence,
     wald_table,
     weight_sentence,
@@ -65,12 +68,12 @@ class Inference:
     level : float
         Coverage of the intervals.
     table : DataFrame
-        One row a parameter, indexed by (part, expert, term), on the user's scales: ``estimate``,
-        ``std_error``, ``z``, ``p_value``, ``low``, ``high``, and a ``note`` where something must
-        be known. Coefficients of a softmax gate are relative to the last expert. Intervals of
-        parameters with bounds (scales, degrees of freedom, proportions, correlations) are computed
-        on a logarithmic or logit scale, so that they respect them; a test against zero makes no
-        sense there and is left out.
+        One row a parameter, indexed by (part, expert, kind, term), on the user's scales:
+        ``estimate``, ``std_error``, ``z``, ``p_value``, ``low``, ``high``, and a ``note`` where
+        something must be known. Coefficients of a softmax gate are relative to the last expert.
+        Intervals of parameters with bounds (scales, degrees of freedom, proportions, correlations)
+        are computed on a logarithmic or logit scale, so that they respect them; a test against zero
+        makes no sense there and is left out.
     covariance : DataFrame
         Covariance of the estimates, with the labels of ``table`` on both sides.
     draws : DataFrame or None
@@ -149,6 +152,7 @@ def inference(
     n_bootstrap: int | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
+    weight_kind: str = "frequency",
 ) -> Inference:
     """Standard errors, tests and intervals of a fitted mixture of experts.
 
@@ -157,9 +161,8 @@ def inference(
     estimator : fitted MoERegressor, MoEClassifier or hierarchical estimator
         With linear experts.
     X, y, sample_weight :
-        The rows on which it was fitted. Weights count rows: a weight of 2 is the same as a
-        repeated row. For sampling weights use ``kind="sandwich"`` with
-        ``clusters=np.arange(n_samples)``.
+        The rows on which it was fitted, with ``weight_kind`` saying what weights are. For sampling
+        weights use ``kind="sandwich"`` with ``clusters=np.arange(n_samples)``.
     kind : str, default="observed"
         - ``"observed"``: inverse of the observed information, by Louis' identity.
         - ``"opg"``: inverse of the outer product of the scores.
@@ -179,6 +182,10 @@ def inference(
         Processes for the refits.
     random_state : int, RandomState or None, default=None
         Seed of the bootstrap.
+    weight_kind : {"frequency", "precision"}, default="frequency"
+        Frequencies count rows: a weight of 2 is the same as a repeated row. Precisions, such as
+        ``1 / error**2``, say how exact a row is beside others: they are divided by their mean, so
+        that there are as many rows as are given.
 
     Returns
     -------
@@ -205,11 +212,12 @@ def inference(
     _check_kind(kind, clusters, n_bootstrap, n_jobs, random_state)
     if not isinstance(level, numbers.Real) or not 0.0 < level < 1.0:
         raise ValueError(f"level={level!r} must lie strictly between 0 and 1, such as 0.95.")
-    case = fitted_model(estimator, X, y, sample_weight)
+    case = fitted_model(estimator, X, y, sample_weight, weight_kind)
     groups = _cluster_numbers(clusters, np.shape(X)[0], case.rows)
     _check_smooth(kind, case)
     terms, curve = Terms(case), curvature(case, groups)
     known = caveats(case, curve)
+    about_weights = [] if clusters is not None else precision_sentence(case.w, weight_kind)
     if kind in _BOOTSTRAP:
         draws = bootstrap(
             case,
@@ -223,6 +231,8 @@ def inference(
         result = _from_draws(delta_method, terms, draws, curve, kind, level, known)
     else:
         result = _from_curvature(estimator, case, terms, curve, kind, level, known)
+    if about_weights:
+        result = replace(result, warnings=(*about_weights, *result.warnings))
     if result.warnings:
         warnings.warn(" ".join(result.warnings), UserWarning, stacklevel=2)
     return result
@@ -294,17 +304,19 @@ def _from_curvature(
     """Wald tables."""
     fixed, J = fixed_places(known, curve.gradient.size), terms.jacobian(case.params)
     weight = case.summary.weight
-    theta = theta_covariance(curve, kind, fixed, weight)
+    theta = theta_covariance(curve, kind, fixed, weight, case.open)
     unknown = theta.undetermined(J)
     notes = notes_of(terms, J, known, curve.error_size)
-    said = found_sentences(terms, known, held=True)
+    said = found_sentences(terms, J, known, held=True)
     said += weight_sentence(case.w.sum(), weight)
     for i in np.flatnonzero(unknown):
-        notes[i].append("not determined by the data")
-    if theta.unknown.size:
-        said.append(singular_sentence(terms, theta.unknown, negative=theta.negative))
+        if not {ALIASED, SEPARATED} & set(notes[i]):
+            notes[i].append("not determined by the data")
+    singular = theta.unknown[:, theta.n_aliased :]
+    if singular.size:
+        said.append(singular_sentence(terms, singular, negative=theta.negative))
     elif available(case.model):
-        far = distance_from_optimum(curve, fixed, weight)
+        far = distance_from_optimum(curve, fixed, weight, case.open)
         said += [far_sentence(far)] if far > _FAR else []
     covariance = J @ theta.covariance @ J.T
     hidden = unknown | held_terms(terms, J, fixed)
@@ -331,7 +343,8 @@ def _from_draws(
             f"kind={kind!r}: {draws.failed} of {count} refits failed; the data do not carry this "
             "model. Use fewer experts or larger penalties."
         )
-    said = found_sentences(terms, known, held=False)
+    J = terms.jacobian(case.params)
+    said = found_sentences(terms, J, known, held=False)
     said += weight_sentence(case.w.sum(), case.summary.weight)
     if draws.failed > _FAILED * count:
         said.append(
@@ -340,8 +353,12 @@ def _from_draws(
         )
     values = np.array([terms.values(p) for p in draws.params])
     table = draws_table(terms.values(case.params), values, terms.bounds, level)
-    notes = notes_of(terms, terms.jacobian(case.params), known, curve.error_size)
+    notes = notes_of(terms, J, known, curve.error_size)
     covariance = np.atleast_2d(np.cov(values, rowvar=False))
+    still = fixed_places([f for f in known if f.note == CONSTANT], curve.gradient.size)
+    none = held_terms(terms, J, still) | aliased_terms(J, case.open)
+    table.loc[none, table.columns != "estimate"] = np.nan
+    covariance[none] = covariance[:, none] = np.nan
     frame = pd.DataFrame(values, columns=terms.index())
     return _result(delta_method, terms, kind, level, table, covariance, notes, said, draws=frame)
 

@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
+from moe_classic._components import Label, spoken
 from moe_classic._typing import Bools, Floats, Ints
 
 from ._findings import Caveat
 from ._terms import Terms
 
+#: Part of a term along a direction without effect from which on it is not determined.
+_ALIASED_PART = 1e-6
 #: Names written out in one sentence.
 _MOST_NAMES = 6
 
@@ -79,6 +82,11 @@ def held_terms(terms: Terms, J: Floats, fixed: Bools) -> Bools:
     )
 
 
+def aliased_terms(J: Floats, null: Floats) -> Bools:
+    """Which terms move along directions (D, R) that change no linear predictor, (M,)."""
+    return np.linalg.norm(J @ null, axis=1) > _ALIASED_PART * np.linalg.norm(J, axis=1)
+
+
 def _named(terms: Terms, places: Ints) -> Bools:
     """Which terms are called like one of the coordinates, (M,)."""
     names = {terms.coordinates[i] for i in places}
@@ -94,6 +102,10 @@ def notes_of(terms: Terms, J: Floats, found: list[Caveat], error: Floats) -> lis
     most = np.maximum(squares.sum(axis=1), np.finfo(float).tiny)
     notes: list[list[str]] = [[] for _ in terms.labels]
     for f in found:
+        if f.directions is not None:
+            for i in np.flatnonzero(aliased_terms(J, f.directions)):
+                notes[i].append(f.note)
+            continue
         concerned = _named(terms, f.places) | (squares[:, f.places].sum(axis=1) > 0.5 * most)
         for i in np.flatnonzero(concerned):
             notes[i].append(f.note)
@@ -103,13 +115,17 @@ def notes_of(terms: Terms, J: Floats, found: list[Caveat], error: Floats) -> lis
 # ------------------------------------------------------------------------- sentences
 
 
-def found_sentences(terms: Terms, found: list[Caveat], *, held: bool) -> list[str]:
+def found_sentences(terms: Terms, J: Floats, found: list[Caveat], *, held: bool) -> list[str]:
     """One sentence a finding; ``held``: whether fixed coordinates stay where they are."""
+
+    def names(f: Caveat) -> str:
+        if f.directions is None:
+            return names_of(terms, f.places)
+        concerned = np.flatnonzero(aliased_terms(J, f.directions))
+        return _joined([_name(terms.labels[i], terms.kinds) for i in concerned])
+
     tail = ", held there for the other standard errors."
-    return [
-        f"{names_of(terms, f.places)}: {f.note}" + (tail if held and f.fixed else ".")
-        for f in found
-    ]
+    return [f"{names(f)}: {f.note}" + (tail if held and f.fixed else ".") for f in found]
 
 
 def weight_sentence(rows: float, fit: float) -> list[str]:
@@ -119,6 +135,18 @@ def weight_sentence(rows: float, fit: float) -> list[str]:
     return [
         f"The rows weigh {rows:g}, those of the fit weighed {fit:g}: standard errors are for as "
         "many rows as are given. Pass the rows and weights of the fit."
+    ]
+
+
+def precision_sentence(w: Floats, weight_kind: str) -> list[str]:
+    """What to say of weights that can hardly be counts of rows."""
+    rows, total = w.size, float(w.sum())
+    if weight_kind != "frequency" or (np.rint(w) == w).all() or abs(total - rows) <= 0.5 * rows:
+        return []
+    return [
+        f"sample_weight adds up to {total:.3g} for {rows} rows, and weights are read as counts of "
+        "rows. If they are precisions, such as 1 / error**2, set weight_kind='precision'; if they "
+        "are sampling weights, kind='sandwich' with a cluster a row."
     ]
 
 
@@ -148,13 +176,20 @@ def far_sentence(far: float) -> str:
 
 def names_of(terms: Terms, places: Ints) -> str:
     """Readable names of coordinates of theta."""
-    names = list(dict.fromkeys(_name(*terms.coordinates[i]) for i in places))
+    return _joined([_name(terms.coordinates[i], terms.kinds) for i in places])
+
+
+def _joined(some: list[str]) -> str:
+    """Different names in one line, the most in all."""
+    names = list(dict.fromkeys(some))
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(names[:_MOST_NAMES]) + more
 
 
-def _name(part: str, expert: str, term: str) -> str:
+def _name(label: Label, kinds: set[str]) -> str:
     """Readable name: "gate expert 1 x0", "expert 1 x0", with several outputs "expert 1 y0 x0"."""
+    part, expert, kind, name = label
+    term = spoken(kind, name, kinds)
     if part == "gate":
         return f"gate {expert} {term}"
     output = part.removeprefix("expert").removeprefix(": ")

@@ -7,6 +7,7 @@ import pandas as pd
 
 from moe_classic._components import ComponentTerms, Label, Units, block_diagonal
 from moe_classic._model import MoEParams
+from moe_classic._results import term_index
 from moe_classic._typing import Floats
 
 from ._case import FittedModel
@@ -25,18 +26,13 @@ class Terms:
         self._order = _table_order(stack, case.labels)
         bounds = [pair for p in parts for pair in p.bounds]
         self.labels: list[Label] = [stack[i] for i in self._order]
+        self.kinds = {kind for _, _, kind, _ in stack}
         self.bounds = np.array([bounds[i] for i in self._order]).reshape(-1, 2)
         self.coordinates: list[Label] = [label for p in parts for label in p.coordinates]
 
     def index(self) -> pd.MultiIndex:
         """Labels as an index whose rows are sorted, so that it can be looked into by part."""
-        columns = list(zip(*self.labels, strict=True))
-        levels = [list(dict.fromkeys(column)) for column in columns]
-        codes = [
-            [level.index(value) for value in column]
-            for level, column in zip(levels, columns, strict=True)
-        ]
-        return pd.MultiIndex(levels=levels, codes=codes, names=["part", "expert", "term"])
+        return term_index(self.labels, ["part", "expert", "kind", "term"])
 
     def values(self, params: MoEParams) -> Floats:
         """Terms (M,) at parameters for the standardised target."""
@@ -52,10 +48,11 @@ class Terms:
 
 
 def _table_order(labels: list[Label], experts: list[str]) -> list[int]:
-    """Part by part, the gate last; expert by expert, what they share last."""
-    parts = sorted(dict.fromkeys(part for part, _, _ in labels), key="gate".__eq__)
-    owners = list(dict.fromkeys([*experts, *(name for _, name, _ in labels)]))
-    keys = [(parts.index(part), owners.index(name)) for part, name, _ in labels]
+    """Part by part, the gate last; expert by expert, what they share last; kind by kind."""
+    parts = sorted(dict.fromkeys(part for part, *_ in labels), key="gate".__eq__)
+    owners = list(dict.fromkeys([*experts, *(name for _, name, *_ in labels)]))
+    kinds = list(dict.fromkeys(kind for *_, kind, _ in labels))
+    keys = [(parts.index(p), owners.index(o), kinds.index(kind)) for p, o, kind, _ in labels]
     return sorted(range(len(keys)), key=keys.__getitem__)
 
 

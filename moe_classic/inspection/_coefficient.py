@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from moe_classic._arguments import check_one_of
-from moe_classic._results import fitted_moe, inner_rows
+from moe_classic._components import SLOPE, spoken
+from moe_classic._results import ALIASED, fitted_moe, inner_rows
 
 from ._style import MIXTURE_COLOR, axes_for, legend_above, point_look, tidy
 
 _COLUMNS = ("expert", "term", "estimate")
-#: Terms that are no slopes; drawn only if asked for.
+#: Terms that are no slopes, in tables that do not tell kinds; drawn only if asked for.
 _NO_SLOPES = ("intercept", "scale", "df")
 
 
@@ -108,13 +109,14 @@ class CoefficientDisplay:
         ----------
         table : DataFrame
             With columns ``expert``, ``term``, ``estimate``, ``low`` and ``high``, and optionally
-            ``part``; levels of the index count as columns. The ``table`` of
+            ``part`` and ``kind``; levels of the index count as columns. The ``table`` of
             :func:`moe_classic.inference.inference` is one.
         part : {"expert", "gate"}, default="expert"
             Which rows to draw, if the table has parts.
         terms : sequence of str, default=None
-            Terms to draw, from top to bottom; None draws all but ``intercept``, ``scale`` and
-            ``df``.
+            Terms to draw, from top to bottom; None draws slopes: rows of the kind ``slope``, or,
+            in tables without kinds, all but ``intercept``, ``scale`` and ``df``. A term of several
+            kinds, such as the slope of a column called "scale", is drawn with all of them.
         scale : mapping from term to number, default=None
             What estimates are multiplied by, for terms with different units: ``X.std()`` shows what
             a change of one standard deviation of a feature does.
@@ -131,18 +133,11 @@ class CoefficientDisplay:
         """
         check_one_of("CoefficientDisplay", "part", part, ("expert", "gate"))
         flat = _of_part(_flat(table), part)
-        known = list(dict.fromkeys(flat.term))
-        wanted = [t for t in known if t not in _NO_SLOPES] or known if terms is None else terms
-        strange = [t for t in wanted if t not in known]
-        if strange:
-            raise ValueError(
-                f"CoefficientDisplay: no terms {strange} in the table; it has {known}."
-            )
-        chosen = pd.concat([flat[flat.term == t] for t in wanted], ignore_index=True)
+        chosen = _slopes(flat) if terms is None else _named(flat, terms)
         if scale is not None:
             chosen = _scaled(chosen, scale)
             xlabel = f"{xlabel}, scaled"
-        return cls(table=chosen, xlabel=xlabel).plot(ax, **plot)
+        return cls(table=_told(chosen, flat), xlabel=xlabel).plot(ax, **plot)
 
     def plot(self, ax: Any = None) -> CoefficientDisplay:
         """Draw the estimates.
@@ -220,6 +215,38 @@ def _of_part(flat: pd.DataFrame, part: str) -> pd.DataFrame:
         named = output.where(output == "", output + ": ")
         mine = mine.assign(term=named + mine.term)
     return mine
+
+
+def _slopes(flat: pd.DataFrame) -> pd.DataFrame:
+    """Rows of slopes; all where there are none."""
+    slope = flat.kind == SLOPE if "kind" in flat else ~flat.term.isin(_NO_SLOPES)
+    return _in_order(flat[slope] if slope.any() else flat)
+
+
+def _named(flat: pd.DataFrame, terms: Any) -> pd.DataFrame:
+    """Rows of some terms, in their order."""
+    known = list(dict.fromkeys(flat.term))
+    strange = [t for t in terms if t not in known]
+    if strange:
+        raise ValueError(f"CoefficientDisplay: no terms {strange} in the table; it has {known}.")
+    return pd.concat([_in_order(flat[flat.term == t]) for t in terms], ignore_index=True)
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows term by term, those of one kind together."""
+    keys = [name for name in ("kind", "term") if name in rows]
+    groups = [part for _, part in rows.groupby(keys, sort=False)]
+    return pd.concat(groups, ignore_index=True)
+
+
+def _told(chosen: pd.DataFrame, flat: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their kind beside terms that do not say it, and aliased ones marked."""
+    if "kind" not in chosen:
+        return chosen
+    kinds, known = set(flat.kind), chosen.get("note", pd.Series("", chosen.index))
+    parts = zip(chosen.kind, chosen.term, known, strict=True)
+    names = [spoken(k, t, kinds) + " (aliased)" * (ALIASED in n) for k, t, n in parts]
+    return chosen.assign(term=names)
 
 
 def _scaled(table: pd.DataFrame, scale: Any) -> pd.DataFrame:

@@ -120,7 +120,10 @@ plt.show()
 
 # %%
 def slope_difference(p):
-    return p["expert", "expert 2", "eruptions"] - p["expert", "expert 1", "eruptions"]
+    return (
+        p["expert", "expert 2", "slope", "eruptions"]
+        - p["expert", "expert 1", "slope", "eruptions"]
+    )
 
 
 pd.concat({kind: result.delta(slope_difference) for kind, result in found.items()}).round(2)
@@ -140,14 +143,17 @@ pd.concat({kind: result.delta(slope_difference) for kind, result in found.items(
 
 # %%
 def switch(p):
-    return -p["gate", "expert 1", "intercept"] / p["gate", "expert 1", "eruptions"]
+    return (
+        -p["gate", "expert 1", "intercept", "intercept"]
+        / p["gate", "expert 1", "slope", "eruptions"]
+    )
 
 
 pd.concat(
     {
         "slope of the gate": pd.concat(
             {
-                kind: result.gate.loc[("gate", "expert 1", "eruptions")]
+                kind: result.gate.loc[("gate", "expert 1", "slope", "eruptions")]
                 for kind, result in found.items()
             },
             axis=1,
@@ -176,7 +182,7 @@ counted = []
 for sample in np.split(np.arange(50_000), 100):
     fit = MoERegressor(2, n_init=1, random_state=0).fit(X_all[sample], y_all[sample])
     table = inference(fit, X_all[sample], y_all[sample]).experts.reset_index()
-    slope, scale = table[table.term == "x0"], table[table.term == "scale"]
+    slope, scale = table[table.kind == "slope"], table[table.kind == "scale"]
     # Experts are ordered by their share, which is nearly a half: match them by their slopes.
     order = np.abs(slope.estimate.to_numpy() - slopes[:, None]).argmin(axis=1)
     counted.append([slope.iloc[order][["low", "high"]], scale.iloc[order][["low", "high"]]])

@@ -215,3 +215,11 @@ def test_same_features_are_recognised_only_when_sure():
     assert not same_features([0, 1], [1, 0])
     assert not same_features(None, [0])
     assert not same_features(transformer, PolynomialFeatures())
+
+
+def test_names_that_come_twice_are_numbered(table):
+    X, _ = table
+    transformer = FunctionTransformer(
+        lambda X: X[:, :3], feature_names_out=lambda self, names: ["a", "a", "a (2)"]
+    )
+    assert fit(transformer, X).names == ("a", "a (2)", "a (2) (2)")

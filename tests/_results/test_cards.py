@@ -52,11 +52,12 @@ def test_cards_show_names_shares_and_parameters(moe):
     summary = moe.summary()
     for label in ("expert 1", "expert 2"):
         assert label in texts
-        assert f"{100 * summary.loc[('mixture', 'share'), label]:.3g} % of the data" in texts
-        for term in ("intercept", "stretchratio", "scale"):
-            assert f"{summary.loc[('expert', term), label]:.4g}" in texts
+        share = summary.loc[("mixture", "share", "share"), label]
+        assert f"{100 * share:.3g} % of the data" in texts
+        for value in summary.loc["expert", label]:
+            assert f"{value:.4g}" in texts
     assert "softmax gate on stretchratio" in texts
-    assert f"{summary.loc[('gate', 'stretchratio'), 'expert 1']:.4g}" in texts
+    assert f"{summary.loc[('gate', 'slope', 'stretchratio'), 'expert 1']:.4g}" in texts
 
 
 def test_cards_have_no_scripts_and_take_the_colour_of_the_page(moe):

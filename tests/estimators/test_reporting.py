@@ -224,7 +224,7 @@ def test_linear_estimators_inside_a_mixture_have_equations_too(plane):
     moe = MoERegressor(2, expert=SCALED, n_init=1, random_state=0).fit(X, y)
     table = moe.explain(X)
     np.testing.assert_allclose(values(table, X), table.prediction, rtol=1e-9)
-    assert moe.summary().loc["expert"].drop("scale").notna().all(axis=None)
+    assert moe.summary().loc["expert"].drop("scale", level="kind").notna().all(axis=None)
 
 
 def test_classifiers_inside_a_mixture_are_not_their_own_log_odds(plane):
@@ -262,13 +262,15 @@ def test_summary_has_shares_coefficients_and_gate(plane):
     table = blend.summary()
     assert list(table.columns) == ["a", "b"]
     assert list(table.index.get_level_values("part").unique()) == ["mixture", "expert", "gate"]
-    share = table.loc[("mixture", "share")]
+    share = table.loc[("mixture", "share", "share")]
     np.testing.assert_allclose(share, blend.gate_proba(X).mean(axis=0))
     for k, name in enumerate(blend.expert_names_):
-        coef = table.loc["expert", name]
+        coef = table.loc["expert", name].droplevel("kind")
         line = coef["intercept"] + X.to_numpy() @ coef[FEATURES].to_numpy()
         np.testing.assert_allclose(line, blend.experts_[k].predict(X), rtol=1e-10)
-    np.testing.assert_allclose(table.loc["gate"].loc[FEATURES].to_numpy().T, blend.gate_.coef_)
+    np.testing.assert_allclose(
+        table.loc["gate"].loc["slope"].loc[FEATURES].to_numpy().T, blend.gate_.coef_
+    )
 
 
 def test_summary_of_a_hard_mixture_has_the_shares_that_experts_learned_from(plane):
@@ -277,7 +279,7 @@ def test_summary_of_a_hard_mixture_has_the_shares_that_experts_learned_from(plan
     moe = HardMoERegressor(2, max_iter=2, validation_fraction=0.0, random_state=0)
     moe.fit(X, y, sample_weight=w)
     mass = np.bincount(moe.partition_, weights=w)
-    np.testing.assert_allclose(moe.summary().loc[("mixture", "share")], mass / mass.sum())
+    np.testing.assert_allclose(moe.summary().loc[("mixture", "share", "share")], mass / mass.sum())
     # Machines with a radial kernel have no coefficients, a gate with hidden units no slopes.
     assert len(moe.summary()) == 1
 
@@ -285,7 +287,9 @@ def test_summary_of_a_hard_mixture_has_the_shares_that_experts_learned_from(plan
 def test_summary_of_a_constant_gate_has_its_weights(plane):
     X, y = plane
     blend = MetaPiRegressor(Ridge(), gate="constant").fit(X, y, sources=X.age > 0.0)
-    np.testing.assert_allclose(blend.summary().loc[("gate", "weight")], blend.gate_.weights_)
+    np.testing.assert_allclose(
+        blend.summary().loc[("gate", "weight", "weight")], blend.gate_.weights_
+    )
 
 
 def test_summary_of_classes_names_the_class_of_every_equation(plane):

@@ -96,7 +96,7 @@ def test_parametric_bootstrap_of_classes_and_weights(line):
 def test_delta_after_a_bootstrap_takes_the_draws(pair):
     fit, X, y = pair
     result = inference(fit, X, y, kind="bootstrap", n_bootstrap=20, random_state=0)
-    a = ("expert", "expert 1", "x0")
+    a = ("expert", "expert 1", "slope", "x0")
     row = result.delta(lambda t: t[a] ** 2).iloc[0]
     assert row.std_error == pytest.approx((result.draws[a] ** 2).std())
     assert row.low == pytest.approx((result.draws[a] ** 2).quantile(0.025))

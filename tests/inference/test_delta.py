@@ -12,7 +12,7 @@ from moe_classic.inference import inference
 def test_delta_of_a_linear_function_follows_the_covariance(pair):
     fit, X, y = pair
     result = inference(fit, X, y)
-    a, b = ("expert", "expert 1", "x0"), ("expert", "expert 2", "x0")
+    a, b = ("expert", "expert 1", "slope", "x0"), ("expert", "expert 2", "slope", "x0")
     row = result.delta(lambda t: t[a] - t[b]).iloc[0]
     C = result.covariance
     variance = C.loc[a, b] * -2.0 + C.loc[a, a] + C.loc[b, b]
@@ -36,7 +36,7 @@ def test_delta_of_the_estimator_sees_coefficients_too(pair):
     before = fit.experts_[0].coef_.copy()
     result = inference(fit, X, y)
     table = result.delta(lambda moe: moe.experts_[0].coef_, of="estimator")
-    expected = result.table.loc["expert", "expert 1"].std_error[["x0", "x1"]]
+    expected = result.table.loc["expert", "expert 1"].loc["slope"].std_error
     np.testing.assert_allclose(table.std_error, expected, rtol=1e-6)
     np.testing.assert_array_equal(fit.experts_[0].coef_, before)
 
@@ -44,7 +44,7 @@ def test_delta_of_the_estimator_sees_coefficients_too(pair):
 def test_delta_takes_a_gradient_and_keeps_labels(pair):
     fit, X, y = pair
     result = inference(fit, X, y)
-    scale = ("expert", "expert 1", "scale")
+    scale = ("expert", "expert 1", "scale", "scale")
 
     def log_scale(t):
         return pd.Series({"log scale": np.log(t[scale])})

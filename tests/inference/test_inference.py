@@ -28,7 +28,9 @@ def test_errors_of_one_gaussian_expert_equal_least_squares(line):
 
 def test_error_of_the_scale_of_one_gaussian_expert_has_its_closed_form(line):
     X, y = line
-    row = inference(MoERegressor(1).fit(X, y), X, y).table.loc["expert", "expert 1", "scale"]
+    row = inference(MoERegressor(1).fit(X, y), X, y).table.loc[
+        "expert", "expert 1", "scale", "scale"
+    ]
     assert row.std_error == pytest.approx(row.estimate / np.sqrt(2 * len(y)), rel=EXACT)
 
 

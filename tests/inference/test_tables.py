@@ -37,12 +37,12 @@ def test_tables_follow_the_units_of_features_and_target(lines):
     moved = inference(estimator.fit(a * X + b, c * y + d), a * X + b, c * y + d).table
     for part, factor in (("expert", c), ("gate", 1.0)):
         for j in (0, 1):
-            rows = (part, slice(None), f"x{j}")
+            rows = (part, slice(None), "slope", f"x{j}")
             for column in ("estimate", "std_error", "low", "high"):
                 expected = plain.loc[rows, column] * factor / a[j]
                 # Both fits end within rounding of the optimum.
                 np.testing.assert_allclose(moved.loc[rows, column], expected, rtol=1e-5)
-    scales = ("expert", slice(None), "scale")
+    scales = ("expert", slice(None), "scale", "scale")
     np.testing.assert_allclose(moved.loc[scales, "low"], c * plain.loc[scales, "low"], rtol=1e-5)
 
 
@@ -55,14 +55,14 @@ def test_labels_use_column_names_experts_and_classes(lines):
     named = [("line", GaussianExpert()), ("heavy", StudentTExpert(df=4.0))]
     fit = MoERegressor(2, expert=named, n_init=2, random_state=0).fit(frame, y)
     index = inference(fit, frame, y).table.index
-    assert ("expert", "line", "age") in index
-    assert ("expert", "heavy", "scale") in index
-    assert ("gate", "line", "dose") in index
+    assert ("expert", "line", "slope", "age") in index
+    assert ("expert", "heavy", "scale", "scale") in index
+    assert ("gate", "line", "slope", "dose") in index
     label = np.array(["low", "middle", "top"])[classes_of(y)]
     classes = MoEClassifier(1).fit(frame, label)
     index = inference(classes, frame, label).table.index
-    assert ("expert: low", "expert 1", "dose") in index
-    assert ("expert: top", "expert 1", "dose") not in index
+    assert ("expert: low", "expert 1", "slope", "dose") in index
+    assert ("expert: top", "expert 1", "slope", "dose") not in index
 
 
 def test_estimates_equal_the_views_of_the_estimator(rng):
@@ -73,19 +73,21 @@ def test_estimates_equal_the_views_of_the_estimator(rng):
     for k, expert in enumerate(fit.experts_):
         for j in (0, 1):
             rows = table.loc[f"expert: y{j}", f"expert {k + 1}"].estimate
-            np.testing.assert_allclose(rows[["x0", "x1"]], expert.coef_[j], rtol=1e-10)
-            assert rows["intercept"] == pytest.approx(expert.intercept_[j], rel=1e-8)
+            np.testing.assert_allclose(rows["slope"], expert.coef_[j], rtol=1e-10)
+            assert rows["intercept", "intercept"] == pytest.approx(expert.intercept_[j], rel=1e-8)
         gate = table.loc["gate", f"expert {k + 1}"].estimate
-        np.testing.assert_allclose(gate[["mean x0", "mean x1"]], fit.gate_.means_[k], rtol=1e-10)
+        np.testing.assert_allclose(gate["mean"], fit.gate_.means_[k], rtol=1e-10)
         deviations = np.sqrt(np.diag(fit.gate_.covariances_[k]))
-        np.testing.assert_allclose(gate[["std x0", "std x1"]], deviations, rtol=1e-10)
+        np.testing.assert_allclose(gate["std"], deviations, rtol=1e-10)
 
 
 def test_tables_can_be_looked_into_by_part_and_expert(pair):
     fit, X, y = pair
     result = inference(fit, X, y)
     # pandas warns if an index is not sorted for this.
-    assert list(result.table.loc["expert", "expert 2"].index) == [*LINE, "scale"]
+    terms = result.table.loc["expert", "expert 2"].index
+    assert list(terms.get_level_values("term")) == [*LINE, "scale"]
+    assert list(terms.unique("kind")) == ["intercept", "slope", "scale"]
     assert len(result.experts) == 8
     assert list(result.gate.index.get_level_values("term")) == LINE
     assert list(result.table.columns) == [
@@ -98,7 +100,7 @@ def test_tables_can_be_looked_into_by_part_and_expert(pair):
 
 def test_interval_of_a_scale_is_that_of_its_logarithm(pair):
     fit, X, y = pair
-    row = inference(fit, X, y).table.loc["expert", "expert 1", "scale"]
+    row = inference(fit, X, y).table.loc["expert", "expert 1", "scale", "scale"]
     factor = np.exp(ndtri(0.975) * row.std_error / row.estimate)
     assert row.low == pytest.approx(row.estimate / factor, rel=1e-12)
     assert row.high == pytest.approx(row.estimate * factor, rel=1e-12)
@@ -116,5 +118,5 @@ def test_result_prints_and_pickles(pair):
     assert "std_error" in repr(result)
     again = pickle.loads(pickle.dumps(result))
     pd.testing.assert_frame_equal(again.table, result.table)
-    a = ("expert", "expert 1", "x0")
+    a = ("expert", "expert 1", "slope", "x0")
     assert again.delta(lambda t: t[a]).std_error[0] == pytest.approx(result.table.std_error[a])

@@ -21,12 +21,15 @@ def test_errors_of_a_gaussian_gate_have_their_closed_forms(line, covariance_type
     n = len(X)
     owner = "all" if covariance_type == "tied" and len(table) == 0 else "expert 1"
     for j in (0, 1):
-        mean, std = table.loc["gate", owner, f"mean x{j}"], table.loc["gate", owner, f"std x{j}"]
+        mean, std = (
+            table.loc["gate", owner, "mean", f"x{j}"],
+            table.loc["gate", owner, "std", f"x{j}"],
+        )
         assert std.estimate == pytest.approx(X[:, j].std(), rel=1e-6)
         assert mean.std_error == pytest.approx(std.estimate / np.sqrt(n), rel=1e-6)
         assert std.std_error == pytest.approx(std.estimate / np.sqrt(2 * n), rel=1e-6)
     if covariance_type != "diag":
-        row = table.loc["gate", owner, "correlation x1 x0"]
+        row = table.loc["gate", owner, "correlation", "x1, x0"]
         assert row.estimate == pytest.approx(np.corrcoef(X.T)[0, 1], rel=1e-6)
         assert row.std_error == pytest.approx((1.0 - row.estimate**2) / np.sqrt(n), rel=1e-6)
 
@@ -37,9 +40,9 @@ def test_errors_of_a_full_covariance_have_their_closed_forms(line):
     table = inference(MoERegressor(1).fit(X, Y), X, Y).table
     n = len(y)
     for part in ("expert: y0", "expert: y1"):
-        row = table.loc[part, "expert 1", "scale"]
+        row = table.loc[part, "expert 1", "scale", "scale"]
         assert row.std_error == pytest.approx(row.estimate / np.sqrt(2 * n), rel=1e-6)
-    row = table.loc["expert: y1", "expert 1", "correlation y0"]
+    row = table.loc["expert: y1", "expert 1", "correlation", "y0"]
     E = (
         Y
         - np.column_stack([np.ones(n), X])
@@ -55,7 +58,7 @@ def test_errors_of_proportions_are_binomial_when_experts_are_far_apart(rng):
     X = rng.standard_normal((n, 1))
     y = np.where(side, 50.0, -50.0) + rng.standard_normal(n)
     fit = MoERegressor(2, gate="constant", n_init=2, random_state=0).fit(X, y)
-    row = inference(fit, X, y).table.loc["gate", "expert 2", "weight"]
+    row = inference(fit, X, y).table.loc["gate", "expert 2", "weight", "weight"]
     share = side.mean()
     assert row.estimate == pytest.approx(share, rel=1e-6)
     assert row.std_error == pytest.approx(np.sqrt(share * (1.0 - share) / n), rel=1e-6)
@@ -69,7 +72,7 @@ def test_parameters_that_experts_share_appear_once(lines):
     expert = GaussianExpert(tied=True)
     fit = MoERegressor(2, expert=expert, n_init=2, random_state=0).fit(X, y)
     scales = inference(fit, X, y).table.xs("scale", level="term")
-    assert list(scales.index) == [("expert", "all")]
+    assert list(scales.index) == [("expert", "all", "scale")]
 
 
 def test_a_tree_with_one_node_equals_the_softmax_gate(pair):

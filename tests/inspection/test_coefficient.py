@@ -69,7 +69,9 @@ def test_estimator_is_drawn_from_its_inference(plane, plane_moe):
     row = display.table[(display.table.expert == "expert 2") & (display.table.term == "town")]
     np.testing.assert_allclose(
         row[["estimate", "low", "high"]].to_numpy()[0],
-        expected.loc[("expert 2", "town"), ["estimate", "low", "high"]].to_numpy(dtype=float),
+        expected.loc[("expert 2", "slope", "town"), ["estimate", "low", "high"]].to_numpy(
+            dtype=float
+        ),
     )
     assert list(dict.fromkeys(display.table.term)) == ["age", "income", "town"]
     assert "90 %" in display.ax_.get_xlabel()

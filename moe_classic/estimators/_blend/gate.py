@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from moe_classic._arguments import check_integer, check_real
+from moe_classic._components import INTERCEPT, SLOPE, WEIGHT
 from moe_classic._data import DesignMap, fit_design
 from moe_classic._typing import Floats
 
@@ -93,14 +94,15 @@ class FittedBlendGate:
         """Intercepts of the hidden units."""
         return self.design.original(self._parts[0])[1]
 
-    def terms(self, k: int) -> dict[str, float]:
-        """Parameters that belong to expert ``k``; none of a gate with hidden units."""
+    def terms(self, k: int) -> dict[tuple[str, str], float]:
+        """Parameters of expert ``k`` by (kind, term); none of a gate with hidden units."""
         if self.net is None:
-            return {"weight": float(self.theta[k])}
+            return {(WEIGHT, WEIGHT): float(self.theta[k])}
         if self.hidden_units:
             return {}
-        table = {"intercept": float(self.intercept_[k])}
-        return table | dict(zip(self.feature_names_, map(float, self.coef_[k]), strict=True))
+        slopes = [(SLOPE, name) for name in self.feature_names_]
+        table = dict(zip(slopes, map(float, self.coef_[k]), strict=True))
+        return {(INTERCEPT, INTERCEPT): float(self.intercept_[k])} | table
 
     def weights(self, X: np.ndarray) -> Floats:
         """Weights of the experts at the rows of ``X`` (n, p), (K, n)."""

@@ -11,6 +11,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from moe_classic._data import unique_names
 from moe_classic._results import Explanation, FittedBlend, column_names, explain_rows
 from moe_classic._routing import check_top_k, routed_blend, top_k_weights
 from moe_classic._targets import Target
@@ -154,4 +155,4 @@ class BlendEstimator(TransformerMixin, _BaseComposition):
 
 def shown_names(columns: Any) -> tuple[str, ...]:
     """Names of the columns of X, as given or numbered."""
-    return tuple(column_names(columns) or [f"x{j}" for j in range(columns.n_features_in_)])
+    return unique_names(column_names(columns) or [f"x{j}" for j in range(columns.n_features_in_)])

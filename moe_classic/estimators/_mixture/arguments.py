@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from moe_classic._arguments import check_integer, check_real
+from moe_classic._components import TARGETS
 from moe_classic._training import (
     STRATEGIES,
     by_name,
@@ -16,7 +17,17 @@ from moe_classic._training import (
     resolve_gate,
 )
 from moe_classic._typing import Floats
+from moe_classic.experts import EXPERTS, Description
+from moe_classic.gates import GATES, Gate
 from moe_classic.solvers import SOLVERS, Solver
+
+#: Arguments that take a registered name or an instance.
+_REGISTRIES: dict[str, tuple[Any, type]] = {
+    "expert": (EXPERTS, Description),
+    "gate": (GATES, Gate),
+    "node": (GATES, Gate),
+    "solver": (SOLVERS, Solver),
+}
 
 
 def resolve_arguments(estimator: Any, target: str) -> tuple[list[Any], Any, Solver]:
@@ -74,6 +85,42 @@ def given_responsibilities(init: Any, used: np.ndarray, n_experts: int) -> Float
     if not np.isfinite(R).all() or (R < 0.0).any() or not (R.sum(axis=1) > 0.0).all():
         raise ValueError("init must be finite, not negative, with a positive sum in every row.")
     return (R / R.sum(axis=1, keepdims=True)).T
+
+
+def with_instances(estimator: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters to set, with instances of named components whose own parameters are set."""
+    params = dict(params)
+    for head in {name.partition("__")[0] for name in params if "__" in name}:
+        if head in _REGISTRIES:
+            value = params.get(head, getattr(estimator, head, None))
+            if isinstance(value, str):
+                params[head] = _instance(estimator, head, value)
+        else:
+            _name_in_list(estimator, params, head)
+    return params
+
+
+def _instance(estimator: Any, argument: str, name: str) -> Any:
+    """What a registered name stands for in this estimator."""
+    registry, base = _REGISTRIES[argument]
+    component = by_name(argument, name, registry, base)
+    classes = TARGETS[estimator._target.kind].classes
+    return component.for_classes(named=True) if classes and base is Gate else component
+
+
+def _name_in_list(estimator: Any, params: dict[str, Any], head: str) -> None:
+    """Put an instance in the place of the registered name of an expert of a list."""
+    experts = params.get("expert", getattr(estimator, "expert", None))
+    if not isinstance(experts, (list, tuple)) or head in params:
+        return
+    pairs = [
+        (item[0], _instance(estimator, "expert", item[1]))
+        if isinstance(item, (list, tuple)) and item[0] == head and isinstance(item[1], str)
+        else item
+        for item in experts
+    ]
+    if any(a is not b for a, b in zip(pairs, experts, strict=True)):
+        params["expert"] = pairs
 
 
 def describes_several(expert: Any) -> bool:

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from threadpoolctl import threadpool_limits
 
+from moe_classic._arguments import counts_of
 from moe_classic._compat import CallbackSupportMixin, with_callbacks
 from moe_classic._data import MOST_ROWS, Block, RawData, Rows, first_pass, slices_of
 from moe_classic._engine import make_engine
@@ -42,6 +43,7 @@ from .arguments import (
     given_responsibilities,
     resolve_arguments,
     scales_in_common,
+    with_instances,
 )
 from .fitted import LearnedMixture, check_warm_start, how_it_ended, learned_mixture, warn_of_the_end
 from .rows import RowChecker
@@ -59,12 +61,21 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
     _trainer: type[Trainer] = Trainer
     _stream_trainer: type[StreamTrainer] = StreamTrainer
     _fitted: LearnedMixture | None = None
+    #: Rows of ``partial_fit`` that are too few for a first fit, with what validated them.
+    _waiting: tuple[RawData, RowChecker] | None = None
 
     #: Order in which like experts are published; an argument of flat mixtures.
     order_by: Any = "mass"
 
     get_params = _reporting.get_params
-    set_params = _reporting.set_params
+
+    def set_params(self, **params: Any) -> Any:
+        """Set arguments by name, nested ones such as ``gate__alpha`` too.
+
+        A component that was given by its registered name is replaced by an instance of it where a
+        parameter of its own is set.
+        """
+        return _reporting.set_params(self, **with_instances(self, params))
 
     # -------------------------------------------------------------------- fit
 
@@ -141,9 +152,11 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         if not isinstance(self.init, str):
             raise ValueError("fit_blocks needs init to be a strategy's name, not responsibilities.")
         refuse_blocks(arguments[0], arguments[1])
-        checker = self._checker()
+        checker = self._checker(least=1)
         stream = checker.stream(blocks)
         drawn, moments, n_rows = first_pass(stream, MOST_ROWS)
+        if n_rows < 2:
+            raise ValueError("blocks yielded a single row with positive weight; give at least two.")
         self._check_size(n_rows)
         raw = RawData(drawn.X, drawn.y, drawn.w, np.ones(drawn.w.size, dtype=bool))
         data = self._training_data(raw, checker, moments)
@@ -185,10 +198,14 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
 
     # -------------------------------------------------------------------- the steps of a fit
 
-    def _checker(self, target: Target | None = None, *, fitted: bool = False) -> RowChecker:
+    def _checker(
+        self, target: Target | None = None, *, fitted: bool = False, least: int = 2
+    ) -> RowChecker:
         """What validates the rows of a fit, or of batches after one."""
         several = describes_several(self.expert)
-        return RowChecker(self, self._target, multi_output=several, target=target, fitted=fitted)
+        return RowChecker(
+            self, self._target, multi_output=several, target=target, fitted=fitted, least=least
+        )
 
     def _resolve_arguments(self) -> tuple[list[Any], Any, Solver]:
         """Components and solver from the constructor's arguments, all checked."""
@@ -284,7 +301,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         self, fitted: LearnedMixture, checker: RowChecker | None = None, **ended: Any
     ) -> None:
         """Keep the record of a fit, and what users see of it; ``checker`` knows X if it is new."""
-        changes = {"_fitted": fitted, **self._public(fitted), **ended}
+        changes = {"_fitted": fitted, "_waiting": None, **self._public(fitted), **ended}
         if checker is not None:
             changes |= {"n_features_in_": checker.n_features, **fitted.target.attributes}
             if checker.names is None:
@@ -298,7 +315,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         return {
             "experts_": fitted.experts,
             "gate_": fitted.gate,
-            "n_parameters_": fitted.model.n_parameters(fitted.params),
+            "n_parameters_": fitted.n_parameters,
         }
 
     @property
@@ -390,23 +407,38 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         )
         return float(rows @ w)
 
-    def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Akaike's criterion ``-2 L + 2 d`` (1974); lower is better."""
+    def aic(
+        self, X: Any, y: Any, sample_weight: Any = None, *, weight_kind: str = "frequency"
+    ) -> float:
+        """Akaike's criterion ``-2 L + 2 d`` (1974); lower is better.
+
+        ``weight_kind`` says what weights are, as for :meth:`inference`.
+        """
+        sample_weight = counts_of(sample_weight, weight_kind)
         return -2.0 * self.log_likelihood(X, y, sample_weight) + 2.0 * self.n_parameters_
 
-    def bic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Schwarz's criterion ``-2 L + d log n`` (1978), n the total weight; lower is better."""
+    def bic(
+        self, X: Any, y: Any, sample_weight: Any = None, *, weight_kind: str = "frequency"
+    ) -> float:
+        """Schwarz's criterion ``-2 L + d log n`` (1978), n the total weight; lower is better.
+
+        ``weight_kind`` says what weights are, as for :meth:`inference`.
+        """
+        sample_weight = counts_of(sample_weight, weight_kind)
         value = self.log_likelihood(X, y, sample_weight)
         w = _check_sample_weight(sample_weight, checked_rows(self, X), dtype=np.float64)
         n = float(w.sum())
         return -2.0 * value + self.n_parameters_ * float(np.log(n))
 
-    def icl(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def icl(
+        self, X: Any, y: Any, sample_weight: Any = None, *, weight_kind: str = "frequency"
+    ) -> float:
         """Integrated completed likelihood: BIC plus twice the entropy of the responsibilities.
 
         Biernacki, Celeux & Govaert (2000); lower is better, and lower where experts are told
-        apart clearly.
+        apart clearly. ``weight_kind`` says what weights are, as for :meth:`inference`.
         """
+        sample_weight = counts_of(sample_weight, weight_kind)
         R = self.responsibilities(X, y)
         w = _check_sample_weight(sample_weight, R, dtype=np.float64)
         logs = np.log(np.where(R > 0.0, R, 1.0))
@@ -433,6 +465,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         n_bootstrap: int | None = None,
         n_jobs: int | None = None,
         random_state: Any = None,
+        weight_kind: str = "frequency",
     ) -> Inference:
         """Standard errors, tests and intervals; see :func:`moe_classic.inference.inference`.
 
@@ -441,7 +474,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         X, y : array-like
             The rows that the model was fitted to.
         kind : {"observed", "opg", "sandwich", "bootstrap", "parametric_bootstrap"}
-        sample_weight, clusters, level, n_bootstrap, n_jobs, random_state
+        sample_weight, clusters, level, n_bootstrap, n_jobs, random_state, weight_kind
             As for :func:`moe_classic.inference.inference`.
 
         Returns
@@ -460,6 +493,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             n_bootstrap=n_bootstrap,
             n_jobs=n_jobs,
             random_state=random_state,
+            weight_kind=weight_kind,
         )
 
     # -------------------------------------------------------------------- how it reads

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ def learned_mixture(trainer: Trainer, trained: Trained, order_by: Any) -> Learne
         order = order_of(view_experts(model, standard, maps, mass / mass.sum()), order_by)
     report = trained.report
     report = report.assign(objective=report.objective + offset * report.weight)
-    return LearnedMixture(
+    fitted = LearnedMixture(
         model,
         params,
         maps,
@@ -60,10 +60,13 @@ def learned_mixture(trainer: Trainer, trained: Trained, order_by: Any) -> Learne
         mass,
         offset,
         order,
+        trainer.null,
+        (),
         # Plain lists: skops and others store them without knowing pandas.
         report=report.reset_index().to_dict(orient="list"),
         online=trained.final_pass.state(params, data.summary.weight),
     ).at(params, mass)
+    return replace(fitted, separated=trainer.separations(fitted.standard_params))
 
 
 def check_warm_start(

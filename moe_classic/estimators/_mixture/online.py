@@ -9,6 +9,7 @@ on averaged statistics.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import Any, cast
 
@@ -38,9 +39,11 @@ def learn_batch(
     if fitted is None:
         groups, gate, solver = estimator._resolve_arguments()
         check_online([gate, *(expert for _, expert, _ in groups)], solver)
-        checker = estimator._checker(target)
-        return _fit_first(estimator, checker(X, y, sample_weight), checker, X, y)
+        return _begin(estimator, X, y, sample_weight, target)
     checker = estimator._checker(fitted.target, fitted=True)
+    if _weighs_nothing(sample_weight):
+        checker(X, y)
+        return estimator
     raw = checker(X, y, sample_weight)
     if fitted.buffer is None:
         set_online(estimator, _next(estimator, fitted, raw))
@@ -54,6 +57,37 @@ def learn_batch(
         buffer = buffer.fitted()
     estimator._fitted = replace(estimator._fitted, buffer=None if buffer.is_full else buffer)
     return estimator
+
+
+def _begin(estimator: Any, X: Any, y: Any, sample_weight: Any, target: Target | None) -> Any:
+    """The first fit, once there are rows enough: two, and one an expert."""
+    rows, checker = estimator._waiting or (None, estimator._checker(target, least=1))
+    checker = copy(checker)
+    if _weighs_nothing(sample_weight):
+        checker(X, y)
+        return estimator
+    raw = checker(X, y, sample_weight)
+    if rows is not None:
+        raw = RawData(
+            np.concatenate([rows.X, raw.X]),
+            np.concatenate([rows.key, raw.key], axis=1),
+            np.concatenate([rows.w, raw.w]),
+            np.ones(rows.w.size + raw.w.size, dtype=bool),
+        )
+    if raw.w.size < max(2, estimator.n_experts):
+        estimator._waiting = RawData(*(np.array(a) for a in _arrays(raw))), checker
+        return estimator
+    return _fit_first(estimator, raw, checker, X, y)
+
+
+def _arrays(raw: RawData) -> tuple[np.ndarray, ...]:
+    """The arrays of some rows."""
+    return raw.X, raw.key, raw.w, raw.used
+
+
+def _weighs_nothing(sample_weight: Any) -> bool:
+    """Whether a batch has rows, and none of them weight."""
+    return sample_weight is not None and np.size(sample_weight) > 0 and not np.any(sample_weight)
 
 
 def _fit_first(estimator: Any, raw: RawData, checker: RowChecker, X: Any, y: Any) -> Any:

@@ -55,6 +55,9 @@ class RegressorAnswers(RegressorMixin):
         to the luck of its starts; over more rows, near the top of the hill that starts find for the
         first 20,000. With a single linear Gaussian expert the result is exact after every batch.
 
+        Batches of few rows wait, and there is nothing to predict with, until there are two rows and
+        one an expert; batches whose rows all have weight 0 change nothing.
+
         After :meth:`fit` or :meth:`fit_blocks`, and with responsibilities for ``init``, no rows are
         kept: learning goes on from there. ``trace_`` then holds running estimates, which may fall.
         The order of the experts may change where rows are fitted anew.

@@ -32,6 +32,8 @@ class RowChecker:
         What y is, where that is known before the first rows.
     fitted : bool, default=False
         Whether rows must agree with those of the last fit.
+    least : int, default=2
+        Rows that the first call needs.
     """
 
     def __init__(
@@ -42,10 +44,11 @@ class RowChecker:
         multi_output: bool = False,
         target: Target | None = None,
         fitted: bool = False,
+        least: int = 2,
     ) -> None:
         self.columns = copy(estimator)
         self.kind, self.options = kind, kind.validation(multi_output=multi_output)
-        self.known, self.fresh = target, not fitted
+        self.known, self.fresh, self.least = target, not fitted, least
 
     @property
     def target(self) -> Target:
@@ -66,9 +69,10 @@ class RowChecker:
 
     def __call__(self, X: Any, y: Any, sample_weight: Any = None) -> RawData:
         """Validated rows with positive weight."""
+        given = y
         X, y, w, used = self._validated(X, y, sample_weight)
         if self.known is None:
-            self.known = self.kind.learn(y, used)
+            self.known = self.kind.learn(y, used).named(given)
         if used.all():
             return RawData(X, self.known.columns(y), w, used)
         return RawData(X[used], self.known.columns(y[used]), w[used], used)
@@ -98,7 +102,7 @@ class RowChecker:
             y,
             dtype=[np.float64, np.float32],
             reset=self.fresh,
-            ensure_min_samples=2 if self.fresh else 1,
+            ensure_min_samples=self.least if self.fresh else 1,
             **self.options,
         )
         self.fresh = False

@@ -24,7 +24,7 @@ import numpy as np
 
 from moe_classic._data import Block, Design, Summary
 from moe_classic._engine import SerialEngine, ThreadedEngine
-from moe_classic._model import Model, MoEParams
+from moe_classic._model import Model, MoEParams, n_identified
 from moe_classic._objectives import MixtureLikelihood
 from moe_classic._training import StartData
 from moe_classic._typing import Bools, Floats, Ints
@@ -119,6 +119,7 @@ def grow(
     names: tuple[str, ...],
     rng: np.random.Generator,
     engine: SerialEngine | ThreadedEngine,
+    null: tuple[Floats, ...],
 ) -> Grown:
     """Grow a tree of the experts and node gates of ``model`` from a single leaf.
 
@@ -132,6 +133,7 @@ def grow(
     names : partitions tried at every leaf
     rng : Generator
     engine : who adds over blocks in the iterations on all rows
+    null : directions of the coefficients on each design that change nothing
     """
     n = block.w.size
     share = growth.validation_fraction if growth.criterion == "held_out" else 0.0
@@ -139,7 +141,7 @@ def grow(
     rows, others = np.arange(n - n_held_out), np.arange(n - n_held_out, n)
     splitter = _splitter(model, view, block, summary, rows)
     judge = _splitter(model, view, block, summary, others) if n_held_out else None
-    grower = _Grower(splitter, judge, growth, names, rng, engine)
+    grower = _Grower(splitter, judge, growth, names, rng, engine, null)
     stage = grower.run()
     return Grown(stage.model, stage.params, grower.history)
 
@@ -165,6 +167,7 @@ class _Grower:
     names: tuple[str, ...]
     rng: np.random.Generator
     engine: SerialEngine | ThreadedEngine
+    null: tuple[Floats, ...]
     history: list[GrowthStep] = field(default_factory=list)
 
     def run(self) -> Stage:
@@ -213,7 +216,7 @@ class _Grower:
         if self.judge is not None:
             judge = self.judge
             return float(judge.block.w @ stage.model.log_likelihood(stage.params, judge.block))
-        return stage.objective - self._price(stage.model.n_parameters(stage.params))
+        return stage.objective - self._price(n_identified(stage.model, stage.params, self.null))
 
     def _record(self, action: str, stage: Stage) -> Stage:
         """Write a line of the history."""
@@ -275,8 +278,14 @@ class _Grower:
     def _needed(self) -> float:
         """Least weight of a leaf: twice the parameters that it brings."""
         one = self.splitter.single(np.ones(self.splitter.block.w.size)).expert
-        expert = self.splitter.model.groups[0].expert
-        return 2.0 * (expert.n_parameters(one) + self.splitter.gate_width)
+        return 2.0 * self._brought(one)
+
+    def _brought(self, one: Any) -> int:
+        """Parameters of one more leaf with expert ``one``, and of its row of a gate."""
+        model = self.splitter.model
+        expert, null = model.groups[0].expert, self.null[model.groups[0].design]
+        gate = self.splitter.gate_width - self.null[model.gate_design].shape[1]
+        return expert.n_parameters(one) - expert.redundant(one, null) + gate
 
     def _bold(self, stage: Stage, candidates: list[Proposal], most: int) -> Stage | None:
         """The best splits that do not pay by the local bound, if they pay on the whole tree."""
@@ -342,11 +351,9 @@ class _Grower:
 
     def _count(self, branch: Branch) -> int:
         """Number of parameters of a branch, shared ones left out."""
-        expert, shared = self.splitter.model.groups[0].expert, self.splitter.shared
-        one = branch.leaves[0].expert
+        one, shared = branch.leaves[0].expert, self.splitter.shared
         common = sum(getattr(one, name)[0].size for name in shared)
-        each = expert.n_parameters(one) - common
-        return (len(branch.leaves) - 1) * (self.splitter.gate_width + each)
+        return (len(branch.leaves) - 1) * (self._brought(one) - common)
 
     def _stream(self) -> np.random.Generator:
         """A generator of its own for each trial."""

@@ -166,6 +166,7 @@ class TreeTrainer(Trainer):
             names=names,
             rng=rng,
             engine=self.engine,
+            null=self.null,
         )
         self.history, self.model = grown.history, grown.model
         self.plan = replace(self.plan, model=grown.model)

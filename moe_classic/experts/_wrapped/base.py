@@ -10,7 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from moe_classic._adapters import FIT_ERRORS, FitTask, Notices, check_prefit, run_jobs
+from moe_classic._adapters import (
+    FIT_ERRORS,
+    FitTask,
+    Notices,
+    check_prefit,
+    redundant_coefficients,
+    run_jobs,
+)
 from moe_classic._components import Forward
 from moe_classic._data import Design, Stats, Summary
 from moe_classic._typing import Bools, Floats
@@ -116,6 +123,15 @@ class BoundEstimator(Expert):
     def frozen(self) -> bool:
         """Whether the estimator was fitted before and stays as it is."""
         return isinstance(self.estimator, FrozenEstimator)
+
+    def redundant(self, params: EstimatorParams, null: Floats) -> int:
+        """Coefficients of linear estimators on columns that others determine."""
+        p = len(null) - 1
+        return sum(
+            redundant_coefficients(e, p, p - null.shape[1])
+            for e in params.estimators
+            if e is not None
+        )
 
     def _start(self, n_experts: int, base: Floats) -> EstimatorParams:
         """Experts that predict ``base``; prefit ones predict at once."""

@@ -72,7 +72,7 @@ def test_summary_of_classes_has_one_part_a_class_but_the_last(classes):
     model = classifier().fit(*classes)
     parts = list(dict.fromkeys(model.summary().index.get_level_values("part")))
     assert parts == ["mixture", "expert: a", "expert: b", "gate"]
-    intercepts = model.summary().loc[("expert: b", "intercept")]
+    intercepts = model.summary().loc[("expert: b", "intercept", "intercept")]
     assert list(intercepts) == [e.intercept_[1] for e in model.experts_]
 
 

@@ -235,9 +235,14 @@ def test_warm_start_goes_on_with_the_grown_tree(rng):
 # ------------------------------------------------------------------------- pruning
 
 
+def whole(splitter):
+    """Designs of full rank."""
+    return tuple(np.empty((width, 0)) for width in splitter.widths)
+
+
 def test_branch_of_copies_is_merged_again(rng):
     splitter = splitter_on(*pieces(rng), GaussianExpert())
-    grower = _Grower(splitter, None, Growth(), NAMES, rng, SerialEngine())
+    grower = _Grower(splitter, None, Growth(), NAMES, rng, SerialEngine(), whole(splitter))
     grower.rows = splitter.chunks(np.ones(400), None)
     grown = grow(
         splitter.model,
@@ -248,6 +253,7 @@ def test_branch_of_copies_is_merged_again(rng):
         names=NAMES,
         rng=rng,
         engine=SerialEngine(),
+        null=whole(splitter),
     )
     tree = take_apart(grown.model, grown.params)
     number = int(grown.params.gate.shape.leaf_numbers[0])
@@ -263,7 +269,7 @@ def test_branch_of_copies_is_merged_again(rng):
 def test_branch_that_pays_is_not_pruned(rng):
     splitter = splitter_on(*pieces(rng), GaussianExpert(), branching=(3,))
     params = splitter.start(NAMES, rng)
-    grower = _Grower(splitter, None, Growth(), NAMES, rng, SerialEngine())
+    grower = _Grower(splitter, None, Growth(), NAMES, rng, SerialEngine(), whole(splitter))
     grower.rows = splitter.chunks(np.ones(400), None)
     stage = grower._stage(take_apart(splitter.model, params), 30)
     assert grower._prune(replace(stage)).model.n_experts == 3

@@ -96,9 +96,9 @@ def test_gate_reports_one_record_a_node(deep):
     assert gate.paths_[:3] == [(), (0,), (1,)]
     assert [len(c) for c in gate.coef_] == [2] * 7
     table = deep[2].summary()
-    assert ("gate", "node 1.1 x0") in table.index
+    assert ("gate", "slope", "node 1.1 x0") in table.index
     # An expert has the coefficients of the nodes on its own path only.
-    assert table.loc[("gate", "node 2 x0")].isna().tolist() == [True] * 4 + [False] * 4
+    assert table.loc[("gate", "slope", "node 2 x0")].isna().tolist() == [True] * 4 + [False] * 4
 
 
 # ------------------------------------------------------------------------- fits

@@ -276,8 +276,8 @@ def test_summary_shows_coefficients_of_linear_estimators(lines):
     X, y, _ = lines
     moe = MoERegressor(2, expert=LinearRegression(), **QUICK).fit(X, y)
     table = moe.summary()
-    assert table.loc[("expert", "x0"), "expert 1"] == moe.experts_[0].coef_[0]
-    assert table.loc[("expert", "scale"), "expert 2"] == moe.experts_[1].scale_
+    assert table.loc[("expert", "slope", "x0"), "expert 1"] == moe.experts_[0].coef_[0]
+    assert table.loc[("expert", "scale", "scale"), "expert 2"] == moe.experts_[1].scale_
 
 
 def test_view_of_an_expert_has_the_attributes_of_its_estimator(lines):

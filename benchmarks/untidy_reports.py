@@ -1,0 +1,209 @@
+"""What tables, criteria and reports say of untidy data, beside the right value.
+
+    python benchmarks/untidy_reports.py [--only names] [--version after]
+
+Each case is a situation from public reports about mixture software, rebuilt; its right value comes
+from elsewhere: a closed form, statsmodels, scipy, or the same data under tidy names. ``--version``
+says under which name figures are kept, so that those of an older commit can stand beside them.
+"""
+
+import argparse
+import warnings
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+from _results import add_output, keep
+
+from moe_classic import MoEClassifier, MoERegressor
+from moe_classic.experts import LogisticExpert
+from moe_classic.model_selection import select
+
+#: Name of a group of cases -> functions without arguments that give rows.
+CASES = {}
+
+
+def case(group):
+    """Put a function among the cases of a group."""
+
+    def kept(function):
+        CASES.setdefault(group, []).append(function)
+        return function
+
+    return kept
+
+
+def line(what, right, found):
+    """One row of the result."""
+    return {"case": what, "right": right, "found": found}
+
+
+# ------------------------------------------------------------------------- names that collide
+
+
+@case("names")
+def parameters_under_awkward_names():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    y = X @ [1.0, 2.0, 3.0] + rng.standard_t(4.0, 300)
+    model = MoERegressor(2, expert="student_t", n_init=2, random_state=0)
+    plain = pd.DataFrame(X, columns=["a", "b", "c"])
+    awkward = pd.DataFrame(X, columns=["intercept", "scale", "df"])
+    right = model.fit(plain, y)
+    rows, terms = len(right.summary()), len(right.inference(plain, y).table.index.unique())
+    model.fit(awkward, y)
+    yield line(
+        "lines of a summary, columns called intercept, scale, df", rows, len(model.summary())
+    )
+    found = model.inference(awkward, y).table.index.unique()
+    yield line("distinct rows of an inference, the same columns", terms, len(found))
+
+
+# ------------------------------------------------------------------------- no parameters
+
+
+def two_regimes(n, seed):
+    """A kink with noise: two experts are right."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-2.0, 2.0, (n, 1))
+    return x, np.abs(x[:, 0]) + 0.8 * rng.normal(size=n)
+
+
+@case("parameters")
+def columns_that_add_nothing():
+    x, y = two_regimes(120, 5)
+    model = MoERegressor(2, n_init=2, random_state=0)
+    plain = model.fit(x, y)
+    right, bic = plain.n_parameters_, plain.bic(x, y)
+    more = {"a constant": np.full_like(x, 7.0), "a copy": x, "another unit": 32.0 + 1.8 * x}
+    for name, column in more.items():
+        X = np.column_stack([x, column])
+        model.fit(X, y)
+        yield line(f"parameters of two experts, x and {name}", right, model.n_parameters_)
+        yield line(f"BIC of two experts, x and {name}", bic, model.bic(X, y))
+
+
+@case("parameters")
+def experts_chosen_with_a_constant_column():
+    template = MoERegressor(n_init=2, random_state=0)
+    same = 0
+    for seed in range(30):
+        x, y = two_regimes(120, seed)
+        wide = np.column_stack([x, np.full_like(x, 3.0)])
+        found = [select(X, y, estimator=template, n_experts=[1, 2, 3]) for X in (x, wide)]
+        same += len({f.best_params_["n_experts"] for f in found}) == 1
+    yield line("of 30 samples: same number of experts chosen with a constant column", 30, same)
+
+
+@case("parameters")
+def errors_of_aliased_gate_columns():
+    x, y = two_regimes(300, 1)
+    X = np.column_stack([x, x])
+    model = MoERegressor(2, n_init=2, random_state=0).fit(X, y)
+    table = model.inference(X, y).gate
+    slopes = table.std_error.to_numpy()[-2:]
+    yield line("standard error of a gate slope whose column comes twice", np.nan, slopes[0])
+
+
+# ------------------------------------------------------------------------- separation
+
+
+def notes(model, X, y):
+    """How many coefficients are told to be separated, in inference."""
+    return int(model.inference(X, y).table.note.str.contains("separated").sum())
+
+
+@case("separation")
+def gates_that_switch():
+    for n in (40, 400, 5000):
+        rng = np.random.default_rng(0)
+        x = rng.uniform(-1.0, 1.0, (n, 1))
+        y = np.where(x[:, 0] < 0.0, x[:, 0], 5.0 - x[:, 0]) + 0.1 * rng.normal(size=n)
+        model = MoERegressor(2, n_init=2, random_state=0).fit(x, y)
+        yield line(
+            f"separated coefficients told, a gate that switches, {n} rows", 2, notes(model, x, y)
+        )
+
+
+@case("separation")
+def quasi_separated_classes():
+    for penalty in (0.0, 1e-4, 1e-2):
+        rng = np.random.default_rng(0)
+        d, z = (rng.random(300) < 0.2).astype(float), rng.normal(size=300)
+        y = np.where(d == 1.0, 1, rng.random(300) < 1.0 / (1.0 + np.exp(-z))).astype(int)
+        X = np.column_stack([z, d])
+        model = MoEClassifier(1, expert=LogisticExpert(alpha=penalty)).fit(X, y)
+        result = model.inference(X, y)
+        what = f"alpha={penalty:g}, a group of one class"
+        yield line(f"separated coefficients told, {what}", 1, notes(model, X, y))
+        yield line(f"standard error of its slope, {what}", np.nan, result.table.std_error.iloc[2])
+
+
+# ------------------------------------------------------------------------- smaller
+
+
+@case("smaller")
+def errors_of_precision_weights():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.0, 10.0, (80, 1))
+    error = 1e-8 * rng.uniform(0.5, 2.0, 80)
+    y = 1e-8 * (1.0 + 2.0 * x[:, 0]) + error * rng.standard_normal(80)
+    w = 1.0 / error**2
+    model = MoERegressor(1).fit(x, y, sample_weight=w)
+    try:
+        table = model.inference(x, y, sample_weight=w, weight_kind="precision").table
+    except TypeError:
+        table = model.inference(x, y, sample_weight=w).table
+    right = sm.WLS(y, sm.add_constant(x), weights=w).fit().bse[1] * np.sqrt(78 / 80)
+    yield line("standard error of a slope, weights 1 / error^2", right, table.std_error.iloc[1])
+
+
+@case("smaller")
+def nested_names():
+    worked = 0
+    names = {"gate__alpha": 0.1, "expert__alpha": 0.1, "solver__finish": None}
+    for name, value in names.items():
+        try:
+            MoERegressor(2).set_params(**{name: value})
+            worked += 1
+        except AttributeError:
+            pass
+    yield line("of 3 parameters of components that were named: can be set", 3, worked)
+
+
+@case("smaller")
+def batches():
+    x, y = two_regimes(60, 0)
+    worked = 0
+    first = [(x[:1], y[:1], None), (x[1:], y[1:], None)]
+    idle = [(x, y, None), (x[:5], y[:5], np.zeros(5))]
+    for parts in (first, idle):
+        model = MoERegressor(2, n_init=1, random_state=0)
+        try:
+            for X, target, w in parts:
+                model.partial_fit(X, target, sample_weight=w)
+            worked += 1
+        except ValueError:
+            pass
+    yield line("of 2 odd batches, one row and no weight: learned", 2, worked)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=sorted(CASES), default=sorted(CASES))
+    parser.add_argument("--version", choices=["before", "after"], default="after")
+    add_output(parser)
+    options = parser.parse_args()
+    rows = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for group in options.only:
+            for function in CASES[group]:
+                for row in function():
+                    rows.append({"group": group, "version": options.version} | row)
+                    print(f"{group}: {row}")
+    keep("untidy_reports", rows, ["group", "case", "version"], options.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Which parameters exist: coefficients that the rows of a fit can tell apart.
+
+A direction of coefficients along which no linear predictor moves at any row is no parameter:
+constant, repeated and linearly dependent columns leave such directions. They are the null space of
+the design, found once a fit from a triangular factor of its rows, whose condition is that of the
+design and not its square::
+
+    R' R = Z Z',   null = right singular vectors of R / |columns|  with singular values near 0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from moe_classic._data import Block, DesignMap
+from moe_classic._numerics import unpack_symmetric
+from moe_classic._typing import Bools, Floats
+
+from .model import Model, MoEParams
+
+#: Singular values of a design with columns of length one that count as zero, at least.
+_ZERO = 1e-11
+#: Eigenvalues of its Gram beyond which there is no doubt.
+_SURE = 1e-6
+#: Share of a null direction from which on a coefficient is part of it.
+_PART = 1e-6
+#: Norm of a row of an orthonormal basis that is all of the axis.
+_WHOLE = 0.999
+
+
+def null_directions(
+    source: Iterable[Block], maps: tuple[DesignMap, ...], eps: float
+) -> tuple[Floats, ...]:
+    """Orthonormal directions (q, r) of the coefficients on each design that change nothing.
+
+    Parameters
+    ----------
+    source : blocks of rows, read as often as need be
+    maps : the designs
+    eps : rounding of the features as they were given
+    """
+    open_ = _in_doubt(source, len(maps))
+    factors: dict[int, Floats] = {}
+    if open_:
+        for block in source:
+            for i in open_:
+                Z = block.designs[i].Z
+                above = factors.get(i, np.empty((0, len(Z))))
+                factors[i] = np.asarray(np.linalg.qr(np.vstack([above, Z.T]), mode="r"))
+    return tuple(
+        _null(factors[i], m, eps) if i in factors else np.empty((m.width, 0))
+        for i, m in enumerate(maps)
+    )
+
+
+def _in_doubt(source: Iterable[Block], count: int) -> list[int]:
+    """Designs that a few blocks do not show to be of full rank."""
+    grams: dict[int, Floats] = {}
+    open_ = list(range(count))
+    for block in source:
+        for i in open_:
+            design = block.designs[i]
+            ones = np.ones((1, design.Z.shape[1]))
+            grams[i] = grams.get(i, 0.0) + unpack_symmetric(design.grams(ones), design.width)[0]
+        open_ = [i for i in open_ if not _is_sure(grams[i])]
+        if not open_:
+            break
+    return open_
+
+
+def _is_sure(gram: Floats) -> bool:
+    """Whether a Gram matrix (q, q) is far from singular."""
+    length = np.sqrt(np.diag(gram))
+    if not (length > 0.0).all():
+        return False
+    return float(np.linalg.eigvalsh(gram / np.outer(length, length))[0]) > _SURE
+
+
+def _null(R: Floats, design: DesignMap, eps: float) -> Floats:
+    """Null space (q, r) of a triangular factor (m, q)."""
+    length = np.linalg.norm(R, axis=0)
+    still = length == 0.0
+    _, values, vectors = np.linalg.svd(R / np.where(still, 1.0, length))
+    # A feature far from zero has lost digits before it was centred.
+    lost = eps * float(np.max(np.abs(design.centre * design.inverse), initial=1.0))
+    zero = np.ones(len(vectors), dtype=bool)
+    zero[: values.size] = values <= max(_ZERO, 8.0 * lost) * max(values[0], 1.0)
+    found = vectors[zero].T / np.where(still, 1.0, length)[:, None]
+    return np.linalg.qr(found)[0] if found.size else found
+
+
+# ------------------------------------------------------------------------- what follows from it
+
+
+def n_identified(model: Model, params: MoEParams, null: tuple[Floats, ...]) -> int:
+    """Number of free parameters that the rows of a fit can tell apart."""
+    count = model.n_parameters(params)
+    count -= model.gate.redundant(params.gate, null[model.gate_design])
+    for group, p in zip(model.groups, params.experts, strict=True):
+        count -= group.expert.redundant(p, null[group.design])
+    return count
+
+
+def constant_columns(null: Floats) -> Bools:
+    """Rows of the design that are zero throughout, (q,)."""
+    return np.linalg.norm(null, axis=1) > _WHOLE
+
+
+def dependent_directions(null: Floats) -> Floats:
+    """Null directions without the axes of constant columns, orthonormal, (q, s)."""
+    rest = np.where(constant_columns(null)[:, None], 0.0, null)
+    if not rest.size:
+        return rest
+    U, values, _ = np.linalg.svd(rest, full_matrices=False)
+    return U[:, values > 0.5]
+
+
+def aliased_terms(null: Floats, design: DesignMap) -> tuple[Bools, bool]:
+    """Which slopes (q - 1,), and whether intercepts, are no parameters of their own.
+
+    On the raw scale of the features; slopes of constant columns are not counted here.
+    """
+    rest = dependent_directions(null)
+    slopes: Bools = np.any(np.abs(rest[:-1]) > _PART, axis=1)
+    shifts = rest[:-1] * (design.inverse * design.centre)[:, None]
+    moved = np.abs(rest[-1] - shifts.sum(axis=0))
+    size = np.abs(rest[-1]) + np.abs(shifts).sum(axis=0)
+    return slopes, bool((moved > _PART * np.maximum(size, _PART)).any())
+
+
+def null_of_theta(model: Model, params: MoEParams, null: tuple[Floats, ...]) -> Floats:
+    """Directions (D, R) of theta along which no linear predictor moves, orthonormal.
+
+    Constant columns are left out.
+    """
+    parts = [(model.gate, params.gate, null[model.gate_design])]
+    parts += [
+        (g.expert, p, null[g.design]) for g, p in zip(model.groups, params.experts, strict=True)
+    ]
+    start, columns = 0, []
+    size = sum(component.pack(p).size for component, p, _ in parts)
+    for component, p, directions in parts:
+        rest = dependent_directions(directions)
+        if component.has("lines") and rest.size:
+            lines = component.lines(p)
+            q = lines.shape[-1]
+            for first in range(start, start + lines.size, q):
+                column = np.zeros((size, rest.shape[1]))
+                column[first : first + q] = rest
+                columns.append(column)
+        start += component.pack(p).size
+    return np.hstack(columns) if columns else np.empty((size, 0))
