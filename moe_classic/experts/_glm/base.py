@@ -130,7 +130,8 @@ class GLMExpert(LinearExpert):
         return np.clip(eta, -_FARTHEST, _FARTHEST, out=eta)
 
     def forward(self, params: LinearParams, design: Design, y: Floats) -> Forward:
-        """Log density and its slopes."""
+        """Log density and its slopes; raises for values that rows to score may have."""
+        self.check_target(y)
         eta = self.predictor(params, design)
         return Forward(self.log_density(eta[:, 0], y[0]), eta, self.slopes(eta[:, 0], y[0]))
 

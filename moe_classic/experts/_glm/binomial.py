@@ -128,15 +128,18 @@ class BinomialExpert(GLMExpert):
     def check_carried(self, columns: Floats, y: np.ndarray, *, rows: Any = None) -> None:
         """Raise unless there are trials, and as many as successes."""
         super().check_carried(columns, y, rows=rows)
-        if self._column is None:
-            return
-        more = np.flatnonzero(y[0] > columns[-1])
+        if self._column is not None:
+            self._check_limit(y[0], columns[-1], rows)
+
+    def _check_limit(self, y: Floats, m: Floats, rows: Any = None) -> None:
+        """Raise where ``y`` (n,) has more successes than there were trials."""
+        more = np.flatnonzero(y > m)
         if more.size:
             i = int(more[0])
             row = i if rows is None else int(rows[i])
             raise ValueError(
-                f"BinomialExpert: y has {y[0, i]:g} successes in row {row}, but the column "
-                f"trials={self._column!r} of X has {columns[-1, i]:g} trials there. Counts without "
+                f"BinomialExpert: y has {y[i]:g} successes in row {row}, but the column "
+                f"trials={self._column!r} of X has {m[i]:g} trials there. Counts without "
                 "a limit suit PoissonExpert or NegativeBinomialExpert."
             )
 
@@ -175,6 +178,8 @@ class BinomialExpert(GLMExpert):
         """Log probability and its slopes."""
         eta = np.clip(design.linear(params.coef), -_FARTHEST, _FARTHEST)
         m, row = self._trials_of(design), y[0]
+        self.check_target(y)
+        self._check_limit(row, m)
         small = np.exp(-np.abs(eta[:, 0]))
         p = 1.0 / (1.0 + small)
         log_prob = row * eta[:, 0] - m * (np.maximum(eta[:, 0], 0.0) - np.log(p))

@@ -160,7 +160,8 @@ class JointExpert(GLMExpert):
         return self.record(coef, np.full((n_experts, 1), float(value)))  # type: ignore[call-arg]
 
     def forward(self, params: Any, design: Design, y: Floats) -> Forward:
-        """Log density and what its derivatives reuse."""
+        """Log density and what its derivatives reuse; raises for impossible values."""
+        self.check_target(y)
         eta = self.predictor(params, design)
         line, row = eta[:, 0], y[0]
         log_prob, work = self.parts(line, row, self.value_of(params))

@@ -65,6 +65,7 @@ class PoissonExpert(LogMean):
 
     def forward(self, params: LinearParams, design: Design, y: Floats) -> Forward:
         """Log probability and its slopes, from one exponential."""
+        self.check_target(y)
         eta, row = self.predictor(params, design), y[0]
         mean = np.exp(eta[:, 0], out=empty((len(eta), row.size)))
         log_prob = np.multiply(row, eta[:, 0], out=empty(mean.shape))

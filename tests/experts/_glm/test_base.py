@@ -417,6 +417,17 @@ def test_target_that_a_family_does_not_describe_is_named(expert, value, message)
         MoERegressor(1, expert=expert).fit(x, y)
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_values_to_score_are_checked_too(name):
+    x, mean, _, rng = rows()
+    y = drawn(name, mean, rng)
+    moe = one(FAMILIES[name], x, y)
+    y[2] = -1.0
+    for ask in (moe.score_samples, moe.responsibilities, moe.log_likelihood):
+        with pytest.raises(ValueError, match=r"Expert describes a .*-1 in row 2"):
+            ask(x, y)
+
+
 def test_row_is_that_of_the_user_where_rows_without_weight_come_before():
     x, w, y = rows()[0], np.ones(N), np.ones(N)
     w[:2], y[3] = 0.0, -1.0
