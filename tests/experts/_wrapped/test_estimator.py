@@ -261,7 +261,7 @@ def test_unlike_estimators_stand_side_by_side(lines):
     X, y, _ = lines
     experts = [Ridge(), DecisionTreeRegressor(max_depth=2), Ridge(alpha=3.0), ("t", "student_t")]
     moe = MoERegressor(4, expert=experts, **QUICK).fit(X, y)
-    assert list(moe.summary().columns) == ["ridge-1", "decisiontreeregressor", "ridge-2", "t"]
+    assert [e.label for e in moe.experts_] == ["ridge-1", "decisiontreeregressor", "ridge-2", "t"]
     # What is wrapped goes by the name of its estimator too.
     experts[0] = EstimatorExpert(Ridge(), density="laplace")
     assert list(moe.fit(X, y).summary().columns)[:3] == [
