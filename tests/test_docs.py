@@ -159,7 +159,7 @@ def test_every_line_of_the_zoo_works(section, line):
         warnings.simplefilter("ignore", RoutingWarning)
         given_now = found.get_params()
         # A hard mixture has fewer rounds at its default.
-        passes = min(5 if "gate_iter" in given_now else 30, given_now.get("max_iter", 30))
+        passes = min(3 if "gate_iter" in given_now else 20, given_now.get("max_iter", 20))
         quick = {"random_state": 0, "n_init": 1, "max_iter": passes, "gate_iter": 50}
         quick = {name: value for name, value in quick.items() if name in given_now}
         if not re.search(r"partial_fit|recursively", line):

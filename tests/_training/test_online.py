@@ -84,8 +84,8 @@ def assert_near_batch(batch, online, X, y):
 @pytest.mark.parametrize(("gate", "size"), [("softmax", 25), ("softmax", 200), ("gaussian", 50)])
 @pytest.mark.parametrize("expert", ["gaussian", "laplace", "student_t", "logistic", "multinomial"])
 def test_twenty_passes_end_near_batch_em_whatever_the_first_batch(expert, gate, size):
-    kind, X, y = overlapping(expert, gate, n_samples=200)
-    options = {"expert": expert, "gate": gate, "n_init": 3, "random_state": 0}
+    kind, X, y = overlapping(expert, gate, n_samples=250)
+    options = {"expert": expert, "gate": gate, "n_init": 2, "random_state": 0}
     batch = kind(2, **options).fit(X, y)
     online = learned(kind(2, **options), X, y, size=size, passes=20)
     assert_near_batch(batch, online, X, y)

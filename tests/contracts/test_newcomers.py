@@ -268,14 +268,15 @@ def test_data_can_be_drawn_and_their_truth_is_found(page, name):
     assert "expert" in truth.summary().index.get_level_values("part")[1]
 
 
-@pytest.mark.parametrize("solver", ["em", "newton", "lbfgs", "squarem"])
 @pytest.mark.parametrize("name", ["LogisticNoiseExpert", "PoissonExpert"])
-def test_every_solver_climbs_to_the_same_height(page, name, solver):
+def test_every_solver_climbs_to_the_same_height(page, name):
     expert = getattr(page, name)()
     X, y = make_moe(300, n_experts=2, expert=expert, random_state=1, separation=1.5)
-    one = {"expert": expert, "random_state": 0, "tol": 1e-8, "max_iter": 2000}
-    found = MoERegressor(2, solver=solver, **one).fit(X, y).log_likelihood_
-    assert found == pytest.approx(MoERegressor(2, **one).fit(X, y).log_likelihood_, abs=1e-3)
+    one = {"expert": expert, "n_init": 4, "random_state": 0, "tol": 1e-8, "max_iter": 2000}
+    height = MoERegressor(2, **one).fit(X, y).log_likelihood_  # by EM
+    for solver in ("newton", "lbfgs", "squarem"):
+        found = MoERegressor(2, solver=solver, **one).fit(X, y).log_likelihood_
+        assert found == pytest.approx(height, abs=1e-3), solver
 
 
 @pytest.mark.parametrize("name", ["LogisticNoiseExpert", "PoissonExpert"])
