@@ -22,7 +22,7 @@ T = TypeVar("T")
 Array = np.ndarray
 
 #: Rows predicted at a time: for each expert, at least, at most.
-_EACH, _LEAST, _MOST = 128, 8192, 65536
+_EACH, _LEAST, _MOST = 32, 8192, 65536
 #: Rows that are predicted with BLAS as it is.
 _FEW = 512
 
