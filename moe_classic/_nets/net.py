@@ -148,9 +148,12 @@ class Net:
         """Means over the tokens of each sample."""
         return h.reshape(-1, group, h.shape[1]).mean(axis=1) if group else h
 
-    def answer(self, batch: Batch) -> Array:
-        """Predictions (n, out), or probabilities, each a function of its row."""
-        buffers = Buffers(self.dtype)
+    def answer(self, batch: Batch, buffers: Buffers | None = None) -> Array:
+        """Predictions (n, out), or probabilities, each a function of its row.
+
+        They may lie in ``buffers``, if given, until these are used again.
+        """
+        buffers = Buffers(self.dtype) if buffers is None else buffers
         if self.head.mixed:
             plan, said = self.pair_answers(batch, buffers)
             return plan.put(self.head.answer(said).copy())
@@ -171,17 +174,19 @@ class Net:
         U = pair_streams(X, Y, residual=layer.residual, buffers=buffers)  # type: ignore[union-attr]
         return plan, self.head.said(U), U, X, kept
 
-    def row_losses(self, batch: Batch, y: Array) -> Array:
+    def row_losses(self, batch: Batch, y: Array, buffers: Buffers | None = None) -> Array:
         """Losses (n,) in prediction."""
+        buffers = Buffers(self.dtype) if buffers is None else buffers
         if self.head.mixed:
-            plan, said = self.pair_answers(batch, Buffers(self.dtype))
+            plan, said = self.pair_answers(batch, buffers)
             return self.head.mixed_losses(said, y, plan)[0]
-        h, _ = self.streams(batch, Buffers(self.dtype), None, until=len(self.layers))
+        h, _ = self.streams(batch, buffers, None, until=len(self.layers))
         return self.head.losses(self.head.said(self._pooled(h, batch.group)), y)[0]
 
-    def stream_before(self, batch: Batch, layer: int) -> Array:
+    def stream_before(self, batch: Batch, layer: int, buffers: Buffers | None = None) -> Array:
         """The stream that a layer sees in prediction."""
-        return self.streams(batch, Buffers(self.dtype), None, until=layer)[0]
+        buffers = Buffers(self.dtype) if buffers is None else buffers
+        return self.streams(batch, buffers, None, until=layer)[0]
 
     # -------------------------------------------------------------------- backward
 

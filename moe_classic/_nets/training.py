@@ -227,7 +227,7 @@ class Trainer:
         for start in range(0, len(data), _BLOCK):
             batch, y = data.batch(slice(start, start + _BLOCK))
             w = data.w[start : start + _BLOCK].astype(np.float64)
-            total += float(w @ self.net.row_losses(batch, y))
+            total += float(w @ self.net.row_losses(batch, y, self.buffers))
         return total / float(data.w.sum(dtype=np.float64))
 
     def run(

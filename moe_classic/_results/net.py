@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
@@ -22,9 +23,19 @@ T = TypeVar("T")
 Array = np.ndarray
 
 #: Rows predicted at a time: for each expert, at least, at most.
-_EACH, _LEAST, _MOST = 128, 8192, 65536
+_EACH, _LEAST, _MOST = 16, 4096, 65536
 #: Rows that are predicted with BLAS as it is.
 _FEW = 512
+
+
+class _OwnBuffers(threading.local):
+    """Buffers of each thread, for all its blocks: fresh memory takes as long as the sums."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.buffers = Buffers(dtype)
+
+    def __call__(self) -> Buffers:
+        return self.buffers
 
 
 def tokens_of(design: DesignMap, tokens: Any, dtype: Any, X: Array) -> Array:
@@ -134,7 +145,10 @@ class FittedNet:
 
     def predictions(self, X: Array, *, n_jobs: int | None = None) -> Array:
         """What the net says of validated rows: standardised outputs, or probabilities, (n, out)."""
-        return np.concatenate(self.answers(self.net.answer, X, n_jobs=n_jobs))
+        own = _OwnBuffers(self.net.dtype)
+        # Answers may lie in the buffers, which the next block has as well.
+        said = self.answers(lambda b: np.array(self.net.answer(b, own())), X, n_jobs=n_jobs)
+        return np.concatenate(said)
 
     def pair_answers(self, X: Array, *, n_jobs: int | None = None) -> list[tuple[Any, Array]]:
         """Plans of the last layer and what is said of each pair, a block of rows each."""
@@ -150,11 +164,11 @@ class FittedNet:
 
     def weights(self, X: Array, layer: int, *, n_jobs: int | None = None) -> Array:
         """Weights of the routed experts of a layer, (n, E); of tokens the means over a sample."""
-        chosen = self.layer(layer)
+        chosen, own = self.layer(layer), _OwnBuffers(self.net.dtype)
         place = self.net.layers.index(chosen)
 
         def weights(batch: Batch) -> Array:
-            h = self.net.stream_before(batch, place)
+            h = self.net.stream_before(batch, place, own())
             full = chosen.plan(h, batch, None).combine()[:, : chosen.n_routed]
             if batch.group:
                 full = full.reshape(-1, batch.group, full.shape[1]).mean(axis=1)

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from sklearn.neural_network import MLPRegressor
 
-from moe_classic import SparseMoERegressor
+from moe_classic import SparseMoERegressor, upcycle
 from moe_classic._results import fitted_net, net
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning", "ignore::moe_classic.routers.RoutingWarning"
+)
 
 
 @pytest.fixture
@@ -35,6 +38,26 @@ def test_rows_in_blocks_are_the_rows_at_once(fitted, monkeypatch, n_jobs):
     ]
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("kind", ["outputs", "slots", "copies"])
+def test_blocks_that_share_memory_keep_their_answers(fitted, monkeypatch, kind, n_jobs):
+    """Where a net has no head of its own, what it says lies in memory that blocks share."""
+    X, y, _ = fitted
+    if kind == "copies":
+        mlp = MLPRegressor(hidden_layer_sizes=(7,), max_iter=5, random_state=0).fit(X, y)
+        moe = upcycle(mlp, 4, random_state=0)
+    else:
+        router = "soft" if kind == "slots" else "st_moe"
+        options = {"width": 6, "expert_width": 6, "max_iter": 2, "n_layers": 2}
+        moe = SparseMoERegressor(4, router=router, random_state=0, **options).fit(X, y)
+    record = fitted_net(moe)
+    whole = record.predictions(X), record.weights(X, 0)
+    monkeypatch.setattr(net, "_EACH", 10)
+    monkeypatch.setattr(net, "_LEAST", 40)
+    np.testing.assert_allclose(record.predictions(X, n_jobs=n_jobs), whole[0], atol=1e-12)
+    np.testing.assert_allclose(record.weights(X, 0, n_jobs=n_jobs), whole[1], atol=1e-12)
 
 
 def test_target_is_standardised_by_its_moments(fitted):

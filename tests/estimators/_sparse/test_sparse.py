@@ -13,8 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from moe_classic import MoERegressor, SparseMoEClassifier, SparseMoERegressor
+from moe_classic._nets import Trainer
 from moe_classic._results import fitted_net
 from moe_classic.datasets import load_motorcycle, make_regimes
 from moe_classic.routers import (
@@ -492,6 +494,27 @@ def test_callbacks_that_never_stop_change_nothing():
     one, two = small().set_callbacks(heard).fit(X, y), small().fit(X, y)
     assert heard.epochs == one.n_iter_
     np.testing.assert_array_equal(one.predict(X), two.predict(X))
+
+
+def test_blas_has_one_thread_in_training_and_its_own_again_after(monkeypatch):
+    X, y = regimes()
+    seen, plain = set(), Trainer.step
+
+    def threads():
+        return [m["num_threads"] for m in threadpool_info() if m["user_api"] == "blas"]
+
+    def step(self, *args):
+        seen.update(threads())
+        return plain(self, *args)
+
+    monkeypatch.setattr(Trainer, "step", step)
+    with threadpool_limits(2, "blas"):
+        before = threads()
+        moe = small(max_iter=1).fit(X, y)
+        moe.partial_fit(X, y)
+        assert threads() == before
+    assert seen <= {1}
+    assert bool(seen) == bool(before)
 
 
 def test_threads_share_predictions_and_not_training(monkeypatch):
