@@ -1,5 +1,6 @@
 """Gate times experts: the joint density, its gradient, its information, its labels."""
 
+from .evidence import spurious
 from .gradient import GradientStats, diagonal, likelihood_gradient
 from .information import InformationStats, available, observed_information, row_scores, supported
 from .labelling import check_order_by, match_experts, order_of
@@ -21,5 +22,6 @@ __all__ = [
     "order_of",
     "row_scores",
     "same_shapes",
+    "spurious",
     "supported",
 ]
