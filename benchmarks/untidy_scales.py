@@ -22,6 +22,7 @@ from sklearn.linear_model import QuantileRegressor
 
 from moe_classic import MoEClassifier, MoERegressor
 from moe_classic.experts import StudentTExpert
+from moe_classic.model_selection import select
 
 sys.path.append(str(Path(__file__).parents[1]))
 from tests.contracts.nist import SETS
@@ -138,7 +139,36 @@ def atoms(seeds):
         yield row("gate and atoms", f"{case}, {kind}", f"{what}, new rows", ours, right)
 
 
-CASES = {"wild": wild, "precise": precise, "atoms": atoms}
+# ------------------------------------------------------------------------- spurious experts
+
+
+def chosen(n, p, small, seed, gate):
+    """Experts that BIC chooses, of 1 to 3, where there is one line or one beside a small group."""
+    rng = np.random.default_rng(seed + 50)
+    X = rng.normal(size=(n, p))
+    y = 2.0 * X.sum(axis=1) + 0.9 * rng.normal(size=n)
+    if small:
+        count, level, scale = small
+        y[:count] = level - X[:count, 0] + scale * rng.normal(size=count)
+    template = MoERegressor(random_state=0, gate=gate)
+    return select(X, y, estimator=template, n_experts=range(1, 4)).best_params_["n_experts"]
+
+
+def spurious(seeds):
+    """How often BIC is right, of 30 samples (12 beside small groups)."""
+    for gate, (n, p) in product(("softmax", "constant"), ((100, 1), (200, 2), (300, 1), (150, 3))):
+        right = sum(chosen(n, p, None, seed, gate) == 1 for seed in range(30))
+        case = f"one line, {gate} gate, {n} rows, {p} features"
+        yield row("spurious experts", case, "right of 30", right, 30)
+    for gate, small in product(
+        ("softmax", "constant"), ((20, 0.0, 0.2), (12, 6.0, 0.1), (30, 4.0, 0.9))
+    ):
+        right = sum(chosen(200, 1, small, seed, gate) == 2 for seed in range(12))
+        case = f"beside {small[0]} of 200 rows, scale {small[2]}, {gate} gate"
+        yield row("spurious experts", case, "right of 12", right, 12)
+
+
+CASES = {"wild": wild, "precise": precise, "atoms": atoms, "spurious": spurious}
 
 
 def main():

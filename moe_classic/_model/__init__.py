@@ -1,5 +1,6 @@
 """Gate times experts: the joint density, its gradient, its information, its labels."""
 
+from .evidence import spurious
 from .gradient import GradientStats, diagonal, likelihood_gradient
 from .identified import (
     aliased_terms,
@@ -38,5 +39,6 @@ __all__ = [
     "separated_terms",
     "separated_theta",
     "separations",
+    "spurious",
     "supported",
 ]

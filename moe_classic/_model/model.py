@@ -12,7 +12,7 @@ import numpy as np
 from moe_classic._components import Forward
 from moe_classic._data import Block, Design, Stats, Summary
 from moe_classic._numerics import choose, log_sum_exp, softmax_in_place
-from moe_classic._typing import Floats, Ints
+from moe_classic._typing import Bools, Floats, Ints
 from moe_classic.experts import Expert
 from moe_classic.gates import Gate
 
@@ -205,9 +205,13 @@ class Model:
 
         Their own, or one of what the gate says of them.
         """
+        return int(self.at_bounds(params, summary).sum())
+
+    def at_bounds(self, params: MoEParams, summary: Summary) -> Bools:
+        """Which experts these are, (K,)."""
         pairs = zip(self.groups, params.experts, strict=True)
         own = np.concatenate([g.expert.degenerate(p, summary) for g, p in pairs])
-        return int((own | self.gate.degenerate(params.gate)).sum())
+        return np.asarray(own | self.gate.degenerate(params.gate))
 
     def online(self) -> Model:
         """The model with experts whose statistics may be carried along from batch to batch."""

@@ -37,6 +37,7 @@ from moe_classic._model import (
     Separation,
     null_directions,
     separations,
+    spurious,
 )
 from moe_classic._numerics import log_sum_exp
 from moe_classic._objectives import MixtureLikelihood
@@ -95,11 +96,15 @@ class FinalPass(Stats):
 
 @dataclass(frozen=True)
 class Trained:
-    """The best run, the report on all starts, and a last pass over the training data."""
+    """The best run, the report on all starts, and a last pass over the training data.
+
+    ``n_degenerate`` counts experts of the best that are spurious or at a bound.
+    """
 
     result: Result
     report: pd.DataFrame
     final_pass: FinalPass
+    n_degenerate: int
 
 
 def expand(data: TrainingData, plan: BoundModel) -> tuple[TrainingData, tuple[DesignMap, ...]]:
@@ -271,14 +276,17 @@ class Trainer:
 
     def _single(self, problem: Problem, result: Result, name: str) -> Trained:
         result = self._settled(problem, result)
-        runs = [StartRun(name, result.objective, result, self._degenerate(result.params))]
+        n_degenerate = self._degenerate(result.params, problem)
+        runs = [StartRun(name, result.objective, result, n_degenerate)]
         table = report(runs, [0], problem.summary.weight, 0.0)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
-        return Trained(result, table, last_pass)
+        return Trained(result, table, last_pass, n_degenerate)
 
-    def _degenerate(self, params: MoEParams) -> int:
-        """How many experts sit at a bound that only keeps the likelihood finite."""
-        return self.model.n_degenerate(params, self.summary)
+    def _degenerate(self, params: MoEParams, problem: Problem) -> int:
+        """How many experts are spurious or at a bound that only keeps the likelihood finite."""
+        bounded = self.model.at_bounds(params, self.summary)
+        found = spurious(self.model, params, problem.source, problem.summary)
+        return int((bounded | found).sum())
 
     # -------------------------------------------------------------------- many starts
 
@@ -335,7 +343,7 @@ class Trainer:
             problem, result = self._freed(problem, result)
         result = self._settled(problem, result)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
-        return Trained(result, table, last_pass)
+        return Trained(result, table, last_pass, self._degenerate(result.params, problem))
 
     def _freed(self, problem: Problem, result: Result) -> tuple[Problem, Result]:
         """A result that was found under the wider bounds of starts, climbed on without them."""
@@ -380,7 +388,9 @@ class Trainer:
             # Annealing begins anew, below what the short run reached.
             trace = short.trace + [v for v in long.trace[1:] if v >= short.objective]
             long = replace(long, trace=trace, n_iter=short.n_iter + long.n_iter)
-        return StartRun(name, long.objective, long, self._degenerate(long.params))
+        return StartRun(
+            name, long.objective, long, self._degenerate(long.params, start_sample.problem)
+        )
 
     def moves(self, start_sample: StartSample, run: StartRun, workers: Workers) -> StartRun | None:
         """The best run after split-and-merge moves, None if none helps."""
@@ -448,7 +458,7 @@ class Trainer:
         params = self.begin(name, start_sample.view, start_sample.block, small.summary, rng)
         passes = min(SHORT_PASSES, self.max_iter)
         result = EM(finish=None).run(small, params, max_iter=passes, tol=self.tol)
-        return StartRun(name, result.objective, result, self._degenerate(result.params))
+        return StartRun(name, result.objective, result, self._degenerate(result.params, small))
 
 
 @dataclass

@@ -165,6 +165,10 @@ class Expert(Description, ABC):
         """Which experts sit at a bound that only keeps the likelihood finite, (K,)."""
         return np.zeros(params.n_experts, dtype=bool)
 
+    def excess_precision(self, params: Any, summary: Summary) -> Floats:
+        """Logarithm of how much less noise each expert has than others and one fit, (K,)."""
+        return np.zeros(params.n_experts)
+
     def penalty(self, params: Any, summary: Summary) -> float:
         """What is subtracted from the log-likelihood."""
         return 0.0

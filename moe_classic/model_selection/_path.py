@@ -174,9 +174,8 @@ def _fitted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
 
 def _grown(estimator: Any, start: str) -> PathFit:
     """Record of a fitted estimator."""
-    fitted = fitted_mixture(estimator)
-    bad = fitted.model.n_degenerate(fitted.standard_params, fitted.summary)
-    return PathFit(estimator, start, bad)
+    fitted: Any = fitted_mixture(estimator)
+    return PathFit(estimator, start, fitted.n_degenerate)
 
 
 # ------------------------------------------------------------------------- splits

@@ -32,6 +32,8 @@ class LearnedMixture(FittedMixture):
     growth : list of dict, or None
         Rounds of a tree that grew.
     recursion : recursions of ``learn_recursively`` with the state that they led to, or None
+    n_degenerate : int
+        Experts at a bound that only keeps the likelihood finite, or spurious.
     """
 
     report: dict[str, list[Any]]
@@ -39,6 +41,7 @@ class LearnedMixture(FittedMixture):
     buffer: RowBuffer | None = None
     growth: list[dict[str, Any]] | None = None
     recursion: Any = None
+    n_degenerate: int = 0
 
 
 def learned_mixture(trainer: Trainer, trained: Trained, order_by: Any) -> LearnedMixture:
@@ -65,6 +68,7 @@ def learned_mixture(trainer: Trainer, trained: Trained, order_by: Any) -> Learne
         # Plain lists: skops and others store them without knowing pandas.
         report=report.reset_index().to_dict(orient="list"),
         online=trained.final_pass.state(params, data.summary.weight),
+        n_degenerate=trained.n_degenerate,
     ).at(params, mass)
     return replace(fitted, separated=trainer.separations(fitted.standard_params))
 
@@ -132,6 +136,7 @@ def warn_of_the_end(trainer: Trainer, trained: Trained) -> None:
             stacklevel=6,
         )
     spikes = int(trained.report.degenerate_experts[trained.report.finalist].min())
+    bounded = trainer.model.n_degenerate(trained.result.params, trainer.summary)
     shrunk = int(trainer.model.gate.degenerate(trained.result.params.gate).sum())
     if shrunk:
         warnings.warn(
@@ -142,9 +147,9 @@ def warn_of_the_end(trainer: Trainer, trained: Trained) -> None:
             ConvergenceWarning,
             stacklevel=6,
         )
-    elif spikes:
+    elif spikes and bounded:
         warnings.warn(
-            f"{spikes} of {trainer.model.n_experts} experts have the smallest scale allowed: "
+            f"{bounded} of {trainer.model.n_experts} experts have the smallest scale allowed: "
             "each passes almost exactly through the rows that it explains, and its standard "
             "errors measure min_scale. Use fewer experts if these rows are few; lower min_scale of "
             "the expert if they are many and the data are that precise.",

@@ -82,6 +82,14 @@ class LocationScaleExpert(LinearExpert):
         low = (params.scale <= self.floor(summary) * (1.0 + 1e-9)).any(axis=1)
         return np.broadcast_to(low, params.n_experts)
 
+    def excess_precision(self, params: ScaleParams, summary: Summary) -> Floats:
+        """The scale against the largest of the group or what one fit leaves, mean of outputs."""
+        scale = np.broadcast_to(params.scale, (params.n_experts, params.scale.shape[1]))
+        usual = summary.noise_unit[: scale.shape[1]]
+        if params.n_experts > 1:
+            usual = np.minimum(usual, scale.max(axis=0))
+        return np.log(np.maximum(usual / scale, 1.0)).mean(axis=1)
+
     def clip(self, params: Any, summary: Summary) -> Any:
         """Scales moved up to their floor."""
         return replace(params, scale=np.maximum(params.scale, self.floor(summary)))

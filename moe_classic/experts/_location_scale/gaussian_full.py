@@ -81,6 +81,15 @@ class FullGaussian(LinearExpert):
         low = np.linalg.eigvalsh(scaled).min(axis=1) <= 1.0 + 1e-6
         return np.broadcast_to(low, params.n_experts)
 
+    def excess_precision(self, params: FullParams, summary: Summary) -> Floats:
+        """Root of the determinant against the largest, or what one fit leaves; mean of outputs."""
+        usual = np.log(summary.noise_unit).mean()
+        size = np.log(np.einsum("kii->ki", params.chol)).mean(axis=1)
+        size = np.broadcast_to(size, params.n_experts)
+        if params.n_experts > 1:
+            usual = min(usual, size.max())
+        return np.maximum(usual - size, 0.0)
+
     def clip(self, params: FullParams, summary: Summary) -> FullParams:
         """Covariances with eigenvalues above their floor."""
         floor = self.min_scale * summary.noise_unit
