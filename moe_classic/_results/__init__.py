@@ -4,6 +4,7 @@ from .cards import html_repr
 from .estimator import FittedEstimator
 from .explanation import Explanation, check_min_weight, explain, explain_margins, explain_rows
 from .fitted import FittedBlend, FittedMixture
+from .net import FittedNet, tokens_of
 from .palette import EXPERT_COLORS, expert_color
 from .records import (
     AnyExpert,
@@ -29,8 +30,10 @@ from .unwrap import (
     checked_pairs,
     checked_rows,
     column_names,
+    fitted_experts,
     fitted_mixture,
     fitted_moe,
+    fitted_net,
     fitted_record,
     inner_rows,
     kind_of,
@@ -49,6 +52,7 @@ __all__ = [
     "FittedEstimator",
     "FittedGate",
     "FittedMixture",
+    "FittedNet",
     "FittedTreeGate",
     "PathExplanation",
     "TreeNode",
@@ -64,14 +68,17 @@ __all__ = [
     "explain_rows",
     "export_graphviz",
     "export_text",
+    "fitted_experts",
     "fitted_mixture",
     "fitted_moe",
+    "fitted_net",
     "fitted_record",
     "html_repr",
     "inner_rows",
     "kind_of",
     "summary_table",
     "term_index",
+    "tokens_of",
     "view_experts",
     "view_gate",
     "view_tree",

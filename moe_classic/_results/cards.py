@@ -19,7 +19,7 @@ from moe_classic._components import INTERCEPT, spoken
 
 from .palette import expert_color
 from .remarks import sentences
-from .unwrap import fitted_record
+from .unwrap import fitted_experts, fitted_record
 
 #: Lines of a table that are shown; the rest is counted.
 _MOST_TERMS = 12
@@ -72,8 +72,7 @@ def expert_cards(estimator: Any, headline: str = "") -> str:
         A ``div`` without scripts.
     """
     table = estimator.summary()
-    record = fitted_record(estimator)
-    views = record.experts
+    record, views = fitted_record(estimator), fitted_experts(estimator)
     folded = len(views) > _OPEN_CARDS
     remarks = sentences(getattr(record, "remarks", {}))
     table = table[[view.label for view in views]]

@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from moe_classic._results import (
     Explanation,
     check_min_weight,
+    fitted_experts,
     fitted_record,
     html_repr,
     summary_table,
@@ -64,7 +65,7 @@ def summary(self: Reporting) -> pd.DataFrame:
     """
     record = fitted_record(self)
     remarks = getattr(record, "remarks", None)
-    return summary_table(record.experts, self.gate_, record.target.names, remarks)
+    return summary_table(fitted_experts(self), self.gate_, record.target.names, remarks)
 
 
 def explain(self: Reporting, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:
