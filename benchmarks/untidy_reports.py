@@ -8,6 +8,7 @@ says under which name figures are kept, so that those of an older commit can sta
 """
 
 import argparse
+import time
 import warnings
 
 import numpy as np
@@ -16,8 +17,10 @@ import statsmodels.api as sm
 from _results import add_output, keep
 
 from moe_classic import MoEClassifier, MoERegressor
+from moe_classic._components import Noise
 from moe_classic.experts import LogisticExpert
 from moe_classic.model_selection import select
+from moe_classic.predictive._crps import mixture_crps
 
 #: Name of a group of cases -> functions without arguments that give rows.
 CASES = {}
@@ -186,6 +189,36 @@ def batches():
         except ValueError:
             pass
     yield line("of 2 odd batches, one row and no weight: learned", 2, worked)
+
+
+# ------------------------------------------------------------------------- costs
+
+
+def seconds(function, *arguments):
+    """CPU time of a call."""
+    started = time.process_time()
+    function(*arguments)
+    return time.process_time() - started
+
+
+@case("costs")
+def long_answers():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 10))
+    y = np.where(X[:, 0] > 0.0, X @ np.arange(10), -X[:, 1]) + rng.standard_t(3.0, 20_000)
+    model = MoERegressor(4, expert="student_t", n_init=1, max_iter=30, random_state=0)
+    model.fit(X[:4000], y[:4000])
+    yield line(
+        "CPU s, predict_mode, 20,000 rows, 4 experts", np.nan, seconds(model.predict_mode, X)
+    )
+    yield line("CPU s, explain, 20,000 rows, 10 features", np.nan, seconds(model.explain, X))
+    noise = [
+        Noise("student_t", np.float64(scale), float(df))
+        for scale, df in zip(rng.uniform(0.1, 2.0, 60), rng.uniform(2.0, 20.0, 60), strict=True)
+    ]
+    weights, location = rng.dirichlet(np.ones(60), 60).T, 3.0 * rng.normal(size=(60, 60))
+    spent = seconds(mixture_crps, y[:60], weights, location, noise)
+    yield line("CPU s, crps, 60 rows, 60 Student-t experts", np.nan, spent)
 
 
 def main():

@@ -46,6 +46,10 @@ _TASKS: dict[str, tuple[Any, str, list[str]]] = {
 }
 
 
+#: How text begins that a spreadsheet would compute.
+_FORMULA = ("=", "+", "-", "@")
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A family and a number of experts, fitted and cross-validated.
@@ -91,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--features", nargs="+", metavar="COLUMN", help="columns to predict from (default: others)"
     )
-    p.add_argument("--sep", help="what separates columns (default: a comma)")
+    p.add_argument("--sep", help="what separates columns (\\t: a tab; default: as the header)")
     p.add_argument(
         "--task",
         default="auto",
@@ -145,7 +149,7 @@ def table_for(args: argparse.Namespace) -> Table:
             raise UsageError("--task classification needs a CSV file; the tone data have none.")
         table = tone_table()
     else:
-        sep = "," if args.sep is None else args.sep
+        sep = args.sep
         options = {"target": args.target, "features": args.features, "task": args.task}
         table = csv_table(args.csv, sep=sep, **options)
     check_rows(table, most_experts=max(args.n_experts), folds=args.folds)
@@ -172,13 +176,30 @@ def check_families(table: Table, args: argparse.Namespace) -> None:
             )
 
 
-def candidates(table: Table, args: argparse.Namespace) -> Iterator[Candidate]:
-    """All models, one after the other."""
+def candidates(table: Table, args: argparse.Namespace) -> Iterator[Any]:
+    """All models, one after the other, not fitted."""
     estimator = _TASKS[table.task][0]
     for K in sorted(set(args.n_experts)):
         for family in families(table, args):
             options = {"gate": args.gate, "n_init": args.n_init, "random_state": args.seed}
-            yield tried(estimator(K, expert=family, **options), table, args)
+            yield estimator(K, expert=family, **options)
+
+
+def fitted(table: Table, args: argparse.Namespace) -> list[Candidate]:
+    """All models that could be fitted; what became of the others is said, unless it was all."""
+    found, failed = [], []
+    for model in candidates(table, args):
+        try:
+            found.append(tried(model, table, args))
+        except UsageError as error:
+            failed.append(error)
+    if not found:
+        raise failed[0]
+    for reason in failed:
+        say(f"Left out: {reason}")
+    if failed:
+        say()
+    return found
 
 
 def tried(model: Any, table: Table, args: argparse.Namespace) -> Candidate:
@@ -276,18 +297,43 @@ def save(table: Table, frame: pd.DataFrame, best: Candidate, folder: Path) -> di
         "coefficients": "coefficients.csv",
     }
     files = {what: folder / name for what, name in names.items()}
+    try:
+        # What took longest is written first, the picture last.
+        joblib.dump(best.model, files["model"])
+        harmless(frame).to_csv(files["ranking"])
+        harmless(best.model.summary()).to_csv(files["coefficients"])
+        _picture(table, best, files["picture"])
+    except OSError as error:
+        raise _not_written(folder, error) from None
+    except Exception as error:  # noqa: BLE001
+        files.pop("picture")
+        detail = " ".join(str(error).split())[:200]
+        say(f"The picture could not be drawn ({type(error).__name__}: {detail}).")
+    return files
+
+
+def _picture(table: Table, best: Candidate, path: Path) -> None:
+    """Draw the best model into a file."""
     title = f"{Path(table.name).name}: {best.title}"
     figure = draw(
         best.model, table.X, table.y, target=table.target, labels=table.labels, title=title
     )
-    try:
-        figure.savefig(files["picture"], dpi=150)
-        joblib.dump(best.model, files["model"])
-        frame.to_csv(files["ranking"])
-        best.model.summary().to_csv(files["coefficients"])
-    except OSError as error:
-        raise _not_written(folder, error) from None
-    return files
+    figure.savefig(path, dpi=150)
+
+
+def harmless(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with labels that no spreadsheet takes for formulas."""
+
+    def plain(label: Any) -> Any:
+        return f"'{label}" if isinstance(label, str) and label.startswith(_FORMULA) else label
+
+    labels = [
+        axis.map(lambda key: tuple(map(plain, key)) if isinstance(key, tuple) else plain(key))
+        for axis in (frame.index, frame.columns)
+    ]
+    names = [frame.index.names, frame.columns.names]
+    index, columns = (axis.set_names(own) for axis, own in zip(labels, names, strict=True))
+    return frame.set_axis(index, axis=0).set_axis(columns, axis=1)
 
 
 def _not_written(folder: Path, error: OSError) -> UsageError:
@@ -315,7 +361,7 @@ def run(args: argparse.Namespace) -> None:
         say("Its few whole numbers are taken as classes; --task regression takes them as numbers.")
     say(f"Comparing by BIC on all rows and by log score in {args.folds}-fold cross-validation.")
     say()
-    frame, order = ranking(list(candidates(table, args)), args.rank_by)
+    frame, order = ranking(fitted(table, args), args.rank_by)
     report(frame, order, args.rank_by)
     files = save(table, frame, order[0], args.output)
     say()

@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from pandas.api.types import is_numeric_dtype
 from sklearn.model_selection import KFold
 
 from moe_classic import MoEClassifier, MoERegressor
@@ -332,3 +333,88 @@ def test_command_passes_on_why_a_model_cannot_be_fitted(tmp_path, classes_csv, c
     error = capsys.readouterr().err
     assert error.startswith("moe_classic: n_experts=2, logistic: LogisticExpert describes two")
     assert error.count("\n") == 1
+
+
+# ------------------------------------------------------------------------- untidy tables
+
+
+def untidy(tmp_path, names, rng, **options):
+    """A table with the given column names, the last of which is the target."""
+    X = rng.normal(size=(60, len(names) - 1))
+    frame = pd.DataFrame(np.column_stack([X, X[:, 0] + 0.1 * rng.normal(size=60)]), columns=names)
+    path = tmp_path / "untidy.csv"
+    frame.to_csv(path, index=False, **options)
+    return path, frame
+
+
+ONE = ["--folds", "2", "--n-init", "1", "--n-experts", "1", "--experts", "gaussian"]
+
+
+@pytest.mark.parametrize(
+    "written", [{"sep": ";"}, {"sep": "\t"}, {"sep": "|"}, {"sep": ";", "decimal": ","}], ids=str
+)
+def test_command_recognises_separators_and_decimal_commas(tmp_path, rng, written):
+    path, frame = untidy(tmp_path, ["a", "b", "y"], rng, **written)
+    assert run(tmp_path, path, "--target", "y", *ONE) == 0
+    model = joblib.load(tmp_path / "out" / "model.joblib")
+    plain = MoERegressor(1).fit(frame[["a", "b"]], frame.y)
+    np.testing.assert_allclose(model.experts_[0].coef_, plain.experts_[0].coef_, rtol=1e-9)
+
+
+def test_command_takes_a_spelled_out_tab(tmp_path, rng):
+    path, _ = untidy(tmp_path, ["a", "y"], rng, sep="\t")
+    assert run(tmp_path, path, "--target", "y", "--sep", r"\t", *ONE) == 0
+
+
+@pytest.mark.parametrize("sep", ["", ";;", "\n", '"', "tabs"])
+def test_command_refuses_odd_separators_in_one_sentence(tmp_path, rng, capsys, sep):
+    path, _ = untidy(tmp_path, ["a", "y"], rng)
+    assert run(tmp_path, path, "--target", "y", "--sep", sep, *ONE) == 2
+    assert "must be one character" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_command_survives_formulas_in_names(tmp_path, rng, n):
+    names = [r"a$\frac{1}$", r"$\nothing{", r"y$_$"][-n - 1 :]
+    path, _ = untidy(tmp_path, names, rng)
+    assert run(tmp_path, path, "--target", names[-1], *ONE) == 0
+    assert (tmp_path / "out" / "picture.png").stat().st_size > 0
+
+
+def test_command_writes_no_formulas_into_its_tables(tmp_path, rng):
+    names = ["=1+1", "@a", "+b", "-c", "y"]
+    path, _ = untidy(tmp_path, names, rng)
+    assert run(tmp_path, path, "--target", "y", *ONE) == 0
+    for name in ("ranking.csv", "coefficients.csv"):
+        table = pd.read_csv(tmp_path / "out" / name)
+        words = table.loc[:, [not is_numeric_dtype(table[c]) for c in table]]
+        labels = [*table.columns, *words.to_numpy().ravel().astype(str)]
+        assert not any(label.startswith(("=", "+", "@", "-")) for label in labels)
+    assert "'=1+1" in (tmp_path / "out" / "coefficients.csv").read_text()
+
+
+def test_command_saves_what_it_has_when_the_picture_fails(tmp_path, rng, capsys, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("no canvas")
+
+    monkeypatch.setattr("moe_classic.__main__.draw", fail)
+    path, _ = untidy(tmp_path, ["a", "y"], rng)
+    assert run(tmp_path, path, "--target", "y", *ONE) == 0
+    assert "could not be drawn (RuntimeError: no canvas)" in capsys.readouterr().out
+    saved = {p.name for p in (tmp_path / "out").iterdir()}
+    assert saved == {"model.joblib", "ranking.csv", "coefficients.csv"}
+
+
+def test_command_reports_the_models_that_could_be_fitted(tmp_path, rng, capsys, monkeypatch):
+    fit = MoERegressor.fit
+
+    def some(self, X, y, **more):
+        if self.expert == "laplace":
+            raise ValueError("out of luck.")
+        return fit(self, X, y, **more)
+
+    monkeypatch.setattr(MoERegressor, "fit", some)
+    path, _ = untidy(tmp_path, ["a", "y"], rng)
+    assert run(tmp_path, path, "--target", "y", *ONE[:-1], "gaussian", "laplace") == 0
+    assert "Left out: n_experts=1, laplace: out of luck." in capsys.readouterr().out
+    assert run(tmp_path, path, "--target", "y", *ONE[:-1], "laplace") == 2

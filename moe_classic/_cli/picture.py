@@ -61,11 +61,26 @@ def draw(
     figure : matplotlib Figure
         Not yet saved.
     """
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
+    # Names are text: one with dollars is no formula.
+    with rc_context({"text.parse_math": False}):
+        return _drawn(Figure(layout="constrained"), model, X, y, target, labels, title)
+
+
+def _drawn(
+    figure: Any,
+    model: Any,
+    X: pd.DataFrame,
+    y: np.ndarray,
+    target: str,
+    labels: dict[str, str],
+    title: str,
+) -> Any:
+    """The picture on an empty figure."""
     rows = np.sort(np.random.default_rng(0).permutation(len(y))[:_MOST_ROWS])
     X, values = X.iloc[rows], pd.Series(y[rows], name=labels.get(target, target))
-    figure = Figure(layout="constrained")
     if X.shape[1] == 1:
         _along(figure, model, X, values, labels.get(X.columns[0], X.columns[0]))
     else:

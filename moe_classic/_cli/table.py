@@ -16,6 +16,12 @@ from moe_classic.datasets import load_tone
 MOST_CLASSES = 10
 
 
+#: What separates columns in files that do not say; of equals the first.
+_SEPARATORS = (",", ";", "\t", "|")
+#: A number with a decimal comma, or a whole one.
+_DECIMAL = r"\s*[+-]?\d+(,\d*)?([eE][+-]?\d+)?\s*"
+
+
 class UsageError(ValueError):
     """An input that cannot be used; its message is the one sentence that the user reads."""
 
@@ -54,7 +60,7 @@ def tone_table() -> Table:
 
 
 def csv_table(
-    path: str, *, target: str | None, features: list[str] | None, sep: str, task: str
+    path: str, *, target: str | None, features: list[str] | None, sep: str | None, task: str
 ) -> Table:
     """A table from a file.
 
@@ -63,7 +69,7 @@ def csv_table(
     path : file with a header line
     target : name of the column to predict
     features : names of the columns to predict from; None takes all others
-    sep : what separates columns
+    sep : what separates columns; None looks at the header line
     task : {"auto", "regression", "classification"}
 
     Raises
@@ -93,13 +99,16 @@ def csv_table(
     return Table(path, X, numbers(frame[target], path, "use --task classification"), target, task)
 
 
-def read_csv(path: str, sep: str) -> pd.DataFrame:
+def read_csv(path: str, sep: str | None) -> pd.DataFrame:
     """The table in a file."""
     try:
+        sep = _separator(path) if sep is None else _spelled_out(sep)
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(path, sep=sep, index_col=False)
             header = pd.read_csv(path, sep=sep, header=None, nrows=1, dtype=str).iloc[0]
+            if sep != ",":
+                frame = _with_decimal_commas(frame, path, sep)
     except pd.errors.EmptyDataError:
         raise UsageError(f"{path} is empty.") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
@@ -115,6 +124,34 @@ def read_csv(path: str, sep: str) -> pd.DataFrame:
     if frame.empty:
         raise UsageError(f"{path} has a header but no rows.")
     return frame
+
+
+def _spelled_out(sep: str) -> str:
+    """A separator as the command line gives it: a backslash and t stand for a tab."""
+    known = {r"\t": "\t", "tab": "\t"}
+    found = known.get(sep, sep)
+    if len(found) != 1 or found in '"\n\r':
+        raise UsageError(
+            f"--sep {sep!r} must be one character, such as ',', ';', '|' or '\\t' for a tab."
+        )
+    return found
+
+
+def _separator(path: str) -> str:
+    """What separates the names in the header line: the most frequent of the usual characters."""
+    with open(path, encoding="utf-8-sig") as file:
+        line = file.readline()
+    return max(_SEPARATORS, key=line.count)
+
+
+def _with_decimal_commas(frame: pd.DataFrame, path: str, sep: str) -> pd.DataFrame:
+    """The table with numbers such as 1,5 read as numbers, where a column holds nothing else."""
+    text = [c for c in frame.columns if not is_numeric_dtype(frame[c])]
+    commas = [c for c in text if frame[c].dropna().astype(str).str.fullmatch(_DECIMAL).all()]
+    if not commas:
+        return frame
+    fresh = pd.read_csv(path, sep=sep, index_col=False, decimal=",", usecols=commas)
+    return frame.assign(**{c: fresh[c] for c in commas})
 
 
 def check_complete(column: pd.Series, name: str) -> None:

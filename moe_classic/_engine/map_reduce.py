@@ -59,14 +59,23 @@ class ThreadedEngine:
     Sources with random access are cut into contiguous shares, one a thread; the calling thread
     does a single block itself. Other sources are read by the calling thread, a few blocks ahead of
     the work.
+
+    Parameters
+    ----------
+    n_threads : int
+    bound : bool, default=False
+        Whether each thread may be bound to a processor. What the user's code starts in such a
+        thread would be bound, too: only where all that runs in it is our own.
     """
 
-    def __init__(self, n_threads: int) -> None:
+    def __init__(self, n_threads: int, *, bound: bool = False) -> None:
         self.n_threads = n_threads
         # Looking for the libraries takes longer than a pass over a few thousand rows.
         self._libraries = ThreadpoolController()
         # The same threads in every pass: each has work arrays of its own that are warm.
-        self._pool = ThreadPoolExecutor(n_threads, initializer=_one_a_processor(n_threads))
+        self._pool = ThreadPoolExecutor(
+            n_threads, initializer=_one_a_processor(n_threads) if bound else None
+        )
 
     def map_reduce(self, f: Callable[[Block], T], source: Source) -> T:
         """Sum of ``f(block)`` over the blocks of ``source``."""
@@ -136,7 +145,7 @@ def _in_context(f: Callable[[Item], Answer]) -> Callable[[Item], Answer]:
     return lambda item: context.copy().run(f, item)
 
 
-def make_engine(n_jobs: int | None) -> SerialEngine | ThreadedEngine:
+def make_engine(n_jobs: int | None, *, bound: bool = False) -> SerialEngine | ThreadedEngine:
     """Engine for scikit-learn's ``n_jobs``: None means one, -1 all processors."""
     n_threads = effective_n_jobs(n_jobs)
-    return SerialEngine() if n_threads == 1 else ThreadedEngine(n_threads)
+    return SerialEngine() if n_threads == 1 else ThreadedEngine(n_threads, bound=bound)

@@ -200,6 +200,13 @@ class Model:
         order = np.array([k - self.shares[number].start])
         return self.groups[number].expert.reorder(params.experts[number], order)
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether gate and experts run no code of the user's."""
+        parts = (self.gate, *(g.expert for g in self.groups))
+        package = __name__.partition(".")[0]
+        return all(p.additive and type(p).__module__.partition(".")[0] == package for p in parts)
+
     def n_degenerate(self, params: MoEParams, summary: Summary) -> int:
         """How many experts sit at a bound that only keeps the likelihood finite.
 

@@ -72,8 +72,7 @@ def expert_cards(estimator: Any, headline: str = "") -> str:
         A ``div`` without scripts.
     """
     table = estimator.summary()
-    record = fitted_record(estimator)
-    views = fitted_experts(estimator)
+    record, views = fitted_record(estimator), fitted_experts(estimator)
     folded = len(views) > _OPEN_CARDS
     remarks = sentences(getattr(record, "remarks", {}))
     table = table[[view.label for view in views]]

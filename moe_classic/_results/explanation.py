@@ -217,24 +217,62 @@ def _table(explanation: Explanation, lines: _Lines) -> pd.DataFrame:
 
 def _texts(explanation: Explanation, lines: _Lines) -> list[str]:
     """The equations as text, (L * M)."""
-    K, features = len(explanation.labels), explanation.features
+    K, M = len(explanation.labels), len(explanation.left)
+    texts = _equations(explanation, lines)
     shares: list[tuple[str, float]] = []
-    texts = []
-    for k, weight, a, b in zip(
-        lines.expert, lines.weight, lines.intercept, lines.coef, strict=True
-    ):
+    for line, (k, weight) in enumerate(zip(lines.expert, lines.weight, strict=True)):
         last = k == K
         if not last:
             shares.append((explanation.labels[k], weight))
         for m, name in enumerate(explanation.blended if last else explanation.left):
-            if np.isfinite(a[m]):
-                right = equation(a[m], dict(zip(features, b[m], strict=True)))
-            else:
+            right = texts[line * M + m]
+            if not right:
                 right = _terms(shares).removeprefix("+ ") if last else explanation.expert_names[k]
-            texts.append(f"{name} = {right}")
+            texts[line * M + m] = f"{name} = {right}"
         if last:
             shares = []
     return texts
+
+
+def _equations(explanation: Explanation, lines: _Lines) -> list[str]:
+    """Right sides of the equations, (L * M); empty where there is none.
+
+    Those of an expert are mostly the same at all rows: equal ones are written once.
+    """
+    M, F = lines.prediction.shape[1], len(explanation.features)
+    numbers = np.column_stack([lines.intercept.ravel(), lines.coef.reshape(-1, F)])
+    texts = np.empty(len(numbers), dtype=object)
+    blend = np.repeat(lines.expert == len(explanation.labels), M)
+    owner = np.repeat(lines.expert, M) * M + np.tile(np.arange(M), len(lines.expert))
+    rest = np.flatnonzero(blend)
+    for code in np.unique(owner[~blend]):
+        mine = np.flatnonzero(owner == code)
+        same = (numbers[mine] == numbers[mine[0]]).all(axis=1) | np.isnan(numbers[mine[0], 0])
+        texts[mine[same]] = _written(numbers[mine[:1]], explanation.features)[0]
+        rest = np.concatenate([rest, mine[~same]])
+    texts[rest] = _written(numbers[rest], explanation.features)
+    return texts.tolist()
+
+
+def _written(numbers: Floats, features: Sequence[str]) -> list[str]:
+    """Equations from rows (intercept, slopes) as text; empty where the intercept is NaN."""
+    names = [name.replace("%", "%%") for name in features]
+    template = "%.4g" + "".join(f" %s %.4g {name}" for name in names)
+    parts: list[Any] = [numbers[:, 0].tolist()]
+    for column in numbers[:, 1:].T:
+        parts += [np.where(column < 0.0, "-", "+").tolist(), np.abs(column).tolist()]
+    plain = np.isfinite(numbers[:, 0]) & (numbers[:, 1:] != 0.0).all(axis=1)
+    return [
+        template % values if simple else _one_written(row, features)
+        for values, simple, row in zip(zip(*parts, strict=True), plain, numbers, strict=True)
+    ]
+
+
+def _one_written(row: Floats, features: Sequence[str]) -> str:
+    """One equation, some of whose slopes are 0, or none."""
+    if not np.isfinite(row[0]):
+        return ""
+    return equation(row[0], list(zip(features, row[1:].tolist(), strict=True)))
 
 
 def _terms(terms: Iterable[tuple[str, float]]) -> str:
@@ -242,9 +280,9 @@ def _terms(terms: Iterable[tuple[str, float]]) -> str:
     return " ".join(f"{'-' if v < 0.0 else '+'} {abs(v):.4g} {name}" for name, v in terms)
 
 
-def equation(intercept: float, coef: dict[str, float]) -> str:
+def equation(intercept: float, coef: Iterable[tuple[str, float]]) -> str:
     """Right side of a linear equation, with four digits; terms that are exactly 0 are left out."""
-    slopes = _terms((name, value) for name, value in coef.items() if value != 0.0)
+    slopes = _terms((name, value) for name, value in coef if value != 0.0)
     return f"{intercept:.4g} {slopes}".rstrip()
 
 

@@ -136,7 +136,8 @@ class FittedMixture:
         """
         blocks = [slice(start, start + _ROWS) for start in range(0, len(X), _ROWS)]
         threads = len(blocks) > 1 and self.model.additive
-        engine = make_engine(n_jobs if threads else None)
+        own = self.model.is_ours and all(m.transformer is None for m in self.maps)
+        engine = make_engine(n_jobs if threads else None, bound=own)
         return engine.map(
             lambda rows: answer(self.block(X[rows], None if columns is None else columns[:, rows])),
             blocks,

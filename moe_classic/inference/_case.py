@@ -119,6 +119,7 @@ def fitted_model(
         rows,
         estimator.tol,
         unit,
+        # Its threads make designs, and run the transformers of the user's.
         make_engine(estimator.n_jobs),
     )
 

@@ -37,6 +37,13 @@ FAMILIES = tuple(NOISES)
 #: close above it the two terms cancel.
 _SMALLEST_DF = 1.2
 _SQRT_2 = float(np.sqrt(2.0))
+#: Share of a sum of normals that is rounding.
+_NO_PART = 1e-15
+#: Step of a grid of logarithms of variances, and how many of it share a normal.
+_GRID, _NEAR = 0.25, 10
+_MIDDLE = 0.5 * (_NEAR - 1)
+#: Coefficients of Lagrange's polynomials on that many points about their middle, a column each.
+_LAGRANGE = np.linalg.inv(np.vander(np.arange(_NEAR) - _MIDDLE, _NEAR, increasing=True))
 
 
 def mixture_crps(y: Floats, weights: Floats, location: Floats, noise: list[Noise]) -> Floats:
@@ -165,6 +172,10 @@ def _by_normals(m: Floats, a: Noise, b: Noise) -> Floats:
     weight_b, variance_b = _normal_mixture(b)
     weight = np.outer(weight_a, weight_b).ravel()
     variance = np.add.outer(variance_a, variance_b).ravel()
+    # A normal adds its weight times its deviation: what is below rounding in all is left out.
+    part = weight * np.sqrt(variance)
+    keep = part > _NO_PART / part.size * part.sum()
+    weight, variance = _grouped(weight[keep], variance[keep])
     unit = float(a.scale + b.scale)
 
     def exact(size: Floats) -> Floats:
@@ -185,6 +196,24 @@ def _by_normals(m: Floats, a: Noise, b: Noise) -> Floats:
     u = np.arcsinh(size / unit)
     x = 2.0 * (u / reach) ** 2 - 1.0
     return np.polynomial.chebyshev.chebval(x, series) * np.sqrt(1.0 + (size / unit) ** 2)
+
+
+def _grouped(weight: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """The same normals, carried to a grid of variances by local interpolation.
+
+    ``E|m + s N|`` is smooth in log s^2, and for 0 variance beside m it does not change at all:
+    polynomials of degree 9 on steps of 0.25 carry a normal to ten of the grid within 1e-13.
+    """
+    place = np.log(variance) / _GRID
+    first = np.floor(place).astype(np.intp) - _NEAR // 2 + 1
+    low = int(first.min())
+    nodes = np.zeros(int(first.max()) - low + _NEAR)
+    if variance.size <= nodes.size:
+        return weight, variance
+    shares = np.vander(place - first - _MIDDLE, _NEAR, increasing=True) @ _LAGRANGE
+    for i in range(_NEAR):
+        nodes += np.bincount(first - low + i, weight * shares[:, i], minlength=nodes.size)
+    return nodes, np.exp(_GRID * (low + np.arange(nodes.size)))
 
 
 def _normal_mixture(e: Noise) -> tuple[Floats, Floats]:

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from moe_classic._components import TargetKind
-from moe_classic._data import Block
+from moe_classic._data import Block, Design
 from moe_classic._model import Model, MoEParams
 from moe_classic._numerics import choose
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Ints
 from moe_classic.experts import Expert
 
 from ._marginal import Marginal
@@ -161,21 +161,27 @@ class Predictive:
 
     def _climb(self, y: Floats) -> Floats:
         """Fixed-point iteration from ``y`` (d, n), keeping the better of start and end."""
-        start, spread = y, np.sqrt(np.einsum("kn,kdn->dn", self.weights, self.spread**2))
+        start, y = y, y.copy()
+        spread = np.sqrt(np.einsum("kn,kdn->dn", self.weights, self.spread**2))
+        # Most rows are there after a few steps: only the others go on.
+        rows, designs = np.arange(y.shape[1]), self.block.designs
         for _ in range(_MODE_STEPS):
-            new = self._mode_step(y)
-            moved = np.abs(new - y)
-            y = new
-            if (moved <= 1e-10 * spread).all():
+            new = self._mode_step(y[:, rows], rows, designs)
+            still = (np.abs(new - y[:, rows]) > 1e-10 * spread[:, rows]).any(axis=0)
+            y[:, rows] = new
+            if not still.any():
                 break
+            if not still.all():
+                rows = rows[still]
+                designs = tuple(Design(d.Z[:, still]) for d in designs)
         worse = self.log_density(y) < self.log_density(start)
         return np.where(worse, start, y)
 
-    def _mode_step(self, y: Floats) -> Floats:
-        """One fixed-point step."""
-        block = Block(self.block.designs, y, self.block.w)
+    def _mode_step(self, y: Floats, rows: Ints, designs: tuple[Design, ...]) -> Floats:
+        """One fixed-point step of some rows."""
+        block = Block(designs, y, self.block.w[rows])
         seen = self.model.evaluate(self.params, block)
-        joint = np.log(np.maximum(self.weights, 1e-300)) + seen.log_prob
+        joint = np.log(np.maximum(self.weights[:, rows], 1e-300)) + seen.log_prob
         r = np.exp(joint - joint.max(axis=0))
         n, d = y.shape[1], y.shape[0]
         A, b = np.zeros((n, d, d)), np.zeros((n, d, 1))
@@ -185,7 +191,8 @@ class Predictive:
             P = group.expert.precision(p, fwd)
             weighted = r[share][:, :, None, None] * P
             A += weighted.sum(axis=0)
-            b += (weighted @ self.location[share].transpose(0, 2, 1)[..., None]).sum(axis=0)
+            location = self.location[share][:, :, rows].transpose(0, 2, 1)
+            b += (weighted @ location[..., None]).sum(axis=0)
         return np.asarray(np.linalg.solve(A, b)[:, :, 0].T, dtype=np.float64)
 
     # -------------------------------------------------------------------- sampling

@@ -2,11 +2,15 @@
 
 import os
 import threading
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import FunctionTransformer
 
+from moe_classic import MoERegressor
 from moe_classic._data.blocks import ArraySource
 from moe_classic._data.stats import Stats
 from moe_classic._engine.map_reduce import (
@@ -15,6 +19,7 @@ from moe_classic._engine.map_reduce import (
     _one_a_processor,
     make_engine,
 )
+from moe_classic.gates import SoftmaxGate
 
 
 @dataclass(frozen=True)
@@ -139,3 +144,32 @@ def test_answers_come_in_the_order_of_the_items(n_jobs):
 def test_threads_answer_under_the_error_state_of_the_caller():
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
         make_engine(2).map(lambda i: np.ones(1) / np.zeros(i), [1, 1])
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux has it")
+def test_code_of_the_user_is_not_bound_to_a_processor():
+    allowed = os.sched_getaffinity(0)
+    engine = ThreadedEngine(len(allowed) + (len(allowed) == 1))
+    seen = engine.map(lambda item: os.sched_getaffinity(0), list(range(8)))
+    assert all(places == allowed for places in seen)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux has it")
+def test_transformers_and_estimators_see_all_processors():
+    allowed, seen = os.sched_getaffinity(0), []
+
+    def look(X):
+        seen.append(os.sched_getaffinity(0))
+        return X
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40_000, 2))
+    y = X[:, 0] + rng.normal(size=40_000)
+    gate = SoftmaxGate(features=FunctionTransformer(look))
+    model = MoERegressor(2, gate=gate, n_init=1, max_iter=3, n_jobs=len(allowed), random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y)
+    model.predict(X)
+    assert len(seen) > 3
+    assert all(places == allowed for places in seen)

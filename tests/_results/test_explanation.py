@@ -9,7 +9,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.preprocessing import PolynomialFeatures
 
 from moe_classic import MoEClassifier, MoERegressor
-from moe_classic._results.explanation import equation
+from moe_classic._results.explanation import Explanation, _Lines, _texts, equation
 from moe_classic.experts import GaussianExpert
 
 
@@ -141,10 +141,46 @@ def test_estimators_as_experts_have_no_equation(plane):
 
 
 def test_equation_leaves_out_what_is_exactly_zero():
-    assert equation(1.5, {"a": -2.0, "b": 0.0, "c": 1234.56}) == "1.5 - 2 a + 1235 c"
+    assert equation(1.5, [("a", -2.0), ("b", 0.0), ("c", 1234.56)]) == "1.5 - 2 a + 1235 c"
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.0])
 def test_least_weight_outside_its_range_is_refused(plane, moe, bad):
     with pytest.raises(ValueError, match="min_weight="):
         moe.explain(plane[0], min_weight=bad)
+
+
+def test_equations_that_differ_from_row_to_row_are_each_written():
+    rng = np.random.default_rng(0)
+    lines = _Lines(
+        row=np.repeat(np.arange(3), 2),
+        expert=np.tile([0, 1], 3),
+        weight=np.ones(6),
+        prediction=np.zeros((6, 1)),
+        intercept=np.array([[1.0], [2.0], [1.0], [np.nan], [-3.0], [0.5]]),
+        coef=np.array([1.0, 0.0, 1.0, 2.0, -1.5, 4.0]).reshape(6, 1, 1),
+    )
+    one = rng.normal(size=(3, 1, 1))
+    told = Explanation(
+        pd.RangeIndex(3),
+        ["a"],
+        np.ones((3, 1)),
+        ["50%"],
+        one[:1, :, :, None],
+        one[:1],
+        one,
+        one[0],
+        ["y"],
+        "",
+        ["y"],
+        ["y"],
+        ["f(x)"],
+    )
+    assert _texts(told, lines) == [
+        "y = 1 + 1 50%",
+        "y = 2",
+        "y = 1 + 1 50%",
+        "y = 1 a",
+        "y = -3 - 1.5 50%",
+        "y = 0.5 + 4 50%",
+    ]

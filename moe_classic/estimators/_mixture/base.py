@@ -242,11 +242,12 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
     ) -> Trainer:
         """The trainer of the model that the arguments describe, bound to its designs."""
         kind = self._stream_trainer if source else self._trainer
+        plan = self._bound(arguments, data, rows, raw, checker)
         return kind(
-            plan=self._bound(arguments, data, rows, raw, checker),
+            plan=plan,
             data=data,
             solver=arguments[2],
-            engine=make_engine(self.n_jobs),
+            engine=make_engine(self.n_jobs, bound=plan.model.is_ours),
             max_iter=self.max_iter,
             tol=self.tol,
             block_size=self.block_size,

@@ -78,6 +78,13 @@ def test_blocks_of_rows_do_not_change_answers(real, monkeypatch):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
+def test_modes_do_not_depend_on_the_rows_beside_them(real):
+    X, y = real
+    model = regressor(3, expert="student_t").fit(X, y)
+    alone = np.concatenate([model.predict_mode(row[None]) for row in X[:40]])
+    np.testing.assert_allclose(model.predict_mode(X)[:40], alone, rtol=1e-8, atol=1e-8)
+
+
 # ------------------------------------------------------------------------- residuals
 
 
