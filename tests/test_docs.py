@@ -134,6 +134,14 @@ def data(section: str) -> dict[str, object]:
     if section == "Several sources":
         X, y, sources = make_speakers(600, random_state=0)
         return {"X": X, "y": y, "sources": sources}
+    if section in ("Counts", "Positive targets", "Shares"):
+        rng = np.random.default_rng(0)
+        X = pd.DataFrame({"age": rng.normal(size=150), "years": rng.uniform(0.5, 2.0, 150)})
+        mean = X.years * np.exp(0.5 + np.abs(X.age))
+        if section == "Counts":
+            return {"X": X, "y": rng.poisson(mean).clip(max=40)}
+        y = rng.gamma(3.0, mean / 3.0)
+        return {"X": X, "y": y if section == "Positive targets" else y / (1.0 + y)}
     X, y = load_motorcycle(return_X_y=True, as_frame=True)
     return {"X": X, "y": y}
 
