@@ -65,6 +65,12 @@ class Carried:
         """The known coefficient."""
         return ROLES[self.role].coef
 
+    @property
+    def written(self) -> str:
+        """What stands in an equation."""
+        name = self.column if isinstance(self.column, str) else f"x{self.column}"
+        return f"log {name}" if self.role == "exposure" else name
+
     def place(self, names: list[str], owner: str) -> int:
         """Number of the column among all of X."""
         if isinstance(self.column, str) and self.column in names:

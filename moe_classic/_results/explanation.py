@@ -46,6 +46,8 @@ class Explanation:
         What stands on the right side where an expert has no equation.
     additive : bool
         Whether equations may be added up as predictions are. Log odds may not.
+    carried : tuple of K str
+        What stands at the end of the equation of an expert as it is, such as ``" + log years"``.
     """
 
     index: pd.Index
@@ -62,6 +64,7 @@ class Explanation:
     blended: list[str]
     expert_names: list[str]
     additive: bool = True
+    carried: tuple[str, ...] = ()
 
     def lines(self, min_weight: float) -> _Lines:
         """Lines of the experts of at least ``min_weight``, and of the blend, row by row."""
@@ -101,6 +104,7 @@ class Explanation:
                 [self.expert_predictions, np.full((n, 1, M), value)], axis=1
             ),
             expert_names=[*self.expert_names, label],
+            carried=(*self.carried, ""),
         )
 
     def _added(self, intercept: Floats, coef: Floats) -> tuple[Floats, Floats]:
@@ -226,6 +230,8 @@ def _texts(explanation: Explanation, lines: _Lines) -> list[str]:
             shares.append((explanation.labels[k], weight))
         for m, name in enumerate(explanation.blended if last else explanation.left):
             right = texts[line * M + m]
+            if right and not last and explanation.carried:
+                right += explanation.carried[k]
             if not right:
                 right = _terms(shares).removeprefix("+ ") if last else explanation.expert_names[k]
             texts[line * M + m] = f"{name} = {right}"
@@ -345,7 +351,13 @@ def _explained(
         left=names,
         blended=names,
         expert_names=[kind(view) for view in record.experts],
+        carried=tuple("".join(f" + {name}" for name in _carried(v)) for v in record.experts),
     )
+
+
+def _carried(view: AnyExpert) -> tuple[str, ...]:
+    """What is added to the equations of an expert with a coefficient of 1."""
+    return () if isinstance(view, FittedEstimator) else view.carried_
 
 
 def link_of(views: Sequence[AnyExpert]) -> str:

@@ -48,6 +48,9 @@ class FittedExpert:
         available as attributes.
     link : str
         What function of the prediction the equations give: ``"identity"``, ``"logit"``, ``"log"``.
+    carried_ : tuple of str
+        What is added to the equations with a coefficient of 1: an offset, the logarithm of an
+        exposure.
     """
 
     label: str
@@ -58,6 +61,7 @@ class FittedExpert:
     feature_names_: tuple[str, ...]
     extras: dict[str, Any] = field(default_factory=dict)
     link: str = "identity"
+    carried_: tuple[str, ...] = ()
 
     def __getattr__(self, name: str) -> Any:
         extras = self.__dict__.get("extras", {})
@@ -158,6 +162,7 @@ def _view_expert(
         design.names,
         extras,
         expert.link,
+        tuple(item.written for item in expert.carried if item.coef),
     )
 
 

@@ -10,7 +10,7 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from moe_classic import MoEClassifier, MoERegressor
 from moe_classic._results.explanation import Explanation, _Lines, _texts, equation
-from moe_classic.experts import GaussianExpert
+from moe_classic.experts import GaussianExpert, PoissonExpert
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +184,21 @@ def test_equations_that_differ_from_row_to_row_are_each_written():
         "y = -3 - 1.5 50%",
         "y = 0.5 + 4 50%",
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "end"),
+    [({"exposure": "years"}, " + log years"), ({"offset": 1}, " + x1"), ({}, "")],
+)
+def test_equations_end_with_what_is_added_as_it_is(options, end):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"age": rng.normal(size=200), "years": rng.uniform(0.5, 2.0, 200)})
+    y = rng.poisson(X.years * np.exp(0.5 + np.abs(X.age)))
+    moe = MoERegressor(2, expert=PoissonExpert(**options), n_init=1, random_state=0).fit(X, y)
+    table = moe.explain(X[:1]).drop(index="blend", level="expert")
+    assert table.equation.str.endswith(end or "years").all()
+    added = {" + log years": np.log(X.years[0]), " + x1": X.years[0], "": 0.0}[end]
+    # What the text says is what is predicted.
+    predictor = table.intercept + table["coef age"] * X.age[0] + added
+    predictor += table["coef years"] * X.years[0] if not options else 0.0
+    np.testing.assert_allclose(np.exp(predictor), table.prediction, rtol=1e-9)
