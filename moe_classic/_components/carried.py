@@ -65,12 +65,6 @@ class Carried:
         """The known coefficient."""
         return ROLES[self.role].coef
 
-    @property
-    def written(self) -> str:
-        """What stands in an equation."""
-        name = self.column if isinstance(self.column, str) else f"x{self.column}"
-        return f"log {name}" if self.role == "exposure" else name
-
     def place(self, names: list[str], owner: str) -> int:
         """Number of the column among all of X."""
         if isinstance(self.column, str) and self.column in names:
@@ -137,6 +131,14 @@ class CarryingMap(DesignMap):
             item.check(self.owner, x)
             np.subtract(ROLES[item.role].values(x), self.middle[i], out=out[i])
         return out
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """What of them stands in an equation as it is."""
+        known = self.names_in
+        names = [f"x{i}" if known is None else str(known[i]) for i in self.places]
+        parts = zip(self.carried, names, strict=True)
+        return tuple(f"log {n}" if c.role == "exposure" else n for c, n in parts if c.coef)
 
     def original(self, coef: Floats) -> tuple[Floats, Floats]:
         """Slopes and intercepts on the raw scale of the features."""

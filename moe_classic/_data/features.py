@@ -60,6 +60,11 @@ class DesignMap:
         return np.where(varies, 1.0 / np.where(varies, self.inverse, 1.0), 0.0)
 
     @property
+    def added(self) -> tuple[str, ...]:
+        """Columns that stand in equations as they are; features have coefficients."""
+        return ()
+
+    @property
     def log_unit(self) -> float:
         """Logarithm of the product of the units of columns that vary."""
         return -float(np.log(self.inverse[self.inverse > 0.0]).sum())

@@ -162,7 +162,7 @@ def _view_expert(
         design.names,
         extras,
         expert.link,
-        tuple(item.written for item in expert.carried if item.coef),
+        design.added,
     )
 
 

@@ -188,7 +188,7 @@ def test_equations_that_differ_from_row_to_row_are_each_written():
 
 @pytest.mark.parametrize(
     ("options", "end"),
-    [({"exposure": "years"}, " + log years"), ({"offset": 1}, " + x1"), ({}, "")],
+    [({"exposure": "years"}, " + log years"), ({"offset": 1}, " + years"), ({}, "")],
 )
 def test_equations_end_with_what_is_added_as_it_is(options, end):
     rng = np.random.default_rng(0)
@@ -197,7 +197,7 @@ def test_equations_end_with_what_is_added_as_it_is(options, end):
     moe = MoERegressor(2, expert=PoissonExpert(**options), n_init=1, random_state=0).fit(X, y)
     table = moe.explain(X[:1]).drop(index="blend", level="expert")
     assert table.equation.str.endswith(end or "years").all()
-    added = {" + log years": np.log(X.years[0]), " + x1": X.years[0], "": 0.0}[end]
+    added = {" + log years": np.log(X.years[0]), " + years": X.years[0], "": 0.0}[end]
     # What the text says is what is predicted.
     predictor = table.intercept + table["coef age"] * X.age[0] + added
     predictor += table["coef years"] * X.years[0] if not options else 0.0
