@@ -288,6 +288,10 @@ def report(frame: pd.DataFrame, order: list[Candidate], rank_by: str) -> None:
     say(summary.to_string(float_format="{:.5g}".format, na_rep=""))
 
 
+#: What a picture may fail with, odd names in mathematical type for example; all else is saved then.
+_DRAWING = (ValueError, TypeError, LookupError, RuntimeError, ArithmeticError)
+
+
 def save(table: Table, frame: pd.DataFrame, best: Candidate, folder: Path) -> dict[str, Path]:
     """Write picture, model and tables; where each went."""
     names = {
@@ -305,7 +309,7 @@ def save(table: Table, frame: pd.DataFrame, best: Candidate, folder: Path) -> di
         _picture(table, best, files["picture"])
     except OSError as error:
         raise _not_written(folder, error) from None
-    except Exception as error:  # noqa: BLE001
+    except _DRAWING as error:
         files.pop("picture")
         detail = " ".join(str(error).split())[:200]
         say(f"The picture could not be drawn ({type(error).__name__}: {detail}).")
