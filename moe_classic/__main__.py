@@ -46,6 +46,8 @@ _TASKS: dict[str, tuple[Any, str, list[str]]] = {
 }
 
 
+#: What may go wrong while a picture is drawn.
+_DRAWING = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 #: How text begins that a spreadsheet would compute.
 _FORMULA = ("=", "+", "-", "@")
 
@@ -305,7 +307,7 @@ def save(table: Table, frame: pd.DataFrame, best: Candidate, folder: Path) -> di
         _picture(table, best, files["picture"])
     except OSError as error:
         raise _not_written(folder, error) from None
-    except Exception as error:  # noqa: BLE001
+    except _DRAWING as error:
         files.pop("picture")
         detail = " ".join(str(error).split())[:200]
         say(f"The picture could not be drawn ({type(error).__name__}: {detail}).")
