@@ -46,6 +46,8 @@ _TASKS: dict[str, tuple[Any, str, list[str]]] = {
 }
 
 
+#: What may go wrong while a picture is drawn.
+_DRAWING = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 #: How text begins that a spreadsheet would compute.
 _FORMULA = ("=", "+", "-", "@")
 

@@ -5,7 +5,7 @@ from .base import MixtureEstimator
 from .classifier import ClassifierAnswers
 from .fitted import LearnedMixture
 from .flat import MoEClassifier, MoERegressor
-from .online import set_online, source_of
+from .online import as_one, set_online, source_of
 from .regressor import RegressorAnswers
 from .rows import RowChecker
 
@@ -17,6 +17,7 @@ __all__ = [
     "MoERegressor",
     "RegressorAnswers",
     "RowChecker",
+    "as_one",
     "set_online",
     "source_of",
     "store_arguments",

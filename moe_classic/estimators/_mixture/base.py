@@ -305,11 +305,13 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         changes = {"_fitted": fitted, "_waiting": None, **self._public(fitted), **ended}
         if checker is not None:
             changes |= {"n_features_in_": checker.n_features, **fitted.target.attributes}
-            if checker.names is None:
-                self.__dict__.pop("feature_names_in_", None)
-            else:
+            if checker.names is not None:
                 changes["feature_names_in_"] = checker.columns.feature_names_in_
-        self.__dict__.update(changes)
+        state = {**self.__dict__, **changes}
+        if checker is not None and checker.names is None:
+            state.pop("feature_names_in_", None)
+        # One assignment: an interrupt finds the old fit or the new one.
+        self.__dict__ = state
 
     def _public(self, fitted: LearnedMixture) -> dict[str, Any]:
         """Fitted attributes that follow from the record."""

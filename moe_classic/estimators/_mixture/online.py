@@ -9,6 +9,7 @@ on averaged statistics.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from typing import Any, cast
@@ -21,7 +22,7 @@ from moe_classic._objectives import MixtureLikelihood
 from moe_classic._targets import Target
 from moe_classic._training import OnlineState, RowBuffer, check_online, observe, step
 from moe_classic._typing import Floats
-from moe_classic.solvers import EM, Problem
+from moe_classic.solvers import EM, DivergenceError, Problem
 
 from .fitted import LearnedMixture
 from .rows import RowChecker
@@ -31,10 +32,31 @@ from .rows import RowChecker
 _SAME_HEIGHT = 1e-4
 
 
+def as_one(estimator: Any, step: Callable[..., Any], *arguments: Any) -> Any:
+    """A step of learning that an interrupt or an error undoes as a whole.
+
+    It is taken by a copy, whose state becomes the estimator's at once; a climb that ran away leaves
+    its last good parameters, as in a fit.
+    """
+    work = copy(estimator)
+    try:
+        step(work, *arguments)
+    except DivergenceError:
+        estimator.__dict__ = work.__dict__
+        raise
+    estimator.__dict__ = work.__dict__
+    return estimator
+
+
 def learn_batch(
     estimator: Any, X: Any, y: Any, sample_weight: Any, target: Target | None = None
 ) -> Any:
     """Fit the first batches, or take one more into account; ``target`` says what the first y is."""
+    return as_one(estimator, _learn, X, y, sample_weight, target)
+
+
+def _learn(estimator: Any, X: Any, y: Any, sample_weight: Any, target: Target | None) -> Any:
+    """The same, step by step."""
     fitted: LearnedMixture | None = estimator._fitted
     if fitted is None:
         groups, gate, solver = estimator._resolve_arguments()

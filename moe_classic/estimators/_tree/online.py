@@ -11,7 +11,7 @@ from moe_classic._arguments import check_integer, check_real
 from moe_classic._data import RawData
 from moe_classic._training import observe
 from moe_classic._typing import Floats
-from moe_classic.estimators._mixture import LearnedMixture, set_online, source_of
+from moe_classic.estimators._mixture import LearnedMixture, as_one, set_online, source_of
 
 from .recursive_least_squares import Forgetting, RecursiveTree
 
@@ -75,16 +75,20 @@ def learn_recursively(
         raise ValueError(f"approach={approach!r} must lie in [0, 1].")
     check_integer("interval", interval, 1, "rows between changes of forgetting")
     _check_recursive(self)
+    return as_one(self, _learn, X, y, sample_weight, Forgetting(forgetting, approach, interval))
+
+
+def _learn(self: Any, X: Any, y: Any, sample_weight: Any, forgetting: Forgetting) -> None:
+    """A first fit, where there was none, and the recursions."""
     fitted: LearnedMixture | None = self._fitted
     checker = self._checker(None if fitted is None else fitted.target, fitted=fitted is not None)
     raw = checker(X, y, sample_weight)
     if fitted is None:
-        count = max(interval, _FIRST_ROWS * self.n_experts * (raw.X.shape[1] + 1))
+        count = max(forgetting.interval, _FIRST_ROWS * self.n_experts * (raw.X.shape[1] + 1))
         self._fit_rows(_rows(raw, slice(0, count)), checker)
         raw = _rows(raw, slice(count, None))
     if raw.w.size:
-        _recur(self, raw, Forgetting(forgetting, approach, interval))
-    return self
+        _recur(self, raw, forgetting)
 
 
 def _check_recursive(estimator: Any) -> None:
