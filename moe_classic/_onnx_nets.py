@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from moe_classic._nets import Affine, SparseLayer
+from moe_classic._results import FittedNet
+from moe_classic._targets import ClassTarget
 from moe_classic.routers import (
     BalancedRouter,
     DenseRouter,
@@ -33,14 +35,16 @@ _KNOWN = (
 )
 
 
-def net_graph(graph: Any, moe: Any) -> tuple[list[Any], list[Any]]:
+def net_graph(graph: Any, fitted: FittedNet, n_features: int) -> tuple[list[Any], list[Any]]:
     """Nodes of a fitted net, added to ``graph``.
 
     Parameters
     ----------
     graph : graph under construction
         With ``node``, ``constant`` and ``value``.
-    moe : fitted estimator with sparse layers
+    fitted : FittedNet
+    n_features : int
+        Columns of X.
 
     Returns
     -------
@@ -51,20 +55,21 @@ def net_graph(graph: Any, moe: Any) -> tuple[list[Any], list[Any]]:
     TypeError
         If a router or the cutting of samples cannot be exported.
     """
-    _check_exportable(moe)
-    return [graph.value("X", [None, moe.n_features_in_])], _Export(graph, moe).outputs()
+    _check_exportable(fitted)
+    return [graph.value("X", [None, n_features])], _Export(graph, fitted).outputs()
 
 
-def _check_exportable(moe: Any) -> None:
+def _check_exportable(fitted: FittedNet) -> None:
     """Raise unless every layer has a graph."""
-    if moe.tokens is not None:
-        raise TypeError(f"to_onnx cannot export tokens={moe.tokens!r}; it knows rows only.")
-    if moe._route is not None and moe._route.transformer is not None:
+    if fitted.tokens is not None:
+        raise TypeError(f"to_onnx cannot export tokens={fitted.tokens!r}; it knows rows only.")
+    route = fitted.route
+    if route is not None and route.transformer is not None:
         raise TypeError(
-            f"to_onnx cannot export features={moe._route.transformer!r} of a router, a "
+            f"to_onnx cannot export features={route.transformer!r} of a router, a "
             "transformer; transform X before the fit."
         )
-    for layer in moe._net.sparse:
+    for layer in fitted.net.sparse:
         if not isinstance(layer.router, _KNOWN):
             names = [cls.__name__ for cls in _KNOWN]
             raise TypeError(f"to_onnx cannot export the router {layer.router!r}; it knows {names}.")
@@ -73,8 +78,8 @@ def _check_exportable(moe: Any) -> None:
 class _Export:
     """One net on its way into a graph."""
 
-    def __init__(self, graph: Any, moe: Any) -> None:
-        self.g, self.moe, self.net = graph, moe, moe._net
+    def __init__(self, graph: Any, fitted: FittedNet) -> None:
+        self.g, self.fitted, self.net = graph, fitted, fitted.net
 
     # -------------------------------------------------------------------- pieces
 
@@ -120,7 +125,7 @@ class _Export:
     def routed(self, layer: SparseLayer, h: str) -> tuple[str, str | None, str | None]:
         """Weights (n, k) and places (n, k), or None and all experts; weight of the shared one."""
         router, a = layer.router, layer.arrays
-        seen = h if router.features is None else self.standard(self.moe._route)
+        seen = h if router.features is None else self.standard(self.fitted.route)
         if isinstance(router, DenseRouter):
             if router.hidden_units:
                 seen = self.op("Relu", self.op("Add", self.op("MatMul", seen, a["V"]), a["c"]))
@@ -222,10 +227,10 @@ class _Export:
 
     def outputs(self) -> list[Any]:
         """All nodes; descriptions of the outputs."""
-        h = self.standard(self.moe._design)
+        h = self.standard(self.fitted.design)
         weights = places = None
-        *before, last = self.net.layers
-        for layer in before if self.net.head.mixed else self.net.layers:
+        last = self.net.sparse[-1]
+        for layer in self.net.layers[:-1] if self.net.head.mixed else self.net.layers:
             if isinstance(layer, SparseLayer):
                 h, weights, places = self.layer(layer, h)
             else:
@@ -254,14 +259,14 @@ class _Export:
 
     def _named(self, said: str) -> list[Any]:
         """Outputs on the scale of y, or classes."""
-        out = self.net.head.out
-        if self.net.head.kind == "real":
-            scaled = self.op("Add", self.op("Mul", said, self.moe._factor), self.moe._shift)
-            self.g.node("Identity", scaled, output="variable")
-            return [self.g.value("variable", [None, out])]
-        self.g.node("Identity", said, output="probabilities")
-        described = self.g.value("probabilities", [None, out])
-        return [self.g.labels(self.moe.classes_, "probabilities"), described]
+        out, target = self.net.head.out, self.fitted.target
+        if isinstance(target, ClassTarget):
+            self.g.node("Identity", said, output="probabilities")
+            described = self.g.value("probabilities", [None, out])
+            return [self.g.labels(target.classes, "probabilities"), described]
+        scaled = self.op("Add", self.op("Mul", said, target.factor), target.shift)
+        self.g.node("Identity", scaled, output="variable")
+        return [self.g.value("variable", [None, out])]
 
     def _gate(self, weights: str, places: str | None) -> list[Any]:
         """Combine weights of the last layer, (n, n_experts)."""

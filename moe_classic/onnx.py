@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from moe_classic._data import DesignMap
-from moe_classic._results import FittedMixture, fitted_moe, fitted_record
+from moe_classic._results import FittedMixture, fitted_moe, fitted_net, fitted_record
 from moe_classic._targets import ClassTarget
 
 from ._onnx_nets import net_graph
@@ -78,7 +78,7 @@ def to_onnx(estimator: Any, *, dtype: Any = np.float32) -> Any:
     moe = fitted_moe(estimator, needs="gate_proba", caller="to_onnx")
     if hasattr(moe, "routers_"):
         net = _Graph(onnx, np.dtype(dtype))
-        return net.model(*net_graph(net, moe), type(moe).__name__)
+        return net.model(*net_graph(net, fitted_net(moe), moe.n_features_in_), type(moe).__name__)
     fitted = fitted_record(moe)
     if not isinstance(fitted, FittedMixture):
         raise TypeError(

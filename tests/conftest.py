@@ -15,6 +15,16 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     threadpool_limits(1)
 
 
+#: Files that take longest, in this order.
+LONGEST = ("test_notebooks.py", "test_sklearn_checks.py", "test_sparse_checks.py", "test_docs.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Files that take longest come first: processes get file after file, in this order."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

@@ -159,8 +159,8 @@ def test_every_line_of_the_zoo_works(section, line):
         warnings.simplefilter("ignore", RoutingWarning)
         given_now = found.get_params()
         # A hard mixture has fewer rounds at its default.
-        passes = min(10 if "gate_iter" in given_now else 60, given_now.get("max_iter", 60))
-        quick = {"random_state": 0, "n_init": 2, "max_iter": passes, "gate_iter": 50}
+        passes = min(3 if "gate_iter" in given_now else 20, given_now.get("max_iter", 20))
+        quick = {"random_state": 0, "n_init": 1, "max_iter": passes, "gate_iter": 50}
         quick = {name: value for name, value in quick.items() if name in given_now}
         if not re.search(r"partial_fit|recursively", line):
             found.set_params(**quick).fit(**given)

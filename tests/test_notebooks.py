@@ -327,10 +327,10 @@ def test_svms_in_a_gated_mixture_beat_one_and_an_average():
     errors = found["errors"]
     order = ["gated mixture of SVMs", "one SVM", "uniform mixture of SVMs"]
     assert [name for name in sorted(errors, key=errors.get) if name in order] == order
-    # From 7.9 to 8.3 per cent against 32.
+    # Seven or eight per cent against 32.
     assert errors["gated mixture of SVMs"] < 0.5 * errors["one SVM"]
     losses = found["moe"].history_
-    assert len(losses) == 10
+    assert len(losses) == 6
     X, y = found["X_test"], found["y_test"]
     wrong = {k: 100 * np.mean(found["moe"].predict(X, top_k=k) != y) for k in (2, 6)}
     # Standard errors of differences on 6000 rows are below a third of a per cent.
@@ -387,10 +387,9 @@ def test_sparse_experts_collapse_and_two_cures_help():
     assert score["balance by a loss"] > score["no balance"] + 0.1
     table = found["table"]
     assert len(table) >= 20
-    assert set(table.index[:2]) == {"deep", "dense"}
-    two = table.R2[["top_k", "mixtral", "glam", "st_moe", "gshard", "v_moe", "noisy_top_k"]]
-    assert two.max() - two.min() < 0.15
-    assert table.R2[["switch", "soft", "hash", "base"]].max() < two.min()
+    assert table.R2.idxmax() == "deep"
+    # .46, .25 and .20 under all settings, against medians from .645 to .665.
+    assert table.R2[["soft", "hash", "base"]].max() < table.R2.median() - 0.1
 
 
 def test_patches_are_read_and_a_perceptron_is_upcycled():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,19 @@ class Outcome:
     best_loss: float = np.inf
     stopped: bool = False
     diverged: bool = False
+
+    def after(self, past: Outcome) -> Outcome:
+        """An earlier training and then this one, epochs counted through."""
+        done = len(past.history)
+        later = [line | {"epoch": line["epoch"] + done} for line in self.history]
+        return replace(
+            self,
+            history=[*past.history, *later],
+            loads=[*past.loads, *self.loads],
+            dropped=[*past.dropped, *self.dropped],
+            uncovered=[*past.uncovered, *self.uncovered],
+            best=self.best + done,
+        )
 
 
 class _Tally:

@@ -4,6 +4,7 @@ from .cards import html_repr
 from .estimator import FittedEstimator
 from .explanation import Explanation, check_min_weight, explain, explain_margins, explain_rows
 from .fitted import FittedBlend, FittedMixture
+from .net import FittedNet, tokens_of
 from .palette import EXPERT_COLORS, expert_color
 from .records import (
     AnyExpert,
@@ -27,8 +28,10 @@ from .unwrap import (
     checked_pairs,
     checked_rows,
     column_names,
+    fitted_experts,
     fitted_mixture,
     fitted_moe,
+    fitted_net,
     fitted_record,
     inner_rows,
     kind_of,
@@ -44,6 +47,7 @@ __all__ = [
     "FittedEstimator",
     "FittedGate",
     "FittedMixture",
+    "FittedNet",
     "FittedTreeGate",
     "PathExplanation",
     "TreeNode",
@@ -59,13 +63,16 @@ __all__ = [
     "explain_rows",
     "export_graphviz",
     "export_text",
+    "fitted_experts",
     "fitted_mixture",
     "fitted_moe",
+    "fitted_net",
     "fitted_record",
     "html_repr",
     "inner_rows",
     "kind_of",
     "summary_table",
+    "tokens_of",
     "view_experts",
     "view_gate",
     "view_tree",

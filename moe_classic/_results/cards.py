@@ -16,7 +16,7 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
 from .palette import expert_color
-from .unwrap import fitted_record
+from .unwrap import fitted_experts
 
 #: Lines of a table that are shown; the rest is counted.
 _MOST_TERMS = 12
@@ -69,7 +69,7 @@ def expert_cards(estimator: Any, headline: str = "") -> str:
         A ``div`` without scripts.
     """
     table = estimator.summary()
-    views = fitted_record(estimator).experts
+    views = fitted_experts(estimator)
     folded = len(views) > _OPEN_CARDS
     cards = [
         _expert_card(k, view, table[view.label], folded=folded)

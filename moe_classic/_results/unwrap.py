@@ -14,7 +14,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from moe_classic._components import TARGETS, TargetKind
 from moe_classic._typing import Floats
 
+from .estimator import FittedEstimator
 from .fitted import FittedBlend, FittedMixture
+from .net import FittedNet
+from .records import AnyExpert
 
 
 def fitted_moe(estimator: Any, *, needs: str, caller: str) -> Any:
@@ -65,10 +68,24 @@ def inner_rows(estimator: Any, X: Any) -> Any:
 # ------------------------------------------------------------------------- records
 
 
-def fitted_record(estimator: Any) -> FittedMixture | FittedBlend:
-    """What the last fit of a mixture, a blend or a hard mixture left."""
+def fitted_record(estimator: Any) -> FittedMixture | FittedBlend | FittedNet:
+    """What the last fit of a mixture, a blend, a hard mixture or a net left."""
+    check_is_fitted(estimator)
+    record: FittedMixture | FittedBlend | FittedNet = estimator._fitted
+    return record
+
+
+def fitted_experts(estimator: Any) -> list[AnyExpert] | list[FittedEstimator]:
+    """The experts of a fitted mixture, blend or hard mixture as records."""
     check_is_fitted(estimator)
     record: FittedMixture | FittedBlend = estimator._fitted
+    return record.experts
+
+
+def fitted_net(estimator: Any) -> FittedNet:
+    """What the last fit of a net with experts left."""
+    check_is_fitted(estimator)
+    record: FittedNet = estimator._fitted
     return record
 
 

@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain, cycle, islice
 
 import numpy as np
 from sklearn.cluster import KMeans
+from threadpoolctl import ThreadpoolController
 
 from moe_classic._data import Source, Summary
 from moe_classic._model import Model, MoEParams
@@ -69,7 +71,16 @@ class StartData:
         if len(distinct) <= self.n_experts:
             return self.cut(points[:, 0])
         means = KMeans(self.n_experts, n_init=1, max_iter=30, random_state=int(rng.integers(2**31)))
-        return means.fit(points, sample_weight=self.w).labels_
+        # GNU's OpenMP does not survive a fork once it has had threads: a child that the caller
+        # forks later would hang in a k-means of its own.
+        with _thread_pools().limit(limits=1, user_api="openmp"):
+            return means.fit(points, sample_weight=self.w).labels_
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """The libraries that have threads, looked for once: that takes as long as a small k-means."""
+    return ThreadpoolController()
 
 
 def _single_fit(view: StartData) -> Floats:

@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from moe_classic._results import (
     Explanation,
     check_min_weight,
+    fitted_experts,
     fitted_record,
     html_repr,
     summary_table,
@@ -58,8 +59,8 @@ def summary(self: Reporting) -> pd.DataFrame:
         - ``gate``: parameters of the gate. Those of a softmax gate are relative to the last
           expert, those of a blend as in ``gate_``; one with hidden units has none to show.
     """
-    record = fitted_record(self)
-    return summary_table(record.experts, self.gate_, record.target.names)
+    names = fitted_record(self).target.names
+    return summary_table(fitted_experts(self), self.gate_, names)
 
 
 def explain(self: Reporting, X: Any, *, min_weight: float = 0.0) -> pd.DataFrame:

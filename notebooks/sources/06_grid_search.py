@@ -39,7 +39,7 @@ grid = {
     "n_experts": [1, 2, 3, 4],
 }
 search = GridSearchCV(
-    MoERegressor(n_init=5, random_state=0),
+    MoERegressor(n_init=2, random_state=0),
     grid,
     scoring=get_scorer(["log_score", "neg_crps", "r2"]),
     refit="log_score",

@@ -61,7 +61,7 @@ machines = {
         svm(), n_estimators=6, max_samples=1 / 6, bootstrap=False, random_state=0
     ),
     "gated mixture of SVMs": HardMoEClassifier(
-        6, gate="softmax", max_iter=10, gate_iter=300, random_state=0
+        6, gate="softmax", max_iter=6, gate_iter=300, random_state=0
     ),
 }
 errors = {
@@ -100,11 +100,11 @@ plt.show()
 # %% [markdown]
 # ## Rounds
 #
-# `history_` has a line for each round. The loss on rows held out falls for some rounds and then goes up
-# and down a little: nothing guarantees that it falls. The best round is kept. The gate's hidden layer is trained by
+# `history_` has a line for each round. The loss on rows held out falls over the rounds, but
+# nothing guarantees that each lowers it. The best round is kept. The gate's hidden layer is trained by
 # gradient, from one start and not to the end; after fifty steps or so processors which round differently are
-# on different ways. The rows are then dealt out differently too: the error of the mixture changes by some
-# tenths of a per cent, and its losses in the second digit.
+# on different ways. The rows are then dealt out differently too: the error of the mixture changes by about
+# a per cent, and its losses in the second digit.
 
 # %%
 moe = machines["gated mixture of SVMs"]
@@ -137,7 +137,7 @@ plt.show()
 #
 # Counting pairs of rows, the unit in which kernel machines pay: six machines on a sixth of the rows
 # each look at a sixth of the pairs, once a round (less here, because a tenth of the rows is held
-# out). With ten rounds nothing is saved yet; but the gain grows with the number of experts, and they
+# out). With six rounds nothing is saved yet; but the gain grows with the number of experts, and they
 # can be trained at the same time. The paper had fifty.
 
 # %%
@@ -164,7 +164,7 @@ pd.Series(asked, name="test error (%)").rename_axis("experts asked").round(0)
 # themselves say little.
 
 # %%
-linear = HardMoEClassifier(6, gate="linear", max_iter=10, gate_iter=300, random_state=0).fit(X, y)
+linear = HardMoEClassifier(6, gate="linear", max_iter=6, gate_iter=300, random_state=0).fit(X, y)
 asked = {k: 100 * np.mean(linear.predict(X_test, top_k=k) != y_test) for k in (1, 2, 6)}
 pd.Series(asked, name="test error (%)").rename_axis("experts asked").round(0)
 

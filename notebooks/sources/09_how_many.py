@@ -63,7 +63,7 @@ tests = {
     f"{K} against {K + 1}": bootstrap_lrt(
         X, y, n_experts=K, estimator=template, n_bootstrap=draws, n_jobs=2, random_state=0
     )
-    for K, draws in ((1, 19), (2, 19))
+    for K, draws in ((1, 19), (2, 9))
 }
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.8), layout="constrained")
 for axis, (name, test) in zip(axes, tests.items(), strict=True):

@@ -43,7 +43,7 @@ routers = {
 }
 nets = {
     name: SparseMoEClassifier(
-        8, router=router, tokens=tokens, n_layers=2, expert_width=32, max_iter=40, random_state=0
+        8, router=router, tokens=tokens, n_layers=2, expert_width=32, max_iter=20, random_state=0
     ).fit(X, y)
     for name, router in routers.items()
 }

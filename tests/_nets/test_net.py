@@ -36,7 +36,7 @@ def worst_error(net, batch, y, rng, step=1e-6):
     worst = 0.0
     for name, array in numbers(net).items():
         flat, exact = array.reshape(-1), g[name].reshape(-1)
-        chosen = rng.choice(flat.size, size=min(flat.size, 25), replace=False)
+        chosen = rng.choice(flat.size, size=min(flat.size, 10), replace=False)
         for at in chosen:
             before = flat[at]
             flat[at] = before + step

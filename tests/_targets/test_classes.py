@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from moe_classic import MoEClassifier
 from moe_classic._data.rows import RawData
-from moe_classic._targets import TARGETS, ClassTarget
+from moe_classic._targets import ClassTarget
 
 LABELS = np.array(["b", "a", "c", "b"])
 
@@ -62,4 +63,4 @@ def test_names_are_those_of_the_linear_predictors(target):
     assert target.names == ["a", "b"]
     assert target.equations == ["log P(a) / P(c)", "log P(b) / P(c)"]
     assert target.attributes["classes_"] is target.classes
-    assert TARGETS["class"] is ClassTarget
+    assert MoEClassifier._target is ClassTarget

@@ -1,5 +1,9 @@
 """Starts: samples that follow the content of the rows, and the portfolio of partitions."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -204,3 +208,42 @@ def test_updates_under_fixed_responsibilities_climb(rng):
     assert objective(params, block).objective > before + 50.0
     # The two slopes have been found.
     assert sorted(np.sign(params.experts[0].coef[:, 0, 0])) == [-1.0, 1.0]
+
+
+FORK = """
+import multiprocessing
+import os
+import subprocess
+import sys
+
+import numpy as np
+from sklearn.cluster import KMeans
+from moe_classic import MoERegressor
+
+X = np.random.default_rng(0).normal(size=(3000, 3))
+y = np.abs(X[:, 0]) + 0.1 * X[:, 1]
+fit = lambda: MoERegressor(2, n_init=4, max_iter=5, tol=1.0, random_state=0).fit(X, y)
+fit()
+
+
+def child():
+    KMeans(4, n_init=1, random_state=0).fit(X)
+    fit()
+
+
+process = multiprocessing.get_context("fork").Process(target=child)
+process.start()
+process.join(60)
+print("ended" if process.exitcode == 0 else "hangs")
+process.kill()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_child_forked_after_a_fit_can_run_k_means():
+    # With as many threads as the machine has: the suite's own processes have one each.
+    free = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, env=free
+    )
+    assert done.stdout.strip() == "ended", done.stderr

@@ -29,7 +29,7 @@ from moe_classic.experts import (
 from moe_classic.gates import EstimatorGate, GaussianGate, SoftmaxGate
 from moe_classic.solvers import EM, LBFGS, SGD, SQUAREM, Adam, DivergenceError, Newton, Problem
 
-N = 80
+N = 60
 some = settings(max_examples=60, deadline=None, derandomize=True)
 features = st.sampled_from([None, [], [0], [1, 0], PolynomialFeatures(2, include_bias=False)])
 alphas = st.sampled_from([0.0, 1e-4, 1.0])
@@ -152,7 +152,7 @@ def test_any_arguments_of_a_regressor(monkeypatch, kind):
     @some
     @given(options=st.fixed_dictionaries(FLAT | {"expert": REAL_EXPERTS}), weighted=st.booleans())
     def run(options, weighted):
-        moe = MoERegressor(max_iter=15, random_state=0, **options)
+        moe = MoERegressor(max_iter=8, random_state=0, **options)
         check(monkeypatch, moe, kind, weighted)
 
     run()
@@ -163,7 +163,7 @@ def test_any_arguments_of_a_classifier(monkeypatch, kind):
     @some
     @given(options=st.fixed_dictionaries(FLAT | {"expert": CLASS_EXPERTS}), weighted=st.booleans())
     def run(options, weighted):
-        moe = MoEClassifier(max_iter=15, random_state=0, **options)
+        moe = MoEClassifier(max_iter=8, random_state=0, **options)
         check(monkeypatch, moe, kind, weighted)
 
     run()
@@ -177,6 +177,6 @@ def test_any_arguments_of_a_tree(monkeypatch, kind):
     @some
     @given(options=st.fixed_dictionaries(TREES | {"expert": experts}), weighted=st.booleans())
     def run(options, weighted):
-        check(monkeypatch, tree(max_iter=15, random_state=0, **options), kind, weighted)
+        check(monkeypatch, tree(max_iter=8, random_state=0, **options), kind, weighted)
 
     run()

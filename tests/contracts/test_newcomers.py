@@ -160,7 +160,7 @@ def test_estimator_can_be_copied_and_searched(page, which):
 
 def test_surface_of_a_mixture_is_that_of_its_components(page):
     """Expectations of draws, quantiles against the distribution function, scores by pairs."""
-    moe, X, y = page.crash, page.X.iloc[::10], page.y.iloc[::10]
+    moe, X, y = page.crash, page.X.iloc[::20], page.y.iloc[::20]
     draws = moe.sample(X, 2000, random_state=0)
     mean, std = moe.predict(X, return_std=True)
     np.testing.assert_allclose(draws.mean(axis=1), mean, atol=5.0 * std.max() / 2000**0.5)
@@ -268,14 +268,15 @@ def test_data_can_be_drawn_and_their_truth_is_found(page, name):
     assert "expert" in truth.summary().index.get_level_values("part")[1]
 
 
-@pytest.mark.parametrize("solver", ["em", "newton", "lbfgs", "squarem"])
 @pytest.mark.parametrize("name", ["LogisticNoiseExpert", "PoissonExpert"])
-def test_every_solver_climbs_to_the_same_height(page, name, solver):
+def test_every_solver_climbs_to_the_same_height(page, name):
     expert = getattr(page, name)()
     X, y = make_moe(300, n_experts=2, expert=expert, random_state=1, separation=1.5)
-    one = {"expert": expert, "random_state": 0, "tol": 1e-8, "max_iter": 2000}
-    found = MoERegressor(2, solver=solver, **one).fit(X, y).log_likelihood_
-    assert found == pytest.approx(MoERegressor(2, **one).fit(X, y).log_likelihood_, abs=1e-3)
+    one = {"expert": expert, "n_init": 4, "random_state": 0, "tol": 1e-8, "max_iter": 2000}
+    height = MoERegressor(2, **one).fit(X, y).log_likelihood_  # by EM
+    for solver in ("newton", "lbfgs", "squarem"):
+        found = MoERegressor(2, solver=solver, **one).fit(X, y).log_likelihood_
+        assert found == pytest.approx(height, abs=1e-3), solver
 
 
 @pytest.mark.parametrize("name", ["LogisticNoiseExpert", "PoissonExpert"])

@@ -12,26 +12,27 @@ from moe_classic import (
 from moe_classic.experts import GaussianExpert, StudentTExpert
 from moe_classic.gates import GaussianGate, SoftmaxGate
 
-# Few starts: the checks are about arguments and answers, not about optima.
+# One start, few passes: the checks are about arguments and answers, not about optima.
 ESTIMATORS = [
-    MoERegressor(n_init=2),
-    MoERegressor(3, expert="laplace", gate="gaussian", n_init=2, max_iter=20),
-    MoERegressor(2, expert=StudentTExpert(df=4.0), gate="constant", n_init=2),
+    MoERegressor(n_init=1, max_iter=10),
+    MoERegressor(3, expert="laplace", gate="gaussian", n_init=1, max_iter=10),
+    MoERegressor(2, expert=StudentTExpert(df=4.0), gate="constant", n_init=1, max_iter=10),
     MoERegressor(
         2,
         expert=GaussianExpert(features=[0], alpha=1e-3, covariance_type="spherical", tied=True),
         gate=GaussianGate(covariance_type="tied"),
-        n_init=2,
+        n_init=1,
+        max_iter=10,
     ),
-    MoERegressor(2, expert=[("a", "gaussian"), ("b", "student_t")], n_init=2, max_iter=50),
-    MoEClassifier(n_init=2),
-    MoEClassifier(3, expert="multinomial", gate="gaussian", n_init=2, max_iter=20),
-    MoEClassifier(2, gate=SoftmaxGate(features=[0]), n_init=2, max_iter=50),
-    MoERegressor(3, gate="tree", n_init=2, max_iter=50),
-    HierarchicalMoERegressor([[2], 1], n_init=1, least_squares_iter=1),
-    HierarchicalMoERegressor("grow", max_leaves=3, n_init=2),
-    HierarchicalMoEClassifier((2,), n_init=1),
-    HierarchicalMoEClassifier("grow", max_leaves=3, n_init=2),
+    MoERegressor(2, expert=[("a", "gaussian"), ("b", "student_t")], n_init=1, max_iter=10),
+    MoEClassifier(n_init=1, max_iter=10),
+    MoEClassifier(3, expert="multinomial", gate="gaussian", n_init=1, max_iter=10),
+    MoEClassifier(2, gate=SoftmaxGate(features=[0]), n_init=1, max_iter=10),
+    MoERegressor(3, gate="tree", n_init=1, max_iter=10),
+    HierarchicalMoERegressor([[2], 1], n_init=1, max_iter=10, least_squares_iter=1),
+    HierarchicalMoERegressor("grow", max_leaves=3, n_init=1, max_iter=10),
+    HierarchicalMoEClassifier((2,), n_init=1, max_iter=10),
+    HierarchicalMoEClassifier("grow", max_leaves=3, n_init=1, max_iter=10),
 ]
 
 

@@ -18,14 +18,14 @@ FAILS = {
         "batch, two rows in two"
     )
 }
-SMALL = {"n_experts": 4, "max_iter": 40}
+SMALL = {"n_experts": 4, "max_iter": 15}
 ESTIMATORS = [
     *(
         cls(router=router, expert_width=8, width=8, **SMALL)
         for router in ("top_k", "switch", "expert_choice", "soft", "hash")
         for cls in (SparseMoERegressor, SparseMoEClassifier)
     ),
-    SparseMoERegressor(2, mix="densities", expert_width=8, width=None, max_iter=40),
+    SparseMoERegressor(2, mix="densities", expert_width=8, width=None, max_iter=15),
     DeepMoERegressor(**SMALL),
     DeepMoEClassifier(**SMALL),
     MixtureOfSoftmaxesClassifier(**SMALL),

@@ -7,6 +7,7 @@ from .fitted import LearnedMixture
 from .flat import MoEClassifier, MoERegressor
 from .online import set_online, source_of
 from .regressor import RegressorAnswers
+from .rows import RowChecker
 
 __all__ = [
     "ClassifierAnswers",
@@ -15,6 +16,7 @@ __all__ = [
     "MoEClassifier",
     "MoERegressor",
     "RegressorAnswers",
+    "RowChecker",
     "set_online",
     "source_of",
     "store_arguments",

@@ -12,14 +12,16 @@ from __future__ import annotations
 from typing import Any
 
 from moe_classic._arguments import check_integer, check_range
-from moe_classic._nets import Experts, Head, SparseLayer
+from moe_classic._nets import Experts, Head, Net, SparseLayer
+from moe_classic._targets import Target
 from moe_classic.routers import DenseRouter, Router
 
-from .base import BaseNet
-from .target import ClassTarget, RealTarget
+from .base import NetEstimator
+from .classifier import NetClassifier
+from .regressor import NetRegressor
 
 
-class DeepNet(BaseNet):
+class DeepNet(NetEstimator):
     """What both deep mixtures share."""
 
     def __init__(
@@ -65,7 +67,7 @@ class DeepNet(BaseNet):
 
     mix = "outputs"
 
-    def _check_layers(self, n_features: int) -> Router:
+    def _make_router(self) -> Router:
         check_integer("n_layers", self.n_layers, 1, "the number of layers with experts")
         check_integer("expert_width", self.expert_width, 1, "units of an expert")
         check_integer("gate_units", self.gate_units, 1, "hidden units of a gate")
@@ -74,7 +76,7 @@ class DeepNet(BaseNet):
         return DenseRouter(hidden_units=self.gate_units, margin=self.margin)
 
     def _layers(
-        self, router: Router, width: int, places: int, seen: int | None
+        self, router: Router, width: int, places: int, target: Target
     ) -> tuple[list[Any], Any]:
         layers, d = [], width
         for _ in range(self.n_layers):
@@ -82,15 +84,15 @@ class DeepNet(BaseNet):
             own = DenseRouter(**router.get_params(deep=False))
             layers.append(SparseLayer(own, experts, residual=False))
             d = self.expert_width
-        return layers, Head(d, self._n_said(), self._kind)
+        return layers, Head(d, target.width, target.kind)
 
-    def _epoch_begins(self, epoch: int) -> None:
+    def _epoch_begins(self, net: Net, epoch: int) -> None:
         """The margin holds in the first epochs only."""
-        for layer in self._net.sparse:
+        for layer in net.sparse:
             layer.router.set_params(margin=self.margin if epoch < self.balance_iter else None)
 
 
-class DeepMoERegressor(RealTarget, DeepNet):
+class DeepMoERegressor(NetRegressor, DeepNet):
     """Regression by layers that blend all their experts, each layer with a gate of its own.
 
     ::
@@ -140,7 +142,7 @@ n_active_parameters_, routers_, n_features_in_, feature_names_in_
     """
 
 
-class DeepMoEClassifier(ClassTarget, DeepNet):
+class DeepMoEClassifier(NetClassifier, DeepNet):
     """Classification by layers that blend all their experts, each layer with a gate of its own.
 
     ::

@@ -15,13 +15,14 @@ from typing import Any
 
 from moe_classic._arguments import check_integer
 from moe_classic._nets import Affine, Experts, Head, SparseLayer
+from moe_classic._targets import Target
 from moe_classic.routers import DenseRouter, Router
 
-from .base import BaseNet
-from .target import ClassTarget
+from .base import NetEstimator
+from .classifier import NetClassifier
 
 
-class MixtureOfSoftmaxesClassifier(ClassTarget, BaseNet):
+class MixtureOfSoftmaxesClassifier(NetClassifier, NetEstimator):
     """Classification by a mixture of softmaxes that share their head.
 
     ::
@@ -103,15 +104,15 @@ n_active_parameters_, routers_, n_features_in_, feature_names_in_
         self.random_state = random_state
         self.verbose = verbose
 
-    def _check_layers(self, n_features: int) -> Router:
+    def _make_router(self) -> Router:
         check_integer("context_width", self.context_width, 1, "width of the context")
         check_integer("latent_width", self.latent_width, 1, "width of what the head sees")
         return DenseRouter(intercept=False)
 
     def _layers(
-        self, router: Router, width: int, places: int, seen: int | None
+        self, router: Router, width: int, places: int, target: Target
     ) -> tuple[list[Any], Any]:
         context = Affine(width, self.context_width, "tanh")
         experts = Experts(self.n_experts, self.context_width, 0, self.latent_width, "tanh")
         layers = [context, SparseLayer(router, experts, residual=False)]
-        return layers, Head(self.latent_width, self._n_said(), self._kind, mixed=True)
+        return layers, Head(self.latent_width, target.width, target.kind, mixed=True)

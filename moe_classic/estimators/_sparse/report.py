@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
-from moe_classic._nets import Outcome
+from moe_classic._nets import Net, Outcome
+from moe_classic._results import FittedNet
 from moe_classic.routers import RoutingWarning
 
 #: An expert with less than this share of an even load is idle.
@@ -65,14 +66,38 @@ def _warn(message: str) -> None:
     warnings.warn(message, RoutingWarning, stacklevel=5)
 
 
-def summary_table(estimator: Any) -> pd.DataFrame:
+# ------------------------------------------------------------------------- what users see
+
+
+def routing_attributes(record: FittedNet) -> dict[str, Any]:
+    """Fitted attributes about epochs and experts."""
+    net, outcome = record.net, record.outcome
+    layers, E = len(net.sparse), net.sparse[0].n_routed
+    loads = np.array(outcome.loads).reshape(-1, layers, E)
+    at, found = max(outcome.best - 1, 0), bool(outcome.history)
+    every, active = net.n_parameters()
+    return {
+        "load_history_": loads,
+        "n_iter_": len(outcome.history),
+        "best_iter_": outcome.best,
+        "loss_": float(outcome.history[at]["loss"]) if found else np.nan,
+        "load_": loads[at] if found else np.full((layers, E), np.nan),
+        "dropped_": outcome.dropped[at] if found else np.zeros(layers),
+        "uncovered_": outcome.uncovered[at] if found else np.zeros(layers),
+        "n_parameters_": every,
+        "n_active_parameters_": active,
+        "routers_": net.sparse,
+    }
+
+
+def summary_table(net: Net, load: np.ndarray) -> pd.DataFrame:
     """One row an expert: its share of the rows, what it costs, and its router's view of it."""
     rows = []
-    for i, layer in enumerate(estimator._net.sparse):
+    for i, layer in enumerate(net.sparse):
         extra, E = layer.router.extra_experts(), layer.n_routed
         for e in range(E + extra):
             routed = e < E
-            share = float(estimator.load_[i, e]) if routed else np.nan
+            share = float(load[i, e]) if routed else np.nan
             row = {
                 "layer": i,
                 "expert": e,
@@ -86,3 +111,18 @@ def summary_table(estimator: Any) -> pd.DataFrame:
                 row["bias"] = float(layer.state["bias"][e]) if routed else np.nan
             rows.append(row)
     return pd.DataFrame(rows).set_index(["layer", "expert"])
+
+
+def load_bars(layer: int, share: np.ndarray) -> str:
+    """Load of the experts of a layer as a row of bars, in HTML."""
+    top = max(float(share.max()), 1e-12)
+    bars = "".join(
+        f'<div title="expert {e}: {100 * s:.2g} %" style="flex:1;max-width:1.2em;background:'
+        f'#0072B2;height:{max(100.0 * s / top, 1.0):.1f}%;"></div>'
+        for e, s in enumerate(share.tolist())
+    )
+    return (
+        f"<div>layer {layer}: share of the rows, at most {100 * top:.2g} %</div>"
+        '<div style="display:flex;align-items:flex-end;gap:1px;height:3em;margin:.2em 0 .5em;">'
+        f"{bars}</div>"
+    )

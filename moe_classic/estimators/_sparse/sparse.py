@@ -15,13 +15,15 @@ from typing import Any
 
 from moe_classic._arguments import check_choice, check_integer
 from moe_classic._nets import ACTIVATIONS, Affine, Experts, Head, SparseLayer
+from moe_classic._targets import Target
 from moe_classic.routers import Router, make_router
 
-from .base import BaseNet
-from .target import ClassTarget, RealTarget
+from .base import NetEstimator
+from .classifier import NetClassifier
+from .regressor import NetRegressor
 
 
-class SparseNet(BaseNet):
+class SparseNet(NetEstimator):
     """What both estimators with sparse layers share."""
 
     def __init__(
@@ -73,7 +75,7 @@ class SparseNet(BaseNet):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _check_layers(self, n_features: int) -> Router:
+    def _make_router(self) -> Router:
         check_integer("n_layers", self.n_layers, 1, "the number of layers with experts")
         check_integer("expert_width", self.expert_width, 1, "hidden units of an expert")
         if self.width is not None:
@@ -106,7 +108,7 @@ class SparseNet(BaseNet):
             )
 
     def _layers(
-        self, router: Router, width: int, places: int, seen: int | None
+        self, router: Router, width: int, places: int, target: Target
     ) -> tuple[list[Any], Any]:
         layers: list[Any] = []
         d = width
@@ -119,10 +121,11 @@ class SparseNet(BaseNet):
             experts = Experts(total, d, self.expert_width, d, self.activation)
             layers.append(SparseLayer(router, experts))
         mixed = self.mix == "densities"
-        return layers, Head(d, self._n_said(), self._kind, mixed=mixed, density_experts=total)
+        head = Head(d, target.width, target.kind, mixed=mixed, density_experts=total)
+        return layers, head
 
 
-class SparseMoERegressor(RealTarget, SparseNet):
+class SparseMoERegressor(NetRegressor, SparseNet):
     """Regression by layers of experts of which every row consults a few.
 
     ::
@@ -235,7 +238,7 @@ class SparseMoERegressor(RealTarget, SparseNet):
     """
 
 
-class SparseMoEClassifier(ClassTarget, SparseNet):
+class SparseMoEClassifier(NetClassifier, SparseNet):
     """Classification by layers of experts of which every row consults a few.
 
     ::

@@ -19,7 +19,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from moe_classic._arguments import check_integer
 from moe_classic._data import DesignMap
-from moe_classic._nets import Data, Outcome, net_of_copies
+from moe_classic._nets import Outcome, net_of_copies
+from moe_classic._results import FittedNet
+from moe_classic._targets import ClassTarget, RealTarget, Target
 from moe_classic.routers import HashRouter, Router, make_router
 
 from .sparse import SparseMoEClassifier, SparseMoERegressor
@@ -99,18 +101,17 @@ def upcycle(
     maps = _maps(inner)
     at = len(maps) - 2 if place == "last" else 0
     moe.set_params(expert_width=maps[at][0].shape[1])
-    moe._dtype = np.dtype(maps[0][0].dtype if moe.dtype is None else moe.dtype).name
-    moe._design, moe._route = _design(mlp, inner, scaler), None
+    dtype = np.dtype(maps[0][0].dtype if moe.dtype is None else moe.dtype).name
+    learned = _target(inner, target)
+    net = net_of_copies(
+        maps, inner.activation, learned.kind, clone(made), n_experts, place, rng, dtype
+    )
     moe.n_features_in_ = inner.n_features_in_
     if hasattr(mlp, "feature_names_in_"):
         moe.feature_names_in_ = mlp.feature_names_in_
-    _take_target(moe, inner, target)
-    kind = "real" if real else "class"
-    moe._net = net_of_copies(
-        maps, inner.activation, kind, clone(made), n_experts, place, rng, moe._dtype
+    moe._set_fitted(
+        FittedNet(net, _design(mlp, inner, scaler), None, learned, None, dtype), Outcome()
     )
-    moe._adam, moe._past, moe._seen_weight = None, Outcome(), 0.0
-    moe._publish(Outcome(), Data(np.empty((0, 1, 1)), np.empty(0), np.empty(0)), go_on=False)
     return moe
 
 
@@ -182,16 +183,14 @@ def _design(mlp: Any, inner: Any, scaler: Any) -> DesignMap:
     )
 
 
-def _take_target(moe: Any, inner: Any, target: Any) -> None:
+def _target(inner: Any, scaler: Any) -> Target:
     """Classes, or the scale of y."""
     if isinstance(inner, MLPClassifier):
-        moe.classes_ = inner.classes_
-        return
-    width = inner.n_outputs_
-    moe._width, moe._flat = width, width == 1
-    moe._shift, moe._factor = np.zeros(width), np.ones(width)
-    if target is not None:
-        if target.with_mean:
-            moe._shift = np.asarray(target.mean_)
-        if target.with_std:
-            moe._factor = np.asarray(target.scale_)
+        return ClassTarget(inner.classes_)
+    d = inner.n_outputs_
+    shift, factor = np.zeros(d), np.ones(d)
+    if scaler is not None and scaler.with_mean:
+        shift = np.asarray(scaler.mean_)
+    if scaler is not None and scaler.with_std:
+        factor = np.asarray(scaler.scale_)
+    return RealTarget(d == 1, shift, factor)

@@ -31,9 +31,9 @@ from moe_classic.estimators._hard.margins import margins_of, proba_from, signs_o
 
 @parametrize_with_checks(
     [
-        HardMoERegressor(max_iter=2, gate_iter=20),
+        HardMoERegressor(max_iter=1, gate_iter=20),
         HardMoERegressor(2, expert=LinearRegression(), gate="softmax", hidden_units=0, max_iter=2),
-        HardMoEClassifier(max_iter=2, gate_iter=20),
+        HardMoEClassifier(max_iter=1, gate_iter=20),
         HardMoEClassifier(
             3, expert=LogisticRegression(), assignment="balanced", capacity=1.2, max_iter=2
         ),

@@ -69,7 +69,7 @@ def test_blocks_of_rows_do_not_change_answers(real, monkeypatch):
     X, y = real
     model = regressor(3).fit(X, y)
     whole = model.predict(X), model.score_samples(X, y), model.predict_quantile(X, 0.1)
-    monkeypatch.setattr("moe_classic.estimators._mixture.prediction._ROWS", 17)
+    monkeypatch.setattr("moe_classic._results.fitted._ROWS", 17)
     parts = model.predict(X), model.score_samples(X, y), model.predict_quantile(X, 0.1)
     for a, b in zip(whole, parts, strict=True):
         # BLAS sums in another order

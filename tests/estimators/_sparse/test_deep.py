@@ -5,6 +5,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 from moe_classic import DeepMoEClassifier, DeepMoERegressor
+from moe_classic._results import fitted_net
 from moe_classic.datasets import make_regimes
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -45,7 +46,7 @@ def test_forward_by_hand():
     for e in range(2):
         (W,) = layer.experts.maps(layer.table[e])
         mixed = mixed + g[:, e : e + 1] * np.maximum(h @ W[:-1] + W[-1], 0)
-    B = moe._net.head.arrays["W"]
+    B = fitted_net(moe).net.head.arrays["W"]
     expected = (mixed @ B[:-1] + B[-1])[:, 0] * y.std() + y.mean()
     np.testing.assert_allclose(moe.predict(X), expected, rtol=1e-10)
 

@@ -5,6 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from moe_classic import MixtureOfSoftmaxesClassifier
+from moe_classic._results import fitted_net
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -29,9 +30,9 @@ def test_forward_by_hand():
     mos = MixtureOfSoftmaxesClassifier(3, max_iter=2, random_state=0).fit(X, y)
     scale = np.where(X.std(axis=0) > 0, X.std(axis=0), 1.0)
     h = (X - X.mean(axis=0)) / scale
-    A = mos._net.layers[0].arrays["W"]
+    A = fitted_net(mos).net.layers[0].arrays["W"]
     c = np.tanh(h @ A[:-1] + A[-1])
-    layer, B = mos.routers_[0], mos._net.head.arrays["W"]
+    layer, B = mos.routers_[0], fitted_net(mos).net.head.arrays["W"]
     assert "b" not in layer.arrays
     s = c @ layer.arrays["W"]
     p = np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from moe_classic import MoERegressor, SparseMoEClassifier, SparseMoERegressor
+from moe_classic._results import fitted_net
 from moe_classic.datasets import load_motorcycle, make_regimes
 from moe_classic.routers import (
     ROUTERS,
@@ -224,7 +226,7 @@ def test_features_as_tokens():
     X, y = regimes()
     moe = small(tokens=Features()).fit(X, y)
     assert np.isfinite(moe.predict(X)).all()
-    assert moe._net.layers[0].arrays["places"].shape == (3, 8)
+    assert fitted_net(moe).net.layers[0].arrays["places"].shape == (3, 8)
 
 
 # ------------------------------------------------------------------------- densities
@@ -245,7 +247,7 @@ def mixture_by_hand(moe, X, y):
     ).fit(X, y)
     centre, scale = X.mean(axis=0), X.std(axis=0)
     shift, factor = y.mean(), y.std()
-    layer, head = net._net.sparse[0], net._net.head
+    layer, head = net.routers_[0], fitted_net(net).net.head
     head.arrays["W"][:] = 0.0
     head.arrays["W"][0] = 1.0
     for k, expert in enumerate(moe.experts_):
@@ -311,7 +313,7 @@ def test_float32_stays_float32():
     X, y = regimes()
     moe = small().fit(X.astype(np.float32), y)
     assert moe.predict(X.astype(np.float32)).dtype == np.float32
-    assert all(layer.table.dtype == np.float32 for layer in moe._net.sparse)
+    assert all(layer.table.dtype == np.float32 for layer in moe.routers_)
     assert small(dtype=np.float64).fit(X.astype(np.float32), y).predict(X).dtype == np.float64
 
 
@@ -345,7 +347,7 @@ def test_partial_fit_needs_all_classes_at_first():
     moe = small(SparseMoEClassifier).partial_fit(X[y == "a"], y[y == "a"], classes=["a", "b", "c"])
     moe.partial_fit(X, y)
     assert list(moe.classes_) == ["a", "b", "c"]
-    with pytest.raises(ValueError, match="give all classes"):
+    with pytest.raises(ValueError, match="which was not seen in fit"):
         small(SparseMoEClassifier).partial_fit(X[y != "c"], y[y != "c"]).partial_fit(X, y)
 
 
@@ -355,7 +357,7 @@ def test_thresholds_of_batches_are_averaged_by_weight():
     old = moe.routers_[0].state["threshold"].copy()
     again = copy.deepcopy(moe)
     moe.partial_fit(X[300:], y[300:])
-    again._seen_weight = 0.0
+    again._fitted = replace(again._fitted, weight=0.0)
     fresh = again.partial_fit(X[300:], y[300:]).routers_[0].state["threshold"]
     np.testing.assert_allclose(moe.routers_[0].state["threshold"], 0.75 * old + 0.25 * fresh)
 

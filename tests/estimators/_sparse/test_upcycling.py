@@ -64,7 +64,7 @@ def test_learning_goes_on_from_what_was_learned():
     assert 0.5 * np.mean((moe.predict(X) - y) ** 2) <= 1.01 * before
     moe.set_params(max_iter=40).fit(X, y)
     assert moe.score(X, y) > mlp.score(X, y)
-    table = moe._net.sparse[0].table
+    table = moe.routers_[0].table
     assert np.abs(table - table.mean(axis=0)).max() > 1e-3
 
 
