@@ -18,10 +18,11 @@ from _results import add_output, keep, read
 from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import t
-from sklearn.linear_model import QuantileRegressor
+from sklearn.linear_model import LogisticRegression, QuantileRegressor
 
 from moe_classic import MoEClassifier, MoERegressor
-from moe_classic.experts import StudentTExpert
+from moe_classic.experts import GaussianExpert, MultinomialExpert, StudentTExpert
+from moe_classic.gates import SoftmaxGate
 from moe_classic.model_selection import select
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -168,7 +169,44 @@ def spurious(seeds):
         yield row("spurious experts", case, "right of 12", right, 12)
 
 
-CASES = {"wild": wild, "precise": precise, "atoms": atoms, "spurious": spurious}
+# ------------------------------------------------------------------------- skewed features
+
+
+def skewed(seeds):
+    """Log loss of one class expert, log-likelihood a row of a gate; right without a penalty."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-3.0, 3.0, (1000, 1))
+    y = (rng.random(1000) < expit(4.0 * (x[:, 0] - 0.5))).astype(int)
+    right = LogisticRegression(C=1e6, max_iter=10_000).fit(x, y).score(x, y)
+    x[0], y[0] = 9999.0, 1
+    ours = MoEClassifier(2, random_state=0).fit(x, y).score(x, y)
+    yield row("skewed feature", "one sentinel, classes", "accuracy", ours, right)
+    for sigma in (1.0, 2.0, 2.5, 3.0):
+        x = rng.lognormal(0.0, sigma, (1000, 1))
+        y = (rng.random(1000) < expit(4.0 * (x[:, 0] - 1.0))).astype(int)
+        free = MoEClassifier(1, expert=MultinomialExpert(alpha=0.0)).fit(x, y)
+        ours, right = (m.log_likelihood(x, y) / -1000 for m in (MoEClassifier(1).fit(x, y), free))
+        yield row("skewed feature", f"classes, lognormal {sigma:g}", "log loss", ours, right)
+        switch = rng.random(1000) < expit(3.0 * (x[:, 0] - 1.0))
+        target = np.where(switch, 1.0, -1.0) + 0.3 * rng.normal(size=1000)
+        level = GaussianExpert(features=[])
+        ours, right = (
+            -MoERegressor(2, expert=level, gate=SoftmaxGate(alpha=alpha), random_state=0)
+            .fit(x, target)
+            .log_likelihood_
+            / 1000
+            for alpha in (1e-6, 0.0)
+        )
+        yield row("skewed feature", f"gate, lognormal {sigma:g}", "log loss", ours, right)
+
+
+CASES = {
+    "wild": wild,
+    "precise": precise,
+    "atoms": atoms,
+    "spurious": spurious,
+    "skewed": skewed,
+}
 
 
 def main():

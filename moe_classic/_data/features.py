@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from moe_classic._numerics import has_wild, tame_range
 from moe_classic._typing import Floats, Ints
 
 from .stats import merged_moments
@@ -18,6 +20,10 @@ from .stats import merged_moments
 Rows = Callable[[], Iterable[tuple[np.ndarray, Floats]]]
 #: Rows at a time when moments are taken.
 _SLICE = 1 << 16
+#: Robust deviations from the median beyond which a feature counts as if it were that far.
+_WILD = 3.0
+#: Rows whose values are sorted to tell which are wild.
+_MOST_SEEN = 1_000_000
 #: Columns whose spread is below this share of their size are constant up to rounding.
 _CONSTANT = 1e-13
 
@@ -145,8 +151,8 @@ def fit_design(
         Each call passes once over (rows, weights), which fix centre and scale.
     fit_on : features and target on which a transformer is fitted
     names_in : column names of X, or None if it has none
-    standardize : whether to scale to unit variance; every design is centred, which changes no
-        penalty and keeps the digits of features with a large offset
+    standardize : whether to scale to unit variance, that of all but wild values; every design is
+        centred, which changes no penalty and keeps the digits of features with a large offset
     raw : leave features as they are, for estimators that are to see them so
     owner : name of the component, for messages
     """
@@ -171,7 +177,8 @@ def fit_design(
         out_names = [f"f{j}" for j in range(count)]
     centre, inverse = np.zeros(count), np.ones(count)
     if count and (transformer is not None or not raw):
-        moments = _moments(rows, lambda X: raw_features(X, columns, transformer, names_in))
+        see = partial(raw_features, columns=columns, transformer=transformer, names_in=names_in)
+        moments = _moments(rows, see, fit_on[0])
         if not all(np.isfinite(m).all() for m in moments):
             raise ValueError(f"{owner}: features={features!r} gave NaN or infinite values.")
         if not raw:
@@ -190,20 +197,55 @@ def slices_of(X: np.ndarray, w: Floats) -> Rows:
     return passes
 
 
-def _moments(rows: Rows, extract: Callable[[np.ndarray], Floats]) -> tuple[Floats, Floats]:
-    """Weighted means and inverse standard deviations, 0 for constant columns; one pass."""
-    size, so_far = np.zeros(1), (0.0, np.zeros(1), np.zeros(1))
+def _moments(
+    rows: Rows, extract: Callable[[np.ndarray], Floats], some: np.ndarray
+) -> tuple[Floats, Floats]:
+    """Weighted means and inverse standard deviations, 0 for constant columns; one pass or two.
+
+    Wild values, three robust deviations and more from the median, count as if they stood there:
+    penalties act on features in these units, and one sentinel must not set them.
+    """
+    mean, spread, low, high = _pass(rows, extract)
+    size = np.maximum(np.abs(low), np.abs(high))
+    varies = spread > _CONSTANT * size
+    wild = [int(j) for j in np.flatnonzero(varies) if has_wild(low[j], high[j], mean[j], spread[j])]
+    if wild:
+        seen, w = _seen(rows, extract, wild, some)
+        for j, column in zip(wild, seen, strict=True):
+            low[j], high[j] = tame_range(column, w, _WILD)
+        mean, spread, *_ = _pass(rows, lambda X: np.clip(extract(X), low, high))
+    return mean, np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
+
+
+def _seen(
+    rows: Rows, extract: Callable[[np.ndarray], Floats], columns: list[int], some: np.ndarray
+) -> tuple[Floats, Floats]:
+    """Some columns (c, n) with weights: of all rows, or where these are too many, of ``some``."""
+    parts, weights, count = [], [], 0
+    for X, w in rows():
+        count += len(w)
+        if count > _MOST_SEEN:
+            return extract(some)[:, columns].T, np.ones(len(some))
+        parts.append(extract(X)[:, columns].T)
+        weights.append(w)
+    return np.concatenate(parts, axis=1), np.concatenate(weights)
+
+
+def _pass(
+    rows: Rows, extract: Callable[[np.ndarray], Floats]
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Weighted means, standard deviations, least and greatest values of all rows."""
+    low, high = np.full(1, np.inf), np.full(1, -np.inf)
+    so_far = (0.0, np.zeros(1), np.zeros(1))
     for X, w in rows():
         raw, here = extract(X).astype(np.float64, copy=False), float(w.sum())
         if here == 0.0:
             continue
         local = w @ raw / here
         so_far = merged_moments(so_far, (here, local, w @ np.square(raw - local)))
-        size = np.maximum(size, np.abs(raw).max(axis=0))
+        low, high = np.minimum(low, raw.min(axis=0)), np.maximum(high, raw.max(axis=0))
     weight, mean, scatter = so_far
-    spread = np.sqrt(scatter / weight)
-    varies = spread > _CONSTANT * size
-    return mean, np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
+    return mean, np.sqrt(scatter / weight), low, high
 
 
 def _names_out(transformer: Any, names_in: list[str] | None) -> list[str]:

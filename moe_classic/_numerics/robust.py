@@ -41,8 +41,8 @@ def weighted_quantile(values: Floats, w: Floats, q: float) -> float:
     return float(values[order[min(place, order.size - 1)]])
 
 
-def tame_range(values: Floats, w: Floats) -> tuple[float, float]:
-    """Bounds of values that are not wild: ten robust deviations about the median.
+def tame_range(values: Floats, w: Floats, wild: float = _WILD) -> tuple[float, float]:
+    """Bounds of values that are not ``wild``: ten robust deviations about the median, or fewer.
 
     The deviation is that of a normal with the same quartiles, or quantiles further out where the
     quartiles agree; infinite where nothing but single values stands out.
@@ -51,7 +51,7 @@ def tame_range(values: Floats, w: Floats) -> tuple[float, float]:
     for q, width in _BETWEEN.items():
         spread = weighted_quantile(values, w, 1.0 - q) - weighted_quantile(values, w, q)
         if spread > 0.0:
-            reach = _WILD * spread / width
+            reach = wild * spread / width
             return median - reach, median + reach
     return -np.inf, np.inf
 

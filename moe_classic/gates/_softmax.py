@@ -89,7 +89,8 @@ class SoftmaxGate(Gate):
         fitted inside.
     alpha : float, default=1e-6
         L2 penalty on the slopes, centred over experts, in standardised units, per unit of sample
-        weight. The default lets a gate become steep and keeps separable regions finite.
+        weight. The default lets a gate become steep and keeps separable regions finite. Values
+        more than three robust deviations from the median of a feature do not set its units.
 
     References
     ----------

@@ -223,3 +223,43 @@ def test_names_that_come_twice_are_numbered(table):
         lambda X: X[:, :3], feature_names_out=lambda self, names: ["a", "a", "a (2)"]
     )
     assert fit(transformer, X).names == ("a", "a (2)", "a (2) (2)")
+
+
+def test_one_sentinel_does_not_set_the_units_of_a_feature():
+    rng = np.random.default_rng(0)
+    X = rng.normal(3.0, 2.0, (400, 2))
+    clean = fit_design(
+        None,
+        slices_of(X, np.ones(400)),
+        fit_on=(X, X[:, 0]),
+        names_in=None,
+        standardize=True,
+        owner="test",
+    )
+    X[7, 0] = 99999.0
+    spoilt = fit_design(
+        None,
+        slices_of(X, np.ones(400)),
+        fit_on=(X, X[:, 0]),
+        names_in=None,
+        standardize=True,
+        owner="test",
+    )
+    np.testing.assert_allclose(spoilt.unit, clean.unit, rtol=0.2)
+    np.testing.assert_allclose(spoilt.centre, clean.centre, atol=0.1)
+    assert spoilt.unit[1] == clean.unit[1]
+    # Weights are repetitions.
+    times = rng.integers(1, 4, 400)
+    repeated = np.repeat(X, times, axis=0)
+    units = [
+        fit_design(
+            None,
+            slices_of(rows, w),
+            fit_on=(rows, rows[:, 0]),
+            names_in=None,
+            standardize=True,
+            owner="test",
+        ).unit
+        for rows, w in ((X, times.astype(float)), (repeated, np.ones(len(repeated))))
+    ]
+    np.testing.assert_allclose(*units, rtol=1e-12)

@@ -7,10 +7,11 @@ from scipy.special import expit
 from scipy.stats import t
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 
 from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
-from moe_classic.experts import StudentTExpert
-from moe_classic.gates import GaussianGate
+from moe_classic.experts import GaussianExpert, MultinomialExpert, StudentTExpert
+from moe_classic.gates import GaussianGate, SoftmaxGate
 
 # ------------------------------------------------------------------------- one wild target
 
@@ -194,3 +195,44 @@ def test_a_gate_that_shrank_is_counted_and_told():
     constant = np.c_[x[4:], np.ones(116)]
     regular = MoERegressor(2, gate="gaussian", random_state=0).fit(constant, y[4:])
     assert regular.start_report_.degenerate_experts.iloc[0] == 0
+
+
+# ------------------------------------------------------------------------- skewed features
+
+
+def logistic(x, threshold, seed=7):
+    chance = expit(4.0 * (x[:, 0] - threshold))
+    return (np.random.default_rng(seed).random(len(x)) < chance).astype(int)
+
+
+@pytest.mark.parametrize("n_experts", [1, 2])
+@pytest.mark.parametrize("sentinel", [9999.0, -1e5])
+def test_one_sentinel_does_not_set_the_units_of_a_penalty(n_experts, sentinel):
+    x = np.random.default_rng(0).uniform(-3.0, 3.0, (1000, 1))
+    y = logistic(x, 0.5)
+    x[0], y[0] = sentinel, sentinel > 0.0
+    model = MoEClassifier(n_experts, random_state=0).fit(x, y)
+    right = LogisticRegression(C=1e6, max_iter=10_000).fit(x[1:], y[1:])
+    assert model.score(x[1:], y[1:]) > right.score(x[1:], y[1:]) - 0.01
+
+
+@pytest.mark.parametrize("sigma", [1.0, 2.0, 2.5, 3.0])
+def test_penalties_on_skewed_features_cost_less_than_a_hundredth_of_a_nat(sigma):
+    rng = np.random.default_rng(1)
+    x = rng.lognormal(0.0, sigma, (1000, 1))
+    y = logistic(x, 1.0)
+    model = MoEClassifier(1, random_state=0).fit(x, y)
+    free = MoEClassifier(1, expert=MultinomialExpert(alpha=0.0), random_state=0).fit(x, y)
+    assert free.converged_
+    assert model.log_likelihood_ > free.log_likelihood_ - 10.0
+    level = np.where(rng.random(1000) < expit(3.0 * (x[:, 0] - 1.0)), 1.0, -1.0)
+    target = level + 0.3 * rng.normal(size=1000)
+    heights = [
+        MoERegressor(
+            2, expert=GaussianExpert(features=[]), gate=SoftmaxGate(alpha=alpha), random_state=0
+        )
+        .fit(x, target)
+        .log_likelihood_
+        for alpha in (1e-6, 0.0)
+    ]
+    assert heights[0] > heights[1] - 10.0
