@@ -113,7 +113,8 @@ def test_summary_has_the_rows_and_columns_of_an_estimators_summary(estimator, op
     model = {k: v for k, v in options.items() if k in ("expert", "gate")}
     fitted = estimator(2, n_init=1, random_state=0, **model).fit(X, y).summary()
     assert truth.summary().index.equals(fitted.index)
-    assert truth.summary().columns.equals(fitted.columns)
+    # A fit may have a note, where its data separate classes.
+    assert list(truth.summary().columns) == [c for c in fitted.columns if c != "note"]
 
 
 # ------------------------------------------------------------------------- rows follow the truth
