@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from moe_classic._numerics import has_wild, tame_range
+from moe_classic._numerics import has_wild, tame_range, weighted_quantile
 from moe_classic._typing import Floats, Ints
 
 from .stats import merged_moments
@@ -22,6 +22,8 @@ Rows = Callable[[], Iterable[tuple[np.ndarray, Floats]]]
 _SLICE = 1 << 16
 #: Robust deviations from the median beyond which a feature counts as if it were that far.
 _WILD = 3.0
+#: Standard deviation over that of all but wild values from which on these set the units.
+_INFLATED = 3.0
 #: Rows whose values are sorted to tell which are wild.
 _MOST_SEEN = 1_000_000
 #: Columns whose spread is below this share of their size are constant up to rounding.
@@ -203,7 +205,9 @@ def _moments(
     """Weighted means and inverse standard deviations, 0 for constant columns; one pass or two.
 
     Wild values, three robust deviations and more from the median, count as if they stood there:
-    penalties act on features in these units, and one sentinel must not set them.
+    penalties act on features in these units, and one sentinel must not set them. Only where they
+    make the deviation several times what it is without them: rare values of columns that are
+    mostly alike, such as pixels, are what these columns say.
     """
     mean, spread, low, high = _pass(rows, extract)
     size = np.maximum(np.abs(low), np.abs(high))
@@ -212,8 +216,12 @@ def _moments(
     if wild:
         seen, w = _seen(rows, extract, wild, some)
         for j, column in zip(wild, seen, strict=True):
-            low[j], high[j] = tame_range(column, w, _WILD)
-        mean, spread, *_ = _pass(rows, lambda X: np.clip(extract(X), low, high))
+            if weighted_quantile(column, w, 0.25) < weighted_quantile(column, w, 0.75):
+                low[j], high[j] = tame_range(column, w, _WILD)
+        tame_mean, tame_spread, *_ = _pass(rows, lambda X: np.clip(extract(X), low, high))
+        inflated = spread > _INFLATED * tame_spread
+        mean = np.where(inflated, tame_mean, mean)
+        spread = np.where(inflated, tame_spread, spread)
     return mean, np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
 
 
