@@ -290,10 +290,6 @@ def report(frame: pd.DataFrame, order: list[Candidate], rank_by: str) -> None:
     say(summary.to_string(float_format="{:.5g}".format, na_rep=""))
 
 
-#: What a picture may fail with, odd names in mathematical type for example; all else is saved then.
-_DRAWING = (ValueError, TypeError, LookupError, RuntimeError, ArithmeticError)
-
-
 def save(table: Table, frame: pd.DataFrame, best: Candidate, folder: Path) -> dict[str, Path]:
     """Write picture, model and tables; where each went."""
     names = {

@@ -68,6 +68,12 @@ class DesignMap:
         return np.where(varies, 1.0 / np.where(varies, self.inverse, 1.0), 0.0)
 
     @property
+    def rounding(self) -> float:
+        """Rounding of float64 features in units of the design: those far from zero lost digits."""
+        far = np.max(np.abs(self.centre * self.inverse), initial=1.0)
+        return float(np.finfo(float).eps * far)
+
+    @property
     def added(self) -> tuple[str, ...]:
         """Columns that stand in equations as they are; features have coefficients."""
         return ()

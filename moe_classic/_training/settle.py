@@ -11,25 +11,28 @@ from dataclasses import replace
 
 import numpy as np
 
-from moe_classic._data import MOST_ROWS, Block, Design, Source, Summary
+from moe_classic._data import MOST_ROWS, Block, Design, DesignMap, Source, Summary
 from moe_classic._model import Model, MoEParams
 from moe_classic._typing import Floats
 from moe_classic.solvers import Problem, Result
 
 #: Rounds of E-steps and exact fits, and the gain, in nats per unit of weight, that ends them.
 _ROUNDS, _ENOUGH = 30, 1e-13
+#: Rounding of a feature far from zero, in its spread, beyond which last digits say nothing: a
+#: column that others give up to rounding would get a coefficient of its own.
+_LOST = 1e-11
 
 
-def settled(problem: Problem, result: Result) -> Result:
+def settled(problem: Problem, result: Result, maps: tuple[DesignMap, ...]) -> Result:
     """The result with experts that are fitted to the last digit; the same where that is no higher.
 
-    Only where all rows fit into one block.
+    Only where all rows fit into one block, and for designs ``maps`` whose features kept digits.
     """
     block = _whole(problem.source, problem.summary)
     if block is None:
         return result
     for _ in range(_ROUNDS if problem.model.n_experts > 1 else 1):
-        experts = _solved(problem.model, result.params, block, problem.summary)
+        experts = _solved(problem.model, result.params, block, problem.summary, maps)
         if experts is None:
             break
         params = replace(result.params, experts=experts)
@@ -64,12 +67,18 @@ def _joined(parts: Iterable[Floats]) -> Floats:
 
 
 def _solved(
-    model: Model, params: MoEParams, block: Block, summary: Summary
+    model: Model,
+    params: MoEParams,
+    block: Block,
+    summary: Summary,
+    maps: tuple[DesignMap, ...],
 ) -> tuple[object, ...] | None:
     """Parameters of the experts after their weighted problems; None where nothing changed."""
     S = model.responsibilities(params, block) * block.w
     experts = tuple(
-        g.expert.settle(p, block.designs[g.design], block.y, S[share], summary)
+        p
+        if maps[g.design].rounding > _LOST
+        else g.expert.settle(p, block.designs[g.design], block.y, S[share], summary)
         for g, p, share in zip(model.groups, params.experts, model.shares, strict=True)
     )
     same = all(a is b for a, b in zip(experts, params.experts, strict=True))

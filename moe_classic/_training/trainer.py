@@ -272,7 +272,7 @@ class Trainer:
     def _settled(self, problem: Problem, result: Result) -> Result:
         """The result to the last digit, where the likelihood is climbed to the end."""
         done = result.converged and self.solver.maximises_likelihood
-        return settled(problem, result) if done else result
+        return settled(problem, result, self.plan.maps) if done else result
 
     def _single(self, problem: Problem, result: Result, name: str) -> Trained:
         result = self._settled(problem, result)
