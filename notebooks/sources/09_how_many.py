@@ -34,9 +34,11 @@ SelectionDisplay.from_table(chosen.table, criterion=["aic", "bic", "icl"])
 plt.show()
 
 # %% [markdown]
-# They disagree, as they often do. AIC wants more experts than BIC, which wants two. ICL, which
-# adds a fine for experts that cannot be told apart, wants one: the lines are not far apart, and between
-# three and four minutes it is not clear which of them a row belongs to. Two further opinions.
+# They disagree, as they often do. BIC wants two experts, AIC is nearly indifferent between two and three.
+# ICL, which adds a fine for experts that cannot be told apart, wants one: the lines are not far apart, and
+# between three and four minutes it is not clear which of them a row belongs to. Fits of three in which one
+# is a dozen rows nearly on a line are passed over: their likelihood is higher, and says nothing. Two
+# further opinions.
 #
 # *Held-out rows.* The log score of five-fold cross-validation, with up to three experts,
 # sides with BIC. With three the starts of some folds disagree, as their `start_report_` says, and the last
