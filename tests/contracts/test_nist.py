@@ -41,8 +41,8 @@ def test_rows_give_the_certified_values_in_exact_arithmetic(name):
 
 #: Error of the worst coefficient. Powers of Filip's x are rounded to floats before any fit: the
 #: exact solution for the rounded rows is itself 2.5e-8 away from the certified one. Wampler5 has
-#: noise ten million times the coefficients.
-DIGITS = dict.fromkeys(SETS, 1e-8) | {"Filip": 5e-8, "Wampler5": 5e-7}
+#: noise ten million times the coefficients: 2.5e-7 to 7.2e-7, as the processor rounds.
+DIGITS = dict.fromkeys(SETS, 1e-8) | {"Filip": 5e-8, "Wampler5": 2e-6}
 
 
 @pytest.mark.filterwarnings("ignore:.*smallest scale allowed")
