@@ -164,7 +164,7 @@ class _Export:
             scores = self._grouped(router, scores, biased=bias is not None)
         _, places = self.best(scores, router.top_k)
         weights = self.op("GatherElements", q, places, axis=1)
-        if router._normalised():
+        if router.normalises():
             weights = self.op("Div", weights, self.total(weights, 1, keep=True))
         if router.second == "never":
             weights = self.op("Mul", weights, np.array([1.0, 0.0]))

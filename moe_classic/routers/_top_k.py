@@ -192,14 +192,14 @@ class TopKRouter(Router):
                 "a smaller top_k."
             )
 
-    def _normalised(self) -> bool:
+    def normalises(self) -> bool:
         """Whether weights are divided by a sum."""
         return self.top_k > 1 if self.normalise == "auto" else bool(self.normalise)
 
     def convex(self) -> bool:
         """Whether the weights of each row sum to one in prediction."""
         return (
-            self._normalised()
+            self.normalises()
             and self.scale == 1.0
             and self.n_shared == 0
             and self.second != "never"
@@ -243,7 +243,7 @@ class TopKRouter(Router):
     def _needs_no_scores(self) -> bool:
         """Whether the chosen logits alone give the weights: no pass of exponentials over all."""
         plain = self.n_groups == 1 and self.bias_rate == 0.0 and self.second != "never"
-        return plain and self.score == "softmax" and self._normalised()
+        return plain and self.score == "softmax" and self.normalises()
 
     def _plan_by_logits(self, S: Array) -> Pairs:
         """Prediction with normalised weights: the softmax of the chosen logits."""
@@ -294,14 +294,14 @@ class TopKRouter(Router):
         wanted[:, 1] = False
         if self.second == "random":
             second = picked[:, 1]
-            if self._normalised() and self.normalise != "kept":
+            if self.normalises() and self.normalise != "kept":
                 second = second / picked.sum(axis=1)
             wanted[:, 1] = rng.random(len(chosen)) < second / self.second_threshold
         return wanted
 
     def _weights(self, picked: Array, kept: Bools | None) -> tuple[Array, Array | None]:
         """Weights of the chosen experts (n, k), and the sums they were divided by."""
-        if not self._normalised():
+        if not self.normalises():
             return self.scale * picked if self.scale != 1.0 else picked, None
         used = picked
         if self.normalise == "kept" and kept is not None:

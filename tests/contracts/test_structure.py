@@ -286,6 +286,12 @@ def test_everything_public_is_found_though_it_is_loaded_late():
 # ------------------------------------------------------------------------- text
 
 
+def test_files_that_run_first_are_there():
+    text = (TESTS / "conftest.py").read_text()
+    (longest,) = re.findall(r"^LONGEST = (\(.*\))$", text, flags=re.MULTILINE)
+    assert set(ast.literal_eval(longest)) <= {path.name for path in TESTS.rglob("test_*.py")}
+
+
 def test_modules_are_short():
     lines = {short(path): len(path.read_text().splitlines()) for path in MODULES}
     assert {name: count for name, count in lines.items() if count > 600} == {}
