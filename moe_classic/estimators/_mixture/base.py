@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -312,6 +313,16 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             state.pop("feature_names_in_", None)
         # One assignment: an interrupt finds the old fit or the new one.
         self.__dict__ = state
+
+    def __moe_fitted__(self) -> LearnedMixture | None:
+        """The record of the last fit, for inference, displays and exports; None before one."""
+        return self._fitted
+
+    def __moe_with__(self, record: LearnedMixture) -> Self:
+        """Copy of the estimator that answers from another record."""
+        other = copy(self)
+        other._set_fitted(record)
+        return other
 
     def _public(self, fitted: LearnedMixture) -> dict[str, Any]:
         """Fitted attributes that follow from the record."""

@@ -167,6 +167,10 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 changes["feature_names_in_"] = checker.columns.feature_names_in_
         self.__dict__.update(changes)
 
+    def __moe_fitted__(self) -> FittedNet | None:
+        """The record of the last fit, for inference, displays and exports; None before one."""
+        return self._fitted
+
     def _raise_if_diverged(self, outcome: Outcome) -> None:
         """Say that training ran away, with numbers."""
         if outcome.diverged:
