@@ -35,6 +35,7 @@ from moe_classic._model import (
     MoEParams,
     MoEStats,
     Separation,
+    in_doubt,
     null_directions,
     separations,
     spurious,
@@ -204,9 +205,21 @@ class Trainer:
 
     def separations(self, params: MoEParams) -> tuple[Separation, ...]:
         """What is separated at fitted parameters; looked for on a sample, proved on all rows."""
+        doubtful = in_doubt(
+            self.model, params, self._few().block(self.maps, self.data.target.to_model)
+        )
+        if not doubtful:
+            return ()
         block = self.sample(MOST_ROWS).block(self.maps, self.data.target.to_model)
         source = self.all_rows().source
-        return separations(self.model, params, block, source, self.summary, self.null)
+        return separations(self.model, params, block, source, self.summary, self.null, doubtful)
+
+    def _few(self) -> Sample:
+        """Rows that are spread over all, as many as show what hides in none of them."""
+        step = max(1, self.data.w.size // _FEW_ROWS)
+        rows = slice(None, None, step)
+        data = self.data
+        return Sample(data.X[rows], data.key[..., rows], data.w[rows], complete=step == 1)
 
     def sample(self, size: int) -> Sample:
         """At most ``size`` distinct rows to try starts on."""
