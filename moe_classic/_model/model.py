@@ -54,6 +54,12 @@ class MoEStats(Stats):
     gate: Stats
     experts: tuple[Stats, ...]
 
+    def row_weights(self) -> Floats | None:
+        """Weights (K, n) that rows have for the components that are refitted on them."""
+        kept = [part.row_weights() for part in (self.gate, *self.experts)]
+        found = [S for S in kept if S is not None]
+        return np.concatenate(found) if found else None
+
 
 @dataclass(frozen=True)
 class ModelForward:

@@ -9,8 +9,8 @@ import numpy as np
 
 from moe_classic._model import MoEParams, MoEStats
 
-from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result
-from ._stopping import gain_left
+from ._base import CAPPED, ENOUGH, SETTLED, STOPPED, STUCK, Limits, Problem, Result
+from ._stopping import Hands, gain_left
 
 #: Halvings in a row after which a step counts as impossible.
 _MAX_HALVINGS = 30
@@ -111,9 +111,10 @@ def run_em(
 ) -> Result:
     """EM proper, until little enough is left to gain, or ``leave`` says that there are faster ways.
 
-    ``leave`` is asked before every step.
+    ``leave`` is asked before every step. Components that are refitted end where rows stay.
     """
     ascent = MonotoneAscent(problem, params, limits)
+    hands = Hands(limits.enough / problem.summary.weight)
     while not ascent.over:
         if leave is not None and leave(ascent):
             break
@@ -122,6 +123,7 @@ def run_em(
             break
         ascent.accept(point)
         ascent.left = gain_left(ascent.trace)
-        if not ascent.over and ascent.left <= limits.enough:
-            ascent.end(ENOUGH)
+        settled = hands.settled(point.stats.row_weights())
+        if not ascent.over and (settled or ascent.left <= limits.enough):
+            ascent.end(SETTLED if settled else ENOUGH)
     return ascent.result()

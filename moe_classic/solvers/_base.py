@@ -22,6 +22,7 @@ StepMonitor = Callable[[int, float], bool]
 #: What results say about how a run ended.
 CAPPED = "the largest number of iterations was reached"
 ENOUGH = "what is left to gain is below tol"
+SETTLED = "rows no longer change hands"
 STUCK = "no step climbs any further"
 STOPPED = "stopped by a callback"
 

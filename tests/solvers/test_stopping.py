@@ -1,0 +1,80 @@
+"""When climbs end: what is left to gain, and rows that no longer change hands."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import log_loss
+from sklearn.naive_bayes import GaussianNB
+
+from moe_classic import MoEClassifier, MoERegressor
+from moe_classic.experts import EstimatorExpert
+from moe_classic.solvers._stopping import Hands, gain_left
+
+
+def test_aitken_knows_what_a_geometric_sequence_has_left():
+    trace = [-(0.5**i) for i in range(6)]
+    assert gain_left(trace) == pytest.approx(0.5**5)
+    assert gain_left(trace[:2]) == np.inf
+
+
+def weights(*shares):
+    """Weights (2, 10) of ten rows whose first expert has so much of each row in turn."""
+    return [np.vstack([np.full(10, s), np.full(10, 1.0 - s)]) for s in shares]
+
+
+def test_rows_that_stay_have_settled_after_twenty_passes_and_three_calm_ones():
+    hands = Hands(1e-4)
+    told = [hands.settled(S) for S in weights(*[0.5] * 30)]
+    assert told.index(True) == 21
+    # One move in between, and counting begins anew.
+    hands = Hands(1e-4)
+    told = [hands.settled(S) for S in weights(*[0.5] * 21, *[0.52] * 10)]
+    assert told.index(True) == 24
+
+
+@pytest.mark.parametrize("step", [0.004, 0.02])
+def test_what_counts_as_a_move_follows_the_tolerance(step):
+    hands = Hands(1e-4)
+    told = [hands.settled(S) for S in weights(*(0.1 + step * np.arange(30)))]
+    assert any(told) == (step < 0.01)
+
+
+def test_records_without_rows_and_other_rows_never_settle():
+    hands = Hands(1e-4)
+    assert not any(hands.settled(None) for _ in range(40))
+    assert not any(hands.settled(np.ones((2, 5 + i))) for i in range(40))
+
+
+def test_experts_that_are_refitted_end_where_rows_stay_and_predict_as_well():
+    X, y = load_iris(return_X_y=True)
+    rows = np.random.default_rng(0).permutation(150)
+    train, test = rows[:100], rows[100:]
+    losses = []
+    # With so small a tolerance nothing ends before the last pass.
+    for tol in (1e-6, 1e-300):
+        moe = MoEClassifier(2, expert=GaussianNB(), n_init=1, max_iter=150, tol=tol, random_state=0)
+        with np.errstate(all="ignore"):
+            moe = fitted(moe, X[train], y[train], converges=tol == 1e-6)
+        losses.append(log_loss(y[test], moe.predict_proba(X[test])))
+        assert (moe.n_iter_ < 60) == (tol == 1e-6)
+    assert losses[0] <= losses[1] + 0.005
+
+
+def fitted(moe, X, y, *, converges):
+    """The fit, which warns unless it converges."""
+    if converges:
+        return moe.fit(X, y)
+    with pytest.warns(match="stopped after max_iter"):
+        return moe.fit(X, y)
+
+
+def test_least_squares_as_an_estimator_still_ends_at_the_optimum_if_asked():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1.0, 1.0, (300, 1))
+    y = np.where(rng.random(300) < 1 / (1 + np.exp(-2 * X[:, 0])), 2 + X[:, 0], -X[:, 0])
+    y += 0.5 * rng.normal(size=300)
+    options = {"n_init": 2, "tol": 1e-12, "max_iter": 2000, "random_state": 0}
+    ours = MoERegressor(2, **options).fit(X, y)
+    theirs = MoERegressor(2, expert=EstimatorExpert(LinearRegression()), **options).fit(X, y)
+    assert theirs.log_likelihood_ == pytest.approx(ours.log_likelihood_, abs=1e-6)
