@@ -102,6 +102,11 @@ class Model:
         return sum(g.count for g in self.groups)
 
     @property
+    def bounded(self) -> bool:
+        """Whether no log-likelihood is above 0: classes under a gate that says nothing of x."""
+        return not self.gate.generative and all(g.expert.kind.classes for g in self.groups)
+
+    @property
     def additive(self) -> bool:
         """Whether all statistics are sums over rows of bounded size."""
         return self.gate.additive and all(g.expert.additive for g in self.groups)

@@ -8,6 +8,8 @@ from moe_classic._typing import Floats
 
 #: Passes from which on those are counted, in a row, in which next to no weight changes hands.
 _FIRST, _CALM = 20, 3
+#: Passes over which fitted probabilities are watched.
+_WATCHED = 10
 
 
 def tight_tolerance(enough: float, value: float) -> float:
@@ -34,21 +36,36 @@ def gain_left(trace: list[float]) -> float:
     return max(d2 * ratio / (1.0 - ratio), d2 * 1e-2) if ratio < 1.0 else np.inf
 
 
+def told_apart(heights: list[float], weight: float, n_rows: int, calm: float) -> bool:
+    """Whether classes are told apart without error, and fitted probabilities hardly change.
+
+    A row whose class has a probability of one half costs log 2: where all rows together cost less,
+    each is told right, and the likelihood has no end but that of the penalty. What mean fitted
+    probabilities gain is less than the mean log-likelihood gains; over ten passes it counts for
+    nothing below ``calm``.
+
+    Parameters
+    ----------
+    heights : log-likelihoods, without penalties, of all points
+    weight, n_rows : of the rows
+    calm : change of mean probabilities that is none
+    """
+    if len(heights) <= _WATCHED or heights[-1] < -np.log(2.0) * weight / n_rows:
+        return False
+    return bool(heights[-1] - heights[-1 - _WATCHED] <= calm * weight)
+
+
 class Hands:
     """Watches how much weight changes hands among experts that are refitted, not climbed with.
 
     A scikit-learn estimator optimises what it likes; the likelihood of a mixture of them may creep
     up for hundreds of refits that deal out the same rows. They have settled where, after twenty
-    passes, in three in a row at most the share ``sqrt(tol)`` of the weight changed hands: near an
+    passes, in three in a row at most the share ``most`` of the weight changed hands: near an
     optimum a change of responsibilities by d gains about d^2 nats.
-
-    Parameters
-    ----------
-    tol : what may be left to gain, in nats per unit of weight
     """
 
-    def __init__(self, tol: float) -> None:
-        self.most = tol**0.5
+    def __init__(self, most: float) -> None:
+        self.most = most
         self.last: Floats | None = None
         self.calm = self.passes = 0
 

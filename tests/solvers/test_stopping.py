@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris
-from sklearn.linear_model import LinearRegression
+from sklearn.datasets import load_iris, load_wine
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 
 from moe_classic import MoEClassifier, MoERegressor
-from moe_classic.experts import EstimatorExpert
-from moe_classic.solvers._stopping import Hands, gain_left
+from moe_classic.experts import EstimatorExpert, MultinomialExpert
+from moe_classic.solvers._stopping import Hands, gain_left, told_apart
 
 
 def test_aitken_knows_what_a_geometric_sequence_has_left():
@@ -24,24 +25,24 @@ def weights(*shares):
 
 
 def test_rows_that_stay_have_settled_after_twenty_passes_and_three_calm_ones():
-    hands = Hands(1e-4)
+    hands = Hands(1e-2)
     told = [hands.settled(S) for S in weights(*[0.5] * 30)]
     assert told.index(True) == 21
     # One move in between, and counting begins anew.
-    hands = Hands(1e-4)
+    hands = Hands(1e-2)
     told = [hands.settled(S) for S in weights(*[0.5] * 21, *[0.52] * 10)]
     assert told.index(True) == 24
 
 
 @pytest.mark.parametrize("step", [0.004, 0.02])
-def test_what_counts_as_a_move_follows_the_tolerance(step):
-    hands = Hands(1e-4)
+def test_what_counts_as_a_move_follows_what_is_allowed(step):
+    hands = Hands(1e-2)
     told = [hands.settled(S) for S in weights(*(0.1 + step * np.arange(30)))]
     assert any(told) == (step < 0.01)
 
 
 def test_records_without_rows_and_other_rows_never_settle():
-    hands = Hands(1e-4)
+    hands = Hands(1e-2)
     assert not any(hands.settled(None) for _ in range(40))
     assert not any(hands.settled(np.ones((2, 5 + i))) for i in range(40))
 
@@ -78,3 +79,44 @@ def test_least_squares_as_an_estimator_still_ends_at_the_optimum_if_asked():
     ours = MoERegressor(2, **options).fit(X, y)
     theirs = MoERegressor(2, expert=EstimatorExpert(LinearRegression()), **options).fit(X, y)
     assert theirs.log_likelihood_ == pytest.approx(ours.log_likelihood_, abs=1e-6)
+
+
+# ------------------------------------------------------------------------- classes told apart
+
+
+def test_classes_are_told_apart_where_all_rows_together_cost_less_than_one_coin():
+    apart = [-0.6 + 0.001 * i for i in range(12)]
+    assert told_apart(apart, 100.0, 100, 1e-3)
+    assert not told_apart([h - 0.5 for h in apart], 100.0, 100, 1e-3)
+    # Weights of two are rows twice: the coin costs twice as much.
+    assert told_apart([2.0 * h for h in apart], 200.0, 100, 1e-3)
+
+
+def test_probabilities_that_still_change_are_followed():
+    moving = [-0.6 + 0.02 * i for i in range(12)]
+    assert not told_apart(moving, 100.0, 100, 1e-3)
+    assert not told_apart([-0.1] * 10, 100.0, 100, 1e-3)
+    assert told_apart([-0.1] * 11, 100.0, 100, 1e-3)
+
+
+def test_climbs_that_have_no_end_end_and_predict_as_well():
+    X, y = load_wine(return_X_y=True)
+    losses, passes = np.zeros(2), np.zeros(2)
+    for train, test in StratifiedKFold(5, shuffle=True, random_state=0).split(X, y):
+        # A small tolerance asks for the end that the penalty sets.
+        for i, tol in enumerate((1e-6, 1e-12)):
+            moe = MoEClassifier(2, n_init=2, tol=tol, random_state=0).fit(X[train], y[train])
+            losses[i] += log_loss(y[test], moe.predict_proba(X[test]))
+            passes[i] += moe.start_report_.passes.sum()
+            assert moe.converged_
+    # Means of five folds, whose own spread is larger.
+    assert losses[0] <= losses[1] + 5 * 0.006
+    assert passes[0] < 0.5 * passes[1]
+
+
+def test_one_expert_goes_to_the_end_that_the_penalty_sets():
+    X, y = load_wine(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    ours = MoEClassifier(1, expert=MultinomialExpert(alpha=1e-3), standardize=False).fit(X, y)
+    theirs = LogisticRegression(C=1.0 / (1e-3 * 178), tol=1e-10, max_iter=10_000).fit(X, y)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-5)
