@@ -9,8 +9,9 @@ import numpy as np
 
 from moe_classic._model import MoEParams, MoEStats
 
+from ._apart import Apart
 from ._base import APART, CAPPED, ENOUGH, SETTLED, STOPPED, STUCK, Limits, Problem, Result
-from ._stopping import Hands, gain_left, told_apart
+from ._stopping import Hands, gain_left
 
 #: Halvings in a row after which a step counts as impossible.
 _MAX_HALVINGS = 30
@@ -44,8 +45,7 @@ class MonotoneAscent:
         self.problem, self.max_iter, self.monitor = problem, limits.max_iter, limits.monitor
         self.passes = 0
         self.trace: list[float] = []
-        self.heights: list[float] = []
-        self.calm = limits.calm
+        self.apart = Apart(problem, limits.calm)
         self.converged, self.message = False, CAPPED
         self.left = np.inf
         self.best = self.evaluate(params)
@@ -63,11 +63,8 @@ class MonotoneAscent:
         self.trace.append(max(point.value, self.trace[-1]) if self.trace else point.value)
         if self.monitor is not None and self.monitor(len(self.trace), self.trace[-1]):
             self.message, self.over = STOPPED, True
-        model, summary = self.problem.model, self.problem.summary
-        if model.bounded and model.n_experts > 1 and not self.over:
-            self.heights.append(point.stats.objective)
-            if told_apart(self.heights, summary.weight, summary.n_rows, self.calm):
-                self.end(APART)
+        elif self.apart(self.trace, point.params):
+            self.end(APART)
 
     def not_below(self, point: Point, below: Point) -> bool:
         """Whether ``point`` is no lower than ``below``, up to rounding."""

@@ -8,8 +8,6 @@ from moe_classic._typing import Floats
 
 #: Passes from which on those are counted, in a row, in which next to no weight changes hands.
 _FIRST, _CALM = 20, 3
-#: Passes over which fitted probabilities are watched.
-_WATCHED = 10
 
 
 def tight_tolerance(enough: float, value: float) -> float:
@@ -34,25 +32,6 @@ def gain_left(trace: list[float]) -> float:
         return 0.0
     ratio = d2 / d1 if d1 > 0.0 else np.inf
     return max(d2 * ratio / (1.0 - ratio), d2 * 1e-2) if ratio < 1.0 else np.inf
-
-
-def told_apart(heights: list[float], weight: float, n_rows: int, calm: float) -> bool:
-    """Whether classes are told apart without error, and fitted probabilities hardly change.
-
-    A row whose class has a probability of one half costs log 2: where all rows together cost less,
-    each is told right, and the likelihood has no end but that of the penalty. What mean fitted
-    probabilities gain is less than the mean log-likelihood gains; over ten passes it counts for
-    nothing below ``calm``.
-
-    Parameters
-    ----------
-    heights : log-likelihoods, without penalties, of all points
-    weight, n_rows : of the rows
-    calm : change of mean probabilities that is none
-    """
-    if len(heights) <= _WATCHED or heights[-1] < -np.log(2.0) * weight / n_rows:
-        return False
-    return bool(heights[-1] - heights[-1 - _WATCHED] <= calm * weight)
 
 
 class Hands:

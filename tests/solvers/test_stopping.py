@@ -1,5 +1,8 @@
 """When climbs end: what is left to gain, and rows that no longer change hands."""
 
+import warnings
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris, load_wine
@@ -10,7 +13,8 @@ from sklearn.naive_bayes import GaussianNB
 
 from moe_classic import MoEClassifier, MoERegressor
 from moe_classic.experts import EstimatorExpert, MultinomialExpert
-from moe_classic.solvers._stopping import Hands, gain_left, told_apart
+from moe_classic.solvers._apart import Apart
+from moe_classic.solvers._stopping import Hands, gain_left
 
 
 def test_aitken_knows_what_a_geometric_sequence_has_left():
@@ -84,19 +88,49 @@ def test_least_squares_as_an_estimator_still_ends_at_the_optimum_if_asked():
 # ------------------------------------------------------------------------- classes told apart
 
 
-def test_classes_are_told_apart_where_all_rows_together_cost_less_than_one_coin():
-    apart = [-0.6 + 0.001 * i for i in range(12)]
-    assert told_apart(apart, 100.0, 100, 1e-3)
-    assert not told_apart([h - 0.5 for h in apart], 100.0, 100, 1e-3)
-    # Weights of two are rows twice: the coin costs twice as much.
-    assert told_apart([2.0 * h for h in apart], 200.0, 100, 1e-3)
+def told(heights, *, own=0.6, bounded=True, n_experts=2, calm=1e-3):
+    """At which point of a trace a problem of 100 rows is told to be apart, if at any.
+
+    The class of every row has the probability 0.9, but for the last row's.
+    """
+    proba = np.append(np.full(99, 0.9), own)
+    model = SimpleNamespace(
+        bounded=bounded, n_experts=n_experts, log_likelihood=lambda params, block: np.log(proba)
+    )
+    problem = SimpleNamespace(model=model, summary=SimpleNamespace(weight=100.0), source=[None])
+    apart = Apart(problem, calm)
+    found = [i for i in range(len(heights)) if apart(heights[: i + 1], None)]
+    return found[:1]
 
 
-def test_probabilities_that_still_change_are_followed():
-    moving = [-0.6 + 0.02 * i for i in range(12)]
-    assert not told_apart(moving, 100.0, 100, 1e-3)
-    assert not told_apart([-0.1] * 10, 100.0, 100, 1e-3)
-    assert told_apart([-0.1] * 11, 100.0, 100, 1e-3)
+def test_classes_are_apart_where_each_row_is_told_right_and_little_changes():
+    slow, fast = [0.005 * i for i in range(30)], [0.021 * i for i in range(30)]
+    assert told(slow) == [10]
+    assert told(slow, own=0.4) == []
+    assert told(fast) == []
+    assert told(fast + [fast[-1]] * 10) == [35]
+
+
+@pytest.mark.parametrize("other", [{"bounded": False}, {"n_experts": 1}, {"calm": 0.0}], ids=str)
+def test_climbs_with_an_end_of_their_own_are_followed(other):
+    assert told([0.0] * 30, **other) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "bounded"),
+    [
+        (MoEClassifier(2), True),
+        (MoEClassifier(2, gate="gaussian"), False),
+        (MoERegressor(2), False),
+    ],
+    ids=repr,
+)
+def test_only_the_likelihood_of_classes_is_bounded(model, bounded):
+    X, y = load_iris(return_X_y=True)
+    fitted = model.set_params(n_init=1, max_iter=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert fitted.fit(X, y)._fitted.model.bounded == bounded
 
 
 def test_climbs_that_have_no_end_end_and_predict_as_well():
