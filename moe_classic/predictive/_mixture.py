@@ -18,7 +18,7 @@ import numpy as np
 
 from moe_classic._components import TargetKind
 from moe_classic._data import Block, Design
-from moe_classic._model import Model, MoEParams
+from moe_classic._model import Model, MoEParams, check_said
 from moe_classic._numerics import choose
 from moe_classic._typing import Floats, Ints
 from moe_classic.experts import Expert
@@ -72,7 +72,8 @@ class Predictive:
     @cached_property
     def location(self) -> Floats:
         """Locations of the experts, (K, d, n)."""
-        return _stacked([e.location_at(p, eta) for e, p, eta in self.parts])
+        said = _stacked([e.location_at(p, eta) for e, p, eta in self.parts])
+        return check_said(self.model, "location", said)
 
     @cached_property
     def expert_variance(self) -> Floats:
@@ -107,7 +108,9 @@ class Predictive:
     def variance(self) -> Floats:
         """Variances, (d, n): within experts plus between experts."""
         between = np.square(self.location - self.mean())
-        return np.einsum("kn,kdn->dn", self.weights, self.expert_variance + between)
+        return np.einsum(
+            "kn,kdn->dn", self.weights, heard(self.weights[:, None], self.expert_variance) + between
+        )
 
     # -------------------------------------------------------------------- distribution function
 
@@ -202,6 +205,11 @@ class Predictive:
         draws = _stacked([e.sample_at(p, eta, rng) for e, p, eta in self.parts])
         chosen = choose(self.weights, rng)
         return draws[chosen, :, np.arange(chosen.size)].T
+
+
+def heard(weights: Floats, values: Floats) -> Floats:
+    """Values that may be infinite, 0 where their weight is: what has no weight says nothing."""
+    return np.where(weights > 0.0, values, 0.0)
 
 
 def _stacked(parts: list[Floats]) -> Floats:
