@@ -29,6 +29,8 @@ _INFLATED = 3.0
 _MOST_SEEN = 1_000_000
 #: Columns whose spread is below this share of their size are constant up to rounding.
 _CONSTANT = 1e-13
+#: Largest spread, and inverse of the smallest, of features that stay in their units.
+_UNITS = 1e50
 
 
 @dataclass(frozen=True)
@@ -215,8 +217,22 @@ def fit_design(
         moments = _moments(rows, see if transformer is None else _usable(see, owner), fit_on[0])
         if not raw:
             centre, inverse = moments
-            inverse = inverse if standardize else (inverse > 0.0).astype(np.float64)
+            if not standardize:
+                _check_units(inverse, out_names, owner)
+                inverse = (inverse > 0.0).astype(np.float64)
     return DesignMap(columns, transformer, names_in, centre, inverse, unique_names(out_names))
+
+
+def _check_units(inverse: Floats, names: list[str], owner: str) -> None:
+    """Raise if features that are to stay in their units have units that sums do not bear."""
+    wrong = np.flatnonzero((inverse > _UNITS) | ((inverse > 0.0) & (inverse < 1.0 / _UNITS)))
+    if wrong.size:
+        j = int(wrong[0])
+        raise ValueError(
+            f"{owner}: with standardize=False features are used as they are, and feature "
+            f"{names[j]!r} has a standard deviation of {1.0 / inverse[j]:.3g}, beyond "
+            f"[{1.0 / _UNITS:g}, {_UNITS:g}]; set standardize=True or divide it by a constant."
+        )
 
 
 def _usable(see: Callable[[np.ndarray], Floats], owner: str) -> Callable[[np.ndarray], Floats]:

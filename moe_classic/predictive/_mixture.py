@@ -107,10 +107,10 @@ class Predictive:
 
     def variance(self) -> Floats:
         """Variances, (d, n): within experts plus between experts."""
-        between = np.square(self.location - self.mean())
-        return np.einsum(
-            "kn,kdn->dn", self.weights, heard(self.weights[:, None], self.expert_variance) + between
-        )
+        with np.errstate(over="ignore"):
+            between = np.square(self.location - self.mean())
+        parts = heard(self.weights[:, None], self.expert_variance + between)
+        return np.einsum("kn,kdn->dn", self.weights, parts)
 
     # -------------------------------------------------------------------- distribution function
 

@@ -114,6 +114,24 @@ def test_rows_too_far_from_the_fit_are_named():
         model.predict(1e100 * X)
 
 
+@pytest.mark.parametrize("factor", [1e60, 1e-60])
+def test_units_that_are_to_stay_must_bear_sums(factor):
+    X, y = rows()
+    raw = MoERegressor(2, standardize=False, random_state=0)
+    with pytest.raises(ValueError, match=r"standardize=False .*'x0' has a standard deviation of"):
+        raw.fit(factor * X, y)
+    scaled = raw.fit(1e12 * X, y).predict(1e12 * X)
+    right = MoERegressor(2, random_state=0).fit(X, y).predict(X)
+    np.testing.assert_allclose(scaled, right, atol=2e-2)
+
+
+@pytest.mark.parametrize("factor", [1e40, 1e-40])
+def test_inverse_gaussian_experts_name_units_that_they_do_not_bear(factor):
+    X, y = rows()
+    with pytest.raises(ValueError, match="works in the units of y"):
+        MoERegressor(2, expert="inverse_gaussian").fit(X, factor * np.exp(y))
+
+
 # ------------------------------------------------------------------------- estimators inside
 
 
@@ -234,6 +252,14 @@ def test_an_expert_without_variance_and_without_weight_leaves_the_deviation_fini
     far = 1e6 * X
     std, weights = moe.predict(far, return_std=True, top_k=top_k)[1], moe.gate_proba(far)
     np.testing.assert_array_equal(np.isinf(std), weights[:, 0] > 0.0)
+    assert not np.isnan(std).any()
+
+
+def test_a_variance_too_large_for_a_number_is_infinite():
+    X, y = rows()
+    moe = MoERegressor(2, expert="lognormal", gate="constant", random_state=0)
+    std = moe.fit(X, 1e100 * np.exp(3.0 * y)).predict(60.0 * X, return_std=True)[1]
+    assert np.isinf(std).any()
     assert not np.isnan(std).any()
 
 

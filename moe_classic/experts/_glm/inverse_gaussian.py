@@ -24,6 +24,9 @@ from moe_classic._typing import Floats
 from .base import LogMean
 from .joint import DispersionParams, JointExpert
 
+#: Largest y, and inverse of the smallest.
+_EXTENT = 1e30
+
 
 class InverseGaussianExpert(LogMean, JointExpert):
     """Inverse Gaussian regressions for positive targets, with the logarithm as link.
@@ -76,6 +79,18 @@ class InverseGaussianExpert(LogMean, JointExpert):
     ) -> None:
         super().__init__(features=features, alpha=alpha, offset=offset, exposure=exposure)
         self.dispersion = dispersion
+
+    def check_target(self, y: np.ndarray, *, rows: Any = None) -> None:
+        """Raise for impossible values, and for those whose squares over each other overflow."""
+        super().check_target(y, rows=rows)
+        wrong = np.flatnonzero((y[0] < 1.0 / _EXTENT) | (y[0] > _EXTENT))
+        if wrong.size:
+            row = wrong[0] if rows is None else rows[wrong[0]]
+            raise ValueError(
+                f"{type(self).__name__} works in the units of y, within [{1.0 / _EXTENT:g}, "
+                f"{_EXTENT:g}]; y has {y[0, wrong[0]]:g} in row {row}. Divide y by a constant, or "
+                "use LognormalExpert."
+            )
 
     def first_value(self, summary: Summary) -> float:
         """Variance over the third power of the mean."""
