@@ -30,7 +30,7 @@ _MOST_SEEN = 1_000_000
 #: Columns whose spread is below this share of their size are constant up to rounding.
 _CONSTANT = 1e-13
 #: Largest spread, and inverse of the smallest, of features that stay in their units.
-_UNITS = 1e50
+_UNITS = 1e15
 
 
 @dataclass(frozen=True)

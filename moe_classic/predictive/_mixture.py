@@ -24,6 +24,7 @@ from moe_classic._typing import Floats, Ints
 from moe_classic.experts import Expert
 
 from ._marginal import Marginal
+from ._moments import Said, blended, blended_variance
 
 #: Fixed-point steps towards a mode; scale mixtures of normals converge linearly.
 _MODE_STEPS = 200
@@ -103,14 +104,16 @@ class Predictive:
 
     def mean(self) -> Floats:
         """Blended locations: the mean wherever it exists, (d, n)."""
-        return np.einsum("kn,kdn->dn", self.weights, self.location)
+        return blended(self._said(self.location), self.weights.shape[1])
 
     def variance(self) -> Floats:
         """Variances, (d, n): within experts plus between experts."""
-        with np.errstate(over="ignore"):
-            between = np.square(self.location - self.mean())
-        parts = heard(self.weights[:, None], self.expert_variance + between)
-        return np.einsum("kn,kdn->dn", self.weights, parts)
+        said = self._said(self.location), self._said(self.expert_variance)
+        return blended_variance(*said, self.weights.shape[1])
+
+    def _said(self, answers: Floats) -> list[Said]:
+        """Answers (K, d, n) of experts that are all asked about all rows."""
+        return [(slice(None), p, a) for p, a in zip(self.weights, answers, strict=True)]
 
     # -------------------------------------------------------------------- distribution function
 
@@ -205,11 +208,6 @@ class Predictive:
         draws = _stacked([e.sample_at(p, eta, rng) for e, p, eta in self.parts])
         chosen = choose(self.weights, rng)
         return draws[chosen, :, np.arange(chosen.size)].T
-
-
-def heard(weights: Floats, values: Floats) -> Floats:
-    """Values that may be infinite, 0 where their weight is: what has no weight says nothing."""
-    return np.where(weights > 0.0, values, 0.0)
 
 
 def _stacked(parts: list[Floats]) -> Floats:
