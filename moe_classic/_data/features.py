@@ -125,16 +125,15 @@ def checked_design(seen: DesignMap, X: np.ndarray, largest: float = LARGEST) -> 
     if Z.size == 0 or max(float(Z.max()), -float(Z.min())) <= largest:  # NaN fails too
         return Z
     j, row = np.argwhere(~(np.abs(Z) <= largest))[0]
-    name = seen.names[j]
+    name = seen.names[j] if j < len(seen.names) else "a column that is added"
     if seen.transformer is not None:
         raise ValueError(
             f"features: {seen.transformer!r} gave no finite number for feature {name!r} in row "
             f"{row} of a block."
         )
     raise ValueError(
-        f"X has the value {raw_features(X, seen.columns, None, None)[row, j]:.6g} of {name!r} in "
-        f"row {row} of a block, {Z[j, row]:.3g} standard deviations from those of the fit; "
-        "numbers so far out overflow when they are squared."
+        f"X has a value of {name!r} in row {row} of a block, {Z[j, row]:.3g} standard "
+        "deviations from those of the fit; numbers so far out overflow when they are squared."
     )
 
 
