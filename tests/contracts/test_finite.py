@@ -255,6 +255,17 @@ def test_an_expert_without_variance_and_without_weight_leaves_the_deviation_fini
     assert not np.isnan(std).any()
 
 
+def test_medians_of_inverse_gaussians_far_out_are_numbers():
+    X, y = rows()
+    moe = MoERegressor(1, expert="inverse_gaussian").fit(X, np.exp(3.0 * y))
+    far = 100.0 * X
+    median = moe.predict_quantile(far, 0.5)
+    assert np.isfinite(median).all()
+    inside = np.abs(np.log(moe.predict(far))) < 100.0
+    cdf = moe.predict_cdf(far, median)
+    np.testing.assert_allclose(cdf[inside], 0.5, atol=1e-6)
+
+
 @pytest.mark.parametrize("covariance", ["full", "diag", "tied"])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_gaussian_gate_bears_constant_columns_whatever_the_solver(covariance, seed):

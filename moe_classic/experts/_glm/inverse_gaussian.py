@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr
+from scipy.special import erfcx, ndtr
 
 from moe_classic._components import LOG_2PI, TARGETS, invert
 from moe_classic._data import Summary
@@ -26,6 +26,8 @@ from .joint import DispersionParams, JointExpert
 
 #: Largest y, and inverse of the smallest.
 _EXTENT = 1e30
+#: Logarithm of the most means that y is taken for.
+_MOST_MEANS = 300.0
 
 
 class InverseGaussianExpert(LogMean, JointExpert):
@@ -132,12 +134,19 @@ class InverseGaussianExpert(LogMean, JointExpert):
         return params.dispersion[:, :, None] * np.exp(3.0 * eta)
 
     def cdf_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
-        """P(Y <= y), (K, 1, n); Shuster (1968)."""
-        phi, mu = params.dispersion[:, :, None], np.exp(eta)
-        at = np.where(y > 0.0, y, 1.0)
-        root, r = 1.0 / np.sqrt(phi * at), at / mu
-        second = np.exp(2.0 / (phi * mu) + log_ndtr(-root * (r + 1.0)))
-        return np.where(y > 0.0, np.minimum(ndtr(root * (r - 1.0)) + second, 1.0), 0.0)
+        """P(Y <= y), (K, 1, n); Shuster (1968).
+
+        With ``l = 1 / phi`` and ``z = sqrt(l / y) (y / mu + 1)`` the second term,
+        ``exp(2 l / mu) Phi(-z)``, is ``erfcx(z / sqrt 2) exp(-(l / y) (y / mu - 1)^2 / 2) / 2``,
+        whose factors do not overflow.
+        """
+        phi, at = params.dispersion[:, :, None], np.where(y > 0.0, y, 1.0)
+        r = np.exp(np.minimum(np.log(at) - eta, _MOST_MEANS))
+        with np.errstate(over="ignore"):
+            root = 1.0 / np.sqrt(phi * at)
+            z, gap = root * (r + 1.0), root * (r - 1.0)
+            second = 0.5 * erfcx(z / np.sqrt(2.0)) * np.exp(-0.5 * gap**2)
+        return np.where(y > 0.0, np.minimum(ndtr(gap) + second, 1.0), 0.0)
 
     def quantile_at(self, params: Any, eta: Floats, q: Floats) -> Floats:
         """Quantiles, (K, 1, n): logarithms of y are searched for, from that of the mean."""
