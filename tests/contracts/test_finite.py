@@ -351,3 +351,10 @@ def test_labels_of_another_type_get_a_sentence(estimator):
             estimator.log_likelihood(X, words)
     with pytest.raises(ValueError, match="cannot be put in order"):
         estimator.fit(X, np.array(["a", 1] * 30, dtype=object))
+
+
+def test_gates_far_out_are_distributions():
+    X, y = rows()
+    moe = MoERegressor(3, gate="gaussian", random_state=0).fit(X, y)
+    P = moe.gate_proba(1e9 * X)
+    np.testing.assert_allclose(P.sum(axis=1), 1.0, rtol=1e-12)
