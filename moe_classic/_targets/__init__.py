@@ -1,7 +1,7 @@
 """What y may be: real numbers, classes; checked, written as numbers, scaled, and given back."""
 
 from .base import Target, TrainingData
-from .classes import ClassTarget
+from .classes import ClassTarget, check_labels
 from .real import RealTarget
 
 __all__ = [
@@ -9,4 +9,5 @@ __all__ = [
     "RealTarget",
     "Target",
     "TrainingData",
+    "check_labels",
 ]

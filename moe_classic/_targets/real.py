@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.utils import check_array
 
-from moe_classic._data import RawData, Summary, summarise, unique_names
+from moe_classic._data import RawData, Summary, check_largest, summarise, unique_names
 from moe_classic._typing import Bools, Floats
 
 from .base import Target, TrainingData
@@ -41,8 +41,10 @@ class RealTarget(Target):
 
     @staticmethod
     def checked(y: Any) -> np.ndarray:
-        """Numbers."""
-        return np.asarray(y, dtype=np.float64)
+        """Numbers whose squares are numbers too."""
+        y = np.asarray(y, dtype=np.float64)
+        check_largest("y", y)
+        return y
 
     @classmethod
     def learn(cls, y: np.ndarray, used: Bools | None = None) -> Self:
@@ -73,6 +75,7 @@ class RealTarget(Target):
             raise ValueError(
                 f"y has {len(columns)} outputs, the model was fitted on {self.shift.size}."
             )
+        check_largest("y", columns.T)
         return columns
 
     def values(self, columns: Floats) -> Floats:

@@ -20,7 +20,14 @@ from moe_classic._data import MOST_ROWS, Block, RawData, Rows, first_pass, slice
 from moe_classic._engine import make_engine
 from moe_classic._model import check_order_by
 from moe_classic._numerics import log_sum_exp
-from moe_classic._results import Explanation, checked_pairs, checked_rows, explain_rows
+from moe_classic._results import (
+    Explanation,
+    checked_pairs,
+    checked_rows,
+    explain_rows,
+    importances,
+    one_equation,
+)
 from moe_classic._targets import Target, TrainingData
 from moe_classic._training import (
     BoundModel,
@@ -509,6 +516,36 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             random_state=random_state,
             weight_kind=weight_kind,
         )
+
+    # -------------------------------------------------------------------- which features it uses
+
+    @property
+    def coef_(self) -> Floats:
+        """Slopes of the prediction, where that is a single linear equation in X.
+
+        That is so with one expert, on the scale of its link or of the log odds, and of the mean
+        of experts without a link under a constant gate. (n_features,), or one row an output; of
+        classifiers (1, n_features) for the second of two classes, or one row a class, centred.
+        Elsewhere an AttributeError says what to look at.
+        """
+        return one_equation(self._mixture, self.n_features_in_)[0]
+
+    @property
+    def intercept_(self) -> Any:
+        """Constants of the equations that ``coef_`` has the slopes of."""
+        return one_equation(self._mixture, self.n_features_in_)[1]
+
+    @property
+    def feature_importances_(self) -> Floats:
+        """How much experts and gate look at each feature; they add up to one, (n_features,).
+
+        The size of the slopes in the experts' equations in units of their noise (of log odds or of
+        the link where there is none), plus that of the slopes of the gate's log odds, each for
+        one standard deviation of the feature, averaged over experts by their shares. What has
+        no slopes, such as estimators inside and transformed features, has no importances either:
+        an AttributeError says so.
+        """
+        return importances(self._mixture, self.n_features_in_)
 
     # -------------------------------------------------------------------- how it reads
 

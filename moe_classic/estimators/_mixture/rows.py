@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from moe_classic._data import RawBlock, RawData, RowStream
+from moe_classic._data import (
+    RawBlock,
+    RawData,
+    RowStream,
+    check_largest,
+    check_spread,
+    check_weight,
+)
 from moe_classic._results import column_names
 from moe_classic._targets import Target
 from moe_classic._typing import Floats
@@ -68,6 +75,13 @@ class RowChecker:
         return column_names(self.columns)
 
     def __call__(self, X: Any, y: Any, sample_weight: Any = None) -> RawData:
+        """Validated rows with positive weight, all of a fit or a batch."""
+        raw = self._raw(X, y, sample_weight)
+        check_spread("X", raw.X.min(axis=0), raw.X.max(axis=0), self.names)
+        check_spread("y", raw.key.min(axis=1), raw.key.max(axis=1))
+        return raw
+
+    def _raw(self, X: Any, y: Any, sample_weight: Any) -> RawData:
         """Validated rows with positive weight."""
         given = y
         X, y, w, used = self._validated(X, y, sample_weight)
@@ -84,7 +98,7 @@ class RowChecker:
             self.known = self.kind.learn_in_parts(y for _, y, _ in parts)
 
         def validate(X: Any, y: Any, sample_weight: Any) -> RawBlock:
-            raw = self(X, y, sample_weight)
+            raw = self._raw(X, y, sample_weight)
             return raw.X, raw.key, raw.w
 
         return RowStream(blocks, validate)
@@ -106,11 +120,13 @@ class RowChecker:
             **self.options,
         )
         self.fresh = False
+        check_largest("X", X, self.names)
         y = self.kind.checked(y)
         if sample_weight is None:
             # Views of one number: a long data set costs no memory beyond itself.
             return X, y, np.broadcast_to(1.0, len(X)), np.broadcast_to(np.True_, len(X))
         w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        check_weight(w)
         used = w > 0.0
         if not used.any():
             raise ValueError("sample_weight is zero for every row; give at least one row weight.")
