@@ -5,6 +5,7 @@ from .distinct import BlendRows, distinct_rows
 from .features import (
     DesignMap,
     Rows,
+    column_numbers,
     fit_design,
     raw_features,
     same_features,
@@ -33,6 +34,7 @@ __all__ = [
     "Stats",
     "StreamSource",
     "Summary",
+    "column_numbers",
     "default_block_size",
     "distinct_rows",
     "first_pass",

@@ -37,6 +37,7 @@ from .unwrap import (
     fitted_record,
     inner_rows,
     kind_of,
+    told_ends,
     with_record,
 )
 
@@ -79,6 +80,7 @@ __all__ = [
     "summary_table",
     "term_index",
     "tokens_of",
+    "told_ends",
     "view_experts",
     "view_gate",
     "view_tree",
