@@ -87,7 +87,7 @@ class ZeroInflatedExpert(Wrapper):
     >>> expert = ZeroInflatedExpert(PoissonExpert(), features=[])
     >>> moe = MoERegressor(1, expert=expert).fit(x, fish)
     >>> moe.experts_[0].coef_.round(1), round(moe.experts_[0].inflation_intercept_, 1)
-    (array([0.5]), -0.8)
+    (array([0.5]), -0.9)
     """
 
     name: ClassVar[str] = "zero_inflated"
