@@ -60,11 +60,19 @@ class NewtonStats(Stats):
 
 @dataclass
 class Seen:
-    """What a forward pass keeps: of the expert inside, the rows, and slopes once asked for."""
+    """What a forward pass keeps.
+
+    Attributes
+    ----------
+    inside : what the expert inside kept, eta : (K, P, n) predictors, y : the rows
+    known : log probabilities of intervals that were needed
+    slopes : derivatives, once asked for
+    """
 
     inside: Any
     eta: Floats
     y: Floats
+    known: Floats | None = None
     slopes: tuple[Floats, Floats] | None = None
 
 

@@ -161,7 +161,7 @@ class CensoredExpert(Wrapper):
         ends = low[hidden], high[hidden]
         mass = mass_of(self.inside, params, eta[..., hidden], *ends, slopes=False)
         log[:, hidden] = np.maximum(mass.log, _LEAST)
-        return Forward(log, eta, Seen((inside, number[None], hidden), eta, y))
+        return Forward(log, eta, Seen((inside, number[None], hidden), eta, y, mass.log))
 
     def _stand_in(self, params: Any, eta: Floats, low: Floats, high: Floats, at: Ints) -> Floats:
         """Possible values for rows that the density is asked for but not used."""
@@ -181,7 +181,9 @@ class CensoredExpert(Wrapper):
             return first, second
         first, second = np.array(first), np.array(second)
         ends = seen.y[0][hidden], seen.y[-1][hidden]
-        mass = mass_of(self.inside, params, seen.eta[..., hidden], *ends, slopes=True)
+        mass = mass_of(
+            self.inside, params, seen.eta[..., hidden], *ends, slopes=True, known=seen.known
+        )
         first[..., hidden], second[..., hidden] = mass.first, mass.second
         return first, second
 

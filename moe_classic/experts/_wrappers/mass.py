@@ -52,7 +52,14 @@ class Mass:
 
 
 def mass_of(
-    expert: Any, params: Any, eta: Floats, low: Floats, high: Floats, *, slopes: bool
+    expert: Any,
+    params: Any,
+    eta: Floats,
+    low: Floats,
+    high: Floats,
+    *,
+    slopes: bool,
+    known: Floats | None = None,
 ) -> Mass:
     """``P(low <= Y <= high)`` of rows with ends (n,) or (K, n), which may be infinite.
 
@@ -62,13 +69,14 @@ def mass_of(
     params : its parameters
     eta : its predictor, (K, P, n)
     slopes : whether derivatives are wanted
+    known : the log probabilities, where they are there already
     """
     if hasattr(expert, "mass"):
         mass: Mass = expert.mass(params, eta, low, high, slopes=slopes)
         return mass
     pivot = _pivot_of(expert, params)
     if pivot is not None:
-        return pivot.mass(eta[:, 0], low, high, slopes=slopes)
+        return pivot.mass(eta[:, 0], low, high, slopes=slopes, known=known)
     return _differenced(expert, params, eta, low, high, slopes=slopes)
 
 
@@ -133,10 +141,14 @@ class _Pivot:
         z = (seen - eta) / self.scale
         return np.where(np.isfinite(z), np.clip(z, -_FAR, _FAR), z)
 
-    def mass(self, eta: Floats, low: Floats, high: Floats, *, slopes: bool) -> Mass:
+    def mass(
+        self, eta: Floats, low: Floats, high: Floats, *, slopes: bool, known: Floats | None
+    ) -> Mass:
         """Log probabilities, and slopes in eta and the nuisance."""
         a, b = self.ends(eta, low), self.ends(eta, high)
-        log = np.maximum(_log_between(self.noise, a, b), -1e300)
+        log = known
+        if log is None:
+            log = np.maximum(_log_between(self.noise, a, b), -1e300)
         if not slopes:
             return Mass(log)
         count = 2 if self.sign else 1
@@ -171,7 +183,23 @@ class _Pivot:
 
 
 def _log_between(noise: _Noise, a: Floats, b: Floats) -> Floats:
-    """``log(G(b) - G(a))``, on the side of the smaller tail."""
+    """``log(G(b) - G(a))``, of rows that are open on one side from one tail."""
+    left, right = np.isneginf(a).all(axis=0), np.isposinf(b).all(axis=0)
+    if right.all():
+        return noise.log_above(a)
+    if left.all():
+        return noise.log_below(b)
+    if not (left.any() or right.any()):
+        return _log_closed(noise, a, b)
+    out, closed = np.empty(a.shape), ~(left | right)
+    out[:, right] = noise.log_above(a[:, right])
+    out[:, left] = noise.log_below(b[:, left])
+    out[:, closed] = _log_closed(noise, a[:, closed], b[:, closed])
+    return out
+
+
+def _log_closed(noise: _Noise, a: Floats, b: Floats) -> Floats:
+    """The same of rows with two ends, on the side of the smaller tail."""
     right = a > noise.middle
     near = np.where(right, noise.log_above(a), noise.log_below(b))
     far = np.where(right, noise.log_above(b), noise.log_below(a))

@@ -231,13 +231,15 @@ class TruncatedExpert(Wrapper):
         self._check_window(y[0], low, high)
         inside = self.inside.forward(params, design, y)
         lost = mass_of(self.inside, params, self.within(eta), low, high, slopes=False).log
-        return Forward(inside.log_prob - np.maximum(lost, _LEAST), eta, Seen(inside, eta, y))
+        log_prob = inside.log_prob - np.maximum(lost, _LEAST)
+        return Forward(log_prob, eta, Seen(inside, eta, y, lost))
 
     def slopes(self, params: Any, seen: Seen) -> tuple[Floats, Floats]:
         """Those of the density less those of the window."""
         first, second = self.inside.derivatives(params, seen.inside, seen.y)
         inner, (low, high) = self.within(seen.eta), self.window(seen.eta)
-        whole = _bounded(mass_of(self.inside, params, inner, low, high, slopes=True), slopes=True)
+        whole = mass_of(self.inside, params, inner, low, high, slopes=True, known=seen.known)
+        whole = _bounded(whole, slopes=True)
         return first - whole.first, second - whole.second
 
     def mass(self, params: Any, eta: Floats, low: Floats, high: Floats, *, slopes: bool) -> Mass:
