@@ -24,6 +24,7 @@ from moe_classic._typing import Floats, Ints
 from moe_classic.experts import Expert
 
 from ._marginal import Marginal
+from ._moments import Said, blended, blended_variance
 
 #: Fixed-point steps towards a mode; scale mixtures of normals converge linearly.
 _MODE_STEPS = 200
@@ -46,6 +47,17 @@ class Predictive:
         Gate probabilities.
     location : ndarray of shape (K, d, n)
         Locations of the experts.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.predictive import Predictive
+    >>> X, y = load_tone(return_X_y=True)
+    >>> fitted = MoERegressor(2, random_state=0).fit(X, y).__moe_fitted__()
+    >>> ahead = Predictive(fitted.model, fitted.params, fitted.block(X[:5]))
+    >>> ahead.mean().shape, ahead.quantile(0.9).shape
+    ((1, 5), (1, 5))
     """
 
     def __init__(self, model: Model, params: MoEParams, block: Block) -> None:
@@ -102,12 +114,16 @@ class Predictive:
 
     def mean(self) -> Floats:
         """Blended locations: the mean wherever it exists, (d, n)."""
-        return np.einsum("kn,kdn->dn", self.weights, self.location)
+        return blended(self._said(self.location), self.weights.shape[1])
 
     def variance(self) -> Floats:
         """Variances, (d, n): within experts plus between experts."""
-        between = np.square(self.location - self.mean())
-        return np.einsum("kn,kdn->dn", self.weights, self.expert_variance + between)
+        said = self._said(self.location), self._said(self.expert_variance)
+        return blended_variance(*said, self.weights.shape[1])
+
+    def _said(self, answers: Floats) -> list[Said]:
+        """Answers (K, d, n) of experts that are all asked about all rows."""
+        return [(slice(None), p, a) for p, a in zip(self.weights, answers, strict=True)]
 
     # -------------------------------------------------------------------- distribution function
 
