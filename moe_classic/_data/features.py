@@ -142,7 +142,7 @@ def _named(X: np.ndarray, names: list[str] | None) -> Any:
     return X if names is None else pd.DataFrame(X, columns=names)
 
 
-def _column_numbers(features: Any, names: list[str], owner: str) -> Ints:
+def column_numbers(features: Any, names: list[str], owner: str) -> Ints:
     """Positions of columns given by name or index."""
     values = list(features)
     if all(isinstance(v, (bool, np.bool_)) for v in values) and len(values) == len(names):
@@ -200,7 +200,7 @@ def fit_design(
         transformer = clone(features).fit(_named(fit_on[0], names_in), fit_on[1])
         out_names = _names_out(transformer, names_in)
     elif isinstance(features, (list, tuple, np.ndarray, pd.Index)):
-        columns = _column_numbers(features, names, owner)
+        columns = column_numbers(features, names, owner)
         out_names = [names[j] for j in columns]
     else:
         raise TypeError(

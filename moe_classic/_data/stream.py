@@ -156,7 +156,7 @@ def first_pass(stream: RowStream, size: int) -> tuple[Sample, Summary, int]:
     if wild_outputs(summary, low, high):
         tame = summarise(sample.y, sample.w) if sample.complete else None
         summary = _tamed_moments(stream, summary, sample, low, high) if tame is None else tame
-    return sample, replace(summary, n_rows=n_rows), n_rows
+    return sample, replace(summary, n_rows=n_rows, y_range=np.array([low, high])), n_rows
 
 
 def _tamed_moments(

@@ -39,6 +39,7 @@ from .unwrap import (
     fitted_record,
     inner_rows,
     kind_of,
+    told_ends,
     with_record,
 )
 
@@ -88,6 +89,7 @@ __all__ = [
     "summary_table",
     "term_index",
     "tokens_of",
+    "told_ends",
     "view_experts",
     "view_gate",
     "view_tree",

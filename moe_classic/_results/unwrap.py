@@ -104,6 +104,12 @@ def kind_of(estimator: Any) -> TargetKind:
     return TARGETS["real"]
 
 
+def told_ends(estimator: Any) -> bool:
+    """Whether the y of a fitted mixture has two ends a row."""
+    record = getattr(estimator, "_fitted", None)
+    return isinstance(record, FittedMixture) and record.target.intervals
+
+
 def fitted_mixture(estimator: Any) -> FittedMixture:
     """What the last fit of a mixture left; raises for what was not fitted by likelihood."""
     record = _record_if_any(estimator)

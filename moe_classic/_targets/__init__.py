@@ -2,10 +2,12 @@
 
 from .base import Target, TrainingData
 from .classes import ClassTarget, check_labels
+from .interval import IntervalTarget
 from .real import RealTarget
 
 __all__ = [
     "ClassTarget",
+    "IntervalTarget",
     "RealTarget",
     "Target",
     "TrainingData",

@@ -114,7 +114,9 @@ class RealTarget(Target):
         if common:
             factor = np.full_like(factor, np.sqrt((factor**2).mean()))
         variance = np.where(constant, 0.0, first.y_var / factor**2)
-        summary = replace(first, y_mean=np.zeros(size.size), y_var=variance)
+        seen = first.y_range
+        scaled = None if seen is None else (seen - first.y_mean) / factor
+        summary = replace(first, y_mean=np.zeros(size.size), y_var=variance, y_range=scaled)
         target = replace(self, shift=first.y_mean, factor=factor)
         return TrainingData(raw.X, raw.key, raw.w, summary, target)
 

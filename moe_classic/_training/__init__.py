@@ -13,6 +13,7 @@ from .thresholds import best_cut
 from .trainer import SHORT_PASSES, StartSample, StreamTrainer, Trained, Trainer
 from .wrap import (
     components,
+    described,
     describes_outputs,
     keeps_target,
     labelled,
@@ -43,6 +44,7 @@ __all__ = [
     "check_fitted_experts",
     "check_online",
     "components",
+    "described",
     "describes_outputs",
     "em_problem",
     "keeps_target",

@@ -16,7 +16,13 @@ from moe_classic import (
     datasets,
     metrics,
 )
-from moe_classic.experts import EXPERTS, GaussianExpert, MultinomialExpert, StudentTExpert
+from moe_classic.experts import (
+    EXPERTS,
+    GaussianExpert,
+    LinearExpert,
+    MultinomialExpert,
+    StudentTExpert,
+)
 from moe_classic.gates import GATES, SoftmaxGate, TreeGate
 from moe_classic.inference import inference, order_of
 from moe_classic.model_selection import bootstrap_lrt, select
@@ -279,6 +285,8 @@ def _drawn(expert: str, gate: Any, **options: Any) -> Values:
 
 
 for _family, _expert in EXPERTS.items():
+    if not issubclass(_expert, LinearExpert):
+        continue
     _labels = {"n_classes": 2} if _expert.target == "class" else {}
     add(f"make_moe, {_family}", partial(_drawn, _family, "softmax", **_labels), closed=True)
 for _gate in GATES:

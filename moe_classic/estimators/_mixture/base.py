@@ -28,7 +28,7 @@ from moe_classic._results import (
     importances,
     one_equation,
 )
-from moe_classic._targets import Target, TrainingData
+from moe_classic._targets import IntervalTarget, Target, TrainingData
 from moe_classic._training import (
     BoundModel,
     StreamTrainer,
@@ -47,6 +47,7 @@ from moe_classic.inference import Inference, inference
 from moe_classic.solvers import DivergenceError, Solver
 
 from .arguments import (
+    describes_intervals,
     describes_several,
     given_responsibilities,
     resolve_arguments,
@@ -160,6 +161,11 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         if not isinstance(self.init, str):
             raise ValueError("fit_blocks needs init to be a strategy's name, not responsibilities.")
         refuse_blocks(arguments[0], arguments[1])
+        if describes_intervals(self.expert):
+            raise ValueError(
+                "fit_blocks reads one number a row, censored experts need two ends; use fit, or "
+                "partial_fit."
+            )
         checker = self._checker(least=1)
         stream = checker.stream(blocks)
         drawn, moments, n_rows = first_pass(stream, MOST_ROWS)
@@ -211,8 +217,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
     ) -> RowChecker:
         """What validates the rows of a fit, or of batches after one."""
         several = describes_several(self.expert)
+        kind = IntervalTarget if describes_intervals(self.expert) else self._target
         return RowChecker(
-            self, self._target, multi_output=several, target=target, fitted=fitted, least=least
+            self, kind, multi_output=several, target=target, fitted=fitted, least=least
         )
 
     def _resolve_arguments(self) -> tuple[list[Any], Any, Solver]:

@@ -6,7 +6,7 @@ from copy import copy
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length, validate_data
 
 from moe_classic._data import (
     RawBlock,
@@ -110,15 +110,17 @@ class RowChecker:
 
     def _validated(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
         """X, y, weights and which rows count; the first rows fix what X is."""
-        X, y = validate_data(
-            self.columns,
-            X,
-            y,
-            dtype=[np.float64, np.float32],
-            reset=self.fresh,
-            ensure_min_samples=self.least if self.fresh else 1,
-            **self.options,
-        )
+        options = {
+            "dtype": [np.float64, np.float32],
+            "reset": self.fresh,
+            "ensure_min_samples": self.least if self.fresh else 1,
+        }
+        if self.kind.intervals:
+            # Ends may be infinite: the target looks at them itself.
+            X = validate_data(self.columns, X, **options)
+            check_consistent_length(X, y)
+        else:
+            X, y = validate_data(self.columns, X, y, **options, **self.options)
         self.fresh = False
         check_largest("X", X, self.names)
         y = self.kind.checked(y)

@@ -148,6 +148,16 @@ class InverseGaussianExpert(LogMean, JointExpert):
             second = 0.5 * erfcx(z / np.sqrt(2.0)) * np.exp(-0.5 * gap**2)
         return np.where(y > 0.0, np.minimum(ndtr(gap) + second, 1.0), 0.0)
 
+    def above_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """P(Y > y), (K, 1, n)."""
+        phi, mu = params.dispersion[:, :, None], np.exp(eta)
+        at = np.where(y > 0.0, y, 1.0)
+        root, r = 1.0 / np.sqrt(phi * at), at / mu
+        first = log_ndtr(-root * (r - 1.0))
+        second = 2.0 / (phi * mu) + log_ndtr(-root * (r + 1.0))
+        tail = np.exp(first) * -np.expm1(np.minimum(second - first, 0.0))
+        return np.where(y > 0.0, tail, 1.0)
+
     def quantile_at(self, params: Any, eta: Floats, q: Floats) -> Floats:
         """Quantiles, (K, 1, n): logarithms of y are searched for, from that of the mean."""
         found = invert(
