@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         predictive as predictive,
     )
     from moe_classic.estimators import (
+        BayesianMoERegressor,
         DeepMoEClassifier,
         DeepMoERegressor,
         HardMoEClassifier,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BayesianMoERegressor",
     "DeepMoEClassifier",
     "DeepMoERegressor",
     "HardMoEClassifier",

@@ -67,7 +67,8 @@ class CoefficientDisplay:
         X, y, sample_weight :
             The rows on which it was fitted.
         kind : str, default="observed"
-            Kind of standard errors; see :func:`moe_classic.inference.inference`.
+            Kind of standard errors; see :func:`moe_classic.inference.inference`. Of a Bayesian
+            mixture posterior means and credible intervals are drawn instead.
         level : float in (0, 1), default=0.95
             Coverage of the intervals.
         part, terms, scale :
@@ -83,13 +84,25 @@ class CoefficientDisplay:
         """
         from moe_classic.inference import inference
 
+        style = {"part": part, "terms": terms, "scale": scale, "ax": ax, **plot}
+        if hasattr(fitted_moe(estimator, needs="summary", caller=cls.__name__), "sample_posterior"):
+            check_one_of(f"{cls.__name__} of a posterior", "kind", kind, ("observed",))
+            return cls._from_posterior(estimator, level, style)
         moe = fitted_moe(estimator, needs="inference", caller=cls.__name__)
         rows = inner_rows(estimator, X)
         result = inference(moe, rows, y, kind=kind, level=level, sample_weight=sample_weight)
         title = f"estimate and {100 * level:g} % interval"
-        return cls.from_table(
-            result.table, part=part, terms=terms, scale=scale, xlabel=title, ax=ax, **plot
-        )
+        return cls.from_table(result.table, xlabel=title, **style)
+
+    @classmethod
+    def _from_posterior(
+        cls, estimator: Any, level: float, style: dict[str, Any]
+    ) -> CoefficientDisplay:
+        """Posterior means and credible intervals, which a Bayesian fit knows without its rows."""
+        moe = fitted_moe(estimator, needs="sample_posterior", caller=cls.__name__)
+        table = moe.summary(coverage=level).rename(columns={"mean": "estimate"})
+        title = f"posterior mean and {100 * level:g} % interval"
+        return cls.from_table(table, xlabel=title, **style)
 
     @classmethod
     def from_table(

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from moe_classic import (
+    BayesianMoERegressor,
     HardMoEClassifier,
     HardMoERegressor,
     HierarchicalMoEClassifier,
@@ -48,6 +49,7 @@ EVERYTHING = GATE | LIKELIHOOD | DENSITY | TRACE
 
 REGRESSORS = {
     "mixture": (MoERegressor(2, **QUICK), EVERYTHING),
+    "bayes": (BayesianMoERegressor(3, **QUICK), EVERYTHING),
     "tree": (HierarchicalMoERegressor((2,), **QUICK), EVERYTHING | {"tree"}),
     "meta-pi": (MetaPiRegressor(LINE, random_state=0), GATE | TRACE),
     "meta-pi, constant": (MetaPiRegressor(LINE, gate="constant"), GATE | TRACE),
