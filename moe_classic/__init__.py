@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         metrics,
         model_selection,
         onnx,
+        persistence,
         routers,
         solvers,
     )
@@ -69,6 +70,7 @@ __all__ = [
     "metrics",
     "model_selection",
     "onnx",
+    "persistence",
     "routers",
     "solvers",
     "upcycle",

@@ -6,6 +6,7 @@ from .explanation import Explanation, check_min_weight, explain, explain_margins
 from .fitted import FittedBlend, FittedMixture
 from .net import FittedNet, tokens_of
 from .palette import EXPERT_COLORS, expert_color
+from .printed import PrintedTable, Section, number, probability
 from .records import (
     AnyExpert,
     AnyGate,
@@ -55,6 +56,8 @@ __all__ = [
     "FittedNet",
     "FittedTreeGate",
     "PathExplanation",
+    "PrintedTable",
+    "Section",
     "TreeNode",
     "check_min_weight",
     "checked_pairs",
@@ -76,6 +79,8 @@ __all__ = [
     "html_repr",
     "inner_rows",
     "kind_of",
+    "number",
+    "probability",
     "summary_table",
     "term_index",
     "tokens_of",
