@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         predictive as predictive,
     )
     from moe_classic.estimators import (
+        BayesianMoEClassifier,
         BayesianMoERegressor,
         DeepMoEClassifier,
         DeepMoERegressor,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BayesianMoEClassifier",
     "BayesianMoERegressor",
     "DeepMoEClassifier",
     "DeepMoERegressor",

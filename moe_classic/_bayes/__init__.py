@@ -3,23 +3,28 @@
 from .components import (
     GateParams,
     LineParams,
+    LogitParams,
     PosteriorGaussianExpert,
+    PosteriorMultinomialExpert,
     PosteriorSoftmaxGate,
 )
 from .gammas import Gamma
 from .lines import BayesianLines
-from .logits import BayesianLogits, laplace_covariance
+from .logits import BayesianClasses, BayesianLogits, laplace_covariance
 from .mixture import BayesianMixture, Run, State, climb, pruned
 from .tables import raw_terms
 
 __all__ = [
+    "BayesianClasses",
     "BayesianLines",
     "BayesianLogits",
     "BayesianMixture",
     "Gamma",
     "GateParams",
     "LineParams",
+    "LogitParams",
     "PosteriorGaussianExpert",
+    "PosteriorMultinomialExpert",
     "PosteriorSoftmaxGate",
     "Run",
     "State",

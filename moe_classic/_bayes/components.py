@@ -26,6 +26,7 @@ from scipy.special import gammaln
 
 from moe_classic._components import SCALE, STUDENT_T, Forward
 from moe_classic._data import Design, DesignMap, Stats, Summary
+from moe_classic._numerics import choose
 from moe_classic._typing import Floats, Ints
 from moe_classic.experts import Expert
 from moe_classic.gates import Gate, line_rows
@@ -255,6 +256,73 @@ class PosteriorGaussianExpert(PosteriorExpert):
         u = (df + 1.0) / (df + fwd.work**2)
         eta: Any = fwd.eta
         return np.asarray((u / eta[:, 1] ** 2)[:, :, None, None], dtype=np.float64)
+
+
+# ------------------------------------------------------------------------- classes
+
+
+@dataclass(frozen=True)
+class LogitParams(PosteriorParams):
+    """Means (K, C, q) that sum to zero over classes, and covariances (K, C, q, C, q)."""
+
+    cov: Floats
+
+    @property
+    def coef(self) -> Floats:
+        """Posterior means relative to the last class, (K, C - 1, q)."""
+        return self.mean[:, :-1] - self.mean[:, -1:]
+
+
+class PosteriorMultinomialExpert(PosteriorExpert):
+    """Multinomial logits with normal posteriors of their coefficients.
+
+    The predictor are class probabilities averaged over them, (K, C, n).
+    """
+
+    name: ClassVar[str] = "bayesian_multinomial"
+    target: ClassVar[str] = "class"
+    link: ClassVar[str] = "logit"
+    plain: ClassVar[str] = "MultinomialExpert"
+
+    def predictor(self, params: LogitParams, design: Design) -> Floats:
+        """Class probabilities, (K, C, n)."""
+        parts = zip(params.mean, params.cov, strict=True)
+        return np.exp(np.stack([average_log_softmax(m, cov, design) for m, cov in parts]))
+
+    def forward(self, params: LogitParams, design: Design, y: np.ndarray) -> Forward:
+        """Log probability of the observed classes, (K, n)."""
+        P = self.predictor(params, design)
+        return Forward(np.log(P[:, y, np.arange(y.size)]), None, P)
+
+    def mean_at(self, params: LogitParams, eta: Floats) -> Floats:
+        """Class probabilities, (K, C, n)."""
+        return eta
+
+    def sample_at(self, params: LogitParams, eta: Floats, rng: np.random.Generator) -> np.ndarray:
+        """A class code from every expert at every row, (K, n)."""
+        return np.stack([choose(P, rng) for P in eta])
+
+    def posterior_rows(
+        self, params: LogitParams, k: int, design: DesignMap, outputs: list[str], tail: float
+    ) -> Iterator[tuple[str, TermRow]]:
+        """The lines of all classes but the last, relative to it."""
+        mean, V = params.coef[k], params.cov[k]
+        for c, output in enumerate(outputs):
+            cov = V[c, :, c] + V[-1, :, -1] - V[c, :, -1] - V[-1, :, c]
+            for row in line_summary(design, mean[c], cov, tail):
+                yield output, row
+
+    def posterior_draws(
+        self, params: LogitParams, n: int, rng: np.random.Generator
+    ) -> tuple[Floats, dict[str, Floats]]:
+        """Coefficients relative to the last class, (n, K, C - 1, q)."""
+        _, C, q = params.mean.shape
+        draws = [
+            normal_draws(mean.ravel(), cov.reshape(C * q, C * q), n, rng).reshape(n, C, q)
+            for mean, cov in zip(params.mean, params.cov, strict=True)
+        ]
+        coef = np.stack(draws, axis=1)
+        return coef[:, :, :-1] - coef[:, :, -1:], {}
 
 
 # ------------------------------------------------------------------------- gate

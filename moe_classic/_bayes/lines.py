@@ -14,15 +14,18 @@ Networks 15, for experts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import polygamma
 
 from moe_classic._data import Design
 from moe_classic._numerics import unpack_symmetric
 from moe_classic._typing import Floats, Ints
 
 from .gammas import Gamma
+from .missing import Scores
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -101,6 +104,30 @@ class BayesianLines:
         noise = q.noise
         fit = noise.mean[:, None] * e**2 + leverage(q.cov, design.Z)
         return np.asarray(0.5 * (noise.mean_log[:, None] - _LOG_2PI - fit), dtype=np.float64)
+
+    def scores(self, q: LinePosterior, design: Design, y: Floats, S: Floats) -> list[Scores]:
+        """Of coefficients, and of the logarithms of the precisions of the noise."""
+        e = y[0] - design.linear(q.mean)
+        t = q.noise.mean[:, None]
+        K, width = q.mean.shape
+        lines, noise = np.zeros((K, width, K, width)), np.zeros((K, 1, K, 1))
+        every = np.arange(K)
+        lines[every, :, every] = q.cov / q.noise.mean[:, None, None]
+        noise[every, :, every] = polygamma(1, q.noise.shape)[:, None, None]
+        curve = 0.5 * (1.0 - t * (e**2 + leverage(q.cov, design.Z) / t))
+        return [
+            Scores((t * e)[:, None], design.Z, lines),
+            Scores(curve[:, None], np.ones((1, e.shape[1])), noise),
+        ]
+
+    def widened(self, q: LinePosterior, covs: Sequence[Floats]) -> LinePosterior:
+        """The posterior with covariances of coefficients and log precisions as they are given."""
+        every = np.arange(len(q.mean))
+        lines, noise = (cov[every, :, every] for cov in covs)
+        # The same mean precision with the shape that its logarithm's variance calls for.
+        factor = np.minimum(polygamma(1, q.noise.shape) / noise[:, 0, 0], 1.0)
+        wider = Gamma(q.noise.shape * factor, q.noise.rate * factor)
+        return replace(q, cov=lines * q.noise.mean[:, None, None], noise=wider)
 
     def divergence(self, q: LinePosterior) -> Floats:
         """What the bound pays for each expert, (K,)."""

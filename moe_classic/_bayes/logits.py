@@ -19,6 +19,7 @@ near 0 or 1. What is reported, and predicted with, is the curvature at the mean 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -31,6 +32,7 @@ from moe_classic._typing import Floats, Ints
 
 from .gammas import Gamma
 from .lines import inverse, leverage
+from .missing import Scores
 
 #: Halvings of a step that does not climb.
 _HALVINGS = 30
@@ -117,6 +119,51 @@ class BayesianLogits:
         size = (prior[:, None] * q.mean**2).sum(axis=(1, 2))
         paid = q.precision.divergence(self.precision).sum(axis=1)
         return np.asarray(0.5 * ((C - 1) * each + size) + paid, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class BayesianClasses:
+    """Experts that tell ``n_classes`` classes apart."""
+
+    logits: BayesianLogits
+    n_classes: int
+
+    def start(self, n_experts: int, width: int) -> LogitPosterior:
+        """All classes equally likely."""
+        return self.logits.start(n_experts, self.n_classes, width)
+
+    def update(self, last: LogitPosterior, design: Design, y: Ints, S: Floats) -> LogitPosterior:
+        """Best S, a climb in M, best q(b), for row weights ``S`` (K, n)."""
+        return self.logits.update(last, design, self._targets(y)[None], S)
+
+    def expected_log_density(self, q: LogitPosterior, design: Design, y: Ints) -> Floats:
+        """Lower bounds on log probabilities of the observed classes, (K, n)."""
+        return self.logits.expected_log_proba(q, design)[:, y, np.arange(y.size)]
+
+    def divergence(self, q: LogitPosterior) -> Floats:
+        """What the bound pays for each expert, (K,)."""
+        return self.logits.divergence(q)
+
+    def scores(self, q: LogitPosterior, design: Design, y: Ints, S: Floats) -> list[Scores]:
+        """Of the coefficients of all classes."""
+        P = design.linear(q.mean)
+        softmax_in_place(P)
+        K, C, width = q.mean.shape
+        cov = np.zeros((K, C * width, K, C * width))
+        every = np.arange(K)
+        own = laplace_covariance(q, design, S)
+        cov[every, :, every] = own.reshape(K, C * width, C * width)
+        return [Scores(self._targets(y) - P, design.Z, cov)]
+
+    def widened(self, q: LogitPosterior, covs: Sequence[Floats]) -> tuple[Floats, Floats]:
+        """Means (K, C, q), and covariances (K, C, q, C, q) as they are given."""
+        K, C, width = q.mean.shape
+        every = np.arange(K)
+        return q.mean, covs[0][every, :, every].reshape(K, C, width, C, width)
+
+    def _targets(self, y: Ints) -> Floats:
+        """Observed classes, (C, n)."""
+        return np.eye(self.n_classes)[:, y]
 
 
 def log_softmax(eta: Floats) -> Floats:

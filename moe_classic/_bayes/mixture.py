@@ -15,7 +15,7 @@ Processing 66-67.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,7 +25,8 @@ from moe_classic._data import Design
 from moe_classic._numerics import log_sum_exp
 from moe_classic._typing import Floats, Ints
 
-from .logits import BayesianLogits, LogitPosterior
+from .logits import BayesianLogits, LogitPosterior, laplace_covariance
+from .missing import Scores, with_missing_labels
 
 #: Sweeps under fixed responsibilities with which a start begins.
 _WARM_SWEEPS = 3
@@ -52,6 +53,12 @@ class Family(Protocol):
 
     def divergence(self, q: Any) -> Floats:
         """What the bound pays for each expert, (K,)."""
+
+    def scores(self, q: Any, design: Design, y: np.ndarray, S: Floats) -> list[Scores]:
+        """Scores of the rows under each expert, with covariances if labels were known."""
+
+    def widened(self, q: Any, covs: Sequence[Floats]) -> Any:
+        """What is told: means, with covariances as given, in the order of :meth:`scores`."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,20 @@ class BayesianMixture:
         """Better posteriors for responsibilities ``R``."""
         experts = self.family.update(experts, self.expert_design, self.y, self.w * R)
         return experts, self.gate.update(gate, self.gate_design, R[None], self.w[None])
+
+    def told(self, state: State) -> tuple[Any, Floats]:
+        """Posterior of the experts, and covariances (K, q, K, q) of the gate, as they are told.
+
+        The gate's at the curvature of its mean, and both with what is not known of the labels.
+        """
+        gate = laplace_covariance(state.gate, self.gate_design, self.w[None])[0]
+        own = Scores(np.ones((state.n_experts, 1, self.w.size)), self.gate_design.Z, gate)
+        parts = [
+            own,
+            *self.family.scores(state.experts, self.expert_design, self.y, self.w * state.R),
+        ]
+        gate, *experts = with_missing_labels(parts, state.R, self.w)
+        return self.family.widened(state.experts, experts), gate
 
     # -------------------------------------------------------------------- fewer experts
 

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from moe_classic import (
+    BayesianMoEClassifier,
     BayesianMoERegressor,
     HardMoEClassifier,
     HardMoERegressor,
@@ -60,6 +61,7 @@ REGRESSORS = {
 }
 CLASSIFIERS = {
     "mixture": (MoEClassifier(2, **QUICK), EVERYTHING - DENSITY),
+    "bayes": (BayesianMoEClassifier(3, **QUICK), EVERYTHING - DENSITY),
     "tree": (HierarchicalMoEClassifier((2,), **QUICK), EVERYTHING - DENSITY | {"tree"}),
     "meta-pi": (MetaPiClassifier(ODDS, random_state=0), GATE | TRACE),
     "hard": (HardMoEClassifier(2, expert=LinearSVC(), **ROUNDS), GATE | TRACE),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from moe_classic import BayesianMoERegressor
+from moe_classic import BayesianMoEClassifier, BayesianMoERegressor
 
-from .registry import MADE_OF, OPTIMUM, SHOWN, Values, add, frame, lines, made_of, weights
+from .registry import MADE_OF, OPTIMUM, SHOWN, Values, add, classes, frame, lines, made_of, weights
 
 QUICK = {"n_init": 2, "random_state": 0}
 
@@ -38,3 +38,4 @@ def _regression(name: str, moe: Any, **about: Any) -> None:
 _regression("lines", BayesianMoERegressor(4, **QUICK))
 _regression("weights", BayesianMoERegressor(2, prune=False, **QUICK), weighted=True)
 _regression("priors", BayesianMoERegressor(2, coef_prior=(2.0, 1.0), order_by="scale", **QUICK))
+add("bayes, classes", partial(_fit, BayesianMoEClassifier(3, **QUICK), classes))

@@ -19,8 +19,6 @@ from moe_classic._bayes import (
     BayesianLogits,
     GateParams,
     PosteriorSoftmaxGate,
-    State,
-    laplace_covariance,
 )
 from moe_classic._data import Block, RawData, slices_of
 from moe_classic._model import MoEParams, check_order_by, null_directions, order_of
@@ -56,12 +54,12 @@ class BayesianEstimator(TransformerMixin, BaseEstimator):
         """Experts that predict with a posterior."""
 
     @abstractmethod
-    def _expert_params(self, state: State, search: Search, data: TrainingData) -> Any:
-        """What these predict with."""
+    def _expert_params(self, experts: Any) -> Any:
+        """What these predict with, from the posterior of a fit."""
 
     # -------------------------------------------------------------------- fit
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BayesianEstimator:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the posterior by variational Bayes.
 
         Parameters
@@ -136,11 +134,9 @@ class BayesianEstimator(TransformerMixin, BaseEstimator):
     ) -> FittedPosterior:
         """What is kept of a fit: in the user's units, experts in order."""
         state, mixture = found.run.state, found.mixture
-        cov = laplace_covariance(state.gate, mixture.gate_design, mixture.w[None])[0]
-        params = MoEParams(
-            GateParams(state.gate.mean[0], cov),
-            (self._expert_params(state, search, data),),
-        )
+        experts, cov = mixture.told(state)
+        gate = GateParams(state.gate.mean[0], cov)
+        params = MoEParams(gate, (self._expert_params(experts),))
         group = replace(plan.model.groups[0], count=state.n_experts)
         model = replace(plan.model, groups=(group,))
         mass = state.R @ mixture.w

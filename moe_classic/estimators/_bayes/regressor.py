@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from moe_classic._bayes import BayesianLines, LineParams, PosteriorGaussianExpert, State
-from moe_classic._targets import TrainingData
+from moe_classic._bayes import BayesianLines, LineParams, PosteriorGaussianExpert
 from moe_classic.estimators._mixture import RegressorAnswers, store_arguments
 
 from .base import BayesianEstimator
 from .options import checked_prior
-from .search import Search
 
 
 class BayesianMoERegressor(RegressorAnswers, BayesianEstimator):
@@ -95,9 +93,10 @@ class BayesianMoERegressor(RegressorAnswers, BayesianEstimator):
     Notes
     -----
     The factors of the posterior (responsibilities, each expert with its noise, the gate, the
-    precisions) are independent of each other: intervals do not know that rows might belong to other
-    experts, and are too narrow where experts overlap a lot. The gate has its posterior by a
-    quadratic bound; standard deviations are those of the curvature at its mean.
+    precisions) are independent of each other, and the gate has its by a quadratic bound. Both make
+    it too narrow; what is told, predicted with and drawn from has the bound's means, the curvature
+    of the gate at them, and the information put back that is missing on which expert a row belongs
+    to (linear response, Giordano, Broderick & Jordan 2018).
 
     References
     ----------
@@ -152,6 +151,6 @@ class BayesianMoERegressor(RegressorAnswers, BayesianEstimator):
         """Student-t predictive densities."""
         return PosteriorGaussianExpert(features=self.expert_features)
 
-    def _expert_params(self, state: State, search: Search, data: TrainingData) -> LineParams:
+    def _expert_params(self, experts: Any) -> LineParams:
         """The posterior itself."""
-        return LineParams.of(state.experts)
+        return LineParams.of(experts)

@@ -126,7 +126,7 @@ def test_units_change_nothing_but_units():
     np.testing.assert_allclose(
         moved.summary().xs("slope", level="kind").loc["expert"].sd,
         1e-5 * plain.summary().xs("slope", level="kind").loc["expert"].sd,
-        rtol=2e-3,
+        rtol=5e-3,
     )
 
 
@@ -204,7 +204,7 @@ def test_density_and_score_are_those_of_the_draws(crash):
     draws = moe.sample(few, 20_000, random_state=0)
     mean, std = moe.predict(few, return_std=True)
     np.testing.assert_allclose(draws.mean(axis=1), mean, atol=0.03 * std.max())
-    np.testing.assert_allclose(draws.std(axis=1), std, rtol=0.03)
+    np.testing.assert_allclose(draws.std(axis=1), std, rtol=0.05)
     truth = y[[10, 60, 100]]
     apart = np.abs(draws[:, ::2] - draws[:, 1::2]).mean(axis=1)
     scores = np.abs(draws - truth[:, None]).mean(axis=1) - 0.5 * apart
@@ -303,3 +303,22 @@ def test_linear_data_have_one_expert():
     moe = BayesianMoERegressor(random_state=0).fit(X, y)
     assert moe.n_experts_ == 1
     np.testing.assert_allclose(moe.experts_[0].coef_, LinearRegression().fit(X, y).coef_, atol=0.02)
+
+
+def test_doubt_about_the_expert_of_a_row_is_in_the_deviations():
+    """With many rows they are the standard errors of maximum likelihood, wide as these are."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4000, 1))
+    right = rng.random(4000) < 1.0 / (1.0 + np.exp(-2.0 * x[:, 0]))
+    y = np.where(right, 1.0 - x[:, 0], -0.5 + x[:, 0]) + 0.6 * rng.normal(size=4000)
+    moe = BayesianMoERegressor(2, n_init=2, random_state=0, order_by="x0").fit(x, y)
+    ml = MoERegressor(2, n_init=2, random_state=0, order_by="x0").fit(x, y)
+    table = moe.summary()
+    errors = ml.inference(x, y).table.std_error
+    shared = table.index.intersection(errors.index)
+    assert len(shared) == 8
+    np.testing.assert_allclose(table.loc[shared].sd, errors.loc[shared], rtol=0.06)
+    alone = MoERegressor(1).fit(x[right], y[right]).inference(x[right], y[right]).table.std_error
+    assert (
+        table.xs("x0", level="term").loc["expert"].sd > 1.1 * alone.xs("x0", level="term").iloc[0]
+    ).any()
