@@ -12,6 +12,8 @@ from ._partition import PartitionDisplay
 from ._responsibility import ResponsibilityDisplay
 from ._routing import RoutingDisplay
 from ._selection import SelectionDisplay
+from ._sensitivity import Sensitivity, sensitivity
+from ._sensitivity_display import SensitivityDisplay
 from ._style import DATA_COLOR as DATA_COLOR
 from ._style import MIXTURE_COLOR as MIXTURE_COLOR
 from ._style import legend_above as legend_above
@@ -31,7 +33,10 @@ __all__ = [
     "ResponsibilityDisplay",
     "RoutingDisplay",
     "SelectionDisplay",
+    "Sensitivity",
+    "SensitivityDisplay",
     "TreeDisplay",
     "marginal_effects",
     "predictions_at",
+    "sensitivity",
 ]

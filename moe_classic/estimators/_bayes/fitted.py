@@ -11,6 +11,7 @@ import pandas as pd
 
 from moe_classic._bayes import raw_terms
 from moe_classic._data import DesignMap
+from moe_classic._numerics import softmax_in_place
 from moe_classic._results import FittedMixture, term_index
 from moe_classic._typing import Floats
 
@@ -18,6 +19,33 @@ from moe_classic._typing import Floats
 _LEVELS = ["part", "expert", "kind", "term"]
 _COLUMNS = ["mean", "sd", "low", "high"]
 Label = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One draw from the posterior of a mixture of regressions.
+
+    Attributes
+    ----------
+    coef : (K, q), gate : (K, q), coefficients on designs
+    gate_map : what the gate sees of X
+    """
+
+    coef: Floats
+    gate: Floats
+    gate_map: DesignMap
+
+    def weights(self, X: np.ndarray) -> Floats:
+        """Gate probabilities at rows, (K, n)."""
+        eta = self.gate @ self.gate_map(X)
+        softmax_in_place(eta)
+        return eta
+
+    def means(self, experts: Floats, gate: Floats) -> Floats:
+        """Means of y at designs (q, n) of experts and gate, (n,)."""
+        g = self.gate @ gate
+        softmax_in_place(g)
+        return np.einsum("kn,kn->n", g, self.coef @ experts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +120,15 @@ class FittedPosterior(FittedMixture):
             columns |= {("gate", label, *key): value for key, value in terms.items()}
         index = term_index(list(columns), _LEVELS)
         return pd.DataFrame(np.stack(list(columns.values()), axis=1), columns=index)
+
+    def drawn(self, n: int, rng: np.random.Generator) -> list[Draw]:
+        """Draws of a mixture of regressions, to be asked for means."""
+        coef, _, gate = self.raw_draws(n, rng)
+        return [Draw(c[:, 0], g, self.gate_map) for c, g in zip(coef, gate, strict=True)]
+
+    def designs(self, X: np.ndarray) -> tuple[Floats, Floats]:
+        """What experts and gate see of rows."""
+        return self.expert_map(X), self.gate_map(X)
 
     def raw_draws(
         self, n: int, rng: np.random.Generator
