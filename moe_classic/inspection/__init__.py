@@ -44,9 +44,6 @@ __all__ = [
     "TreeDisplay",
     "marginal_effects",
     "predictions_at",
-<<<<<<< HEAD
-    "sensitivity",
-=======
     "report",
->>>>>>> main
+    "sensitivity",
 ]
