@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         predictive as predictive,
     )
     from moe_classic.estimators import (
+        BayesianMoEClassifier,
+        BayesianMoERegressor,
         DeepMoEClassifier,
         DeepMoERegressor,
         HardMoEClassifier,
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BayesianMoEClassifier",
+    "BayesianMoERegressor",
     "DeepMoEClassifier",
     "DeepMoERegressor",
     "HardMoEClassifier",

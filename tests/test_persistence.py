@@ -12,6 +12,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.preprocessing import PolynomialFeatures
 
 from moe_classic import (
+    BayesianMoEClassifier,
+    BayesianMoERegressor,
     HardMoEClassifier,
     HardMoERegressor,
     HierarchicalMoEClassifier,
@@ -52,6 +54,8 @@ MODELS = {
 }
 #: Systems without a likelihood, and the tables that a fit leaves.
 BLENDS = {
+    "bayes": (BayesianMoERegressor(3, n_init=1, random_state=0), "pruning_report_"),
+    "bayes classes": (BayesianMoEClassifier(2, n_init=1, random_state=0), "pruning_report_"),
     "hard": (HardMoERegressor(2, max_iter=2, random_state=0), "history_"),
     "hard classes": (HardMoEClassifier(2, max_iter=2, random_state=0), "history_"),
     "meta-pi": (MetaPiRegressor(LinearRegression(), random_state=0), "source_table_"),

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from moe_classic._components import INTERCEPT, spoken
 
 from .palette import expert_color
+from .records import summary_table
 from .remarks import sentences
 from .unwrap import fitted_experts, fitted_record
 
@@ -71,11 +72,10 @@ def expert_cards(estimator: Any, headline: str = "") -> str:
     html : str
         A ``div`` without scripts.
     """
-    table = estimator.summary()
     record, views = fitted_record(estimator), fitted_experts(estimator)
+    table = summary_table(views, estimator.gate_, record.target.names)
     folded = len(views) > _OPEN_CARDS
     remarks = sentences(getattr(record, "remarks", {}))
-    table = table[[view.label for view in views]]
     cards = [
         _expert_card(k, view, table[view.label], folded=folded)
         for k, view in enumerate(views[:_MOST_CARDS])

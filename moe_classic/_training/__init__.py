@@ -8,7 +8,14 @@ from .online import OnlineState, check_online, observe, step
 from .problem import em_problem
 from .progress import Monitor, monitors_of, no_monitor
 from .resolve import by_name, resolve_experts, resolve_gate
-from .starts import CERTAINTY, STRATEGIES, StartData, params_from_responsibilities, soften
+from .starts import (
+    CERTAINTY,
+    STRATEGIES,
+    StartData,
+    params_from_responsibilities,
+    portfolio,
+    soften,
+)
 from .thresholds import best_cut
 from .trainer import SHORT_PASSES, StartSample, StreamTrainer, Trained, Trainer
 from .wrap import (
@@ -54,6 +61,7 @@ __all__ = [
     "no_monitor",
     "observe",
     "params_from_responsibilities",
+    "portfolio",
     "refuse_blocks",
     "report_fits",
     "resolve_experts",

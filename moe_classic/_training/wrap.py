@@ -102,6 +102,8 @@ def refuse_blocks(groups: list[tuple[str | None, Any, int]], gate: Any) -> None:
 
 def learns_by_batches(estimator: Any) -> bool:
     """Whether a mixture has ``partial_fit``: not with estimators, which see all rows at once."""
+    if not hasattr(estimator, "expert"):
+        raise AttributeError(f"{type(estimator).__name__} learns from all rows at once. Use fit.")
     parts = [wrapped_gate(estimator.gate), *components(estimator.expert)]
     outside = [p for p in parts if not getattr(p, "additive", True)]
     if outside:

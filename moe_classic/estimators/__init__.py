@@ -1,5 +1,6 @@
 """Estimators with ``fit`` and ``predict``."""
 
+from ._bayes import BayesianMoEClassifier, BayesianMoERegressor
 from ._blend import MetaPiClassifier, MetaPiRegressor
 from ._hard import HardMoEClassifier, HardMoERegressor
 from ._mixture import MoEClassifier, MoERegressor
@@ -14,6 +15,8 @@ from ._sparse import (
 from ._tree import HierarchicalMoEClassifier, HierarchicalMoERegressor
 
 __all__ = [
+    "BayesianMoEClassifier",
+    "BayesianMoERegressor",
     "DeepMoEClassifier",
     "DeepMoERegressor",
     "HardMoEClassifier",

@@ -7,6 +7,7 @@ from moe_classic._components import Forward
 from moe_classic._data import Design, Stats, Summary
 
 from ._base import Gate
+from ._base import line_rows as line_rows
 from ._constant import ConstantGate
 from ._estimator import EstimatorGate
 from ._gaussian import GaussianGate

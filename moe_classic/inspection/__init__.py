@@ -15,6 +15,8 @@ from ._residual import ResidualDisplay
 from ._responsibility import ResponsibilityDisplay
 from ._routing import RoutingDisplay
 from ._selection import SelectionDisplay
+from ._sensitivity import Sensitivity, sensitivity
+from ._sensitivity_display import SensitivityDisplay
 from ._style import DATA_COLOR as DATA_COLOR
 from ._style import MIXTURE_COLOR as MIXTURE_COLOR
 from ._style import legend_above as legend_above
@@ -37,8 +39,11 @@ __all__ = [
     "ResponsibilityDisplay",
     "RoutingDisplay",
     "SelectionDisplay",
+    "Sensitivity",
+    "SensitivityDisplay",
     "TreeDisplay",
     "marginal_effects",
     "predictions_at",
     "report",
+    "sensitivity",
 ]

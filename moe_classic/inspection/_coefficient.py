@@ -81,7 +81,8 @@ class CoefficientDisplay:
         X, y, sample_weight :
             The rows on which it was fitted.
         kind : str, default="observed"
-            Kind of standard errors; see :func:`moe_classic.inference.inference`.
+            Kind of standard errors; see :func:`moe_classic.inference.inference`. Of a Bayesian
+            mixture posterior means and credible intervals are drawn instead.
         level : float in (0, 1), default=0.95
             Coverage of the intervals.
         part, terms :
@@ -101,6 +102,12 @@ class CoefficientDisplay:
         """
         from moe_classic.inference import inference
 
+        moe = fitted_moe(estimator, needs="summary", caller=cls.__name__)
+        if hasattr(moe, "sample_posterior"):
+            check_one_of(f"{cls.__name__} of a posterior", "kind", kind, ("observed",))
+            table = moe.summary(coverage=level).rename(columns={"mean": "estimate"})
+            title, rows = f"posterior mean and {100 * level:g} % interval", inner_rows(estimator, X)
+            return cls._of_rows(table, rows, title, part, terms, scale).plot(ax, **plot)
         moe = fitted_moe(estimator, needs="inference", caller=cls.__name__)
         rows = inner_rows(estimator, X)
         result = inference(moe, rows, y, kind=kind, level=level, sample_weight=sample_weight)
@@ -133,11 +140,18 @@ class CoefficientDisplay:
         display : CoefficientDisplay
         """
         title = f"estimate and {100 * result.level:g} % interval"
+        return cls._of_rows(result.table, X, title, part, terms, scale).plot(ax, **plot)
+
+    @classmethod
+    def _of_rows(
+        cls, table: pd.DataFrame, X: Any, title: str, part: str, terms: Any, scale: Any
+    ) -> CoefficientDisplay:
+        """Estimates in units that the rows may give."""
         if isinstance(scale, str):
             check_one_of(cls.__name__, "scale", scale, ("auto",))
-            scale = _units(_chosen(result.table, part, terms)[0], X)
+            scale = _units(_chosen(table, part, terms)[0], X)
             title += "" if scale is None else ", for a standard deviation of the feature"
-        return cls(table=_drawn(result.table, part, terms, scale), xlabel=title).plot(ax, **plot)
+        return cls(table=_drawn(table, part, terms, scale), xlabel=title)
 
     @classmethod
     def from_table(

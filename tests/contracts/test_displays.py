@@ -13,6 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from moe_classic import (
+    BayesianMoEClassifier,
+    BayesianMoERegressor,
     HardMoEClassifier,
     HardMoERegressor,
     HierarchicalMoEClassifier,
@@ -48,6 +50,7 @@ EVERYTHING = GATE | LIKELIHOOD | DENSITY | TRACE
 
 REGRESSORS = {
     "mixture": (MoERegressor(2, **QUICK), EVERYTHING),
+    "bayes": (BayesianMoERegressor(3, **QUICK), EVERYTHING),
     "tree": (HierarchicalMoERegressor((2,), **QUICK), EVERYTHING | {"tree"}),
     "meta-pi": (MetaPiRegressor(LINE, random_state=0), GATE | TRACE),
     "meta-pi, constant": (MetaPiRegressor(LINE, gate="constant"), GATE | TRACE),
@@ -58,6 +61,7 @@ REGRESSORS = {
 }
 CLASSIFIERS = {
     "mixture": (MoEClassifier(2, **QUICK), EVERYTHING - DENSITY),
+    "bayes": (BayesianMoEClassifier(3, **QUICK), EVERYTHING - DENSITY),
     "tree": (HierarchicalMoEClassifier((2,), **QUICK), EVERYTHING - DENSITY | {"tree"}),
     "meta-pi": (MetaPiClassifier(ODDS, random_state=0), GATE | TRACE),
     "hard": (HardMoEClassifier(2, expert=LinearSVC(), **ROUNDS), GATE | TRACE),

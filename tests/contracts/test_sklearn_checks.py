@@ -4,6 +4,8 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from moe_classic import (
+    BayesianMoEClassifier,
+    BayesianMoERegressor,
     HierarchicalMoEClassifier,
     HierarchicalMoERegressor,
     MoEClassifier,
@@ -14,6 +16,8 @@ from moe_classic.gates import GaussianGate, SoftmaxGate
 
 # One start, few passes: the checks are about arguments and answers, not about optima.
 ESTIMATORS = [
+    BayesianMoERegressor(3, n_init=1, max_iter=10),
+    BayesianMoEClassifier(2, n_init=1, max_iter=10),
     MoERegressor(n_init=1, max_iter=10),
     MoERegressor(3, expert="laplace", gate="gaussian", n_init=1, max_iter=10),
     MoERegressor(2, expert=StudentTExpert(df=4.0), gate="constant", n_init=1, max_iter=10),

@@ -38,7 +38,7 @@ STOREYS = [
     {"_engine", "_components", "routers", "_targets"},
     {"experts", "gates", "_nets"},
     {"_model"},
-    {"_objectives", "predictive", "_results"},
+    {"_objectives", "_bayes", "predictive", "_results"},
     {"solvers", "metrics", "onnx", "_onnx_nets"},
     {"_training", "inference"},
     {"estimators", "datasets", "inspection"},

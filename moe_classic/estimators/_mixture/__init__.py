@@ -1,6 +1,6 @@
 """Flat mixtures, and what every mixture shares."""
 
-from .arguments import store_arguments
+from .arguments import check_init, given_responsibilities, store_arguments
 from .base import MixtureEstimator
 from .classifier import ClassifierAnswers
 from .fitted import LearnedMixture
@@ -18,6 +18,8 @@ __all__ = [
     "RegressorAnswers",
     "RowChecker",
     "as_one",
+    "check_init",
+    "given_responsibilities",
     "set_online",
     "source_of",
     "store_arguments",

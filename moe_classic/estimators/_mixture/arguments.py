@@ -44,7 +44,7 @@ def resolve_arguments(estimator: Any, target: str) -> tuple[list[Any], Any, Solv
     for name in ("standardize", "warm_start"):
         if not isinstance(getattr(estimator, name), (bool, np.bool_)):
             raise TypeError(f"{name}={getattr(estimator, name)!r} must be True or False.")
-    _check_init(estimator.init, estimator.n_init)
+    check_init(estimator.init, estimator.n_init)
     groups = resolve_experts(estimator.expert, estimator.n_experts, target)
     estimator._validate_names([label for label, _, _ in groups if label is not None])
     gate = resolve_gate(estimator.gate, estimator.n_experts, target)
@@ -53,7 +53,7 @@ def resolve_arguments(estimator: Any, target: str) -> tuple[list[Any], Any, Solv
     return groups, gate, solver
 
 
-def _check_init(init: Any, n_init: int) -> None:
+def check_init(init: Any, n_init: int) -> None:
     """Raise unless ``init`` is a known strategy or responsibilities."""
     known = ["auto", *STRATEGIES]
     if isinstance(init, str):

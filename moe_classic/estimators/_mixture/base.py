@@ -16,13 +16,11 @@ from threadpoolctl import threadpool_limits
 
 from moe_classic._arguments import counts_of
 from moe_classic._compat import CallbackSupportMixin, with_callbacks
-from moe_classic._data import MOST_ROWS, Block, RawData, Rows, first_pass, slices_of
+from moe_classic._data import MOST_ROWS, RawData, Rows, first_pass, slices_of
 from moe_classic._engine import make_engine
 from moe_classic._model import check_order_by
-from moe_classic._numerics import log_sum_exp
 from moe_classic._results import (
     Explanation,
-    checked_pairs,
     checked_rows,
     explain_rows,
     importances,
@@ -41,8 +39,8 @@ from moe_classic._training import (
     refuse_blocks,
     report_fits,
 )
-from moe_classic._typing import Floats, Ints
-from moe_classic.estimators import _reporting
+from moe_classic._typing import Floats
+from moe_classic.estimators import _answers, _reporting
 from moe_classic.inference import Inference, inference
 from moe_classic.solvers import DivergenceError, Solver
 
@@ -356,84 +354,11 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
 
     # -------------------------------------------------------------------- gate and experts
 
-    def gate_proba(self, X: Any) -> Floats:
-        """Gate probabilities: which expert where, before y is seen.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_experts)
-        """
-        X, fitted = checked_rows(self, X), self._mixture
-        gate = fitted.answers(lambda b: fitted.gate_proba(b).T, X, n_jobs=self.n_jobs)
-        return np.concatenate(gate)
-
-    def predict_expert(self, X: Any) -> Ints:
-        """Number of the expert with the highest gate probability, from 0.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        expert : ndarray of int of shape (n_samples,)
-        """
-        return self.gate_proba(X).argmax(axis=1)
-
-    def responsibilities(self, X: Any, y: Any) -> Floats:
-        """Posterior probabilities of the experts given x and y.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-
-        Returns
-        -------
-        R : ndarray of shape (n_samples, n_experts)
-        """
-        (X, columns), fitted = checked_pairs(self, X, y), self._mixture
-        posterior = fitted.model.responsibilities
-        return np.concatenate(
-            fitted.answers(lambda b: posterior(fitted.params, b).T, X, columns, n_jobs=self.n_jobs)
-        )
-
-    # -------------------------------------------------------------------- likelihood
-
-    def score_samples(self, X: Any, y: Any = None) -> Floats:
-        """Log density (log probability for classes) of y given x.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            None scores what the model says without a target: log p(x) with a gate that describes
-            x (Gaussian), 0 with any other.
-
-        Returns
-        -------
-        log_density : ndarray of shape (n_samples,)
-            Natural logarithms.
-        """
-        if y is None:
-            X, columns, density = checked_rows(self, X), None, _log_marginal
-        else:
-            (X, columns), density = checked_pairs(self, X, y), _log_conditional
-        fitted = self._mixture
-        answers = fitted.answers(lambda b: density(fitted, b), X, columns, n_jobs=self.n_jobs)
-        return np.concatenate(answers)
-
-    def log_likelihood(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Total conditional log-likelihood in nats; see :meth:`score_samples`."""
-        rows = self.score_samples(X, y)
-        w = _check_sample_weight(
-            sample_weight, rows[:, None], dtype=np.float64, ensure_non_negative=True
-        )
-        return float(rows @ w)
+    gate_proba = _answers.gate_proba
+    predict_expert = _answers.predict_expert
+    responsibilities = _answers.responsibilities
+    score_samples = _answers.score_samples
+    log_likelihood = _answers.log_likelihood
 
     def aic(
         self, X: Any, y: Any, sample_weight: Any = None, *, weight_kind: str = "frequency"
@@ -573,18 +498,3 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             f"log-likelihood {self.log_likelihood_:,.2f} nats, "
             f"{self.n_parameters_:g} parameters, {end} after {self.n_iter_} passes"
         )
-
-
-def _log_conditional(fitted: LearnedMixture, block: Block) -> Floats:
-    """Log p(y | x), (n,)."""
-    return fitted.model.log_likelihood(fitted.params, block)
-
-
-def _log_marginal(fitted: LearnedMixture, block: Block) -> Floats:
-    """Log p(x) of a generative gate in the units of X, 0 for others; (n,)."""
-    gate, number = fitted.model.gate, fitted.model.gate_design
-    design = block.designs[number]
-    if not gate.generative:
-        return np.zeros(design.Z.shape[1])
-    log_joint = gate.log_joint(fitted.params.gate, design)
-    return log_sum_exp(log_joint) - fitted.maps[number].log_unit

@@ -39,8 +39,12 @@ class RegressorAnswers(RegressorMixin):
         """Tags; several outputs where the expert describes them."""
         tags = super().__sklearn_tags__()
         tags.target_tags.single_output = True
-        tags.target_tags.multi_output = describes_several(self.expert)
+        tags.target_tags.multi_output = self._several_outputs()
         return tags
+
+    def _several_outputs(self) -> bool:
+        """Whether y may have several columns."""
+        return describes_several(self.expert)
 
     @available_if(learns_by_batches)
     @with_callbacks

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import erfcx, ndtr
+from scipy.special import erfcx, log_ndtr, ndtr
 
 from moe_classic._components import LOG_2PI, TARGETS, invert
 from moe_classic._data import Summary
@@ -134,7 +134,19 @@ class InverseGaussianExpert(LogMean, JointExpert):
         return params.dispersion[:, :, None] * np.exp(3.0 * eta)
 
     def cdf_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
-        """P(Y <= y), (K, 1, n); Shuster (1968).
+        """P(Y <= y), (K, 1, n); Shuster (1968)."""
+        gap, log_second = self._both_terms(params, eta, y)
+        return np.where(y > 0.0, np.minimum(ndtr(gap) + np.exp(log_second), 1.0), 0.0)
+
+    def above_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """P(Y > y), (K, 1, n): small ones to their last digits."""
+        gap, log_second = self._both_terms(params, eta, y)
+        log_first = log_ndtr(-gap)
+        tail = np.exp(log_first) * -np.expm1(np.minimum(log_second - log_first, 0.0))
+        return np.where(y > 0.0, tail, 1.0)
+
+    def _both_terms(self, params: Any, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """P(Y <= y) is Phi(gap) and a second term, of which this is the logarithm.
 
         With ``l = 1 / phi`` and ``z = sqrt(l / y) (y / mu + 1)`` the second term,
         ``exp(2 l / mu) Phi(-z)``, is ``erfcx(z / sqrt 2) exp(-(l / y) (y / mu - 1)^2 / 2) / 2``,
@@ -142,21 +154,10 @@ class InverseGaussianExpert(LogMean, JointExpert):
         """
         phi, at = params.dispersion[:, :, None], np.where(y > 0.0, y, 1.0)
         r = np.exp(np.minimum(np.log(at) - eta, _MOST_MEANS))
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", divide="ignore"):
             root = 1.0 / np.sqrt(phi * at)
             z, gap = root * (r + 1.0), root * (r - 1.0)
-            second = 0.5 * erfcx(z / np.sqrt(2.0)) * np.exp(-0.5 * gap**2)
-        return np.where(y > 0.0, np.minimum(ndtr(gap) + second, 1.0), 0.0)
-
-    def above_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
-        """P(Y > y), (K, 1, n)."""
-        phi, mu = params.dispersion[:, :, None], np.exp(eta)
-        at = np.where(y > 0.0, y, 1.0)
-        root, r = 1.0 / np.sqrt(phi * at), at / mu
-        first = log_ndtr(-root * (r - 1.0))
-        second = 2.0 / (phi * mu) + log_ndtr(-root * (r + 1.0))
-        tail = np.exp(first) * -np.expm1(np.minimum(second - first, 0.0))
-        return np.where(y > 0.0, tail, 1.0)
+            return gap, np.log(0.5 * erfcx(z / np.sqrt(2.0))) - 0.5 * gap**2
 
     def quantile_at(self, params: Any, eta: Floats, q: Floats) -> Floats:
         """Quantiles, (K, 1, n): logarithms of y are searched for, from that of the mean."""

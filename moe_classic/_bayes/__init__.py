@@ -1,0 +1,35 @@
+"""Variational Bayes: posteriors of gate and experts, the bound, and what they predict."""
+
+from .components import (
+    GateParams,
+    LineParams,
+    LogitParams,
+    PosteriorGaussianExpert,
+    PosteriorMultinomialExpert,
+    PosteriorSoftmaxGate,
+)
+from .gammas import Gamma
+from .lines import BayesianLines
+from .logits import BayesianClasses, BayesianLogits, laplace_covariance
+from .mixture import BayesianMixture, Run, State, climb, pruned
+from .tables import raw_terms
+
+__all__ = [
+    "BayesianClasses",
+    "BayesianLines",
+    "BayesianLogits",
+    "BayesianMixture",
+    "Gamma",
+    "GateParams",
+    "LineParams",
+    "LogitParams",
+    "PosteriorGaussianExpert",
+    "PosteriorMultinomialExpert",
+    "PosteriorSoftmaxGate",
+    "Run",
+    "State",
+    "climb",
+    "laplace_covariance",
+    "pruned",
+    "raw_terms",
+]

@@ -1,0 +1,398 @@
+"""A gate and experts whose parameters are distributions: what a Bayesian mixture predicts with.
+
+::
+
+    p(y | x) = sum_k E g_k(x) t(y; 2 s_k, m_k z, (r_k / s_k) (1 + z' L_k^-1 z))
+    P(c | x) = sum_k E g_k(x) E P_k(c | x)
+
+The precision of a Gaussian expert is averaged out exactly: its density is a Student-t whose scale
+grows with the distance from the rows that it has seen (Bishop 2006, Pattern Recognition and Machine
+Learning, section 10.3.2). Softmax probabilities are averaged over a normal distribution, see
+:func:`~moe_classic._bayes.logits.average_log_softmax`.
+
+They learn by the sweeps of this room and not as other components do: the steps of maximum
+likelihood are refused.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import gammaln
+
+from moe_classic._components import SCALE, STUDENT_T, Forward
+from moe_classic._data import Design, DesignMap, Stats, Summary
+from moe_classic._numerics import choose
+from moe_classic._typing import Floats, Ints
+from moe_classic.experts import Expert
+from moe_classic.gates import Gate, line_rows
+
+from .lines import LinePosterior, leverage
+from .logits import average_log_softmax
+from .tables import TermRow, line_summary, normal_draws, scale_summary
+
+
+def _learns_otherwise(component: Any, instead: str) -> TypeError:
+    """The error of a step of maximum likelihood."""
+    return TypeError(
+        f"{type(component).__name__} learns by variational Bayes, as part of a Bayesian mixture; "
+        f"{instead} learns by maximum likelihood."
+    )
+
+
+@dataclass(frozen=True)
+class PosteriorParams:
+    """Base of records whose arrays all have the experts first."""
+
+    mean: Floats
+
+    @property
+    def n_experts(self) -> int:
+        """Number of experts K."""
+        return len(self.mean)
+
+    @property
+    def coef(self) -> Floats:
+        """Posterior means of the coefficients, (K, M, q)."""
+        return self.mean
+
+    def take(self: Any, order: Ints) -> Any:
+        """Some experts, in an order."""
+        return replace(self, **{f.name: getattr(self, f.name)[order] for f in fields(self)})
+
+
+class PosteriorExpert(Expert):
+    """Base of experts with a posterior."""
+
+    #: Which family learns by maximum likelihood.
+    plain: ClassVar[str]
+
+    def __init__(self, *, features: Any = None) -> None:
+        self.features = features
+
+    def start(self, n_experts: int, width: int, summary: Summary) -> Any:
+        """Refused."""
+        raise _learns_otherwise(self, self.plain)
+
+    def curvature(self, params: Any, fwd: Forward, S: Floats) -> Floats:
+        """Refused."""
+        raise _learns_otherwise(self, self.plain)
+
+    def statistics(
+        self, params: Any, fwd: Forward, design: Design, S: Floats, grams: Floats
+    ) -> Stats:
+        """Refused."""
+        raise _learns_otherwise(self, self.plain)
+
+    def update(self, params: Any, stats: Any, summary: Summary) -> Any:
+        """Refused."""
+        raise _learns_otherwise(self, self.plain)
+
+    @abstractmethod
+    def posterior_rows(
+        self, params: Any, k: int, design: DesignMap, outputs: list[str], tail: float
+    ) -> Iterator[tuple[str, TermRow]]:
+        """Output and summary of every term of expert ``k``."""
+
+    @abstractmethod
+    def posterior_draws(
+        self, params: Any, n: int, rng: np.random.Generator
+    ) -> tuple[Floats, dict[str, Floats]]:
+        """Coefficients (n, K, M, q), and other parameters (n, K) by name."""
+
+    def lines(self, params: Any) -> Floats:
+        """Posterior means of the coefficients, (K, M, q)."""
+        return np.asarray(params.coef, dtype=np.float64)
+
+    def reorder(self, params: Any, order: np.ndarray) -> Any:
+        """Parameters with the experts in a new order."""
+        return params.take(order)
+
+
+# ------------------------------------------------------------------------- regressions
+
+
+@dataclass(frozen=True)
+class LineParams(PosteriorParams):
+    """Means (K, 1, q), covariances for unit noise (K, q, q), gamma shapes and rates (K,).
+
+    ``relevance`` (K, q) are expected precisions of the coefficients in units of the noise.
+    """
+
+    cov: Floats
+    shape: Floats
+    rate: Floats
+    relevance: Floats
+
+    @classmethod
+    def of(cls, q: LinePosterior) -> LineParams:
+        """From the posterior of a fit."""
+        relevance = q.relevance.mean
+        return cls(q.mean[:, None], q.cov, q.noise.shape, q.noise.rate, relevance)
+
+    @property
+    def df(self) -> Floats:
+        """Degrees of freedom of the predictive density, (K, 1)."""
+        return 2.0 * self.shape[:, None]
+
+    @property
+    def scale(self) -> Floats:
+        """Scale of the predictive density where there is no doubt about the line, (K, 1)."""
+        return np.sqrt(self.rate / self.shape)[:, None]
+
+    @property
+    def mean_scale(self) -> Floats:
+        """Expected standard deviation of the noise, (K, 1)."""
+        logs = gammaln(self.shape - 0.5) - gammaln(self.shape) + 0.5 * np.log(self.rate)
+        return np.exp(logs)[:, None]
+
+
+class PosteriorGaussianExpert(PosteriorExpert):
+    """Gaussian regressions with normal-gamma posteriors: Student-t predictive densities.
+
+    The predictor is (K, 2, n): the location, and the scale at x.
+    """
+
+    name: ClassVar[str] = "bayesian_gaussian"
+    target: ClassVar[str] = "real"
+    equivariant: ClassVar[bool] = True
+    plain: ClassVar[str] = "GaussianExpert"
+    ordering: ClassVar[tuple[str, ...]] = ("scale",)
+
+    def predictor(self, params: LineParams, design: Design) -> Floats:
+        """Locations and scales, (K, 2, n)."""
+        spread = np.sqrt(1.0 + leverage(params.cov, design.Z))
+        return np.stack([design.linear(params.mean[:, 0]), params.scale * spread], axis=1)
+
+    def forward(self, params: LineParams, design: Design, y: np.ndarray) -> Forward:
+        """Log predictive density, (K, n)."""
+        eta = self.predictor(params, design)
+        z, df = (y[0] - eta[:, 0]) / eta[:, 1], params.df
+        constant = gammaln((df + 1.0) / 2.0) - gammaln(df / 2.0) - 0.5 * np.log(df * np.pi)
+        log_prob = constant - np.log(eta[:, 1]) - 0.5 * (df + 1.0) * np.log1p(z * z / df)
+        return Forward(log_prob, eta, z)
+
+    def rescale(self, params: LineParams, shift: Floats, factor: Floats) -> LineParams:
+        """Parameters for ``shift + factor * y``."""
+        mean = params.mean * factor[:, None]
+        mean[..., -1] += shift
+        return replace(params, mean=mean, rate=params.rate * factor[0] ** 2)
+
+    def shown(self, params: LineParams) -> dict[str, Floats]:
+        """Expected standard deviation of the noise, and degrees of freedom of predictions."""
+        return {"scale": params.mean_scale, "df": params.df}
+
+    def posterior_rows(
+        self, params: LineParams, k: int, design: DesignMap, outputs: list[str], tail: float
+    ) -> Iterator[tuple[str, TermRow]]:
+        """A line with Student-t coefficients, and the scale."""
+        shape, rate = float(params.shape[k]), float(params.rate[k])
+        cov = rate / shape * params.cov[k]
+        for row in line_summary(design, params.mean[k, 0], cov, tail, 2.0 * shape):
+            yield outputs[0], row
+        scale = scale_summary(shape, rate, float(params.mean_scale[k, 0]), tail)
+        yield outputs[0], (SCALE, SCALE, scale)
+
+    def posterior_draws(
+        self, params: LineParams, n: int, rng: np.random.Generator
+    ) -> tuple[Floats, dict[str, Floats]]:
+        """Precisions from gamma distributions, then lines from normals."""
+        scale = 1.0 / np.sqrt(rng.gamma(params.shape, 1.0 / params.rate, (n, params.n_experts)))
+        still = np.zeros(params.mean.shape[-1])
+        off = np.stack([normal_draws(still, cov, n, rng) for cov in params.cov], axis=1)
+        coef = params.mean[:, 0] + scale[:, :, None] * off
+        return coef[:, :, None], {SCALE: scale}
+
+    # -------------------------------------------------------------------- answers about y
+
+    def location_at(self, params: LineParams, eta: Floats) -> Floats:
+        """Locations, (K, 1, n)."""
+        return eta[:, :1]
+
+    def mean_at(self, params: LineParams, eta: Floats) -> Floats:
+        """Means: the locations."""
+        return eta[:, :1]
+
+    def variance_at(self, params: LineParams, eta: Floats) -> Floats:
+        """Variances of the predictive densities, (K, 1, n); with ``df <= 2`` infinite."""
+        df = params.df[:, :, None]
+        ratio = np.where(df > 2.0, df / np.where(df > 2.0, df - 2.0, 1.0), np.inf)
+        return np.asarray(eta[:, 1:] ** 2 * ratio, dtype=np.float64)
+
+    def spread_at(self, params: LineParams, eta: Floats) -> Floats:
+        """Scales, (K, 1, n)."""
+        return eta[:, 1:]
+
+    def _z(self, eta: Floats, y: Floats) -> Floats:
+        """Standardised residuals, (K, 1, n)."""
+        return np.asarray((y - eta[:, :1]) / eta[:, 1:], dtype=np.float64)
+
+    def cdf_at(self, params: LineParams, eta: Floats, y: Floats) -> Floats:
+        """P(Y <= y), (K, 1, n)."""
+        return STUDENT_T.cdf(self._z(eta, y), params.df[:, :, None])
+
+    def density_at(self, params: LineParams, eta: Floats, y: Floats) -> Floats:
+        """Densities, (K, 1, n)."""
+        pdf = STUDENT_T.pdf(self._z(eta, y), params.df[:, :, None])
+        return np.asarray(pdf / eta[:, 1:], dtype=np.float64)
+
+    def quantile_at(self, params: LineParams, eta: Floats, q: Floats) -> Floats:
+        """Quantiles, (K, 1, n)."""
+        z = STUDENT_T.quantile(q, params.df[:, :, None])
+        return np.asarray(eta[:, :1] + eta[:, 1:] * z, dtype=np.float64)
+
+    def sample_at(self, params: LineParams, eta: Floats, rng: np.random.Generator) -> Floats:
+        """A draw from every expert at every row, (K, 1, n)."""
+        noise = rng.standard_t(np.broadcast_to(params.df[:, :, None], eta[:, :1].shape))
+        return np.asarray(eta[:, :1] + eta[:, 1:] * noise, dtype=np.float64)
+
+    def precision(self, params: LineParams, fwd: Forward) -> Floats:
+        """Precisions of the normal that touches the density at the residual, (K, n, 1, 1)."""
+        df = params.df
+        u = (df + 1.0) / (df + fwd.work**2)
+        eta: Any = fwd.eta
+        return np.asarray((u / eta[:, 1] ** 2)[:, :, None, None], dtype=np.float64)
+
+
+# ------------------------------------------------------------------------- classes
+
+
+@dataclass(frozen=True)
+class LogitParams(PosteriorParams):
+    """Means (K, C, q) that sum to zero over classes, and covariances (K, C, q, C, q)."""
+
+    cov: Floats
+
+    @property
+    def coef(self) -> Floats:
+        """Posterior means relative to the last class, (K, C - 1, q)."""
+        return self.mean[:, :-1] - self.mean[:, -1:]
+
+
+class PosteriorMultinomialExpert(PosteriorExpert):
+    """Multinomial logits with normal posteriors of their coefficients.
+
+    The predictor are class probabilities averaged over them, (K, C, n).
+    """
+
+    name: ClassVar[str] = "bayesian_multinomial"
+    target: ClassVar[str] = "class"
+    link: ClassVar[str] = "logit"
+    plain: ClassVar[str] = "MultinomialExpert"
+
+    def predictor(self, params: LogitParams, design: Design) -> Floats:
+        """Class probabilities, (K, C, n)."""
+        parts = zip(params.mean, params.cov, strict=True)
+        return np.exp(np.stack([average_log_softmax(m, cov, design) for m, cov in parts]))
+
+    def forward(self, params: LogitParams, design: Design, y: np.ndarray) -> Forward:
+        """Log probability of the observed classes, (K, n)."""
+        P = self.predictor(params, design)
+        return Forward(np.log(P[:, y, np.arange(y.size)]), None, P)
+
+    def mean_at(self, params: LogitParams, eta: Floats) -> Floats:
+        """Class probabilities, (K, C, n)."""
+        return eta
+
+    def sample_at(self, params: LogitParams, eta: Floats, rng: np.random.Generator) -> np.ndarray:
+        """A class code from every expert at every row, (K, n)."""
+        return np.stack([choose(P, rng) for P in eta])
+
+    def posterior_rows(
+        self, params: LogitParams, k: int, design: DesignMap, outputs: list[str], tail: float
+    ) -> Iterator[tuple[str, TermRow]]:
+        """The lines of all classes but the last, relative to it."""
+        mean, V = params.coef[k], params.cov[k]
+        for c, output in enumerate(outputs):
+            cov = V[c, :, c] + V[-1, :, -1] - V[c, :, -1] - V[-1, :, c]
+            for row in line_summary(design, mean[c], cov, tail):
+                yield output, row
+
+    def posterior_draws(
+        self, params: LogitParams, n: int, rng: np.random.Generator
+    ) -> tuple[Floats, dict[str, Floats]]:
+        """Coefficients relative to the last class, (n, K, C - 1, q)."""
+        _, C, q = params.mean.shape
+        draws = [
+            normal_draws(mean.ravel(), cov.reshape(C * q, C * q), n, rng).reshape(n, C, q)
+            for mean, cov in zip(params.mean, params.cov, strict=True)
+        ]
+        coef = np.stack(draws, axis=1)
+        return coef[:, :, :-1] - coef[:, :, -1:], {}
+
+
+# ------------------------------------------------------------------------- gate
+
+
+@dataclass(frozen=True)
+class GateParams:
+    """Means (K, q) that sum to zero over experts, and covariances (K, q, K, q)."""
+
+    mean: Floats
+    cov: Floats
+
+
+class PosteriorSoftmaxGate(Gate):
+    """Softmax gate with a normal posterior of its coefficients."""
+
+    name: ClassVar[str] = "bayesian_softmax"
+
+    def __init__(self, *, features: Any = None) -> None:
+        self.features = features
+
+    def forward(self, params: GateParams, design: Design) -> Forward:
+        """Logarithms of averaged gate probabilities, (K, n)."""
+        return Forward(average_log_softmax(params.mean, params.cov, design))
+
+    def start(self, n_experts: int, width: int, summary: Summary) -> Any:
+        """Refused."""
+        raise _learns_otherwise(self, "SoftmaxGate")
+
+    def curvature(self, params: Any, fwd: Forward, S: Floats) -> Floats:
+        """Refused."""
+        raise _learns_otherwise(self, "SoftmaxGate")
+
+    def statistics(
+        self, params: Any, fwd: Forward, design: Design, S: Floats, grams: Floats
+    ) -> Stats:
+        """Refused."""
+        raise _learns_otherwise(self, "SoftmaxGate")
+
+    def update(self, params: Any, stats: Any, summary: Summary) -> Any:
+        """Refused."""
+        raise _learns_otherwise(self, "SoftmaxGate")
+
+    def reorder(self, params: GateParams, order: np.ndarray) -> GateParams:
+        """Parameters with the experts in a new order."""
+        return GateParams(params.mean[order], params.cov[order][:, :, order])
+
+    def lines(self, params: GateParams) -> Floats:
+        """Posterior means relative to the last expert, (K - 1, q)."""
+        return params.mean[:-1] - params.mean[-1]
+
+    def posterior_draws(self, params: GateParams, n: int, rng: np.random.Generator) -> Floats:
+        """Coefficients (n, K, q) that sum to zero over experts."""
+        size = params.mean.size
+        draws = normal_draws(params.mean.ravel(), params.cov.reshape(size, size), n, rng)
+        return draws.reshape(n, *params.mean.shape)
+
+    def posterior_rows(
+        self, params: GateParams, k: int, design: DesignMap, tail: float
+    ) -> Iterator[TermRow]:
+        """The line of expert ``k`` relative to the last."""
+        V = params.cov
+        cov = V[k, :, k] + V[-1, :, -1] - V[k, :, -1] - V[-1, :, k]
+        return line_summary(design, params.mean[k] - params.mean[-1], cov, tail)
+
+    def shown(self, params: GateParams, design: DesignMap) -> dict[str, Any]:
+        """Posterior means of slopes and intercepts relative to the last expert."""
+        slopes, intercepts = design.original(params.mean - params.mean[-1])
+        return {"coef_": slopes, "intercept_": intercepts}
+
+    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[Any]:
+        """The line of each expert."""
+        return line_rows(shown, names, K)

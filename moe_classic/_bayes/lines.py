@@ -1,0 +1,154 @@
+"""Posterior of Gaussian regressions: normal-gamma, with a precision a feature and expert (ARD).
+
+::
+
+    y | x ~ N(b z, 1 / t),   b_j | t, a_j ~ N(0, 1 / (t a_j)),   t ~ Gamma,   a_j ~ Gamma
+    q(b, t) = N(b; m, (t L)^-1) Gamma(t; s, r),   L = diag E a + Z W Z',   m = L^-1 Z W y
+    s = s0 + sum w / 2,   r = r0 + (sum w (y - m z)^2 + m' diag(E a) m) / 2
+
+MacKay (1994), Bayesian non-linear modelling for the prediction competition, and Bishop (2006),
+Pattern Recognition and Machine Learning, section 10.3, for a single regression; Ueda & Ghahramani
+(2002), Bayesian model search for mixture models based on optimizing variational bounds, Neural
+Networks 15, for experts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import polygamma
+
+from moe_classic._data import Design
+from moe_classic._numerics import unpack_symmetric
+from moe_classic._typing import Floats, Ints
+
+from .gammas import Gamma
+from .missing import Scores
+
+_LOG_2PI = float(np.log(2.0 * np.pi))
+
+
+@dataclass(frozen=True)
+class LinePosterior:
+    """Posterior of K regressions on a design of width q.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (K, q)
+    cov : ndarray of shape (K, q, q)
+        Covariance of the coefficients for noise of variance 1, ``L^-1``.
+    noise : Gamma
+        Precisions of the noise, (K,).
+    relevance : Gamma
+        Precisions of the coefficients in units of the noise, (K, q).
+    """
+
+    mean: Floats
+    cov: Floats
+    noise: Gamma
+    relevance: Gamma
+
+    def take(self, order: Ints) -> LinePosterior:
+        """Some experts, in an order."""
+        return LinePosterior(
+            self.mean[order],
+            self.cov[order],
+            Gamma(self.noise.shape[order], self.noise.rate[order]),
+            Gamma(self.relevance.shape, self.relevance.rate[order]),
+        )
+
+
+@dataclass(frozen=True)
+class BayesianLines:
+    """Gaussian experts with conjugate priors on ``noise`` and ``relevance``."""
+
+    noise: Gamma
+    relevance: Gamma
+
+    def start(self, n_experts: int, width: int) -> LinePosterior:
+        """The prior, coefficients at zero."""
+        ones = np.ones(n_experts)
+        relevance = Gamma(self.relevance.shape + 0.5, np.full((n_experts, width), 1.0))
+        cov = np.tile(np.eye(width), (n_experts, 1, 1))
+        noise = Gamma(self.noise.shape * ones, self.noise.rate * ones)
+        return LinePosterior(np.zeros((n_experts, width)), cov, noise, relevance)
+
+    def update(self, last: LinePosterior, design: Design, y: Floats, S: Floats) -> LinePosterior:
+        """Best q(b, t), then best q(a), for row weights ``S`` (K, n)."""
+        prior = last.relevance.mean
+        gram = unpack_symmetric(design.grams(S), design.width)
+        L = gram + prior[:, :, None] * np.eye(design.width)
+        cov = inverse(L)
+        # Around the last mean: raw second moments would cancel.
+        e = y[0] - design.linear(last.mean)
+        pull = design.scores(S * e) - prior * last.mean
+        mean = last.mean + np.einsum("kij,kj->ki", cov, pull)
+        e = y[0] - design.linear(mean)
+        shape = self.noise.shape + 0.5 * S.sum(axis=1)
+        fit = np.einsum("kn,kn->k", S, e**2) + (prior * mean**2).sum(axis=1)
+        noise = Gamma(shape, self.noise.rate + 0.5 * fit)
+        new = LinePosterior(mean, cov, noise, last.relevance)
+        return replace(new, relevance=self._relevance(new))
+
+    def _relevance(self, q: LinePosterior) -> Gamma:
+        """Best q(a) given the coefficients."""
+        spread = np.diagonal(q.cov, axis1=1, axis2=2)
+        rate = self.relevance.rate + 0.5 * (q.noise.mean[:, None] * q.mean**2 + spread)
+        return Gamma(self.relevance.shape + 0.5, rate)
+
+    def expected_log_density(self, q: LinePosterior, design: Design, y: Floats) -> Floats:
+        """Log density of the rows, averaged over the posterior, (K, n)."""
+        e = y[0] - design.linear(q.mean)
+        noise = q.noise
+        fit = noise.mean[:, None] * e**2 + leverage(q.cov, design.Z)
+        return np.asarray(0.5 * (noise.mean_log[:, None] - _LOG_2PI - fit), dtype=np.float64)
+
+    def scores(self, q: LinePosterior, design: Design, y: Floats, S: Floats) -> list[Scores]:
+        """Of coefficients, and of the logarithms of the precisions of the noise."""
+        e = y[0] - design.linear(q.mean)
+        t = q.noise.mean[:, None]
+        K, width = q.mean.shape
+        lines, noise = np.zeros((K, width, K, width)), np.zeros((K, 1, K, 1))
+        every = np.arange(K)
+        lines[every, :, every] = q.cov / q.noise.mean[:, None, None]
+        noise[every, :, every] = polygamma(1, q.noise.shape)[:, None, None]
+        curve = 0.5 * (1.0 - t * (e**2 + leverage(q.cov, design.Z) / t))
+        return [
+            Scores((t * e)[:, None], design.Z, lines),
+            Scores(curve[:, None], np.ones((1, e.shape[1])), noise),
+        ]
+
+    def widened(self, q: LinePosterior, covs: Sequence[Floats]) -> LinePosterior:
+        """The posterior with covariances of coefficients and log precisions as they are given."""
+        every = np.arange(len(q.mean))
+        lines, noise = (cov[every, :, every] for cov in covs)
+        # The same mean precision with the shape that its logarithm's variance calls for.
+        factor = np.minimum(polygamma(1, q.noise.shape) / noise[:, 0, 0], 1.0)
+        wider = Gamma(q.noise.shape * factor, q.noise.rate * factor)
+        return replace(q, cov=lines * q.noise.mean[:, None, None], noise=wider)
+
+    def divergence(self, q: LinePosterior) -> Floats:
+        """What the bound pays for each expert, (K,)."""
+        prior, width = q.relevance.mean, q.mean.shape[1]
+        spread = np.diagonal(q.cov, axis1=1, axis2=2)
+        size = (prior * (spread + q.noise.mean[:, None] * q.mean**2)).sum(axis=1)
+        logs = -np.linalg.slogdet(q.cov)[1] - q.relevance.mean_log.sum(axis=1)
+        lines = 0.5 * (size - width + logs)
+        relevance = q.relevance.divergence(self.relevance).sum(axis=1)
+        return lines + q.noise.divergence(self.noise) + relevance
+
+
+def inverse(A: Floats) -> Floats:
+    """Inverses of positive definite matrices (..., q, q), symmetric to the last digit."""
+    # In units in which all diagonals are 1: columns may have very different precisions.
+    unit = 1.0 / np.sqrt(np.diagonal(A, axis1=-2, axis2=-1))
+    scaled = A * unit[..., :, None] * unit[..., None, :]
+    root = np.linalg.inv(np.linalg.cholesky(scaled)) * unit[..., None, :]
+    return np.asarray(root.swapaxes(-1, -2) @ root, dtype=np.float64)
+
+
+def leverage(cov: Floats, Z: Floats) -> Floats:
+    """Variances ``z' C z`` of linear predictors, (..., n); ``cov`` is (..., q, q)."""
+    return np.asarray(np.einsum("...in,in->...n", cov @ Z, Z), dtype=np.float64)

@@ -1,0 +1,284 @@
+"""Posterior of multinomial logits, by Bohning's bound: the gate, and experts that tell classes.
+
+::
+
+    P(c | z) = exp(v_c z) / sum_j exp(v_j z),   sum_c v_c = 0
+    v_c,j ~ N(0, (1 - 1/C) / b_j),   b_j ~ Gamma        one precision a feature, all classes alike
+    lse(e) <= lse(m) + (e - m)' softmax(m) + (e - m)' A (e - m) / 2,   A = (I - 11'/C) / 2
+    q(V) = N(M, (I - 11'/C) x S),   S = (Z W Z' / 2 + diag E b)^-1
+
+The bound touches at the mean of q, where ``E log P >= log softmax(M z) - (C - 1) z'Sz / 4``
+(Bohning 1992, Multinomial logistic regression algorithm, Annals of the Institute of Statistical
+Mathematics 44): the best M is that of a penalised multinomial regression, which a damped Newton
+step climbs, and the best S does not depend on it. The sum-to-zero coding treats all classes alike.
+
+``A`` is the largest curvature that logits can have, so that S is too narrow where probabilities are
+near 0 or 1. What is reported, and predicted with, is the curvature at the mean itself,
+:func:`laplace_covariance`; the bound keeps S.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from scipy.special import ndtri
+
+from moe_classic._data import Design
+from moe_classic._numerics import log_sum_exp, softmax_in_place, unpack_symmetric
+from moe_classic._typing import Floats, Ints
+
+from .gammas import Gamma
+from .lines import inverse, leverage
+from .missing import Scores
+
+#: Halvings of a step that does not climb.
+_HALVINGS = 30
+#: Points at which averages over a posterior are taken; each counts twice, with either sign.
+_POINTS = 64
+#: What is added to the diagonal of a covariance that may be singular, as a share of its trace.
+_JITTER = 1e-12
+
+
+@dataclass(frozen=True)
+class LogitPosterior:
+    """Posterior of G logits with C classes each on a design of width q.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (G, C, q)
+        Sums to zero over classes.
+    cov : ndarray of shape (G, q, q)
+    precision : Gamma
+        Of the coefficients, (G, q).
+    """
+
+    mean: Floats
+    cov: Floats
+    precision: Gamma
+
+    def take(self, order: Ints) -> LogitPosterior:
+        """Some of the logits, in an order."""
+        precision = Gamma(self.precision.shape, self.precision.rate[order])
+        return LogitPosterior(self.mean[order], self.cov[order], precision)
+
+    def without(self, k: int) -> LogitPosterior:
+        """The same with one class less; the others keep their odds."""
+        mean = np.delete(self.mean, k, axis=1)
+        return replace(self, mean=mean - mean.mean(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class BayesianLogits:
+    """Multinomial logits with a Gamma prior on the precision of each feature."""
+
+    precision: Gamma
+
+    def start(self, n_logits: int, n_classes: int, width: int) -> LogitPosterior:
+        """All classes equally likely."""
+        shape = self.precision.shape + 0.5 * (n_classes - 1)
+        precision = Gamma(shape, np.full((n_logits, width), shape))
+        cov = np.tile(np.eye(width), (n_logits, 1, 1))
+        return LogitPosterior(np.zeros((n_logits, n_classes, width)), cov, precision)
+
+    def update(
+        self, last: LogitPosterior, design: Design, targets: Floats, W: Floats
+    ) -> LogitPosterior:
+        """Best S, a climb in M, best q(b); ``targets`` are (G or 1, C, n), row weights (G, n)."""
+        C, q = last.mean.shape[1:]
+        prior = last.precision.mean
+        gram = unpack_symmetric(design.grams(W), q)
+        cov = inverse(0.5 * gram + prior[:, :, None] * np.eye(q))
+        every = np.broadcast_to(targets, (len(W), C, W.shape[1]))
+        mean = np.stack(
+            [_climbed(*parts, design) for parts in zip(last.mean, every, W, prior, strict=True)]
+        )
+        return self.with_precisions(mean, cov)
+
+    def with_precisions(self, mean: Floats, cov: Floats) -> LogitPosterior:
+        """The best q(b) for these coefficients."""
+        C = mean.shape[1]
+        size = (mean**2).sum(axis=1) + (C - 1) * np.diagonal(cov, axis1=1, axis2=2)
+        shape = self.precision.shape + 0.5 * (C - 1)
+        return LogitPosterior(mean, cov, Gamma(shape, self.precision.rate + 0.5 * size))
+
+    def expected_log_proba(self, q: LogitPosterior, design: Design) -> Floats:
+        """A lower bound on log probabilities averaged over the posterior, (G, C, n)."""
+        C = q.mean.shape[1]
+        slack = 0.25 * (C - 1) * leverage(q.cov, design.Z)
+        return log_softmax(design.linear(q.mean)) - slack[:, None]
+
+    def divergence(self, q: LogitPosterior) -> Floats:
+        """What the bound pays for each of the logits, (G,)."""
+        C, width = q.mean.shape[1:]
+        prior, spread = q.precision.mean, np.diagonal(q.cov, axis1=1, axis2=2)
+        each = (prior * spread).sum(axis=1) - width
+        each += -np.linalg.slogdet(q.cov)[1] - q.precision.mean_log.sum(axis=1)
+        size = (prior[:, None] * q.mean**2).sum(axis=(1, 2))
+        paid = q.precision.divergence(self.precision).sum(axis=1)
+        return np.asarray(0.5 * ((C - 1) * each + size) + paid, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class BayesianClasses:
+    """Experts that tell ``n_classes`` classes apart."""
+
+    logits: BayesianLogits
+    n_classes: int
+
+    def start(self, n_experts: int, width: int) -> LogitPosterior:
+        """All classes equally likely."""
+        return self.logits.start(n_experts, self.n_classes, width)
+
+    def update(self, last: LogitPosterior, design: Design, y: Ints, S: Floats) -> LogitPosterior:
+        """Best S, a climb in M, best q(b), for row weights ``S`` (K, n)."""
+        return self.logits.update(last, design, self._targets(y)[None], S)
+
+    def expected_log_density(self, q: LogitPosterior, design: Design, y: Ints) -> Floats:
+        """Lower bounds on log probabilities of the observed classes, (K, n)."""
+        return self.logits.expected_log_proba(q, design)[:, y, np.arange(y.size)]
+
+    def divergence(self, q: LogitPosterior) -> Floats:
+        """What the bound pays for each expert, (K,)."""
+        return self.logits.divergence(q)
+
+    def scores(self, q: LogitPosterior, design: Design, y: Ints, S: Floats) -> list[Scores]:
+        """Of the coefficients of all classes."""
+        P = design.linear(q.mean)
+        softmax_in_place(P)
+        K, C, width = q.mean.shape
+        cov = np.zeros((K, C * width, K, C * width))
+        every = np.arange(K)
+        own = laplace_covariance(q, design, S)
+        cov[every, :, every] = own.reshape(K, C * width, C * width)
+        return [Scores(self._targets(y) - P, design.Z, cov)]
+
+    def widened(self, q: LogitPosterior, covs: Sequence[Floats]) -> tuple[Floats, Floats]:
+        """Means (K, C, q), and covariances (K, C, q, C, q) as they are given."""
+        K, C, width = q.mean.shape
+        every = np.arange(K)
+        return q.mean, covs[0][every, :, every].reshape(K, C, width, C, width)
+
+    def _targets(self, y: Ints) -> Floats:
+        """Observed classes, (C, n)."""
+        return np.eye(self.n_classes)[:, y]
+
+
+def log_softmax(eta: Floats) -> Floats:
+    """Logarithms of softmax over the last axis but one."""
+    top = eta.max(axis=-2, keepdims=True)
+    return np.asarray(eta - top - np.log(np.exp(eta - top).sum(axis=-2, keepdims=True)))
+
+
+def _height(mean: Floats, targets: Floats, w: Floats, prior: Floats, design: Design) -> float:
+    """Penalised log-likelihood of one logit."""
+    eta = design.linear(mean)
+    fit = np.einsum("cn,cn->n", targets, eta) - log_sum_exp(eta)
+    return float(fit @ w) - 0.5 * float((prior * mean**2).sum())
+
+
+def _climbed(mean: Floats, targets: Floats, w: Floats, prior: Floats, design: Design) -> Floats:
+    """One Newton step from ``mean`` (C, q), halved until it climbs."""
+    C, q = mean.shape
+    if C == 1:
+        return mean
+    P = design.linear(mean)
+    softmax_in_place(P)
+    score = design.scores(w * (targets - P)) - prior * mean
+    step = np.linalg.solve(_curvature(P, w, prior, design), score.ravel()).reshape(C, q)
+    step -= step.mean(axis=0)
+    here = _height(mean, targets, w, prior, design)
+    for _ in range(_HALVINGS):
+        if _height(mean + step, targets, w, prior, design) >= here:
+            return mean + step
+        step *= 0.5
+    return mean
+
+
+def _curvature(P: Floats, w: Floats, prior: Floats, design: Design) -> Floats:
+    """Negative Hessian of the penalised log-likelihood, (C q, C q)."""
+    C, q = len(P), design.width
+    rows, columns = np.triu_indices(C)
+    weights = np.where((rows == columns)[:, None], P[rows] * (1.0 - P[rows]), 0.0)
+    off = rows != columns
+    weights[off] = P[rows[off]] * P[columns[off]]
+    grams = unpack_symmetric(design.grams(w * weights), q)
+    H = np.zeros((C, q, C, q))
+    for i, j, gram in zip(rows, columns, grams, strict=True):
+        H[i, :, j] = H[j, :, i] = gram if i == j else -gram
+    flat = H.reshape(C * q, C * q)
+    return np.asarray(flat + np.diag(np.tile(prior, C)), dtype=np.float64)
+
+
+def laplace_covariance(q: LogitPosterior, design: Design, W: Floats) -> Floats:
+    """Covariances of the coefficients at the curvature of the mean, (G, C, q, C, q).
+
+    Of the coefficients that sum to zero over classes.
+    """
+    G, C, width = q.mean.shape
+    centre = np.eye(C) - 1.0 / C
+    out = np.empty((G, C, width, C, width))
+    for g, (mean, w, prior) in enumerate(zip(q.mean, W, q.precision.mean, strict=True)):
+        P = design.linear(mean)
+        softmax_in_place(P)
+        full = inverse(_curvature(P, w, prior, design)).reshape(C, width, C, width)
+        out[g] = np.einsum("ab,bicj,cd->aidj", centre, full, centre)
+    return out
+
+
+def average_log_softmax(mean: Floats, cov: Floats, design: Design) -> Floats:
+    """Logarithms of class probabilities averaged over a normal posterior, (C, n).
+
+    The average over the C - 1 logits of a row is by quasi-Monte Carlo: the points of a rank-one
+    sequence (Niederreiter 1992, Random Number Generation and Quasi-Monte Carlo Methods, section
+    3.1), turned into normal ones and mirrored, the same at all rows.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (C, q)
+    cov : ndarray of shape (C, q, C, q)
+    design : Design
+    """
+    C = len(mean)
+    eta = design.linear(mean - mean[-1])
+    if C == 1 or not cov.any():
+        return log_softmax(eta)
+    root = _roots(cov, design)
+    total = np.zeros(eta.shape)
+    for u in _normal_points(C - 1):
+        off = np.einsum("nij,j->in", root, u)
+        for sign in (1.0, -1.0):
+            P = eta.copy()
+            P[:-1] += sign * off
+            softmax_in_place(P)
+            total += P
+    log_p = np.log(np.maximum(total, np.finfo(float).tiny))
+    return np.asarray(log_p - log_sum_exp(log_p), dtype=np.float64)
+
+
+def _roots(cov: Floats, design: Design) -> Floats:
+    """Square roots (n, C - 1, C - 1) of covariances of the logits against the last class."""
+    m, n = len(cov) - 1, design.Z.shape[1]
+    V = cov - cov[:, :, -1:]
+    V = (V - V[-1:])[:m, :, :m]
+    rows = np.empty((n, m, m))
+    for i in range(m):
+        for j in range(i + 1):
+            rows[:, i, j] = rows[:, j, i] = leverage(V[i, :, j], design.Z)
+    size = np.trace(rows, axis1=1, axis2=2)
+    # Cholesky factors are smooth in x, eigenvectors are not.
+    rows += (_JITTER * size + np.finfo(float).tiny)[:, None, None] * np.eye(m)
+    return np.asarray(np.linalg.cholesky(rows), dtype=np.float64)
+
+
+@cache
+def _normal_points(d: int) -> Floats:
+    """Points (:data:`_POINTS`, d) that stand evenly under a standard normal density."""
+    # The number whose powers are worst approximated by fractions: the golden one for d = 1.
+    base = 2.0
+    for _ in range(60):
+        base = (1.0 + base) ** (1.0 / (d + 1.0))
+    steps = (np.arange(_POINTS) + 0.5)[:, None] / base ** np.arange(1, d + 1)
+    return np.asarray(ndtri((0.5 + steps) % 1.0), dtype=np.float64)

@@ -1,0 +1,468 @@
+"""Which features matter to a fitted mixture: Sobol indices and main effects, with intervals.
+
+Baldacchino, Cross, Worden & Rowson (2016), Variational Bayesian mixture of experts models and
+sensitivity analysis for nonlinear dynamical systems, Mechanical Systems and Signal Processing
+66-67; Sobol' (2001), Global sensitivity indices for nonlinear mathematical models, Mathematics and
+Computers in Simulation 55.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier
+
+from moe_classic._arguments import check_fraction, check_integer, check_one_of, generator
+from moe_classic._results import FittedMixture, column_names, fitted_moe, inner_rows
+from moe_classic._typing import Floats
+from moe_classic.inference import inference
+
+from ._sobol import (
+    MOST_INTEGRATED,
+    Empirical,
+    Frozen,
+    Indices,
+    Marginal,
+    Normal,
+    Uniform,
+    WeightedLines,
+    effect_rows,
+    main_effects,
+    sobol_indices,
+    sobol_rows,
+)
+
+#: Values (d, m) of what is looked into at rows (m, p).
+Function = Callable[[Any], Floats]
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Sobol indices and main effects of a fitted regressor.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Indexed by feature, with several outputs by (output, feature): ``first_order`` and
+        ``total``, shares of the variance of the prediction; with intervals also
+        ``first_order_low``, ``first_order_high``, ``total_low`` and ``total_high``.
+    effects : DataFrame
+        Main effects in long form: ``feature``, ``value``, ``effect`` (the mean of the prediction
+        with the feature held there, less its average), with a posterior also ``low`` and ``high``;
+        ``output`` where there are several.
+    mean, variance : Series
+        Of the prediction over the inputs, by output.
+    method : str
+        ``"exact"`` or ``"qmc"``.
+    coverage : float or None
+        Of the intervals; None where there are none.
+    """
+
+    table: pd.DataFrame
+    effects: pd.DataFrame
+    mean: pd.Series
+    variance: pd.Series
+    method: str
+    coverage: float | None = None
+
+    def __repr__(self) -> str:
+        """The table."""
+        return f"Sobol indices, method {self.method!r}\n{self.table}"
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What is asked: of whom, over which inputs, at which values of the features."""
+
+    estimator: Any
+    moe: Any
+    inputs: list[Marginal]
+    names: list[str]
+    frame: bool
+    grids: Floats
+    rows: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    held: Floats = field(default_factory=lambda: np.empty((0, 0)))
+
+    def inner(self, rows: Floats) -> Any:
+        """Rows as the mixture itself sees them."""
+        given = pd.DataFrame(rows, columns=self.names) if self.frame else rows
+        return inner_rows(self.estimator, given)
+
+    def predicted(self, moe: Any, rows: Any) -> Floats:
+        """Predictions (d, m) of the mixture."""
+        answer = np.asarray(moe.predict(rows))
+        return answer.reshape(len(answer), -1).T
+
+
+def sensitivity(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    inputs: Any = "uniform",
+    method: str = "auto",
+    n_samples: int = 4096,
+    n_draws: int = 100,
+    n_points: int = 25,
+    coverage: float = 0.9,
+    sample_weight: Any = None,
+    random_state: Any = None,
+) -> Sensitivity:
+    """Main effects, first-order and total Sobol indices of the features of a fitted regressor.
+
+    Features are taken as independent. A first-order index is the share of the variance of the
+    prediction that a feature explains alone, a total index with all its interactions; what lies
+    between is what it does together with others, such as choosing the expert.
+
+    Parameters
+    ----------
+    estimator : fitted regressor
+        Any of this package, a pipeline that ends in one, or a search over them.
+    X : array-like of shape (n_samples, n_features)
+        Rows that say where the features live.
+    y : array-like, default=None
+        With the target of the rows of the fit, indices get intervals by the delta method, from the
+        observed information (mixtures fitted by maximum likelihood with linear experts). Bayesian
+        mixtures have credible intervals without.
+    inputs : {"uniform", "normal", "empirical"} or sequence of distributions, default="uniform"
+        How features are distributed: evenly over their range in ``X``, normally with their mean and
+        standard deviation, as they are in ``X``; or one frozen distribution of scipy.stats a
+        feature.
+    method : {"auto", "exact", "qmc"}, default="auto"
+        ``"exact"``: features that the gate does not see in closed form, up to two others by Gauss's
+        rules, for linear experts without transformers; for a single expert and a constant gate a
+        formula. ``"qmc"``: quasi-Monte Carlo. ``"auto"``: the first where possible.
+    n_samples : int, default=4096
+        Rows of quasi-Monte Carlo, a power of 2; the regressor is asked about ``p + 2`` times as
+        many.
+    n_draws : int, default=100
+        Draws from a posterior.
+    n_points : int, default=25
+        Values of each feature at which main effects are computed: quantiles at even levels of
+        ``inputs`` without the outermost per cent.
+    coverage : float in (0, 1), default=0.9
+        Of the intervals.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the fit, with ``y``.
+    random_state : int, RandomState or None, default=None
+        Seed of the scrambling and of draws.
+
+    Returns
+    -------
+    result : Sensitivity
+
+    Raises
+    ------
+    TypeError
+        If the estimator is a classifier, has no predictions, or no parameters with errors for
+        intervals.
+    ValueError
+        If an argument has no meaning here.
+
+    References
+    ----------
+    Baldacchino, Cross, Worden & Rowson (2016), Variational Bayesian mixture of experts models and
+    sensitivity analysis for nonlinear dynamical systems, Mechanical Systems and Signal Processing
+    66-67. Saltelli et al. (2010), Variance based sensitivity analysis of model output, Computer
+    Physics Communications 181.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from moe_classic import BayesianMoERegressor
+    >>> from moe_classic.inspection import sensitivity
+    >>> X = np.random.default_rng(0).normal(size=(300, 3))
+    >>> y = 2.0 * X[:, 0] + X[:, 1]
+    >>> moe = BayesianMoERegressor(random_state=0).fit(X, y)
+    >>> sensitivity(moe, X, inputs="normal").table.total.round(1).tolist()
+    [0.8, 0.2, 0.0]
+    """
+    check_one_of("sensitivity", "method", method, ("auto", "exact", "qmc"))
+    check_fraction("coverage", coverage)
+    for name, value, low in (("n_draws", n_draws, 2), ("n_points", n_points, 2)):
+        check_integer(name, value, low, "a number")
+    check_integer("n_samples", n_samples, 2, "rows of quasi-Monte Carlo")
+    if n_samples & (n_samples - 1):
+        raise ValueError(f"n_samples={n_samples} must be a power of 2, such as 4096.")
+    moe = fitted_moe(estimator, needs="predict", caller="sensitivity")
+    if is_classifier(moe):
+        raise TypeError(
+            f"sensitivity needs a regressor, got {type(moe).__name__}, whose predictions are "
+            "classes."
+        )
+    rng = generator(random_state)
+    asked = _question(estimator, moe, X, inputs, n_points)
+    drawn = hasattr(moe, "sample_posterior")
+    if sample_weight is not None and y is None:
+        raise ValueError("sample_weight has no meaning without y; leave it out.")
+    if drawn and y is not None:
+        raise ValueError(
+            "y has no meaning for a Bayesian mixture, whose intervals are those of its posterior; "
+            "leave it out."
+        )
+    lines = None if method == "qmc" else _lines_of(asked)
+    if method == "exact" and lines is None:
+        raise ValueError(
+            "method='exact' needs linear experts without transformers, inputs that are the "
+            f"features of the mixture itself, and a gate that sees at most {MOST_INTEGRATED} of "
+            "them; use method='qmc'."
+        )
+    if lines is not None:
+        found = _Answer(lines.indices(asked.inputs), lines.effects(asked.inputs, asked.grids))
+    else:
+        asked = replace(
+            asked,
+            rows=sobol_rows(asked.inputs, n_samples, rng),
+            held=effect_rows(asked.inputs, asked.grids, rng),
+        )
+        found = _by_sampling(asked, lambda rows: asked.predicted(moe, rows))
+    result = _Report(asked, found, "qmc" if lines is None else "exact")
+    if drawn:
+        draws = list(_of_draws(asked, n_draws, rng, exact=lines is not None))
+        return result.with_draws(draws, coverage)
+    if y is None:
+        return result.plain()
+    rows = inner_rows(estimator, X)
+    return result.with_errors(
+        _delta(asked, rows, y, sample_weight, coverage, exact=lines is not None), coverage
+    )
+
+
+# ------------------------------------------------------------------------- what is asked
+
+
+def _question(estimator: Any, moe: Any, X: Any, inputs: Any, n_points: int) -> _Question:
+    """Marginal distributions and values of the features of ``X``."""
+    frame = isinstance(X, pd.DataFrame)
+    values = np.asarray(X, dtype=np.float64)
+    if values.ndim != 2 or not len(values) or not np.isfinite(values).all():
+        raise ValueError("X must be a table of finite numbers, one row a sample.")
+    outer = column_names(estimator) or [f"x{j}" for j in range(values.shape[1])]
+    names = [str(c) for c in X.columns] if frame else outer
+    marginals = _marginals(inputs, values)
+    levels = np.linspace(0.01, 0.99, n_points)
+    grids = np.stack([m.ppf(levels) for m in marginals])
+    return _Question(estimator, moe, marginals, names, frame, grids)
+
+
+def _marginals(inputs: Any, X: Floats) -> list[Marginal]:
+    """Distributions of the features."""
+    if isinstance(inputs, str):
+        check_one_of("sensitivity", "inputs", inputs, ("uniform", "normal", "empirical"))
+        if inputs == "uniform":
+            return [Uniform(float(c.min()), float(c.max())) for c in X.T]
+        if inputs == "normal":
+            return [Normal(float(c.mean()), float(c.std())) for c in X.T]
+        return [Empirical(c) for c in X.T]
+    if not isinstance(inputs, Sequence) or len(inputs) != X.shape[1]:
+        raise ValueError(
+            f"inputs={inputs!r} must be 'uniform', 'normal', 'empirical', or one distribution for "
+            f"each of the {X.shape[1]} features."
+        )
+    for item in inputs:
+        if not all(hasattr(item, name) for name in ("ppf", "mean", "var")):
+            raise TypeError(
+                f"inputs holds {item!r}; give frozen distributions of scipy.stats, such as "
+                "scipy.stats.uniform(0, 1)."
+            )
+    return [Frozen(item) for item in inputs]
+
+
+def _lines_of(asked: _Question, record: Any = None) -> WeightedLines | None:
+    """The mixture as lines with weights of few features, if it is that."""
+    record = _record(asked.moe) if record is None else record
+    plain = isinstance(record, FittedMixture) and asked.estimator is asked.moe
+    if not plain or any(m.transformer is not None for m in record.maps):
+        return None
+    group = record.model.groups[0]
+    if len(record.model.groups) > 1 or not group.expert.has("lines"):
+        return None
+    if group.expert.link != "identity" or record.target.width != 1 or group.expert.carried:
+        return None
+    p = len(asked.names)
+    columns = record.maps[record.model.gate_design].columns
+    seen = np.arange(p) if columns is None else np.unique(columns)
+    if record.model.n_experts == 1 or record.model.gate.name == "constant":
+        seen = seen[:0]
+    if seen.size > MOST_INTEGRATED:
+        return None
+    design = record.maps[group.design]
+    slopes, intercepts = design.original(group.expert.lines(record.params.experts[0])[:, 0])
+
+    def weights(rows: Floats) -> Floats:
+        return record.gate_proba(record.block(rows))
+
+    return WeightedLines(weights, _placed(slopes, design.columns, p), intercepts, seen)
+
+
+def _placed(slopes: Floats, columns: Any, p: int) -> Floats:
+    """Slopes (K, f) of some columns among all p."""
+    if columns is None:
+        return slopes
+    every = np.zeros((len(slopes), p))
+    for place, j in enumerate(columns):
+        every[:, j] += slopes[:, place]
+    return every
+
+
+def _record(moe: Any) -> Any:
+    """What the last fit left, if it is one of ours."""
+    ask = getattr(moe, "__moe_fitted__", None)
+    return None if ask is None else ask()
+
+
+# ------------------------------------------------------------------------- answers
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Indices and main effects (d, p, m)."""
+
+    indices: Indices
+    effects: Floats
+
+
+def _by_sampling(asked: _Question, function: Function) -> _Answer:
+    """By quasi-Monte Carlo."""
+    p, m = asked.grids.shape
+    return _Answer(
+        sobol_indices(function(asked.inner(asked.rows)), p),
+        main_effects(function(asked.inner(asked.held)), p, m),
+    )
+
+
+def _of_draws(
+    asked: _Question, n: int, rng: np.random.Generator, *, exact: bool
+) -> Iterator[_Answer]:
+    """The same for draws from the posterior."""
+    record = _record(asked.moe)
+    draws = record.drawn(n, rng)
+    p, m = asked.grids.shape
+    if exact:
+        base: Any = _lines_of(asked)
+        design = record.expert_map
+        for draw in draws:
+            slopes, intercepts = design.original(draw.coef)
+            lines = WeightedLines(
+                draw.weights, _placed(slopes, design.columns, p), intercepts, base.seen
+            )
+            yield _Answer(lines.indices(asked.inputs), lines.effects(asked.inputs, asked.grids))
+        return
+    rows, held = (record.designs(np.asarray(asked.inner(r))) for r in (asked.rows, asked.held))
+    for draw in draws:
+        yield _Answer(
+            sobol_indices(draw.means(*rows)[None], p), main_effects(draw.means(*held)[None], p, m)
+        )
+
+
+def _delta(
+    asked: _Question, X: Any, y: Any, sample_weight: Any, level: float, *, exact: bool
+) -> pd.DataFrame:
+    """Intervals of indices of a fit by maximum likelihood, first orders and then totals."""
+    rows = None if exact else asked.inner(asked.rows)
+    p = len(asked.names)
+
+    def indices(moe: Any) -> Floats:
+        if exact:
+            lines: Any = _lines_of(asked, _record(moe))
+            found = lines.indices(asked.inputs)
+        else:
+            found = sobol_indices(asked.predicted(moe, rows), p)
+        return np.concatenate([found.first.ravel(), found.total.ravel()])
+
+    if not hasattr(asked.moe, "inference"):
+        raise TypeError(
+            f"y gives intervals from standard errors, and {type(asked.moe).__name__} has none; "
+            "leave it out."
+        )
+    result = inference(asked.moe, X, y, sample_weight=sample_weight, level=level)
+    return result.delta(indices, of="estimator")
+
+
+# ------------------------------------------------------------------------- tables
+
+
+@dataclass(frozen=True)
+class _Report:
+    """What was found, as tables."""
+
+    asked: _Question
+    found: _Answer
+    method: str
+
+    @property
+    def _outputs(self) -> list[str]:
+        """Names of the outputs."""
+        d = len(self.found.indices.mean)
+        record = _record(self.asked.moe)
+        names = record.target.names if isinstance(record, FittedMixture) else []
+        return names if len(names) == d else ["y"] if d == 1 else [f"y{j}" for j in range(d)]
+
+    def plain(self) -> Sensitivity:
+        """Without intervals."""
+        found, names, outputs = self.found.indices, self.asked.names, self._outputs
+        index: Any = pd.Index(names, name="feature")
+        if len(outputs) > 1:
+            index = pd.MultiIndex.from_product([outputs, names], names=["output", "feature"])
+        table = pd.DataFrame(
+            {"first_order": found.first.ravel(), "total": found.total.ravel()}, index=index
+        )
+        d, p, m = self.found.effects.shape
+        effects = pd.DataFrame(
+            {
+                "output": np.repeat(outputs, p * m),
+                "feature": np.tile(np.repeat(names, m), d),
+                "value": np.tile(self.asked.grids.ravel(), d),
+                "effect": self.found.effects.ravel(),
+            }
+        )
+        if d == 1:
+            effects = effects.drop(columns="output")
+        mean, variance = (
+            pd.Series(v, index=outputs, name=name)
+            for name, v in (("mean", found.mean), ("variance", found.variance))
+        )
+        return Sensitivity(table, effects, mean, variance, self.method)
+
+    def with_draws(self, draws: list[_Answer], coverage: float) -> Sensitivity:
+        """With quantiles of draws."""
+        plain, tail = self.plain(), 0.5 * (1.0 - coverage)
+
+        def ends(values: list[Floats]) -> Floats:
+            return np.quantile(np.stack(values), [tail, 1.0 - tail], axis=0).reshape(2, -1)
+
+        first, total = (
+            ends([a.indices.first for a in draws]),
+            ends([a.indices.total for a in draws]),
+        )
+        low, high = ends([a.effects for a in draws])
+        return replace(
+            plain,
+            table=_with_ends(plain.table, first, total),
+            effects=plain.effects.assign(low=low, high=high),
+            coverage=coverage,
+        )
+
+    def with_errors(self, errors: pd.DataFrame, coverage: float) -> Sensitivity:
+        """With intervals of the delta method."""
+        plain = self.plain()
+        ends = errors[["low", "high"]].to_numpy().T
+        half = ends.shape[1] // 2
+        table = _with_ends(plain.table, ends[:, :half], ends[:, half:])
+        return replace(plain, table=table, coverage=coverage)
+
+
+def _with_ends(table: pd.DataFrame, first: Floats, total: Floats) -> pd.DataFrame:
+    """The table with the ends of intervals (2, rows)."""
+    ends = {
+        "first_order_low": first[0],
+        "first_order_high": first[1],
+        "total_low": total[0],
+        "total_high": total[1],
+    }
+    first_columns = ["first_order", "first_order_low", "first_order_high"]
+    return table.assign(**ends)[[*first_columns, "total", "total_low", "total_high"]]

@@ -1,0 +1,101 @@
+"""Bayesian logits against optimisation, finite differences and Monte Carlo."""
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+from sklearn.linear_model import LogisticRegression
+
+from moe_classic._bayes import BayesianLogits, Gamma, laplace_covariance
+from moe_classic._bayes.logits import average_log_softmax
+from moe_classic._data import Design
+
+
+def rows(C, n=150, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 2))
+    codes = (X @ rng.normal(size=(2, C)) + rng.gumbel(size=(n, C))).argmax(axis=1)
+    return X, codes, Design(np.vstack([X.T, np.ones(n)])), np.eye(C)[codes].T
+
+
+def fitted(family, design, T, rounds):
+    q = family.start(1, len(T), design.width)
+    w = np.ones((1, T.shape[1]))
+    for _ in range(rounds):
+        q = family.update(q, design, T[None], w)
+    return q, w
+
+
+@pytest.mark.parametrize("C", [2, 3, 5])
+def test_mean_is_the_penalised_fit_and_the_covariance_its_curvature(C):
+    X, codes, design, T = rows(C)
+    known = 0.7
+    family = BayesianLogits(Gamma(1e9, 1e9 / known))
+    q, w = fitted(family, design, T, rounds=12)
+    ones = np.column_stack([X, np.ones(len(X))])
+    # A penalty on centred coefficients: of two classes, half their squared difference.
+    strength = 1.0 / known if C > 2 else 2.0 / known
+    other = LogisticRegression(C=strength, fit_intercept=False, tol=1e-10, max_iter=5000)
+    coef = other.fit(ones, codes).coef_
+    mine = q.mean[0] - q.mean[0].mean(axis=0)
+    theirs = np.vstack([-0.5 * coef, 0.5 * coef]) if C == 2 else coef - coef.mean(axis=0)
+    np.testing.assert_allclose(mine, theirs, atol=2e-5)
+    cov = laplace_covariance(q, design, w)[0].reshape(3 * C, 3 * C)
+    np.testing.assert_allclose(cov, curvature_inverse(q.mean[0], design, T, known), atol=1e-6)
+
+
+def curvature_inverse(mean, design, T, known):
+    """Inverse of finite differences of the penalised log-likelihood, in contrasts."""
+    C, q = mean.shape
+    U = np.linalg.svd(np.eye(C) - 1.0 / C)[0][:, :-1]
+
+    def slope(free):
+        V = U @ free.reshape(C - 1, q)
+        P = np.exp(log_softmax(V @ design.Z, axis=0))
+        return (U.T @ ((T - P) @ design.Z.T - known * V)).ravel()
+
+    at, step = (U.T @ mean).ravel(), 1e-5
+    eye = np.eye(at.size)
+    H = np.array([(slope(at + step * e) - slope(at - step * e)) / (2.0 * step) for e in eye])
+    B = np.kron(U, np.eye(q))
+    return B @ np.linalg.inv(-0.5 * (H + H.T)) @ B.T
+
+
+@pytest.mark.parametrize("C", [2, 4])
+def test_bound_is_below_the_average_and_rises(C):
+    _, _, design, T = rows(C)
+    family = BayesianLogits(Gamma(0.5, 0.5))
+    q, heights = family.start(1, C, 3), []
+    for _ in range(40):
+        q = family.update(q, design, T[None], np.ones((1, 150)))
+        below = family.expected_log_proba(q, design)[0]
+        heights.append(float((T * below).sum() - family.divergence(q)[0]))
+    assert (np.diff(heights) > -1e-10).all()
+    centre, rng = np.eye(C) - 1.0 / C, np.random.default_rng(0)
+    root = np.linalg.cholesky(q.cov[0])
+    draws = centre @ rng.standard_normal((4000, C, 3)) @ root.T + q.mean[0]
+    seen = log_softmax(draws @ design.Z, axis=1)
+    assert (below < seen.mean(axis=0) + 4.0 * seen.std(axis=0) / np.sqrt(4000)).all()
+
+
+def test_one_class_has_nothing_to_learn():
+    _, _, design, _ = rows(2)
+    family = BayesianLogits(Gamma(0.5, 0.5))
+    q, w = fitted(family, design, np.ones((1, 150)), rounds=2)
+    assert not q.mean.any()
+    assert not laplace_covariance(q, design, w).any()
+    assert family.divergence(q)[0] == pytest.approx(0.0, abs=0.5)
+    np.testing.assert_allclose(average_log_softmax(q.mean[0], np.zeros((1, 3, 1, 3)), design), 0)
+
+
+@pytest.mark.parametrize(("C", "error"), [(2, 0.01), (3, 0.01), (6, 0.03)])
+def test_probabilities_are_averages(C, error):
+    rng = np.random.default_rng(1)
+    mean = 1.5 * rng.normal(size=(C, 2))
+    root = 0.7 * rng.normal(size=(2 * C, 2 * C))
+    design = Design(np.vstack([np.linspace(-2.0, 2.0, 9), np.ones(9)]))
+    cov = (root @ root.T).reshape(C, 2, C, 2)
+    p = np.exp(average_log_softmax(mean, cov, design))
+    draws = mean.ravel() + rng.standard_normal((40_000, 2 * C)) @ root.T
+    exact = np.exp(log_softmax(draws.reshape(-1, C, 2) @ design.Z, axis=1)).mean(axis=0)
+    np.testing.assert_allclose(p.sum(axis=0), 1.0)
+    np.testing.assert_allclose(p, exact, atol=error)
