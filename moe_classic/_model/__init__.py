@@ -20,7 +20,7 @@ from .model import (
     check_said,
     same_shapes,
 )
-from .separation import Separation, separated_terms, separated_theta, separations
+from .separation import Separation, in_doubt, separated_terms, separated_theta, separations
 
 __all__ = [
     "GradientStats",
@@ -37,6 +37,7 @@ __all__ = [
     "check_said",
     "constant_columns",
     "diagonal",
+    "in_doubt",
     "likelihood_gradient",
     "match_experts",
     "n_identified",
