@@ -4,8 +4,8 @@
 
 Each case is a situation from public reports about mixture software, rebuilt; its right value comes
 from elsewhere: a closed form, statsmodels, scipy, or the same data under tidy names. ``--version``
-says under which name figures are kept, so that those of an older commit can stand beside them. ``--version fresh --first 1000`` draws
-samples on which nothing was chosen.
+says under which name figures are kept, so that those of an older commit can stand beside them.
+``--version fresh --first 1000`` draws samples on which nothing was chosen.
 """
 
 import argparse
