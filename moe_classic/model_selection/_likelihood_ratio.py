@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from moe_classic._results import column_names
+from moe_classic._results import PrintedTable, Section, column_names, probability
 from moe_classic._typing import Floats
 from moe_classic.estimators import MoERegressor
 from moe_classic.inference import check_simulable, fitted_model, simulate
@@ -37,6 +37,15 @@ class LikelihoodRatioTest:
         The statistic on data drawn from the fit with K experts.
     estimators_ : tuple of two estimators
         The fits with K and K + 1 experts.
+
+    Examples
+    --------
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.model_selection import bootstrap_lrt
+    >>> X, y = load_tone(return_X_y=True)
+    >>> test = bootstrap_lrt(X, y, n_bootstrap=3, random_state=0)
+    >>> test.null.shape
+    (3,)
     """
 
     n_experts: int
@@ -44,6 +53,46 @@ class LikelihoodRatioTest:
     p_value: float
     null: Floats
     estimators_: tuple[Any, Any]
+
+    def summary(self) -> PrintedTable:
+        """The test as a page: printed, HTML in a notebook, LaTeX.
+
+        Returns
+        -------
+        page : PrintedTable
+        """
+        small, large = self.estimators_
+        rows = [[f"{m.log_likelihood_:.2f}", f"{m.n_parameters_}"] for m in (small, large)]
+        frame = pd.DataFrame(
+            rows,
+            columns=["log-likelihood", "parameters"],
+            index=[_experts(m) for m in (small, large)],
+        )
+        low, high = np.quantile(self.null, [0.5, 0.95])
+        return PrintedTable(
+            f"Likelihood ratio of {_experts(large)} to {_experts(small)}, by parametric bootstrap",
+            (
+                ("statistic", f"{self.statistic:.4g}"),
+                ("p", probability(self.p_value)),
+                ("median under the null", f"{low:.4g}"),
+                ("95 % quantile", f"{high:.4g}"),
+                ("simulated data sets", f"{self.null.size}"),
+            ),
+            (Section("fits", frame),),
+        )
+
+    def __str__(self) -> str:
+        """The page."""
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        return self.summary().to_html()
+
+
+def _experts(estimator: Any) -> str:
+    """How many experts an estimator has, in words."""
+    return f"{estimator.n_experts} expert{'s'[: estimator.n_experts > 1]}"
 
 
 def bootstrap_lrt(
@@ -92,6 +141,15 @@ def bootstrap_lrt(
     ----------
     McLachlan (1987), On bootstrapping the likelihood ratio test statistic for the number of
     components in a normal mixture, Applied Statistics 36.
+
+    Examples
+    --------
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.model_selection import bootstrap_lrt
+    >>> X, y = load_tone(return_X_y=True)
+    >>> test = bootstrap_lrt(X, y, n_bootstrap=9, random_state=0)
+    >>> test.p_value
+    0.1
     """
     template = checked_template(MoERegressor() if estimator is None else estimator)
     (K,) = checked_counts(_single(n_experts))
