@@ -347,6 +347,8 @@ TABLES = {
         {"leaves": "{leaves}", "seconds an epoch": "{seconds:.3f}"},
     ),
     "untidy_reports": lambda: untidy_reports(),
+    "stopping": lambda: stopping(),
+    "command": lambda: command(),
     "robot_arm_friedman": lambda: dotted(
         read("robot_arm_friedman"),
         {
@@ -397,9 +399,28 @@ def untidy_reports():
     return ["case", "right", "before", "after", "right, fresh samples", "found there"], body
 
 
+def stopping():
+    """Cost, and loss of rows held out, before and now, one row a case."""
+    frame = read("stopping").query("part == 'fits'")
+    body = []
+    for case, rows in frame.groupby("case", sort=False):
+        found = rows.set_index("version").reindex(["before", "now"])
+        costs = ["" if pd.isna(v) else f"{v:.2g}" for v in found.cost]
+        losses = ["" if pd.isna(v) else f"{v:.3f}" for v in found.loss]
+        body.append([case, *costs, *losses])
+    return ["fit", "before", "now", "loss before", "loss now"], body
+
+
+def command():
+    """CPU seconds of the command line."""
+    frame = read("stopping").query("part == 'command'")
+    return plain(frame, {"command": "{case}", "CPU s": "{cost:.2g}"})
+
+
 #: File that a table is read from, where its name is another.
 SOURCE = {
     "targets": "families",
+    "command": "stopping",
     "iteration": "speed",
     "fits": "speed",
     "jobs": "speed",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from moe_classic._data import MOST_ROWS, Block, Summary, sample_size
+from moe_classic._data import MOST_ROWS, Block, Sample, Summary, sample_size
 from moe_classic._engine import Workers
 from moe_classic._model import Model, MoEParams
 from moe_classic._objectives import MixtureLikelihood
@@ -29,7 +29,7 @@ from moe_classic.solvers import EM, STOPPED, Problem, Result
 
 from .grow import Growth, GrowthStep, grow
 from .least_squares import least_squares
-from .split import Splitter
+from .split import Splitter, Trial
 
 #: Partitions that split well; each is tried at every node of its starts, "best" tries them all.
 SPLITS = ("kmeans", "principal", "residual", "segments", "cut")
@@ -73,6 +73,14 @@ class TreeTrainer(Trainer):
 
     settings = TreeSettings()
     history: list[GrowthStep] | None = None
+    #: Local fits on the rows that starts are tried on.
+    _tried: dict[bytes, Trial] | None = None
+
+    def _on(self, sample: Sample) -> tuple[Trainer, StartSample]:
+        """What is tried on these rows is known from start to start."""
+        on_sample, start_sample = super()._on(sample)
+        vars(on_sample)["_tried"] = {}
+        return on_sample, start_sample
 
     # -------------------------------------------------------------------- starts
 
@@ -85,7 +93,9 @@ class TreeTrainer(Trainer):
     ) -> MoEParams:
         """Parameters of one start, by recursive splitting."""
         if surgical(self.model):
-            params = Splitter(self.model, view, block, summary).start(split_names(name), rng)
+            tried = {} if self._tried is None else self._tried
+            splitter = Splitter(self.model, view, block, summary, tried)
+            params = splitter.start(split_names(name), rng)
         else:
             labels = recursive_labels(self.model.gate.nested, view, split_names(name), rng)
             R = soften(labels, self.model.n_experts)
