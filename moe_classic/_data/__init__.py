@@ -1,6 +1,14 @@
 """Rows in blocks: sums that add, designs that components see, samples, streams."""
 
-from .blocks import ArraySource, Block, Design, FeatureMap, Source, default_block_size
+from .blocks import (
+    ArraySource,
+    Block,
+    Design,
+    FeatureMap,
+    Source,
+    default_block_size,
+    design_of,
+)
 from .distinct import BlendRows, distinct_rows
 from .features import (
     DesignMap,
@@ -12,9 +20,18 @@ from .features import (
     unique_names,
 )
 from .rows import RawData
-from .sample import MOST_ROWS, Sample, merge_sample, row_hashes, sample_size, take_sample
+from .sample import (
+    MOST_ROWS,
+    Sample,
+    merge_sample,
+    row_hashes,
+    sample_size,
+    subject_hashes,
+    take_sample,
+)
 from .stats import Stats, Summary, summarise, tamed, total
 from .stream import RawBlock, RowStream, StreamSource, first_pass
+from .subjects import Subjects, gathered, joined
 
 __all__ = [
     "MOST_ROWS",
@@ -32,17 +49,22 @@ __all__ = [
     "Source",
     "Stats",
     "StreamSource",
+    "Subjects",
     "Summary",
     "default_block_size",
+    "design_of",
     "distinct_rows",
     "first_pass",
     "fit_design",
+    "gathered",
+    "joined",
     "merge_sample",
     "raw_features",
     "row_hashes",
     "same_features",
     "sample_size",
     "slices_of",
+    "subject_hashes",
     "summarise",
     "take_sample",
     "tamed",

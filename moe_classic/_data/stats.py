@@ -90,6 +90,8 @@ class Summary:
         Number of rows; decides what is affordable, never what is fitted.
     y_noise : ndarray of shape (d,), default=None
         Spread of what one robust fit leaves of the target; 0 or None where that is not known.
+    per_row : float, default=1
+        Weight of the subjects over that of the rows: what a gate sees has so much of the weight.
     """
 
     weight: float
@@ -98,6 +100,12 @@ class Summary:
     n_classes: int = 0
     n_rows: int = 0
     y_noise: Floats | None = None
+    per_row: float = 1.0
+
+    @property
+    def of_gate(self) -> Summary:
+        """The same for a gate, to which a subject counts once, however many rows it has."""
+        return self if self.per_row == 1.0 else replace(self, weight=self.per_row * self.weight)
 
     @property
     def y_scale(self) -> Floats:

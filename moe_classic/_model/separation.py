@@ -125,7 +125,7 @@ def _problems(model: Model, params: MoEParams, block: Block) -> Iterator[Iterato
         lines = model.gate.lines(params.gate)
         for first, members in _nodes(model, params, R):
             yield _of_gate(first, lines[first : first + len(members) - 1], members, Z)
-    number = 0
+    number, R = 0, block.by_row(R)
     for i, (group, p) in enumerate(zip(model.groups, params.experts, strict=True)):
         if group.expert.kind.classes and group.expert.has("lines"):
             Z = block.designs[group.design].Z
@@ -320,7 +320,7 @@ def _rises(
     ]
     heights, weight = np.zeros(len(points)), 0.0
     for block in source:
-        heights += [float(model.log_likelihood(p, block) @ block.w) for p in points]
+        heights += [float(model.log_likelihood(p, block) @ block.subject_w) for p in points]
         weight += float(block.w.sum())
     return bool((np.diff(heights) >= -_FALL * weight).all())
 

@@ -17,6 +17,15 @@ from .records import (
     view_gate,
 )
 from .remarks import ALIASED, CONSTANT, SEPARATED
+from .subjects import (
+    gathered_subjects,
+    numbered_subjects,
+    require_groups,
+    subject_log_gate,
+    subject_log_joint,
+    subject_weights,
+    told_experts,
+)
 from .tree import (
     FittedTreeGate,
     PathExplanation,
@@ -73,12 +82,19 @@ __all__ = [
     "fitted_moe",
     "fitted_net",
     "fitted_record",
+    "gathered_subjects",
     "html_repr",
     "inner_rows",
     "kind_of",
+    "numbered_subjects",
+    "require_groups",
+    "subject_log_gate",
+    "subject_log_joint",
+    "subject_weights",
     "summary_table",
     "term_index",
     "tokens_of",
+    "told_experts",
     "view_experts",
     "view_gate",
     "view_tree",

@@ -150,12 +150,20 @@ class TreeEstimator(MixtureEstimator):
                 "set it to 0."
             )
 
-    def _check_size(self, n: int) -> None:
-        """Raise if there are more leaves than rows."""
+    def _check_size(self, n: int, *, of_subjects: bool = False) -> None:
+        """Raise if there are more leaves than rows, or than groups; or where groups do not fit."""
+        if of_subjects and (self._grows() or self.least_squares_iter):
+            what = "branching='grow'" if self._grows() else "least_squares_iter"
+            raise ValueError(
+                f"groups has no meaning with {what}, which splits and fits single rows. Give the "
+                "tree a shape, such as branching=(2, 2), and leave least_squares_iter at 0."
+            )
         if not self._grows() and self.n_experts > n:
+            what = f"{n} groups" if of_subjects else f"n_samples={n} rows of X"
             raise ValueError(
                 f"branching={self.branching!r} asks for {self.n_experts} leaves, more than the "
-                f"n_samples={n} rows of X with positive weight; use fewer leaves or more rows."
+                f"{what} with positive weight; use fewer leaves or more "
+                f"{'groups' if of_subjects else 'rows'}."
             )
 
     # -------------------------------------------------------------------- fit

@@ -74,6 +74,11 @@ class TreeTrainer(Trainer):
     settings = TreeSettings()
     history: list[GrowthStep] | None = None
 
+    @property
+    def surgical(self) -> bool:
+        """Whether branches can be fitted by themselves, row by row: not where there are groups."""
+        return self.data.subjects is None and surgical(self.model)
+
     # -------------------------------------------------------------------- starts
 
     def names(self, init: str, n_init: int) -> list[str]:
@@ -84,7 +89,7 @@ class TreeTrainer(Trainer):
         self, name: str, view: StartData, block: Block, summary: Summary, rng: np.random.Generator
     ) -> MoEParams:
         """Parameters of one start, by recursive splitting."""
-        if surgical(self.model):
+        if self.surgical:
             params = Splitter(self.model, view, block, summary).start(split_names(name), rng)
         else:
             labels = recursive_labels(self.model.gate.nested, view, split_names(name), rng)
@@ -104,7 +109,7 @@ class TreeTrainer(Trainer):
         rng = np.random.default_rng(0)
         for _ in range(_REPAIRS):
             rest = self.max_iter - result.n_iter
-            if rest < 2 or result.message == STOPPED or not surgical(self.model):
+            if rest < 2 or result.message == STOPPED or not self.surgical:
                 return result
             repaired = self._repaired(result.params, rng)
             if repaired is None:
@@ -130,7 +135,7 @@ class TreeTrainer(Trainer):
 
     def moves(self, start_sample: StartSample, run: StartRun, workers: Workers) -> StartRun | None:
         """A run after growing anew, level by level, the branches that gain by it, or None."""
-        if not surgical(self.model):
+        if not self.surgical:
             return super().moves(start_sample, run, workers)
         small = start_sample.problem
         splitter = Splitter(self.model, start_sample.view, start_sample.block, small.summary)
