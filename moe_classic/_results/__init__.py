@@ -6,6 +6,7 @@ from .explanation import Explanation, check_min_weight, explain, explain_margins
 from .fitted import FittedBlend, FittedMixture
 from .net import FittedNet, tokens_of
 from .palette import EXPERT_COLORS, expert_color
+from .printed import PrintedTable, Section, number, probability
 from .records import (
     AnyExpert,
     AnyGate,
@@ -64,6 +65,8 @@ __all__ = [
     "FittedNet",
     "FittedTreeGate",
     "PathExplanation",
+    "PrintedTable",
+    "Section",
     "TreeNode",
     "check_min_weight",
     "checked_pairs",
@@ -86,7 +89,9 @@ __all__ = [
     "html_repr",
     "inner_rows",
     "kind_of",
+    "number",
     "numbered_subjects",
+    "probability",
     "require_groups",
     "subject_log_gate",
     "subject_log_joint",

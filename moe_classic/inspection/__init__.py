@@ -1,8 +1,9 @@
-"""Pictures of fitted mixtures of experts, in the manner of scikit-learn's displays."""
+"""Pictures of fitted mixtures of experts, in the manner of scikit-learn's displays; effects."""
 
 from ._calibration import CalibrationDisplay
 from ._coefficient import CoefficientDisplay
 from ._convergence import ConvergenceDisplay
+from ._effects import marginal_effects, predictions_at
 from ._experts import ExpertsDisplay
 from ._fan import FanDisplay
 from ._gate import GateDisplay
@@ -31,4 +32,6 @@ __all__ = [
     "RoutingDisplay",
     "SelectionDisplay",
     "TreeDisplay",
+    "marginal_effects",
+    "predictions_at",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -41,7 +41,7 @@ class ClassifierAnswers(ClassifierMixin):
         sample_weight: Any = None,
         *,
         groups: Any = None,
-    ) -> Any:
+    ) -> Self:
         """Learn from one batch of rows that need not be seen again.
 
         The first batch is fitted as :meth:`fit` would. Because a few rows choose a poor hill, the
