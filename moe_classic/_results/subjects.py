@@ -55,7 +55,7 @@ def gathered_subjects(
     present, member = np.unique(kept, return_inverse=True)
     if whole and present.size == 1:
         raise ValueError(
-            f"groups has a single label, {names[present[0]]!r}, among rows with positive weight; "
+            f"groups has a single label, {names.tolist()[present[0]]!r}, among rows with positive weight; "
             "at least two groups are needed. Leave groups out if rows are independent."
         )
     if whole and present.size == kept.size:
@@ -69,7 +69,7 @@ def _check_weights(numbers: Ints, names: np.ndarray, w: Floats) -> None:
     first[numbers[::-1]] = w[::-1]
     odd = np.flatnonzero(w != first[numbers])
     if odd.size:
-        label = names[numbers[odd[0]]]
+        label = names.tolist()[numbers[odd[0]]]
         mine = w[numbers == numbers[odd[0]]]
         raise ValueError(
             f"sample_weight varies within group {label!r}: from {mine.min():g} to {mine.max():g}. "

@@ -219,6 +219,7 @@ def icl(
     apart clearly. ``weight_kind`` says what weights are, as for :meth:`inference`; the entropy
     is that of rows, or of ``groups``.
     """
+    require_groups(self._mixture, groups, "icl")
     value = self.bic(X, y, sample_weight, weight_kind=weight_kind, groups=groups)
     w = _weights(self, X, counts_of(sample_weight, weight_kind), groups)
     if groups is None:
