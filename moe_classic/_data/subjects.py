@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from moe_classic._typing import Bools, Floats, Ints
+
+#: Rows of every subject up to which their sums are taken row by row.
+_FEW = 16
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,19 @@ class Subjects:
 
     def sums(self, a: np.ndarray) -> np.ndarray:
         """Sums (..., G) over the rows of each, of (..., n)."""
-        return np.add.reduceat(a, self.starts, axis=-1)
+        size = self._size
+        if size is None:
+            return np.add.reduceat(a, self.starts, axis=-1)
+        out = a[..., ::size].copy()
+        for j in range(1, size):
+            out += a[..., j::size]
+        return out
+
+    @cached_property
+    def _size(self) -> int | None:
+        """Rows of each where all have as few: their sums then are sums of strided arrays."""
+        size = int(self.sizes[0])
+        return size if size <= _FEW and (self.sizes == size).all() else None
 
     def means(self, a: Floats) -> Floats:
         """Means (..., G) over the rows of each, of (..., n)."""

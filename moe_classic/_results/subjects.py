@@ -54,9 +54,10 @@ def gathered_subjects(
     kept = numbers[used]
     present, member = np.unique(kept, return_inverse=True)
     if whole and present.size == 1:
+        label = names.tolist()[present[0]]
         raise ValueError(
-            f"groups has a single label, {names.tolist()[present[0]]!r}, among rows with positive weight; "
-            "at least two groups are needed. Leave groups out if rows are independent."
+            f"groups has a single label, {label!r}, among rows with positive weight; at least two "
+            "groups are needed. Leave groups out if rows are independent."
         )
     if whole and present.size == kept.size:
         return None, None

@@ -52,6 +52,7 @@ class CoefficientDisplay:
         kind: str = "observed",
         level: float = 0.95,
         sample_weight: Any = None,
+        groups: Any = None,
         part: str = "expert",
         terms: Any = None,
         scale: Any = None,
@@ -64,7 +65,7 @@ class CoefficientDisplay:
         ----------
         estimator : fitted estimator
             A mixture of experts, a pipeline that ends in one, or a search over them.
-        X, y, sample_weight :
+        X, y, sample_weight, groups :
             The rows on which it was fitted.
         kind : str, default="observed"
             Kind of standard errors; see :func:`moe_classic.inference.inference`.
@@ -85,7 +86,8 @@ class CoefficientDisplay:
 
         moe = fitted_moe(estimator, needs="inference", caller=cls.__name__)
         rows = inner_rows(estimator, X)
-        result = inference(moe, rows, y, kind=kind, level=level, sample_weight=sample_weight)
+        options = {"sample_weight": sample_weight, "groups": groups}
+        result = inference(moe, rows, y, kind=kind, level=level, **options)
         title = f"estimate and {100 * level:g} % interval"
         return cls.from_table(
             result.table, part=part, terms=terms, scale=scale, xlabel=title, ax=ax, **plot

@@ -39,16 +39,14 @@ def moe(table):
 
 def test_three_classes_of_subjects_are_recovered(table, moe):
     X, y, groups, kind = table
-    agreement, classes = matched(
-        moe.responsibilities(X, y, groups=groups).argmax(axis=1), kind
-    )
+    agreement, classes = matched(moe.responsibilities(X, y, groups=groups).argmax(axis=1), kind)
     assert agreement == 1.0
     rows = MoERegressor(3, gate="constant", **QUICK).fit(X, y)
     assert matched(rows.responsibilities(X, y).argmax(axis=1), kind)[0] < 0.95
     result = moe.inference(X, y, groups=groups)
     for k, c in enumerate(classes):
         own = result.table.xs(("expert", f"expert {k + 1}"), level=(0, 1))[:3]
-        assert (abs(own.estimate - TRUTH[c]) < 2.5 * own.std_error).all()
+        assert (abs(own.estimate - TRUTH[c]) < 2.0 * own.std_error).all()
 
 
 def test_intervals_cover_the_effects_as_often_as_they_say():
