@@ -7,7 +7,7 @@ import pytest
 
 from moe_classic import MoERegressor
 from moe_classic.gates import SoftmaxGate
-from moe_classic.inference import likelihood_ratio_test
+from moe_classic.inference import influence, likelihood_ratio_test
 from moe_classic.inference._case import fitted_model, simulate
 from moe_classic.inference._curvature import curvature
 
@@ -173,3 +173,26 @@ def test_a_clear_labelling_has_no_rival(table):
     np.testing.assert_allclose(followed.agreement, 1.0)
     said = moe.inference(X, y, sample_weight=w, groups=groups).warnings
     assert not any("labelling" in s for s in said)
+
+
+def test_influence_is_that_of_whole_groups(table):
+    X, y, groups, _ = table
+    X, y = X.copy(), y.copy()
+    y[groups == 7] += 4.0
+    options = {"gate": "constant", "order_by": "x0"}
+    moe = MoERegressor(2, n_init=4, random_state=0, tol=1e-10, **options)
+    moe.fit(X, y, groups=groups)
+    found = influence(moe, X, y, groups=groups)
+    assert found.distance.shape == (40,)
+    assert found.largest(1).index.tolist() == [7]
+    # A group of little influence is left out, and the fit climbed again from where it was.
+    label = int(np.argsort(found.distance)[10])
+    rest = groups != label
+    R = moe.responsibilities(X, y, groups=groups)[rest]
+    other = MoERegressor(2, init=R, n_init=1, tol=1e-12, **options)
+    other.fit(X[rest], y[rest], groups=groups[rest])
+    result = moe.inference(X, y, groups=groups).table
+    after = other.inference(X[rest], y[rest], groups=groups[rest]).table
+    moved = (after.estimate - result.estimate) / result.std_error
+    np.testing.assert_allclose(found.shifts.loc[label], moved, atol=0.05)
+    assert found.labels[label] == label

@@ -13,7 +13,14 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.preprocessing import PolynomialFeatures
 
-from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
+from moe_classic import (
+    HardMoERegressor,
+    HierarchicalMoERegressor,
+    MetaPiRegressor,
+    MoEClassifier,
+    MoERegressor,
+    SparseMoERegressor,
+)
 from moe_classic.experts import EXPERTS, EstimatorExpert, GaussianExpert
 from moe_classic.gates import SoftmaxGate
 from moe_classic.solvers import EM, SGD, Adam
@@ -398,6 +405,21 @@ def test_objectives_of_rows_are_refused(table):
     X, y, groups, _ = table
     with pytest.raises(ValueError, match="groups needs an objective that gives all rows"):
         MoERegressor(2, solver=SGD(error="competitive")).fit(X, y, groups=groups)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "why"),
+    [
+        (HardMoERegressor(2), "hard mixtures give rows to experts one by one"),
+        (MetaPiRegressor([LinearRegression()]), "every row has the experts blended anew"),
+        (SparseMoERegressor(4), "routers send rows one by one"),
+    ],
+    ids=["hard", "blend", "net"],
+)
+def test_systems_that_give_out_rows_refuse_groups(table, estimator, why):
+    X, y, groups, _ = table
+    with pytest.raises(ValueError, match=f"groups has no meaning, {why}"):
+        estimator.fit(X, y, groups=groups)
 
 
 def test_what_is_about_the_fit_asks_for_its_groups(table, moe):
