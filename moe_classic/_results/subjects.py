@@ -150,9 +150,21 @@ def told_experts(estimator: Any, X: Floats, groups: Any, history: Any) -> Floats
     known = subject_log_gate(fitted, X, numbers, names.size, estimator.n_jobs)
     if history is not None:
         posterior, past = _posterior(estimator, history)
+        _check_alike(names, past)
         place = pd.Index(past).get_indexer(pd.Index(names))
         known[:, place >= 0] = posterior[:, place[place >= 0]]
     return known[:, numbers]
+
+
+def _check_alike(names: np.ndarray, past: np.ndarray) -> None:
+    """Raise if labels of one kind can never be those of another."""
+    numeric = [a.dtype.kind in "iufb" for a in (names, past)]
+    if numeric[0] != numeric[1]:
+        raise TypeError(
+            f"groups has labels such as {names.tolist()[0]!r}, groups_past such as "
+            f"{past.tolist()[0]!r}: numbers and others are never the same subject. Give both in "
+            "one type."
+        )
 
 
 def _posterior(estimator: Any, history: Any) -> tuple[Floats, np.ndarray]:

@@ -42,6 +42,16 @@ class Influence:
         where there is none.
     labels : ndarray of shape (n_groups,), or None
         Labels of the groups, which then stand in place of rows.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.inference import influence
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> influence(moe, X, y).distance.shape
+    (150,)
     """
 
     distance: Floats

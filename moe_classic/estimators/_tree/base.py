@@ -202,12 +202,14 @@ class TreeEstimator(MixtureEstimator):
 
     # -------------------------------------------------------------------- nodes
 
-    def node_proba(self, X: Any) -> Floats:
+    def node_proba(self, X: Any, *, groups: Any = None) -> Floats:
         """Probability that a row passes through each node, before y is seen.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+        groups : array-like of shape (n_samples,), default=None
+            Labels of subjects; the gates see the mean of the rows of each.
 
         Returns
         -------
@@ -216,6 +218,9 @@ class TreeEstimator(MixtureEstimator):
             add up to their parent, leaves to 1. A child's column over its parent's is the
             conditional probability that the gate of the parent gives.
         """
+        if groups is not None:
+            shape = self._mixture.params.gate.shape
+            return np.ascontiguousarray(shape.up(self.gate_proba(X, groups=groups).T).T)
         X, fitted = checked_rows(self, X), self._mixture
         gate, params = cast(TreeGate, fitted.model.gate), fitted.params.gate
         number = fitted.model.gate_design
@@ -227,19 +232,24 @@ class TreeEstimator(MixtureEstimator):
             )
         )
 
-    def node_responsibilities(self, X: Any, y: Any) -> Floats:
+    def node_responsibilities(self, X: Any, y: Any, *, groups: Any = None) -> Floats:
         """Posterior probability of each node given x and y.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        groups : array-like of shape (n_samples,), default=None
+            Labels of subjects, whose rows have their posterior in common.
 
         Returns
         -------
         R : ndarray of shape (n_samples, n_nodes)
             Nodes breadth first, as in :meth:`node_proba`.
         """
+        if groups is not None:
+            shape = self._mixture.params.gate.shape
+            return np.ascontiguousarray(shape.up(self.responsibilities(X, y, groups=groups).T).T)
         (X, columns), fitted = checked_pairs(self, X, y), self._mixture
         shape, posterior = fitted.params.gate.shape, fitted.model.responsibilities
         return np.concatenate(

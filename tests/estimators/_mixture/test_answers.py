@@ -167,6 +167,8 @@ def test_histories_without_a_meaning_are_refused(moe, halves):
         moe.predict(X, groups=groups, history=(*past[:2], past[2][:9]))
     with pytest.raises(ValueError, match=r"groups has shape \(9,\)"):
         moe.predict(X, groups=groups[:9])
+    with pytest.raises(TypeError, match="numbers and others are never the same subject"):
+        moe.predict(X, groups=groups.astype(str), history=past)
     with pytest.raises(ValueError, match="groups has no meaning without y"):
         moe.score_samples(X, groups=groups)
 

@@ -9,7 +9,7 @@ import sklearn
 from scipy.optimize import minimize
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.preprocessing import PolynomialFeatures
 
@@ -22,7 +22,7 @@ from moe_classic import (
     SparseMoERegressor,
 )
 from moe_classic.experts import EXPERTS, EstimatorExpert, GaussianExpert
-from moe_classic.gates import SoftmaxGate
+from moe_classic.gates import EstimatorGate, SoftmaxGate
 from moe_classic.solvers import EM, SGD, Adam
 
 from .subjects import TRUTH, by_hand, matched, three_classes
@@ -163,6 +163,15 @@ def test_estimators_and_unlike_experts_take_groups(table):
     model = MoERegressor(3, expert=plain, gate="constant", **QUICK).fit(X, y, groups=groups)
     labels = model.responsibilities(X, y, groups=groups).argmax(axis=1)
     assert matched(labels, kind)[0] == 1.0
+    for solver in (EM(), EM(finish=None)):
+        outside = MoERegressor(
+            3, expert=plain, gate=EstimatorGate(LogisticRegression()), solver=solver, **QUICK
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            outside.fit(X, y, groups=groups)
+        labels = outside.responsibilities(X, y, groups=groups).argmax(axis=1)
+        assert matched(labels, kind)[0] > 0.95
     pair = [("line", GaussianExpert()), ("curve", GaussianExpert(features=PolynomialFeatures(2)))]
     mixed = MoERegressor(2, expert=pair, gate=SoftmaxGate(features=[1]), **QUICK)
     mixed.fit(X, y, groups=groups)
@@ -175,6 +184,15 @@ def test_trees_of_a_given_shape_take_groups(table):
     tree.fit(X, y, groups=groups)
     labels = tree.responsibilities(X, y, groups=groups).argmax(axis=1)
     assert matched(labels, kind)[0] == 1.0
+    known = {"groups": groups}
+    R, nodes = tree.responsibilities(X, y, **known), tree.node_responsibilities(X, y, **known)
+    leaves = [leaf.number for leaf in tree.tree_.leaves()]
+    np.testing.assert_allclose(nodes[:, leaves], R, atol=1e-12)
+    np.testing.assert_allclose(nodes[:, 0], 1.0)
+    shares = tree.node_proba(X, **known)[:, leaves]
+    np.testing.assert_allclose(shares, tree.gate_proba(X, **known), atol=1e-12)
+    with pytest.raises(ValueError, match="learn_recursively learns single rows"):
+        tree.set_params(expert=GaussianExpert(alpha=0.0)).learn_recursively(X, y)
     with pytest.raises(ValueError, match="groups has no meaning with branching='grow'"):
         HierarchicalMoERegressor(branching="grow").fit(X, y, groups=groups)
     with pytest.raises(ValueError, match="groups has no meaning with least_squares_iter"):
@@ -319,6 +337,31 @@ def test_a_warm_start_goes_on(table, moe):
     assert again.log_likelihood_ == pytest.approx(before, abs=1e-4)
 
 
+def test_a_warm_start_needs_groups_again(table):
+    X, y, groups, _ = table
+    gate = SoftmaxGate(features=[1])
+    model = MoERegressor(2, gate=gate, warm_start=True, **QUICK).fit(X, y, groups=groups)
+    with pytest.raises(ValueError, match="or groups where now there are none"):
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize("blocks", [False, True], ids=["memory", "blocks"])
+def test_rows_held_out_are_those_of_whole_groups(table, blocks):
+    X, y, groups, _ = table
+    solver = Adam(batch_size=60, validation_fraction=0.2)
+    model = MoERegressor(3, gate="constant", solver=solver, max_iter=60, **QUICK)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if blocks:
+            cuts = [slice(0, 180), slice(180, 360)]
+            model.fit_blocks([(X[c], y[c], None, groups[c]) for c in cuts])
+        else:
+            model.fit(X, y, groups=groups)
+    value = model.log_likelihood(X, y, groups=groups)
+    assert model.log_likelihood_ == pytest.approx(value, rel=1e-9)
+    assert value > -400.0
+
+
 # ------------------------------------------------------------------------- routing
 
 
@@ -427,3 +470,19 @@ def test_what_is_about_the_fit_asks_for_its_groups(table, moe):
     for name in ("aic", "bic", "icl", "inference"):
         with pytest.raises(ValueError, match=f"{name} needs them too: pass groups"):
             getattr(moe, name)(X, y)
+
+
+def test_a_gate_that_tells_groups_apart_is_told_of(table):
+    # Means of the groups are told apart, their rows are not.
+    _, _, groups, kind = table
+    rng = np.random.default_rng(0)
+    side = np.where(kind == 0, -1.0, 1.0) + np.where(np.arange(360) % 2, 5.0, -5.0)
+    X = np.column_stack([rng.uniform(-1.0, 1.0, 360), side])
+    slope = np.where(kind == 0, 3.0, -3.0)
+    target = slope * X[:, 0] + 0.1 * rng.normal(size=360)
+    expert = GaussianExpert(features=[0])
+    model = MoERegressor(2, expert=expert, gate=SoftmaxGate(features=[1]), **QUICK)
+    model.fit(X, target, groups=groups)
+    assert [s.component for s in model._fitted.separated] == [0]
+    with pytest.warns(UserWarning, match="separate"):
+        model.inference(X, target, groups=groups)
