@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import sklearn
 from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -137,24 +138,44 @@ def test_the_likelihood_is_that_of_groups(table, expert, gate):
     np.testing.assert_allclose(R, posterior[groups], atol=1e-10)
 
 
-@pytest.mark.parametrize("name", ["poisson", "gamma", "gaussian", "logistic", "multinomial"])
-def test_other_families_take_groups(name):
+#: A target of each family, from one on a line and a generator.
+TARGETS = {
+    "beta": lambda y, rng: expit(y),
+    "binomial": lambda y, rng: rng.binomial(5, expit(y)).astype(float),
+    "gamma": lambda y, rng: np.exp(y),
+    "gaussian": lambda y, rng: np.column_stack([y, y**2 + rng.normal(size=y.size)]),
+    "inverse_gaussian": lambda y, rng: np.exp(y),
+    "laplace": lambda y, rng: y,
+    "logistic": lambda y, rng: rng.random(y.size) < expit(3.0 * y - 3.0),
+    "lognormal": lambda y, rng: np.exp(y),
+    "multinomial": lambda y, rng: np.digitize(y + rng.normal(size=y.size), [0.0, 2.0]),
+    "negative_binomial": lambda y, rng: rng.poisson(np.exp(0.5 * y) * rng.gamma(2.0, 0.5, y.size)),
+    "poisson": lambda y, rng: rng.poisson(np.exp(0.5 * y)),
+    "student_t": lambda y, rng: y + 0.3 * rng.standard_t(4, y.size),
+    "weibull": lambda y, rng: np.exp(y),
+}
+
+
+@pytest.mark.parametrize("name", list(EXPERTS))
+def test_every_family_takes_groups(name):
     X, y, groups, _ = three_classes(1, noise=0.3)
-    targets = {
-        "poisson": np.random.default_rng(0).poisson(np.exp(0.5 * y)).astype(float),
-        "gamma": np.exp(y),
-        "gaussian": np.column_stack([y, y**2]),
-        "logistic": y > 1.0,
-        "multinomial": np.digitize(y, [0.0, 2.0]),
-    }
-    classes = name in ("logistic", "multinomial")
-    kind = MoEClassifier if classes else MoERegressor
-    model = kind(2, expert=EXPERTS[name](), gate="constant", **QUICK)
-    model.fit(X, targets[name], groups=groups)
-    R = model.responsibilities(X, targets[name], groups=groups)
+    y = TARGETS[name](y, np.random.default_rng(0))
+    kind = MoEClassifier if name in ("logistic", "multinomial") else MoERegressor
+    expert = EXPERTS[name](trials=5) if name == "binomial" else EXPERTS[name]()
+    model = kind(2, expert=expert, gate="constant", **QUICK).fit(X, y, groups=groups)
+    R = model.responsibilities(X, y, groups=groups)
     np.testing.assert_array_equal(R, R[np.searchsorted(groups, groups)])
-    value = model.log_likelihood(X, targets[name], groups=groups)
-    assert model.log_likelihood_ == pytest.approx(value, rel=1e-9)
+    joint = np.log(model.gate_.weights_) + np.add.reduceat(
+        model.expert_log_density(X, y), np.arange(0, 360, 6), axis=0
+    )
+    value = np.logaddexp.reduce(joint, axis=1)
+    assert model.log_likelihood_ == pytest.approx(value.sum(), rel=1e-9)
+    np.testing.assert_allclose(model.score_samples(X, y, groups=groups), value, rtol=1e-9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        table = model.inference(X, y, kind="sandwich", groups=groups).table
+    slopes = table.xs("slope", level="kind").std_error
+    assert (slopes > 0.0).all()
 
 
 def test_estimators_and_unlike_experts_take_groups(table):
