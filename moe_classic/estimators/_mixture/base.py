@@ -118,6 +118,13 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         -----
         ConvergenceWarning
             If ``max_iter`` was reached; the message names the log-likelihood still to gain.
+
+        References
+        ----------
+        Groups: Wedel & DeSarbo (1995), A mixture likelihood approach for generalized linear
+        models, Journal of Classification 12; Grun & Leisch (2008), FlexMix version 2: finite
+        mixtures with concomitant variables and varying and constant parameters, Journal of
+        Statistical Software 28.
         """
         checker = self._checker()
         return self._fit_rows(checker(X, y, sample_weight, groups), checker, X, y)
