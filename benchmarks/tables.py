@@ -289,6 +289,24 @@ TABLES = {
         read("families").query("family != 'gaussian'"),
         {"experts": "{family}", "rows, features, experts": "{shape}", "ratio": "{ratio:.1f}"},
     ),
+    "groups": lambda: plain(
+        read("groups"),
+        {
+            "rows, of a subject": "{rows:,}, {a_subject}",
+            "features, experts": "{features}, {experts}",
+            "gate, family": "{gate}, {family}",
+            "ratio": "{ratio:.2f}",
+        },
+    ),
+    "groups_found": lambda: plain(
+        read("groups_found").eval("percent = 100 * coverage"),
+        {
+            "fit": "{fit}",
+            "sets": "{sets}",
+            "rows in their class": "{agreement:.3f}",
+            "coverage %": "{percent:.1f}",
+        },
+    ),
     "coverage": lambda: plain(
         read("coverage").query("parameter == 'all'").eval("percent = 100 * coverage"),
         {

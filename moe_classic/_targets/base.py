@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from moe_classic._data import RawData, Summary
+from moe_classic._data import RawData, Subjects, Summary
 from moe_classic._typing import Bools, Floats
 
 
@@ -32,6 +32,7 @@ class TrainingData:
     X : (n, p), key : (c, n) columns of the target, w : (n,)
     summary : moments of the target as the model sees it
     target : Target
+    subjects : Subjects of the rows, or None
     """
 
     X: Floats
@@ -39,6 +40,7 @@ class TrainingData:
     w: Floats
     summary: Summary
     target: Target
+    subjects: Subjects | None = None
 
 
 class Target(ABC):

@@ -129,8 +129,13 @@ class ClassTarget(Target):
         """Class codes."""
         summary = summarise(self.values(raw.key), raw.w, self.classes.size)
         if moments is not None:
-            summary = replace(summary, weight=moments.weight, n_rows=moments.n_rows)
-        return TrainingData(raw.X, raw.key, raw.w, summary, self)
+            summary = replace(
+                summary,
+                weight=moments.weight,
+                n_rows=moments.n_rows,
+                per_row=moments.per_row,
+            )
+        return TrainingData(raw.X, raw.key, raw.w, summary, self, raw.subjects)
 
     @property
     def names(self) -> list[str]:

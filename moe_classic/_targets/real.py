@@ -106,7 +106,7 @@ class RealTarget(Target):
         first = moments or summarise(raw.key, raw.w)
         if not standardize:
             plain = replace(self, shift=np.zeros_like(self.shift), factor=np.ones_like(self.factor))
-            return TrainingData(raw.X, raw.key, raw.w, first, plain)
+            return TrainingData(raw.X, raw.key, raw.w, first, plain, raw.subjects)
         size = np.abs(first.y_mean)
         # Rounding of a large constant must not be blown up to unit variance.
         constant = first.y_scale <= _CONSTANT * size
@@ -118,7 +118,7 @@ class RealTarget(Target):
         scaled = None if seen is None else (seen - first.y_mean) / factor
         summary = replace(first, y_mean=np.zeros(size.size), y_var=variance, y_range=scaled)
         target = replace(self, shift=first.y_mean, factor=factor)
-        return TrainingData(raw.X, raw.key, raw.w, summary, target)
+        return TrainingData(raw.X, raw.key, raw.w, summary, target, raw.subjects)
 
     @property
     def names(self) -> list[str]:

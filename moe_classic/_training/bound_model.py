@@ -43,18 +43,21 @@ def bind(
 ) -> BoundModel:
     """Fit the designs that gate and experts see and bind them; like designs are shared.
 
+    Where rows belong to subjects the gate has a design of its own, of their means.
+
     Transformers are fitted on ``raw``, rows as the user gave them; moments are those of ``rows``.
     """
     specs: list[Any] = []
     maps: list[DesignMap] = []
-    user_rows = np.flatnonzero(raw.used)
+    user_rows = raw.user_rows
     columns = names_in or [f"x{j}" for j in range(raw.X.shape[1])]
 
-    def design_of(component: Any) -> int:
+    def design_of(component: Any, *, averaged: bool = False) -> int:
         features, carried = component.sees, getattr(component, "carried", ())
         owner = type(component).__name__
         for number, (spec, raw_too, with_it) in enumerate(specs):
             same = raw_too == component.raw and with_it == carried
+            same &= averaged == maps[number].averaged
             if same and same_features(spec, features):
                 return number
         specs.append((features, component.raw, carried))
@@ -68,6 +71,7 @@ def bind(
             names_in=names_in,
             standardize=standardize,
             raw=component.raw,
+            averaged=averaged,
             owner=owner,
         )
         if carried:
@@ -76,7 +80,7 @@ def bind(
         maps.append(design)
         return len(specs) - 1
 
-    gate_design = design_of(gate)
+    gate_design = design_of(gate, averaged=raw.subjects is not None)
     gate = with_data_names(gate, maps[gate_design], classes, n_jobs)
     bound = []
     for label, expert, count in groups:

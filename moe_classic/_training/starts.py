@@ -84,7 +84,7 @@ def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _single_fit(view: StartData) -> Floats:
+def single_fit(view: StartData) -> Floats:
     """Residuals (m, d) of one weighted least-squares fit."""
     root = np.sqrt(view.w)[:, None]
     A = np.column_stack([view.X, np.ones(len(view.X))])
@@ -116,7 +116,7 @@ def joint_clusters(view: StartData, rng: np.random.Generator) -> Ints:
 
 def residual_clusters(view: StartData, rng: np.random.Generator) -> Ints:
     """k-means on (x, residual of a single fit)."""
-    r = _single_fit(view)
+    r = single_fit(view)
     spread = r.std(axis=0)
     r = r / np.where(spread > 0.0, spread, 1.0)
     stretch = np.exp(rng.uniform(-0.5, 1.5)) * np.sqrt(max(view.X.shape[1], 1))

@@ -123,7 +123,7 @@ class BayesianEstimator(TransformerMixin, BaseEstimator):
     def _search(self, search: Search, data: TrainingData, raw: RawData) -> Found:
         """Run the starts that the arguments ask for."""
         if not isinstance(self.init, str):
-            R = given_responsibilities(self.init, raw.used, self.n_experts)
+            R = given_responsibilities(self.init, raw, self.n_experts)
             return search.from_responsibilities(data, R)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
         count = min(self.n_experts, data.w.size)

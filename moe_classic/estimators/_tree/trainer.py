@@ -82,6 +82,11 @@ class TreeTrainer(Trainer):
         vars(on_sample)["_tried"] = {}
         return on_sample, start_sample
 
+    @property
+    def surgical(self) -> bool:
+        """Whether branches can be fitted by themselves, row by row: not where there are groups."""
+        return self.data.subjects is None and surgical(self.model)
+
     # -------------------------------------------------------------------- starts
 
     def names(self, init: str, n_init: int) -> list[str]:
@@ -92,7 +97,7 @@ class TreeTrainer(Trainer):
         self, name: str, view: StartData, block: Block, summary: Summary, rng: np.random.Generator
     ) -> MoEParams:
         """Parameters of one start, by recursive splitting."""
-        if surgical(self.model):
+        if self.surgical:
             tried = {} if self._tried is None else self._tried
             splitter = Splitter(self.model, view, block, summary, tried)
             params = splitter.start(split_names(name), rng)
@@ -114,7 +119,7 @@ class TreeTrainer(Trainer):
         rng = np.random.default_rng(0)
         for _ in range(_REPAIRS):
             rest = self.max_iter - result.n_iter
-            if rest < 2 or result.message == STOPPED or not surgical(self.model):
+            if rest < 2 or result.message == STOPPED or not self.surgical:
                 return result
             repaired = self._repaired(result.params, rng)
             if repaired is None:
@@ -140,7 +145,7 @@ class TreeTrainer(Trainer):
 
     def moves(self, start_sample: StartSample, run: StartRun, workers: Workers) -> StartRun | None:
         """A run after growing anew, level by level, the branches that gain by it, or None."""
-        if not surgical(self.model):
+        if not self.surgical:
             return super().moves(start_sample, run, workers)
         small = start_sample.problem
         splitter = Splitter(self.model, start_sample.view, start_sample.block, small.summary)
