@@ -74,9 +74,14 @@ class RowChecker:
         """Column names of X, if it has any."""
         return column_names(self.columns)
 
-    def __call__(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> RawData:
-        """Validated rows with positive weight, all of a fit or a batch."""
-        raw = self._raw(X, y, sample_weight, groups)
+    def __call__(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, *, whole: bool = True
+    ) -> RawData:
+        """Validated rows with positive weight, all of a fit or a batch.
+
+        Those of a group stand side by side; ``whole`` says that no more rows will come.
+        """
+        raw = self._raw(X, y, sample_weight, groups, whole=whole)
         check_spread("X", raw.X.min(axis=0), raw.X.max(axis=0), self.names)
         check_spread("y", raw.key.min(axis=1), raw.key.max(axis=1))
         return raw
@@ -84,10 +89,7 @@ class RowChecker:
     def _raw(
         self, X: Any, y: Any, sample_weight: Any, groups: Any, *, whole: bool = True
     ) -> RawData:
-        """Validated rows with positive weight; those of a group side by side.
-
-        ``whole`` says that no more rows will come.
-        """
+        """Validated rows, of which there may be more than these."""
         given = y
         X, y, w, used = self._validated(X, y, sample_weight)
         order, subjects = None, None
