@@ -426,6 +426,7 @@ def untidy_reports():
 
 #: File that a table is read from, where its name is another.
 SOURCE = {
+    "bayes_scores": "bayes",
     "targets": "families",
     "iteration": "speed",
     "fits": "speed",
