@@ -17,7 +17,15 @@ from _problems import em_pass, regions
 from _results import add_output, keep
 
 from moe_classic import _training
-from moe_classic.experts import EXPERTS, BinomialExpert
+from moe_classic.experts import (
+    EXPERTS,
+    BinomialExpert,
+    CensoredExpert,
+    GaussianExpert,
+    PoissonExpert,
+    TruncatedExpert,
+    ZeroInflatedExpert,
+)
 from moe_classic.gates import GATES
 
 #: Families, and the target that each is given, from a mean on the log scale.
@@ -35,14 +43,33 @@ FAMILIES = {
     "beta": lambda eta, rng: rng.beta(8.0 / (1.0 + np.exp(-eta)), 8.0 / (1.0 + np.exp(eta))).clip(
         1e-12, 1.0 - 1e-12
     ),
+    "censored gaussian": lambda eta, rng: ends_of(eta + 0.3 * rng.standard_normal(eta.size)),
+    "truncated gaussian": lambda eta, rng: eta + 0.3 * rng.standard_normal(eta.size),
+    "zero_inflated poisson": lambda eta, rng: (
+        rng.poisson(3.0 * np.exp(eta)) * (rng.random(eta.size) < 0.7)
+    ),
 }
+#: Those that are no registered name by themselves.
+EXPERTS_OF = {
+    "binomial": BinomialExpert(trials=12),
+    "censored gaussian": CensoredExpert(GaussianExpert()),
+    "truncated gaussian": TruncatedExpert(GaussianExpert(), low=-20.0),
+    "zero_inflated poisson": ZeroInflatedExpert(PoissonExpert()),
+}
+
+
+def ends_of(y):
+    """Standardised y, of which the upper 30 % are censored."""
+    y = (y - y.mean()) / y.std()
+    end = np.quantile(y, 0.7)
+    return np.column_stack([np.minimum(y, end), np.where(y > end, np.inf, y)])
 
 
 def problem_of(family, n, p, K):
     """The EM problem of a family, and parameters after a few iterations from unequal experts."""
     X, y, _ = regions(n, p, K)
     y = FAMILIES[family](0.5 * (y - y.mean()) / y.std(), np.random.default_rng(2))
-    expert = BinomialExpert(trials=12) if family == "binomial" else EXPERTS[family]()
+    expert = EXPERTS_OF[family] if family in EXPERTS_OF else EXPERTS[family]()
     problem, start = _training.em_problem(X, y, K, expert=expert, gate=GATES["softmax"]())
     theta = problem.model.pack(start)
     noise = np.random.default_rng(1).standard_normal(theta.size)

@@ -291,6 +291,8 @@ TABLES = {
             "before": "{before:.6g}",
             "after": "{after:.6g}",
             "right": "{right:.6g}",
+            "fresh samples": "{fresh:.6g}",
+            "right there": "{fresh_right:.6g}",
         },
     ),
     "jacobs_vowels": lambda: plain(
@@ -414,14 +416,16 @@ def number(value):
 
 
 def untidy_reports():
-    """Right values beside those found before and after, one row a case."""
+    """Right values beside those found before and after, and both on fresh samples, by case."""
     frame = read("untidy_reports")
     body = []
     for (_, what), rows in frame.groupby(["group", "case"], sort=False):
         found = rows.set_index("version").found
-        before, after = (number(found.get(v)) for v in ("before", "after"))
-        body.append([what, number(rows.right.iloc[-1]), before, after])
-    return ["case", "right", "before", "after"], body
+        right = rows.set_index("version").right
+        cells = [right.get("after"), *(found.get(v) for v in ("before", "after"))]
+        cells += [right.get("fresh"), found.get("fresh")]
+        body.append([what, *map(number, cells)])
+    return ["case", "right", "before", "after", "right, fresh samples", "found there"], body
 
 
 #: File that a table is read from, where its name is another.

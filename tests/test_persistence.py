@@ -23,7 +23,12 @@ from moe_classic import (
     MoEClassifier,
     MoERegressor,
 )
-from moe_classic.experts import GaussianExpert, StudentTExpert
+from moe_classic.experts import (
+    CensoredExpert,
+    GaussianExpert,
+    StudentTExpert,
+    TruncatedExpert,
+)
 from moe_classic.gates._tree.gate import TreeGate
 from moe_classic.persistence import trusted_types
 
@@ -37,6 +42,10 @@ MODELS = {
         2, expert=GaussianExpert(features=PolynomialFeatures(2, include_bias=False)), **QUICK
     ),
     "unlike": MoERegressor(2, expert=[("a", "gaussian"), ("b", "laplace")], **QUICK),
+    "background": MoERegressor(2, expert=["gaussian", "uniform"], **QUICK),
+    "wrapped": MoERegressor(
+        2, expert=CensoredExpert(TruncatedExpert(GaussianExpert(), low=-40.0)), **QUICK
+    ),
     "estimator": MoERegressor(2, expert=LinearRegression(), **QUICK),
     "classes": MoEClassifier(2, **QUICK),
     "hierarchy": HierarchicalMoERegressor((2, 2), **QUICK),

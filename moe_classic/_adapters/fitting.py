@@ -271,18 +271,34 @@ def emit_warnings(notices: Notices, *, stacklevel: int) -> None:
 
 def outputs_of(estimator: Any, X: np.ndarray) -> Floats:
     """Predictions of a fitted regressor, (d, n)."""
-    return np.atleast_2d(
-        np.asarray(estimator.predict(with_feature_names(estimator, X)), dtype=np.float64).T
-    )
+    said = np.asarray(estimator.predict(with_feature_names(estimator, X)), dtype=np.float64)
+    return np.atleast_2d(finite("predict", said, estimator, len(X)).T)
+
+
+def finite(method: str, said: Floats, estimator: Any, n: int) -> Floats:
+    """What a method of an estimator said of ``n`` rows; raises unless it is a number for each."""
+    if said.shape[:1] != (n,):
+        raise ValueError(
+            f"{method} of {estimator!r} gave an array of shape {said.shape} for {n} rows; it must "
+            "say something of every row."
+        )
+    wrong = ~np.isfinite(said)
+    if wrong.any():
+        row = int(np.argwhere(wrong)[0, 0])
+        raise ValueError(
+            f"{method} of {estimator!r} gave {said[wrong][0]} in row {row} of {n}; what an "
+            "estimator says must be finite. Check its settings and the scale of its features, or "
+            "leave it out."
+        )
+    return said
 
 
 def proba_of(estimator: Any, X: np.ndarray, classes: np.ndarray) -> Floats:
     """Class probabilities of a fitted classifier, (C, n); classes it never saw have none."""
     out = np.zeros((classes.size, len(X)))
     places = class_places("classifier", estimator, classes)
-    out[places] = np.asarray(
-        estimator.predict_proba(with_feature_names(estimator, X)), dtype=np.float64
-    ).T
+    said = np.asarray(estimator.predict_proba(with_feature_names(estimator, X)), dtype=np.float64)
+    out[places] = finite("predict_proba", said, estimator, len(X)).T
     return out
 
 

@@ -24,6 +24,7 @@ from .quadrature import (
     invert,
     lattice_moments,
     moments,
+    window_moments,
 )
 from .regions import Regions
 from .softmax import (
@@ -145,4 +146,5 @@ __all__ = [
     "require",
     "spoken",
     "unpack_field",
+    "window_moments",
 ]

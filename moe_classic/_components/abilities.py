@@ -65,6 +65,11 @@ class Component(BaseEstimator):
         value = getattr(self, ability, False)
         return not getattr(value, "is_left_out", False) if callable(value) else bool(value)
 
+    @property
+    def sees(self) -> Any:
+        """The features that its design is made of; wrappers see those of what they wrap."""
+        return self.features
+
     def lacks(self, ability: str) -> TypeError:
         """The error of an ability that is asked for although it was left out."""
         return TypeError(f"{type(self).__name__} has no `{ability}`: {ABILITIES[ability]}.")

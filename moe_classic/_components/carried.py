@@ -32,7 +32,7 @@ class Role:
 
     def wrong(self, x: Floats) -> Any:
         """Which values cannot be, (n,) of bool."""
-        if self.name == "offset":
+        if self.name not in ("exposure", "trials"):
             return ~np.isfinite(x)
         small = 1.0 if self.name == "trials" else np.finfo(float).tiny
         uneven = (x != np.rint(x)) if self.name == "trials" else False
@@ -49,6 +49,9 @@ ROLES = {
         Role("offset", 1.0, "finite numbers, added to the linear predictor"),
         Role("exposure", 1.0, "finite numbers > 0, whose logarithm is added to the predictor"),
         Role("trials", 0.0, "whole numbers >= 1, in how many trials y is counted"),
+        Role("low", 0.0, "finite numbers, the smallest y that could be seen in a row"),
+        Role("high", 0.0, "finite numbers, the largest y that could be seen in a row"),
+        Role("inflation", 0.0, "finite numbers, features of the zeros alone"),
     )
 }
 
@@ -99,7 +102,8 @@ class CarryingMap(DesignMap):
 
     Attributes
     ----------
-    carried : what is carried, places : their columns, middle : what their rows are centred at
+    carried : what is carried, places : their columns
+    middle, spreads : what their rows are centred at, and divided by
     owner : whose columns they are
     """
 
@@ -107,6 +111,7 @@ class CarryingMap(DesignMap):
     places: tuple[int, ...] = ()
     middle: tuple[float, ...] = ()
     owner: str = ""
+    spreads: tuple[float, ...] = ()
 
     @property
     def width(self) -> int:
@@ -130,6 +135,8 @@ class CarryingMap(DesignMap):
             x = np.asarray(X[:, place], dtype=np.float64)
             item.check(self.owner, x)
             np.subtract(ROLES[item.role].values(x), self.middle[i], out=out[i])
+            if item.role == "inflation":
+                out[i] /= self.spreads[i]
         return out
 
     @property
@@ -158,9 +165,20 @@ def carrying(
 ) -> CarryingMap:
     """The map ``base`` with carried columns, centred at their weighted means over ``X``."""
     places = tuple(item.place(names, owner) for item in carried)
-    middle = tuple(
-        float(w @ ROLES[item.role].values(X[:, j]) / w.sum()) if item.coef else 0.0
-        for item, j in zip(carried, places, strict=True)
-    )
+    middle, spreads = [], []
+    for item, j in zip(carried, places, strict=True):
+        x = ROLES[item.role].values(X[:, j])
+        free = item.role == "inflation"
+        mean = float(w @ x / w.sum()) if item.coef or free else 0.0
+        size = float(np.sqrt(w @ np.square(x - mean) / w.sum())) if free else 1.0
+        middle.append(mean)
+        spreads.append(size if size > 0.0 else 1.0)
     own = {f.name: getattr(base, f.name) for f in fields(DesignMap)}
-    return CarryingMap(**own, carried=carried, places=places, middle=middle, owner=owner)
+    return CarryingMap(
+        **own,
+        carried=carried,
+        places=places,
+        middle=tuple(middle),
+        owner=owner,
+        spreads=tuple(spreads),
+    )

@@ -14,7 +14,7 @@ import numpy as np
 from moe_classic._typing import Floats
 
 #: Largest logarithm of a packed scale, and logit of a packed share: both ends of the exponential.
-_MAX_LOG, _MAX_LOGIT = 700.0, 30.0
+_MAX_LOG, _MAX_LOGIT = 300.0, 30.0
 #: Smallest distance of a share from 0 and 1 when it is packed.
 _SMALLEST_SHARE = 1e-12
 Bounds = tuple[float, float] | None

@@ -145,6 +145,36 @@ def moments(
     return centre + first, second - first**2
 
 
+def window_moments(
+    cdf: CDF, centre: Floats, unit: Floats, low: Floats, high: Floats
+) -> tuple[Floats, Floats]:
+    """The same inside windows (n,), whose ends are finite for all rows or for none.
+
+    Ends may be near or far, in units of the distribution: the rule is stretched towards them.
+    """
+    first, second = np.zeros(centre.shape), np.zeros(centre.shape)
+    for t, d in _towards(high - centre, unit):
+        right = _tail(1.0 - cdf(centre + t))
+        first += d * right
+        second += d * 2.0 * t * right
+    for t, d in _towards(centre - low, unit):
+        left = _tail(cdf(centre - t))
+        first -= d * left
+        second += d * 2.0 * t * left
+    return centre + first, second - first**2
+
+
+def _towards(reach: Floats, unit: Floats) -> Iterator[tuple[Floats, Floats]]:
+    """Nodes and weights on (0, reach): tanh-sinh in ``log(1 + t / unit)``; exp-sinh to infinity."""
+    if not np.isfinite(reach).all():
+        yield from ((t * unit, d * unit) for t, d in _half_line())
+        return
+    length = np.log1p(reach / unit)
+    for u, d in _segment():
+        grown = np.exp(u * length)
+        yield unit * np.expm1(u * length), d * length * unit * grown
+
+
 def lattice_moments(cdf: CDF, last: Floats, kind: TargetKind) -> tuple[Floats, Floats]:
     """Means and variances of targets on a lattice that begins at ``kind.low``.
 

@@ -5,18 +5,22 @@ from .distinct import BlendRows, distinct_rows
 from .features import (
     DesignMap,
     Rows,
+    checked_design,
+    column_numbers,
     fit_design,
     raw_features,
     same_features,
     slices_of,
     unique_names,
 )
+from .magnitudes import LARGEST, check_largest, check_spread, check_weight
 from .rows import RawData
 from .sample import MOST_ROWS, Sample, merge_sample, row_hashes, sample_size, take_sample
 from .stats import Stats, Summary, summarise, tamed, total
 from .stream import RawBlock, RowStream, StreamSource, first_pass
 
 __all__ = [
+    "LARGEST",
     "MOST_ROWS",
     "ArraySource",
     "BlendRows",
@@ -33,6 +37,11 @@ __all__ = [
     "Stats",
     "StreamSource",
     "Summary",
+    "check_largest",
+    "check_spread",
+    "check_weight",
+    "checked_design",
+    "column_numbers",
     "default_block_size",
     "distinct_rows",
     "first_pass",

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from moe_classic._numerics import has_wild, tame_range, weighted_quantile
 from moe_classic._typing import Floats, Ints
 
+from .magnitudes import LARGEST, check_largest
 from .stats import merged_moments
 
 #: A pass over (rows (n, p), weights (n,)), as often as it is called.
@@ -28,6 +29,8 @@ _INFLATED = 3.0
 _MOST_SEEN = 1_000_000
 #: Columns whose spread is below this share of their size are constant up to rounding.
 _CONSTANT = 1e-13
+#: Largest spread, and inverse of the smallest, of features that stay in their units.
+_UNITS = 1e15
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,31 @@ def raw_features(
     out = transformer.transform(_named(X, names_in))
     if hasattr(out, "toarray"):
         out = out.toarray()
-    return np.asarray(out, dtype=np.float64).reshape(len(X), -1)
+    out = np.asarray(out, dtype=np.float64)
+    if out.shape[:1] != (len(X),):
+        raise ValueError(
+            f"features: {transformer!r} turned {len(X)} rows into an array of shape {out.shape}; "
+            "a transformer must give one row for each."
+        )
+    return out.reshape(len(X), -1)
+
+
+def checked_design(seen: DesignMap, X: np.ndarray, largest: float = LARGEST) -> Floats:
+    """The design (q, n) of rows; raises unless all of it can be squared."""
+    Z = seen(X)
+    if Z.size == 0 or max(float(Z.max()), -float(Z.min())) <= largest:  # NaN fails too
+        return Z
+    j, row = np.argwhere(~(np.abs(Z) <= largest))[0]
+    name = seen.names[j] if j < len(seen.names) else "a column that is added"
+    if seen.transformer is not None:
+        raise ValueError(
+            f"features: {seen.transformer!r} gave no finite number for feature {name!r} in row "
+            f"{row} of a block."
+        )
+    raise ValueError(
+        f"X has a value of {name!r} in row {row} of a block, {Z[j, row]:.3g} standard "
+        "deviations from those of the fit; numbers so far out overflow when they are squared."
+    )
 
 
 def _named(X: np.ndarray, names: list[str] | None) -> Any:
@@ -115,7 +142,7 @@ def _named(X: np.ndarray, names: list[str] | None) -> Any:
     return X if names is None else pd.DataFrame(X, columns=names)
 
 
-def _column_numbers(features: Any, names: list[str], owner: str) -> Ints:
+def column_numbers(features: Any, names: list[str], owner: str) -> Ints:
     """Positions of columns given by name or index."""
     values = list(features)
     if all(isinstance(v, (bool, np.bool_)) for v in values) and len(values) == len(names):
@@ -173,7 +200,7 @@ def fit_design(
         transformer = clone(features).fit(_named(fit_on[0], names_in), fit_on[1])
         out_names = _names_out(transformer, names_in)
     elif isinstance(features, (list, tuple, np.ndarray, pd.Index)):
-        columns = _column_numbers(features, names, owner)
+        columns = column_numbers(features, names, owner)
         out_names = [names[j] for j in columns]
     else:
         raise TypeError(
@@ -186,13 +213,38 @@ def fit_design(
     centre, inverse = np.zeros(count), np.ones(count)
     if count and (transformer is not None or not raw):
         see = partial(raw_features, columns=columns, transformer=transformer, names_in=names_in)
-        moments = _moments(rows, see, fit_on[0])
-        if not all(np.isfinite(m).all() for m in moments):
-            raise ValueError(f"{owner}: features={features!r} gave NaN or infinite values.")
+        moments = _moments(rows, see if transformer is None else _usable(see, owner), fit_on[0])
         if not raw:
             centre, inverse = moments
-            inverse = inverse if standardize else (inverse > 0.0).astype(np.float64)
+            if not standardize:
+                _check_units(inverse, out_names, owner)
+                inverse = (inverse > 0.0).astype(np.float64)
     return DesignMap(columns, transformer, names_in, centre, inverse, unique_names(out_names))
+
+
+def _check_units(inverse: Floats, names: list[str], owner: str) -> None:
+    """Raise if features that are to stay in their units have units that sums do not bear."""
+    wrong = np.flatnonzero((inverse > _UNITS) | ((inverse > 0.0) & (inverse < 1.0 / _UNITS)))
+    if wrong.size:
+        j = int(wrong[0])
+        raise ValueError(
+            f"{owner}: with standardize=False features are used as they are, and feature "
+            f"{names[j]!r} has a standard deviation of {1.0 / inverse[j]:.3g}, beyond "
+            f"[{1.0 / _UNITS:g}, {_UNITS:g}]; set standardize=True or divide it by a constant."
+        )
+
+
+def _usable(see: Callable[[np.ndarray], Floats], owner: str) -> Callable[[np.ndarray], Floats]:
+    """What a transformer gives, refused where it cannot be worked with."""
+
+    def checked(X: np.ndarray) -> Floats:
+        raw = see(X)
+        if not np.isfinite(raw).all():
+            raise ValueError(f"{owner}: the transformer of features gave NaN or infinite values.")
+        check_largest(f"{owner}: what the transformer of features gave", raw)
+        return raw
+
+    return checked
 
 
 def slices_of(X: np.ndarray, w: Floats) -> Rows:

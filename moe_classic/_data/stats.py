@@ -105,6 +105,8 @@ class Summary:
         Number of rows; decides what is affordable, never what is fitted.
     y_noise : ndarray of shape (d,), default=None
         Spread of what one robust fit leaves of the target; 0 or None where that is not known.
+    y_range : ndarray of shape (2, d), default=None
+        Smallest and largest value of the target; None where that is not known.
 
     Examples
     --------
@@ -120,6 +122,7 @@ class Summary:
     n_classes: int = 0
     n_rows: int = 0
     y_noise: Floats | None = None
+    y_range: Floats | None = None
 
     @property
     def y_scale(self) -> Floats:
@@ -145,12 +148,12 @@ def summarise(y: np.ndarray, w: Floats, n_classes: int = 0) -> Summary:
     if n_classes:
         share = np.bincount(y, weights=w, minlength=n_classes) / weight
         return Summary(weight, share, share * (1.0 - share), n_classes, len(w))
-    summary = plain_moments(y, w)
+    summary, seen = plain_moments(y, w), np.array([y.min(axis=1), y.max(axis=1)])
     means, variances = summary.y_mean.copy(), summary.y_var.copy()
-    for j in wild_outputs(summary, y.min(axis=1), y.max(axis=1)):
+    for j in wild_outputs(summary, *seen):
         moments = plain_moments(np.clip(y[j], *tame_range(y[j], w))[None], w)
         means[j], variances[j] = moments.y_mean[0], moments.y_var[0]
-    return replace(summary, y_mean=means, y_var=variances)
+    return replace(summary, y_mean=means, y_var=variances, y_range=seen)
 
 
 def tamed(y: Floats, w: Floats) -> Floats:

@@ -12,7 +12,8 @@ from moe_classic._numerics import tame_range
 from moe_classic._typing import Floats
 
 from .blocks import Block, Design, FeatureMap
-from .sample import Sample, merge_sample
+from .magnitudes import check_spread
+from .sample import Sample, merge_sample, row_hashes
 from .stats import Summary, merged_moments, plain_moments, summarise, wild_outputs
 
 #: A validated block: features (n, p), target (d, n) as numbers or codes, weights (n,).
@@ -46,6 +47,7 @@ class RowStream:
         self._open = blocks if callable(blocks) else lambda: blocks
         self._validate = validate
         self._begun = False
+        self._rows: tuple[int, int] | None = None
 
     def __iter__(self) -> Iterator[RawBlock]:
         opened = self._open()
@@ -53,11 +55,12 @@ class RowStream:
             raise TypeError(
                 f"blocks() returned {opened!r}; it must return an iterable of (X, y) or (X, y, w)."
             )
-        count, begun = 0, self._begun
+        count, mark, begun = 0, 0, self._begun
         for number, item in enumerate(opened):
             block = self._checked(number, item)
             if block is not None:
                 count += block[2].size
+                mark = (mark + _mark(block)) % (1 << 64)
                 yield block
         if count == 0 and begun:
             raise ValueError(
@@ -66,6 +69,21 @@ class RowStream:
             )
         if count == 0:
             raise ValueError("blocks yielded no rows with positive weight.")
+        self._same(count, mark)
+
+    def _same(self, count: int, mark: int) -> None:
+        """Raise unless a whole pass had the rows of the passes before, in whatever order."""
+        if self._rows is None:
+            self._rows = (count, mark)
+        first, known = self._rows
+        if (first, known) == (count, mark):
+            return
+        how = f"{first} rows, then {count}" if count != first else f"{count} rows, other values"
+        raise ValueError(
+            f"blocks() yielded other rows than in an earlier pass ({how}); a fit reads its rows "
+            "many times, and they must be the same every time: give random draws a fixed seed, and "
+            "leave the source alone during the fit."
+        )
 
     def _checked(self, number: int, item: Any) -> RawBlock | None:
         """One validated block, None if it has no rows that count."""
@@ -75,6 +93,11 @@ class RowStream:
                 f"{f' of {len(item)}' if isinstance(item, (tuple, list)) else ''}."
             )
         X, y, w = (*item, None)[:3]
+        if not hasattr(X, "__len__"):
+            raise ValueError(
+                f"block {number} has X={X!r}; X must be rows of features, array-like of shape "
+                "(n_samples, n_features)."
+            )
         if len(X) == 0 or (w is not None and not np.any(w)):
             return None  # partitions without rows are common
         self._begun = True
@@ -87,6 +110,14 @@ class RowStream:
     def rows(self) -> Iterator[tuple[np.ndarray, Floats]]:
         """One pass over features and weights."""
         return ((X, w) for X, _, w in self)
+
+
+def _mark(block: RawBlock) -> int:
+    """A sum over rows that tells sets of rows apart, whatever their order."""
+    X, key, w = block
+    # Labels as the user wrote them are read in one pass, and not compared.
+    columns = [*X.T, *(key if key.ndim == 2 else ()), w]
+    return int(row_hashes(columns).sum(dtype=np.uint64))
 
 
 @dataclass(frozen=True)
@@ -111,17 +142,21 @@ def first_pass(stream: RowStream, size: int) -> tuple[Sample, Summary, int]:
     sample: Sample | None = None
     summary: Summary | None = None
     low, high, n_rows = np.array(np.inf), np.array(-np.inf), 0
+    least, most = np.array(np.inf), np.array(-np.inf)
     for X, key, w in stream:
+        least, most = np.minimum(least, X.min(axis=0)), np.maximum(most, X.max(axis=0))
         sample = merge_sample(sample, X, key, w, size)
         summary = _merge(summary, plain_moments(key, w))
         low, high = np.minimum(low, key.min(axis=1)), np.maximum(high, key.max(axis=1))
         n_rows += w.size
     if sample is None or summary is None:
         raise ValueError("blocks yielded no rows with positive weight.")
+    check_spread("X", least, most)
+    check_spread("y", low, high)
     if wild_outputs(summary, low, high):
         tame = summarise(sample.y, sample.w) if sample.complete else None
         summary = _tamed_moments(stream, summary, sample, low, high) if tame is None else tame
-    return sample, replace(summary, n_rows=n_rows), n_rows
+    return sample, replace(summary, n_rows=n_rows, y_range=np.array([low, high])), n_rows
 
 
 def _tamed_moments(

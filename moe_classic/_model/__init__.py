@@ -11,7 +11,15 @@ from .identified import (
 )
 from .information import InformationStats, available, observed_information, row_scores, supported
 from .labelling import check_order_by, match_experts, order_of
-from .model import Group, Model, MoEParams, MoEStats, same_shapes
+from .model import (
+    Group,
+    Model,
+    MoEParams,
+    MoEStats,
+    check_densities,
+    check_said,
+    same_shapes,
+)
 from .separation import Separation, in_doubt, separated_terms, separated_theta, separations
 
 __all__ = [
@@ -24,7 +32,9 @@ __all__ = [
     "Separation",
     "aliased_terms",
     "available",
+    "check_densities",
     "check_order_by",
+    "check_said",
     "constant_columns",
     "diagonal",
     "in_doubt",

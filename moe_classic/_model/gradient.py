@@ -76,8 +76,9 @@ def diagonal(model: Model, params: MoEParams, block: Block) -> DiagonalStats:
         m = p.coef.shape[1]
         out = np.zeros(group.expert.pack(p).size)
         squares = np.square(block.designs[group.design].Z)
-        lines = group.expert.learned(weighted[:, :m] @ squares.T)
-        out[: lines.size] = lines.ravel()
+        places = group.expert.coefficient_places(p)
+        learned = places >= 0
+        out[places[learned]] = (weighted[:, :m] @ squares.T)[learned]
         np.add.at(out, group.expert.nuisance_map(p), weighted[:, m:].sum(axis=-1))
         parts.append(out)
     return DiagonalStats(np.concatenate(parts))

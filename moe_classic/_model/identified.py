@@ -11,12 +11,13 @@ design and not its square::
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from moe_classic._data import Block, DesignMap
 from moe_classic._numerics import unpack_symmetric
-from moe_classic._typing import Bools, Floats
+from moe_classic._typing import Bools, Floats, Ints
 
 from .model import Model, MoEParams
 
@@ -144,11 +145,21 @@ def null_of_theta(model: Model, params: MoEParams, null: tuple[Floats, ...]) -> 
     for component, p, directions in parts:
         rest = dependent_directions(directions)
         if component.has("lines") and rest.size:
-            lines = component.lines(p)
-            q = lines.shape[-1]
-            for first in range(start, start + lines.size, q):
-                column = np.zeros((size, rest.shape[1]))
-                column[first : first + q] = rest
+            for places in _places_of_lines(component, p):
+                learned = places >= 0
+                # What moves a coefficient that is known moves the predictor.
+                free = ~np.any(np.abs(rest[~learned]) > _PART, axis=0)
+                column = np.zeros((size, int(free.sum())))
+                column[start + places[learned]] = rest[learned][:, free]
                 columns.append(column)
         start += component.pack(p).size
     return np.hstack(columns) if columns else np.empty((size, 0))
+
+
+def _places_of_lines(component: Any, params: Any) -> Ints:
+    """Places in theta of the coefficients of every line, (L, q); -1 where they are known."""
+    if hasattr(component, "coefficient_places"):
+        places: Ints = component.coefficient_places(params)
+        return places.reshape(-1, places.shape[-1])
+    lines = component.lines(params)
+    return np.arange(lines.size).reshape(-1, lines.shape[-1])

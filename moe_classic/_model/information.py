@@ -100,13 +100,13 @@ def variables_of(model: Model, params: MoEParams, widths: list[int]) -> Variable
         gate = Span(None, np.arange(first.stop)[:, None])
     else:
         gate = Span(model.gate_design, np.arange(first.stop).reshape(-1, widths[model.gate_design]))
-    experts, size = [], [first, *rest][-1].stop
+    experts, size, known = [], [first, *rest][-1].stop, False
     for group, p, place in zip(model.groups, params.experts, rest, strict=True):
         own = group.expert.coefficient_places(p)
+        known = known or bool((own < 0).any())
         linear = Span(group.design, np.where(own < 0, size, place.start + own))
         plain = Span(None, place.start + group.expert.nuisance_map(p)[..., None])
         experts.append((linear, plain))
-    known = any(group.expert.carried for group in model.groups)
     return Variables(gate, experts, size, size + known)
 
 

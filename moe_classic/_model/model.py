@@ -330,6 +330,33 @@ class Model:
         return MoEParams(gate, experts)
 
 
+def check_said(model: Model, what: str, said: Floats, first: int = 0) -> Floats:
+    """What experts from ``first`` on said (k, ..., n), or an error: who said NaN, and where."""
+    if not np.isnan(said.sum()):
+        return said
+    wrong = np.argwhere(np.isnan(said))
+    if not wrong.size:
+        return said
+    k, row = first + int(wrong[0, 0]), int(wrong[0, -1])
+    owner = next(g for g, share in zip(model.groups, model.shares, strict=True) if k < share.stop)
+    raise ValueError(
+        f"{type(owner.expert).__name__} (expert {k + 1}): its {what} is NaN in row {row} of a "
+        "block; an expert must say a number of every row."
+    )
+
+
+def check_densities(model: Model, params: MoEParams, block: Block) -> None:
+    """Raise if gate or experts give NaN for a row; the message names who, and where."""
+    forward = model.evaluate(params, block)
+    wrong = np.argwhere(np.isnan(forward.gate.log_prob))
+    if wrong.size:
+        raise ValueError(
+            f"{type(model.gate).__name__}: its log probability of expert {wrong[0, 0] + 1} is NaN "
+            f"in row {wrong[0, 1]} of a block; a gate must say a number of every row."
+        )
+    check_said(model, "log density", forward.log_prob)
+
+
 def _grams(block: Block, asked: list[tuple[int, Floats]]) -> list[Floats]:
     """Packed Grams for each request, one product for all requests on a design."""
     result: list[Floats] = [rows for _, rows in asked]

@@ -310,10 +310,23 @@ def floored_cholesky(covariance: Floats, low: float, unit: Any = 1.0) -> Floats:
     scaled = covariance / (unit[:, None] * unit[None, :])
     values, vectors = np.linalg.eigh(scaled)
     if values.min() < low:
-        raised = (vectors * np.maximum(values, low)[:, None, :]) @ vectors.transpose(0, 2, 1)
+        values = np.maximum(values, low)
+        raised = (vectors * values[..., None, :]) @ np.swapaxes(vectors, -1, -2)
         apart = (scaled == scaled * np.eye(len(unit))).all()
         scaled = raised * np.eye(len(unit)) if apart else raised
-    return np.linalg.cholesky(scaled) * unit[None, :, None]
+    try:
+        chol = np.linalg.cholesky(scaled)
+    except np.linalg.LinAlgError:
+        chol = _factor_of(values, vectors)
+    return chol * unit[:, None]
+
+
+def _factor_of(values: Floats, vectors: Floats) -> Floats:
+    """Cholesky factors from eigenvalues so far apart that their sum has lost the small ones."""
+    roots = np.sqrt(values)[..., :, None] * np.swapaxes(vectors, -1, -2)
+    R = np.linalg.qr(roots, mode="r")
+    signs = np.where(np.diagonal(R, axis1=-2, axis2=-1) < 0.0, -1.0, 1.0)
+    return np.tril(np.swapaxes(signs[..., :, None] * R, -1, -2))
 
 
 def choose(weights: Floats, rng: np.random.Generator) -> Ints:

@@ -9,12 +9,16 @@ Journal of the American Statistical Association 68.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from moe_classic._typing import Floats
 
 from .linalg import solve_psd
 
+#: Numbers beyond this, and below its inverse, are divided by a power of two.
+_LARGE = 1e50
 #: Standard deviations between the quantiles q and 1 - q of a normal distribution.
 _BETWEEN = {0.25: 1.3489795, 0.1: 2.5631031, 0.05: 3.2897073, 0.01: 4.6526957}
 #: A standard deviation over the median of absolute values of a normal.
@@ -77,11 +81,19 @@ def noise_scale(Z: Floats, y: Floats, w: Floats) -> float:
     spread = float(np.sqrt(w @ (tame - w @ tame / w.sum()) ** 2 / w.sum()))
     if n < _ROWS * q or not spread > 0.0:
         return 0.0
-    size = np.abs(_least_absolute(Z, y, w, _SMOOTHING * spread))
+    # Products of what is very large or very small stay finite in other units.
+    unit, units = _power_of_two(spread), _power_of_two(np.abs(Z).max(axis=1, keepdims=True))
+    size = unit * np.abs(_least_absolute(Z / units, y / unit, w, _SMOOTHING * spread / unit))
     left = size > ROUNDING * spread
     if left.sum() <= q:
         return 0.0
     return _MEDIAN * weighted_quantile(size[left], w[left], 0.5)
+
+
+def _power_of_two(x: Any) -> Any:
+    """The power of two next to a number of unusual size; 1 for others and 0."""
+    unusual = (x > _LARGE) | ((x > 0.0) & (x < 1.0 / _LARGE))
+    return np.ldexp(1.0, np.where(unusual, np.frexp(x)[1], 0))
 
 
 def _least_absolute(Z: Floats, y: Floats, w: Floats, smallest: float) -> Floats:

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from moe_classic._data import Block, Stats, Summary, total
-from moe_classic._model import GradientStats, Model, MoEParams, MoEStats, likelihood_gradient
+from moe_classic._model import (
+    GradientStats,
+    Model,
+    MoEParams,
+    MoEStats,
+    check_densities,
+    likelihood_gradient,
+)
 from moe_classic._numerics import log_sum_exp, softmax_in_place, workspace
 from moe_classic._typing import Floats
 
@@ -45,7 +52,10 @@ class MixtureLikelihood:
             S = np.add(prior, density, out=density if reuse else None)
             row = softmax_in_place(S, block.w)
             forward.gate.mass = block.w
-            return self.model.statistics(params, forward, block, S, float(row @ block.w))
+            height = float(row @ block.w)
+            if np.isnan(height):
+                check_densities(self.model, params, block)
+            return self.model.statistics(params, forward, block, S, height)
 
     def value(self, params: MoEParams, block: Block) -> ValueStats:
         """Log-likelihood of one block."""

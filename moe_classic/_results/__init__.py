@@ -4,6 +4,7 @@ from .cards import expert_cards, html_repr
 from .estimator import FittedEstimator
 from .explanation import Explanation, check_min_weight, explain, explain_margins, explain_rows
 from .fitted import FittedBlend, FittedMixture
+from .importance import importances, one_equation
 from .net import FittedNet, tokens_of
 from .palette import EXPERT_COLORS, expert_color
 from .printed import PrintedTable, Section, number, probability
@@ -38,6 +39,7 @@ from .unwrap import (
     fitted_record,
     inner_rows,
     kind_of,
+    told_ends,
     with_record,
 )
 
@@ -78,13 +80,16 @@ __all__ = [
     "fitted_net",
     "fitted_record",
     "html_repr",
+    "importances",
     "inner_rows",
     "kind_of",
     "number",
+    "one_equation",
     "probability",
     "summary_table",
     "term_index",
     "tokens_of",
+    "told_ends",
     "view_experts",
     "view_gate",
     "view_tree",

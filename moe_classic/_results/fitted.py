@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from moe_classic._data import Block, Design, DesignMap, Summary
+from moe_classic._data import Block, Design, DesignMap, Summary, checked_design
 from moe_classic._engine import make_engine
 from moe_classic._model import Model, MoEParams, Separation, n_identified
 from moe_classic._targets import Target
@@ -116,7 +116,7 @@ class FittedMixture:
 
     def block(self, X: np.ndarray, columns: Floats | None = None) -> Block:
         """Some validated rows in the user's units; without a target it is blank."""
-        designs = tuple(Design(m(X)) for m in self.maps)
+        designs = tuple(Design(checked_design(m, X)) for m in self.maps)
         n = designs[0].Z.shape[1]
         y = self.target.blank(n) if columns is None else self.target.values(columns)
         return Block(designs, y, np.ones(n))

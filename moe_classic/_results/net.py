@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from moe_classic._data import DesignMap
+from moe_classic._data import LARGEST, DesignMap, checked_design
 from moe_classic._engine import make_engine
 from moe_classic._nets import Adam, Batch, Buffers, Data, Net, Outcome, SparseLayer
 from moe_classic._targets import Target
@@ -40,7 +40,8 @@ class _OwnBuffers(threading.local):
 
 def tokens_of(design: DesignMap, tokens: Any, dtype: Any, X: Array) -> Array:
     """Standardised rows, or what they are cut into, (n, T, q + 1) with a column of ones."""
-    Z = design(X).T.astype(dtype)
+    largest = min(LARGEST, float(np.sqrt(np.finfo(dtype).max)))
+    Z = checked_design(design, X, largest).T.astype(dtype)
     if tokens is None:
         return np.ascontiguousarray(Z)[:, None]
     cut = tokens.cut(np.ascontiguousarray(Z[:, :-1]))

@@ -51,6 +51,10 @@ class FittedExpert:
     carried_ : tuple of str
         What is added to the equations with a coefficient of 1: an offset, the logarithm of an
         exposure.
+    rows : tuple of (kind, term, value)
+        What summaries show besides, such as the logit of additional zeros.
+    unlisted : dict
+        What of it is available as attributes.
     """
 
     label: str
@@ -62,11 +66,13 @@ class FittedExpert:
     extras: dict[str, Any] = field(default_factory=dict)
     link: str = "identity"
     carried_: tuple[str, ...] = ()
+    rows: tuple[tuple[str, str, float], ...] = ()
+    unlisted: dict[str, Any] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
-        extras = self.__dict__.get("extras", {})
-        if name in extras:
-            return extras[name]
+        for kept in ("extras", "unlisted"):
+            if name in self.__dict__.get(kept, {}):
+                return self.__dict__[kept][name]
         raise AttributeError(
             f"a fitted {self.__dict__.get('name', '')} expert has no attribute {name!r}"
         )
@@ -74,7 +80,8 @@ class FittedExpert:
     def terms(self, outputs: list[str]) -> dict[tuple[str, str, str], float]:
         """Coefficients and nuisance parameters, keyed by (output, kind, term)."""
         slopes, intercepts = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
-        return terms_of(outputs, self.feature_names_, slopes, intercepts, self.extras)
+        table = terms_of(outputs, self.feature_names_, slopes, intercepts, self.extras)
+        return table | {(outputs[0], kind, term): value for kind, term, value in self.rows}
 
 
 @dataclass(frozen=True)
@@ -153,6 +160,7 @@ def _view_expert(
         return FittedEstimator(label, expert.name, float(share), inside, design.names, extras, says)
     slopes, intercepts = design.original(expert.lines(p)[k])
     one = len(slopes) == 1
+    rows, unlisted = expert.further(p, k, design)
     return FittedExpert(
         label,
         expert.name,
@@ -163,6 +171,8 @@ def _view_expert(
         extras,
         expert.link,
         design.added,
+        rows,
+        unlisted,
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from moe_classic._components import TARGETS, TargetKind
+from moe_classic._data import check_largest
 from moe_classic._typing import Floats
 
 from .estimator import FittedEstimator
@@ -103,6 +104,12 @@ def kind_of(estimator: Any) -> TargetKind:
     return TARGETS["real"]
 
 
+def told_ends(estimator: Any) -> bool:
+    """Whether the y of a fitted mixture has two ends a row."""
+    record = getattr(estimator, "_fitted", None)
+    return isinstance(record, FittedMixture) and record.target.intervals
+
+
 def fitted_mixture(estimator: Any) -> FittedMixture:
     """What the last fit of a mixture left; raises for what was not fitted by likelihood."""
     record = _record_if_any(estimator)
@@ -128,7 +135,9 @@ def with_record(estimator: Any, record: FittedMixture) -> Any:
 def checked_rows(estimator: Any, X: Any) -> Floats:
     """Validated features of rows for a fitted mixture."""
     check_is_fitted(estimator)
-    return validate_data(estimator, X, dtype=[np.float64, np.float32], reset=False)
+    X = validate_data(estimator, X, dtype=[np.float64, np.float32], reset=False)
+    check_largest("X", X, column_names(estimator))
+    return X
 
 
 def checked_pairs(estimator: Any, X: Any, y: Any) -> tuple[Floats, Floats]:

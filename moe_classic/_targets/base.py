@@ -48,12 +48,14 @@ class Target(ABC):
     ----------
     kind : name of what experts must describe, as in ``moe_classic._components.TARGETS``.
     whole : whether all rows must be seen to know what y is.
+    intervals : whether y has two columns, ends between which it is known to lie.
     flat : whether y has one axis.
     shift, factor : ndarrays of shape (d,), y is ``shift + factor`` times what the model sees.
     """
 
     kind: ClassVar[str]
     whole: ClassVar[bool] = False
+    intervals: ClassVar[bool] = False
     flat: bool
     shift: Floats
     factor: Floats
@@ -103,6 +105,14 @@ class Target(ABC):
     @abstractmethod
     def scored(self, y: Any) -> Floats:
         """Columns (c, n) of a y that nobody has looked at yet, such as one to score."""
+
+    def exact(self, columns: Floats) -> Floats:
+        """Columns of a y that is known; raises where only ends of it are."""
+        return columns
+
+    def number(self, columns: Floats) -> Floats:
+        """Columns with one number in the place of ends."""
+        return columns
 
     @abstractmethod
     def values(self, columns: Floats) -> np.ndarray:

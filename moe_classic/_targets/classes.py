@@ -17,6 +17,8 @@ from .base import Target, TrainingData
 
 #: Smallest variance of a class that the unit of points is made from.
 _LEAST_VARIANCE = 1e-12
+#: Labels whose types are looked at.
+_LOOKED_AT = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +47,17 @@ class ClassTarget(Target):
     @staticmethod
     def checked(y: Any) -> np.ndarray:
         """Labels, (n,)."""
-        check_classification_targets(y)
-        return column_or_1d(y, warn=True)
+        try:
+            check_classification_targets(y)
+            y = column_or_1d(y, warn=True)
+            np.unique(y[:_LOOKED_AT])
+        except TypeError as error:
+            types = _types_of(np.ravel(np.asarray(y, dtype=object)))
+            raise ValueError(
+                f"y holds labels that cannot be put in order (of type {types}); write all labels "
+                "as one type, strings or numbers, for example with y.astype(str)."
+            ) from error
+        return y
 
     @classmethod
     def learn(cls, y: np.ndarray, used: Bools | None = None) -> Self:
@@ -79,7 +90,10 @@ class ClassTarget(Target):
 
     def _codes(self, y: np.ndarray) -> Ints:
         """Places of known labels among the classes, (n,)."""
-        codes = np.searchsorted(self.classes, y).clip(max=self.classes.size - 1)
+        try:
+            codes = np.searchsorted(self.classes, y).clip(max=self.classes.size - 1)
+        except TypeError as error:
+            raise ValueError(unlike_labels(self.classes, y)) from error
         strangers = self.classes[codes] != y
         if strangers.any():
             raise ValueError(
@@ -150,6 +164,37 @@ class ClassTarget(Target):
     def errors(self, values: np.ndarray, predicted: Floats) -> Floats:
         """What is left of 1 and 0 after the probabilities (n, K, C)."""
         return np.eye(predicted.shape[2])[values][:, None] - predicted
+
+
+def check_labels(classes: np.ndarray, y: Any) -> np.ndarray:
+    """Labels to compare with those of a fit, (n,); raises where the two cannot be compared.
+
+    A label that was not seen in the fit is only wrong, and passes.
+    """
+    y = column_or_1d(y)
+    number = all(np.issubdtype(a.dtype, np.number) for a in (y, classes))
+    if np.issubdtype(y.dtype, np.floating) and np.isnan(y).any():
+        raise ValueError("y contains NaN; a row to score needs a label.")
+    if number:
+        return y
+    try:
+        np.unique(np.concatenate([y.astype(object), classes.astype(object)]))
+    except TypeError as error:
+        raise ValueError(unlike_labels(classes, y)) from error
+    return y
+
+
+def unlike_labels(classes: np.ndarray, y: np.ndarray) -> str:
+    """What is wrong with labels of another type than those of the fit."""
+    return (
+        f"y has labels of another type ({_types_of(y)}) than the fit ({_types_of(classes)}), which "
+        f"knew {classes[:10].tolist()}; write them as they were in fit."
+    )
+
+
+def _types_of(labels: np.ndarray) -> str:
+    """Names of the types of some labels, for a message."""
+    return ", ".join(sorted({type(v).__name__ for v in labels[:_LOOKED_AT].tolist()}))
 
 
 def _listed(classes: np.ndarray) -> str:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.utils import check_array
 
-from moe_classic._data import RawData, Summary, summarise, unique_names
+from moe_classic._data import RawData, Summary, check_largest, summarise, unique_names
 from moe_classic._typing import Bools, Floats
 
 from .base import Target, TrainingData
@@ -41,8 +41,10 @@ class RealTarget(Target):
 
     @staticmethod
     def checked(y: Any) -> np.ndarray:
-        """Numbers."""
-        return np.asarray(y, dtype=np.float64)
+        """Numbers whose squares are numbers too."""
+        y = np.asarray(y, dtype=np.float64)
+        check_largest("y", y)
+        return y
 
     @classmethod
     def learn(cls, y: np.ndarray, used: Bools | None = None) -> Self:
@@ -73,6 +75,7 @@ class RealTarget(Target):
             raise ValueError(
                 f"y has {len(columns)} outputs, the model was fitted on {self.shift.size}."
             )
+        check_largest("y", columns.T)
         return columns
 
     def values(self, columns: Floats) -> Floats:
@@ -111,7 +114,9 @@ class RealTarget(Target):
         if common:
             factor = np.full_like(factor, np.sqrt((factor**2).mean()))
         variance = np.where(constant, 0.0, first.y_var / factor**2)
-        summary = replace(first, y_mean=np.zeros(size.size), y_var=variance)
+        seen = first.y_range
+        scaled = None if seen is None else (seen - first.y_mean) / factor
+        summary = replace(first, y_mean=np.zeros(size.size), y_var=variance, y_range=scaled)
         target = replace(self, shift=first.y_mean, factor=factor)
         return TrainingData(raw.X, raw.key, raw.w, summary, target)
 

@@ -20,6 +20,7 @@ from .thresholds import best_cut
 from .trainer import SHORT_PASSES, StartSample, StreamTrainer, Trained, Trainer
 from .wrap import (
     components,
+    described,
     describes_outputs,
     keeps_target,
     labelled,
@@ -50,6 +51,7 @@ __all__ = [
     "check_fitted_experts",
     "check_online",
     "components",
+    "described",
     "describes_outputs",
     "em_problem",
     "keeps_target",

@@ -51,7 +51,7 @@ def bind(
     columns = names_in or [f"x{j}" for j in range(raw.X.shape[1])]
 
     def design_of(component: Any) -> int:
-        features, carried = component.features, getattr(component, "carried", ())
+        features, carried = component.sees, getattr(component, "carried", ())
         owner = type(component).__name__
         for number, (spec, raw_too, with_it) in enumerate(specs):
             same = raw_too == component.raw and with_it == carried
@@ -82,6 +82,7 @@ def bind(
     for label, expert, count in groups:
         expert.check_target(raw.key, rows=user_rows)
         number = design_of(expert)
-        bound_expert = with_data_names(expert.bind(summary), maps[number], classes, n_jobs)
+        seeing = expert.bind(summary).seeing(maps[number], columns)
+        bound_expert = with_data_names(seeing, maps[number], classes, n_jobs)
         bound.append(Group(bound_expert, count, number, label))
     return BoundModel(Model(gate, tuple(bound), gate_design), tuple(maps))

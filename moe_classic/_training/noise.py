@@ -33,7 +33,7 @@ def _residual_spread(
     """Spread of the residuals of a fit of each output to all that experts see, 0 if not known."""
     widest = max((maps[g.design] for g in model.groups), key=lambda m: m.width)
     some = slice(_ROWS)
-    y = data.target.to_model(sample.y[:, some])
+    y = data.target.to_model(data.target.number(sample.y[:, some]))
     if widest.width > _WIDTH:
         return np.zeros(len(y))
     Z = widest(sample.X[some])

@@ -10,6 +10,7 @@ from moe_classic._data import ArraySource, fit_design, slices_of, summarise
 from moe_classic._engine import make_engine
 from moe_classic._model import Group, Model, MoEParams
 from moe_classic._objectives import MixtureLikelihood
+from moe_classic._targets import IntervalTarget
 from moe_classic._typing import Floats
 from moe_classic.experts import Expert
 from moe_classic.gates import Gate
@@ -31,7 +32,8 @@ def em_problem(
     Parameters
     ----------
     X : (n, p) features
-    y : (n,) target, standardised where the expert lets it, or class codes
+    y : (n,) target, standardised where the expert lets it, or class codes; (n, 2) ends are
+        taken as they are
     n_experts : int
     expert, gate : as described, not yet bound to data
     n_jobs : int, default=1
@@ -43,13 +45,18 @@ def em_problem(
     design = fit_design(
         None, slices_of(X, w), fit_on=(X, y), names_in=None, standardize=True, owner="em_problem"
     )
-    target, n_classes = y, 0
+    target, seen, n_classes = y, y, 0
     if expert.kind.classes:
         n_classes = int(y.max()) + 1
+    elif expert.intervals:
+        target = y.T
+        seen = IntervalTarget.learn(y).number(target)
     else:
         target = ((y - y.mean()) / y.std() if expert.equivariant else np.asarray(y, float))[None]
-    summary = summarise(target, w, n_classes)
-    model = Model(gate, (Group(expert.bind(summary), n_experts, 0),))
+        seen = target
+    summary = summarise(seen, w, n_classes)
+    bound = expert.bind(summary).seeing(design, [f"x{j}" for j in range(X.shape[1])])
+    model = Model(gate, (Group(bound, n_experts, 0),))
     source = ArraySource(X, target, w, (design,), block_size, n_experts=n_experts, n_threads=n_jobs)
     problem = Problem(model, MixtureLikelihood(model), source, summary, make_engine(n_jobs))
     return problem, model.start([design.width], summary)

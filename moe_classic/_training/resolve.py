@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moe_classic._components import TARGETS
-from moe_classic.experts import EXPERTS, Description
+from moe_classic.experts import EXPERTS, Description, UniformExpert
 from moe_classic.gates import GATES, Gate
 
 from .wrap import labelled, wrapped_expert, wrapped_gate
@@ -64,6 +64,12 @@ def resolve_experts(
 
 def _check_like(experts: list[Description]) -> None:
     """Raise where some experts give single values a probability and others a density."""
+    told = {e.intervals: e for e in experts if not isinstance(e, UniformExpert)}
+    if len(told) > 1:
+        raise ValueError(
+            f"expert: {told[True]!r} is told the ends between which y lies and {told[False]!r} is "
+            "not; wrap all of them in CensoredExpert, or none."
+        )
     kinds = {(e.kind.discrete, e.kind.step): e for e in experts}
     if len(kinds) > 1:
         a, b = list(kinds.values())[:2]

@@ -54,6 +54,7 @@ from .progress import no_monitor
 from .settle import settled
 from .split_merge import candidates
 from .starts import STRATEGIES, StartData, params_from_responsibilities, portfolio, soften
+from .wild import past_wild_values
 from .wrap import unit_columns
 
 #: Passes of a short run, and rows up to which every start is followed to the end.
@@ -288,7 +289,14 @@ class Trainer:
     def _settled(self, problem: Problem, result: Result) -> Result:
         """The result to the last digit, where the likelihood is climbed to the end."""
         done = result.converged and self.solver.maximises_likelihood
-        return settled(problem, result, self.plan.maps) if done else result
+        if not done:
+            return result
+        result = past_wild_values(problem, result, self._climb)
+        return settled(problem, result, self.plan.maps)
+
+    def _climb(self, problem: Problem, params: MoEParams) -> Result:
+        """The user's solver, unwatched."""
+        return self.solver.run(problem, params, max_iter=self.max_iter, tol=self.tol)
 
     def _single(self, problem: Problem, result: Result, name: str) -> Trained:
         result = self._settled(problem, result)

@@ -83,7 +83,10 @@ def draw_experts(
     result = []
     for group, p, part, share in zip(groups, starts, own, plan.model.shares, strict=True):
         changes = group.expert.draw(p, noise[share], rng)
-        result.append(replace(p, coef=shared + factor * part, **changes))
+        # What is known, such as coefficients of offsets, stays as it is.
+        learned = group.expert.coefficient_places(p) >= 0
+        coef = np.where(learned, shared + factor * part, p.coef)
+        result.append(replace(p, coef=coef, **changes))
     return tuple(result)
 
 

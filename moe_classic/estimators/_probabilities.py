@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import accuracy_score
+from sklearn.utils.validation import check_is_fitted
 
+from moe_classic._targets import check_labels
 from moe_classic._typing import Floats
 
 
@@ -32,3 +35,22 @@ def predict(self: Any, X: Any, *, top_k: int | None = None) -> np.ndarray:
     """
     best = self.predict_proba(X, top_k=top_k).argmax(axis=1)
     return self.classes_[best]
+
+
+def score(self: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+    """Share of the rows whose class is predicted.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+        Labels of the type that they had in ``fit``.
+    sample_weight : array-like of shape (n_samples,), default=None
+
+    Returns
+    -------
+    accuracy : float
+    """
+    check_is_fitted(self)
+    y = check_labels(self.classes_, y)
+    return float(accuracy_score(y, self.predict(X), sample_weight=sample_weight))

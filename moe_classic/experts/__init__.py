@@ -29,6 +29,7 @@ from ._linear import LinearParams as LinearParams
 from ._location_scale import GaussianExpert, LaplaceExpert, StudentTExpert, SymmetricNoiseExpert
 from ._wrapped import EstimatorExpert
 from ._wrapped import EstimatorParams as EstimatorParams
+from ._wrappers import CensoredExpert, TruncatedExpert, UniformExpert, ZeroInflatedExpert
 
 EXPERTS: dict[str, type[Expert]] = {
     cls.name: cls
@@ -45,6 +46,7 @@ EXPERTS: dict[str, type[Expert]] = {
         NegativeBinomialExpert,
         PoissonExpert,
         StudentTExpert,
+        UniformExpert,
         WeibullExpert,
     )
 }
@@ -54,6 +56,7 @@ __all__ = [
     "TARGETS",
     "BetaExpert",
     "BinomialExpert",
+    "CensoredExpert",
     "Design",
     "EstimatorExpert",
     "Expert",
@@ -73,5 +76,8 @@ __all__ = [
     "StudentTExpert",
     "Summary",
     "SymmetricNoiseExpert",
+    "TruncatedExpert",
+    "UniformExpert",
     "WeibullExpert",
+    "ZeroInflatedExpert",
 ]

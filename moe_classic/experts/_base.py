@@ -34,7 +34,7 @@ from moe_classic._components import (
     moments,
     optional,
 )
-from moe_classic._data import Design, Stats, Summary
+from moe_classic._data import Design, DesignMap, Stats, Summary
 from moe_classic._typing import Bools, Floats, Ints
 
 #: An expert with less than this share of the weight keeps its parameters for the round.
@@ -65,6 +65,10 @@ class Description(Component):
     several_outputs: ClassVar[bool] = False
     link: ClassVar[str] = "identity"
     own_scales: ClassVar[bool] = True
+    #: Whether y has two columns, the ends between which it is known to lie.
+    intervals: bool = False
+    #: Columns that whatever is wrapped around the expert needs; they come first.
+    outer: tuple[Carried, ...] = ()
 
     @property
     def kind(self) -> TargetKind:
@@ -80,7 +84,7 @@ class Description(Component):
 
         Their rows stand right before the constant in the design.
         """
-        return ()
+        return self.outer
 
     def check_target(self, y: np.ndarray, *, rows: Any = None) -> None:
         """Raise if the expert cannot describe some value of ``y`` (d, n) in ``rows`` (n,)."""
@@ -94,6 +98,10 @@ class Description(Component):
     @abstractmethod
     def bind(self, summary: Summary) -> Expert:
         """Expert that does the work for data of this kind; raises if it cannot."""
+
+    def seeing(self, design: DesignMap, columns: list[str]) -> Any:
+        """The bound expert that knows its design and the names of all columns of X."""
+        return self
 
 
 class Expert(Description, ABC):
@@ -287,6 +295,12 @@ class Expert(Description, ABC):
         """Parameters besides coefficients as users see them, (K or 1, ...) each."""
         return {}
 
+    def further(
+        self, params: Any, k: int, design: DesignMap
+    ) -> tuple[tuple[tuple[str, str, float], ...], dict[str, Any]]:
+        """More that is shown of expert ``k``: (kind, term, value) of summaries, and attributes."""
+        return (), {}
+
     @optional
     def terms(self, params: Any, units: Units) -> ComponentTerms:
         """What tables of parameters show, and how it follows theta."""
@@ -370,6 +384,10 @@ class Expert(Description, ABC):
     def cdf_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
         """P(Y <= y) given the predictor ``eta`` (K, M, n), (K, d, n)."""
         raise self.lacks("cdf_at")
+
+    def above_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """P(Y > y), (K, d, n), with all digits of an upper tail where a family knows it."""
+        return 1.0 - self.cdf_at(params, eta, y)
 
     def below_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
         """P(Y < y), which differs where single values have a probability, (K, d, n)."""

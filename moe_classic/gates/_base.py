@@ -93,7 +93,11 @@ class Gate(Component, ABC):
     def log_gate(self, params: Any, design: Design) -> Floats:
         """Log gate probabilities, (K, n)."""
         joint = self.log_joint(params, design)
-        return joint - log_sum_exp(joint) if self.generative else joint
+        if not self.generative:
+            return joint
+        # Far out all terms are large: what they have in common would round away the rest.
+        joint = joint - joint.max(axis=0)
+        return joint - log_sum_exp(joint)
 
     @abstractmethod
     def curvature(self, params: Any, fwd: Forward, S: Floats) -> Floats:

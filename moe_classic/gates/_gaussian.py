@@ -343,7 +343,7 @@ class GaussianGate(Gate):
         means = theta[K - 1 : K - 1 + K * p].reshape(K, p).copy()
         rest = theta[K - 1 + K * p :].reshape(len(like.chol), -1)
         if self.covariance_type == "diag":
-            chol = np.exp(np.clip(rest, -700.0, 700.0))[:, :, None] * np.eye(p)
+            chol = np.exp(np.clip(rest, -300.0, 300.0))[:, :, None] * np.eye(p)
         else:
             chol = unpack_field("cholesky", rest) if p else like.chol
         if p and self._below_floor(chol):

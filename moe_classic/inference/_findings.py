@@ -69,11 +69,12 @@ def fixed_places(found: list[Caveat], size: int) -> Bools:
 def _starved_experts(case: FittedModel, mass: Floats, number: int, start: int) -> list[Caveat]:
     """Experts that explain fewer rows than a line has coefficients."""
     expert = case.model.groups[number].expert
-    coef = expert.learned(expert.lines(case.params.experts[number]))
-    few = np.flatnonzero(mass[case.model.shares[number]] < coef.shape[-1])
-    places = np.arange(coef.size).reshape(len(coef), -1)[few]
+    places = expert.coefficient_places(case.params.experts[number])
+    line = int((places[0, :1] >= 0).sum())
+    few = np.flatnonzero(mass[case.model.shares[number]] < line)
+    places = places[few][places[few] >= 0]
     note = "the expert explains fewer rows than it has coefficients"
-    return [Caveat(start + places.ravel(), note)] if few.size else []
+    return [Caveat(start + places, note)] if few.size else []
 
 
 def _starts(case: FittedModel) -> list[int]:

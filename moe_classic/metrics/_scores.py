@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length
 
 from moe_classic._arguments import check_fraction
-from moe_classic._results import fitted_moe, inner_rows, kind_of
+from moe_classic._results import fitted_mixture, fitted_moe, inner_rows, kind_of, told_ends
 from moe_classic._typing import Floats
 from moe_classic.predictive import FAMILIES, Noise, mixture_crps
 
@@ -191,6 +191,8 @@ def pit_values(estimator: Any, X: Any, y: Any, *, random_state: Any = None) -> F
     """
     moe = fitted_moe(estimator, needs="predict_cdf", caller="pit_values")
     rows, kind = inner_rows(estimator, X), kind_of(moe)
+    if told_ends(moe):
+        return _pit_of_ends(moe, rows, kind, y, check_random_state(random_state))
     pit: Floats = moe.predict_cdf(rows, y)
     if not kind.discrete:
         return pit
@@ -199,6 +201,18 @@ def pit_values(estimator: Any, X: Any, y: Any, *, random_state: Any = None) -> F
     # The distribution function is flat between two values.
     low = moe.predict_cdf(rows, y - kind.step if kind.step else np.nextafter(y, -np.inf))
     return np.asarray(low + rng.uniform(size=pit.shape) * (pit - low), dtype=np.float64)
+
+
+def _pit_of_ends(moe: Any, X: Any, kind: Any, y: Any, rng: Any) -> Floats:
+    """Draws between the probabilities of the ends of a censored y."""
+    low, high = fitted_mixture(moe).target.scored(y)
+    if kind.step:
+        low = low - kind.step
+    sides = [
+        np.where(np.isfinite(v), moe.predict_cdf(X, np.where(np.isfinite(v), v, 0.0)), v > 0.0)
+        for v in (low, high)
+    ]
+    return np.asarray(sides[0] + rng.uniform(size=low.size) * (sides[1] - sides[0]))
 
 
 def pit_error(pit: Any, *, sample_weight: Any = None) -> float:

@@ -20,6 +20,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 
+from moe_classic._arguments import counts_of
 from moe_classic._results import PrintedTable, Section, number
 from moe_classic._typing import Floats
 from moe_classic.estimators import MoERegressor
@@ -147,6 +148,7 @@ def select(
     cv: Any = None,
     sample_weight: Any = None,
     n_jobs: int | None = None,
+    weight_kind: str = "frequency",
 ) -> Selection:
     """Choose the number of experts, their family and the gate.
 
@@ -170,6 +172,10 @@ def select(
     sample_weight : array-like of shape (n_samples,), default=None
     n_jobs : int or None, default=None
         Processes over families and folds.
+    weight_kind : {"frequency", "precision"}, default="frequency"
+        What weights are, as for :func:`moe_classic.inference.inference`: how often a row stands
+        for itself, or ``1 / error^2``, of which only the ratios mean something. Precisions are
+        given to the fits with mean 1, so that the criteria count rows.
 
     Returns
     -------
@@ -210,6 +216,7 @@ def select(
             "leave it out or use criterion='log_score'."
         )
     families = _families(template, experts, gates)
+    sample_weight = counts_of(sample_weight, weight_kind)
     w = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     tasks = [_Task(family, counts, X, y, w) for family in families]
     fits = Parallel(n_jobs=n_jobs)(delayed(task.fits)() for task in tasks)

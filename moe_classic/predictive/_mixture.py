@@ -18,7 +18,7 @@ import numpy as np
 
 from moe_classic._components import TargetKind
 from moe_classic._data import Block, Design
-from moe_classic._model import Model, MoEParams
+from moe_classic._model import Model, MoEParams, check_said
 from moe_classic._numerics import choose
 from moe_classic._typing import Floats, Ints
 from moe_classic.experts import Expert
@@ -84,7 +84,8 @@ class Predictive:
     @cached_property
     def location(self) -> Floats:
         """Locations of the experts, (K, d, n)."""
-        return _stacked([e.location_at(p, eta) for e, p, eta in self.parts])
+        said = _stacked([e.location_at(p, eta) for e, p, eta in self.parts])
+        return check_said(self.model, "location", said)
 
     @cached_property
     def expert_variance(self) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -24,5 +24,12 @@ def blended(parts: Iterable[Said], n_rows: int) -> Floats:
 def blended_variance(locations: Sequence[Said], variances: Iterable[Said], n_rows: int) -> Floats:
     """Variances, (d, n): within experts plus between experts."""
     mean = blended(locations, n_rows)
-    between = ((rows, p, np.square(at - mean[:, rows])) for rows, p, at in locations)
-    return blended(variances, n_rows) + blended(between, n_rows)
+    with np.errstate(over="ignore"):
+        between = [(rows, p, np.square(at - mean[:, rows])) for rows, p, at in locations]
+    return blended(_heard(variances), n_rows) + blended(_heard(between), n_rows)
+
+
+def _heard(parts: Iterable[Said]) -> Iterator[Said]:
+    """The same with 0 for what has no weight, which may be infinite."""
+    for rows, p, answers in parts:
+        yield rows, p, np.where(p > 0.0, answers, 0.0)

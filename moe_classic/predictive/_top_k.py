@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from moe_classic._data import Block, Design
-from moe_classic._model import Model, MoEParams
+from moe_classic._model import Model, MoEParams, check_said
 from moe_classic._routing import top_k_weights
 from moe_classic._typing import Floats
 
@@ -29,7 +29,7 @@ class TopExperts:
     """
 
     def __init__(self, model: Model, params: MoEParams, block: Block, top_k: int) -> None:
-        self.block, self.n_rows = block, block.w.size
+        self.model, self.block, self.n_rows = model, block, block.w.size
         gate = np.exp(model.log_gate(params, block))
         self.weights, self.consulted = top_k_weights(gate, top_k)
         groups = zip(model.groups, params.experts, strict=True)
@@ -42,7 +42,8 @@ class TopExperts:
             if rows.size:
                 one = group.expert.take(params, j)
                 design = Design(self.block.designs[group.design].Z[:, rows])
-                yield rows, self.weights[k, rows], getattr(group.expert, quantity)(one, design)[0]
+                said = getattr(group.expert, quantity)(one, design)
+                yield rows, self.weights[k, rows], check_said(self.model, quantity, said, k)[0]
 
     def proba(self) -> Floats:
         """Class probabilities, (C, n)."""

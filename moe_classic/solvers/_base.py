@@ -232,9 +232,16 @@ class Solver(BaseEstimator, ABC):
 
 
 def joined_results(first: Result, then: Result) -> Result:
-    """One result of a run and another that went on from its end."""
-    trace = first.trace + then.trace[1:]
-    return replace(then, trace=trace, n_iter=first.n_iter + then.n_iter)
+    """One result of a run and another that went on from its end, at whichever is higher.
+
+    Where parameters lie at bounds, the end of the first may differ by rounding from the point at
+    which the second began.
+    """
+    n_iter = first.n_iter + then.n_iter
+    trace = first.trace + [v for v in then.trace[1:] if v >= first.objective]
+    if then.objective < first.objective:
+        then = replace(then, params=first.params, objective=first.objective)
+    return replace(then, trace=trace, n_iter=n_iter)
 
 
 # ------------------------------------------------------------------------- arguments

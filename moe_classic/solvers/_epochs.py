@@ -288,8 +288,9 @@ def squared_scores(model: Model, params: MoEParams, block: Block) -> SquareStats
         weighted = S[share][:, None] * first**2
         m = p.coef.shape[1]
         out = np.zeros(group.expert.pack(p).size)
-        squares = group.expert.learned(weighted[:, :m] @ block.designs[group.design].Z.T ** 2)
-        out[: squares.size] = squares.ravel()
+        places = group.expert.coefficient_places(p)
+        learned = places >= 0
+        out[places[learned]] = (weighted[:, :m] @ block.designs[group.design].Z.T ** 2)[learned]
         np.add.at(out, group.expert.nuisance_map(p), weighted[:, m:].sum(axis=-1))
         parts.append(out)
     return SquareStats(np.concatenate(parts))

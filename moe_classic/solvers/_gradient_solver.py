@@ -132,5 +132,8 @@ def _noise_places(model: Model, params: MoEParams) -> Ints:
     """Places in theta of all parameters of experts besides their coefficients."""
     places = zip(model.groups, model.layout(params)[1:], params.experts, strict=True)
     return np.concatenate(
-        [np.arange(at.start + g.expert.learned(p.coef).size, at.stop) for g, at, p in places]
+        [
+            np.setdiff1d(np.arange(at.start, at.stop), at.start + g.expert.coefficient_places(p))
+            for g, at, p in places
+        ]
     )

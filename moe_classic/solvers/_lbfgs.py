@@ -199,19 +199,28 @@ class _Climb:
 
     def value(self, x: Floats) -> tuple[float, Floats]:
         """Negative penalised objective and gradient at coordinates x."""
-        theta, model = self.at.theta(x), self.problem.model
-        params = model.unpack(theta, self.like, self.problem.summary)
-        value, slope = self.problem.slope(params)
         self.passes += 1
-        # Beyond a bound, such as the floor of a scale, the objective is flat.
-        inside = np.abs(model.pack(params) - theta) <= _ROUNDING * (1.0 + np.abs(theta))
-        slope = self.at.slope(np.where(inside, slope, 0.0))
-        if not np.isfinite(value):
+        try:
+            # A trial step may lead where nothing can be computed: it is not taken then.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                value, slope = self._seen(self.at.theta(x))
+        except np.linalg.LinAlgError:
+            value, slope = -np.inf, np.zeros_like(x)
+        if not (np.isfinite(value) and np.isfinite(slope).all()):
             value, slope = -1e300, np.zeros_like(x)
         if not self.trace:
             self.trace.append(value)
         self.last = (x.copy(), value)
         return -value, -slope
+
+    def _seen(self, theta: Floats) -> tuple[float, Floats]:
+        """The penalised objective at theta, and its gradient in x."""
+        model = self.problem.model
+        params = model.unpack(theta, self.like, self.problem.summary)
+        value, slope = self.problem.slope(params)
+        # Beyond a bound, such as the floor of a scale, the objective is flat.
+        inside = np.abs(model.pack(params) - theta) <= _ROUNDING * (1.0 + np.abs(theta))
+        return value, self.at.slope(np.where(inside, slope, 0.0))
 
     def accept(self, x: Floats) -> None:
         """Record an accepted step; scipy calls this after each iteration."""

@@ -5,11 +5,11 @@ import pytest
 
 from moe_classic._model.gradient import diagonal
 from moe_classic._objectives.likelihood import FixedResponsibilities
-from moe_classic.experts import EXPERTS
+from moe_classic.experts import EXPERTS, LinearExpert
 
 from ..solvers.problems import drawn
 
-EXPERT_NAMES = [n for n, cls in EXPERTS.items() if cls.additive]
+EXPERT_NAMES = [n for n, cls in EXPERTS.items() if issubclass(cls, LinearExpert)]
 GATE_NAMES = ["constant", "gaussian", "softmax", "tree"]
 #: Step of a central difference: the error, step^2 f''' / 6 + eps |f| / step, is near its least.
 STEP = 1e-5

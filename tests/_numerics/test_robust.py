@@ -71,3 +71,13 @@ def test_nothing_is_said_of_exact_targets_constants_and_few_rows():
     assert noise_scale(Z, 3.0 * Z[0] - 1.0, w) == 0.0
     assert noise_scale(Z, np.full(50, 7.0), w) == 0.0
     assert noise_scale(Z[:, :5], rng.normal(size=5), w[:5]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("of_x", "of_y"), [(1e140, 1e-140), (1e-140, 1e140), (2.0**300, 1.0), (1e30, 1e-30)]
+)
+def test_a_noise_scale_does_not_depend_on_units(rng, of_x, of_y):
+    Z, w = np.vstack([rng.normal(size=(2, 60)), np.ones(60)]), np.ones(60)
+    y = Z[0] - Z[1] + 0.1 * rng.normal(size=60)
+    scaled = noise_scale(Z * [[of_x], [1.0], [1.0]], of_y * y, w)
+    assert scaled == pytest.approx(of_y * noise_scale(Z, y, w), rel=1e-9)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from moe_classic.experts import EXPERTS
+from moe_classic.experts import EXPERTS, LinearExpert
 from moe_classic.solvers import EM, LBFGS, SGD, SQUAREM, Adam, Newton
 
 from ..solvers.problems import beside, drawn
 
-SMOOTH = [n for n, cls in EXPERTS.items() if cls.smooth and cls.additive]
+SMOOTH = [n for n, cls in EXPERTS.items() if cls.smooth and issubclass(cls, LinearExpert)]
 GATE_NAMES = ["constant", "gaussian", "softmax", "tree"]
 
 #: Solver, passes, tolerance. Plain EM and gradient ascent converge linearly: their tolerance is

@@ -50,6 +50,7 @@ STOREY = {room: level for level, rooms in enumerate(STOREYS) for room in rooms}
 #: Tests that look at the whole package, and what they share.
 WHOLE = {
     "contracts",
+    "fuzz",
     "records",
     "test_benchmarks.py",
     "test_docs.py",

@@ -236,3 +236,35 @@ def test_penalties_on_skewed_features_cost_less_than_a_hundredth_of_a_nat(sigma)
         for alpha in (1e-6, 0.0)
     ]
     assert heights[0] > heights[1] - 10.0
+
+
+# ------------------------------------------------------------------------- far sentinels
+
+
+@pytest.mark.parametrize("value", [1e5, 1e7, -1e9, 1e12])
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_far_sentinel_does_not_stop_the_climb_of_a_classifier(value, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-3.0, 3.0, (600, 2))
+    y = (rng.random(600) < expit(4.0 * (x[:, 0] - 0.5) - x[:, 1])).astype(int)
+    right = LogisticRegression(C=1.0 / (1e-4 * 600), tol=1e-8).fit(x, y)
+    x[0], y[0] = [value, 0.0], int(value > 0.0)
+    model = MoEClassifier(1, random_state=0).fit(x, y)
+    np.testing.assert_allclose(model.coef_, right.coef_, atol=0.15)
+    assert np.all(np.diff(model.trace_) >= 0.0)
+    # A row that contradicts everything leaves no better line than none.
+    y[0] = int(value < 0.0)
+    against = MoEClassifier(1, random_state=0).fit(x, y)
+    assert abs(float(against.coef_[0, 0])) < 100.0 / abs(value)
+
+
+def test_a_far_sentinel_does_not_stop_the_climb_of_a_gate():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-3.0, 3.0, (500, 1))
+    right = rng.random(500) < expit(4.0 * (x[:, 0] - 0.5))
+    y = np.where(right, 1.0, -1.0) + 0.3 * rng.normal(size=500)
+    level = GaussianExpert(features=[])
+    clean = MoERegressor(2, expert=level, random_state=0).fit(x, y).log_likelihood_
+    x[0] = 1e8 if right[0] else -1e8
+    model = MoERegressor(2, expert=level, random_state=0).fit(x, y)
+    assert model.log_likelihood_ == pytest.approx(clean, abs=3.0)

@@ -97,7 +97,9 @@ def test_nodes_of_a_tree_are_named_by_their_paths(rng):
     assert list(dict.fromkeys(names)) == ["node 1", "node 1.1"]
 
 
-@pytest.mark.parametrize("name", [n for n, cls in EXPERTS.items() if cls.target == "real"])
+@pytest.mark.parametrize(
+    "name", [n for n, cls in EXPERTS.items() if cls.target == "real" and n != "uniform"]
+)
 @pytest.mark.parametrize("gate", ["softmax", "gaussian", "constant"])
 def test_every_real_expert_has_finite_errors(lines, name, gate):
     X, y = lines

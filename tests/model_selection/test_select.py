@@ -395,3 +395,18 @@ def test_bootstrap_test_reads_as_a_page():
     for fit in test.estimators_:
         assert f"{fit.log_likelihood_:.2f}" in text
     assert test._repr_html_() == test.summary().to_html()
+
+
+def test_precisions_are_weights_of_mean_one(rng):
+    X = rng.normal(size=(120, 1))
+    y = np.abs(X[:, 0]) + 0.1 * rng.normal(size=120)
+    w = rng.uniform(0.5, 2.0, 120)
+    settings = {"estimator": MoERegressor(n_init=2, random_state=0), "n_experts": [1, 2]}
+    right = select(X, y, sample_weight=w / w.mean(), **settings).table
+    tiny = select(X, y, sample_weight=1e14 * w, weight_kind="precision", **settings)
+    np.testing.assert_allclose(tiny.table.bic, right.bic, rtol=1e-8)
+    best = tiny.best_estimator_
+    bic = best.bic(X, y, 1e14 * w, weight_kind="precision")
+    assert bic == pytest.approx(tiny.table.bic.min(), rel=1e-9)
+    with pytest.raises(ValueError, match="weight_kind='odd' must be one of"):
+        select(X, y, sample_weight=w, weight_kind="odd")

@@ -155,3 +155,22 @@ def test_narrow_components_give_the_score_of_an_ensemble(rng):
         weights[:, 0] @ np.abs(members[:, 0] - 0.3) - 0.5 * (weights.T @ gaps @ weights).item()
     )
     assert found == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "laplace", "student_t"])
+def test_pairs_that_share_no_row_are_passed_over_to_the_last_digits(monkeypatch, family):
+    rng = np.random.default_rng(0)
+    K, n = 8, 40
+    noise = [Noise(family, np.float64(s), 3.0) for s in rng.uniform(0.2, 2.0, K)]
+    logs = -30.0 * (rng.uniform(-3.0, 3.0, n) - np.linspace(-3.0, 3.0, K)[:, None]) ** 2
+    weights = np.exp(logs - logs.max(axis=0))
+    weights /= weights.sum(axis=0)
+    y, location = rng.normal(size=n), rng.normal(size=(K, n))
+    calls = []
+    original = _crps._apart
+    monkeypatch.setattr(_crps, "_apart", lambda *args: calls.append(1) or original(*args))
+    quick = mixture_crps(y, weights, location, noise)
+    few = len(calls)
+    monkeypatch.setattr(_crps, "_UNHEARD", -1.0)
+    np.testing.assert_allclose(quick, mixture_crps(y, weights, location, noise), rtol=1e-13)
+    assert few < 0.7 * (len(calls) - few)

@@ -16,7 +16,13 @@ from moe_classic import (
     datasets,
     metrics,
 )
-from moe_classic.experts import EXPERTS, GaussianExpert, MultinomialExpert, StudentTExpert
+from moe_classic.experts import (
+    EXPERTS,
+    GaussianExpert,
+    LinearExpert,
+    MultinomialExpert,
+    StudentTExpert,
+)
 from moe_classic.gates import GATES, SoftmaxGate, TreeGate
 from moe_classic.inference import inference, order_of
 from moe_classic.model_selection import bootstrap_lrt, select
@@ -253,6 +259,7 @@ def crps_of_given_mixtures() -> Values:
 _SIZES: dict[str, dict[str, int]] = {
     "make_inverse_sine": {"n_samples": 50},
     "make_moe": {"n_samples": 50},
+    "make_policies": {"n_samples": 60},
     "make_piecewise_linear": {"n_samples": 50},
     "make_robot_arm": {"n_train": 40, "n_test": 20},
     "make_speakers": {"n_samples": 60},
@@ -279,6 +286,8 @@ def _drawn(expert: str, gate: Any, **options: Any) -> Values:
 
 
 for _family, _expert in EXPERTS.items():
+    if not issubclass(_expert, LinearExpert):
+        continue
     _labels = {"n_classes": 2} if _expert.target == "class" else {}
     add(f"make_moe, {_family}", partial(_drawn, _family, "softmax", **_labels), closed=True)
 for _gate in GATES:

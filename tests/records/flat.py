@@ -14,13 +14,19 @@ from sklearn.preprocessing import PolynomialFeatures
 from moe_classic import MoEClassifier, MoERegressor
 from moe_classic.experts import (
     BinomialExpert,
+    CensoredExpert,
     EstimatorExpert,
     GammaExpert,
     GaussianExpert,
     LaplaceExpert,
     LogisticExpert,
+    LognormalExpert,
     MultinomialExpert,
+    PoissonExpert,
     StudentTExpert,
+    TruncatedExpert,
+    WeibullExpert,
+    ZeroInflatedExpert,
 )
 from moe_classic.gates import EstimatorGate, GaussianGate, SoftmaxGate, TreeGate
 from moe_classic.solvers import EM, LBFGS, SGD, SQUAREM, Adam, Newton
@@ -112,6 +118,29 @@ for family in ("poisson", "negative_binomial"):
     _regression(f"{family} expert", counts, expert=family, regular=False)
 _regression("beta expert", between, expert="beta", regular=False)
 _regression("binomial expert", successes, expert=BinomialExpert(trials=10), regular=False)
+_regression(
+    "zero-inflated experts",
+    counts,
+    expert=ZeroInflatedExpert(PoissonExpert(), features=[0]),
+    regular=False,
+)
+_regression(
+    "truncated experts",
+    positives,
+    expert=TruncatedExpert(LognormalExpert(), high=1e3),
+    regular=False,
+)
+_regression("background", heavy, expert=["gaussian", "uniform"], regular=False)
+
+
+def _censored(expert: Any) -> Values:
+    X, y = positives()
+    end = float(np.quantile(y, 0.8))
+    ends = np.column_stack([np.minimum(y, end), np.where(y > end, np.inf, y)])
+    return fitted(MoERegressor(2, expert=expert, **QUICK).fit(X, ends), X, y, regular=False)
+
+
+add("regression, censored experts", partial(_censored, CensoredExpert(WeibullExpert())))
 _regression("estimator experts, two outputs", outputs, expert=LinearRegression(), regular=False)
 
 _classification("multinomial expert", expert=MultinomialExpert(alpha=1e-2), gate=boundary)

@@ -7,7 +7,8 @@ import pytest
 from sklearn.base import clone
 
 from moe_classic import MoERegressor
-from moe_classic.solvers import EM, LBFGS, SGD, SOLVERS, SQUAREM, Adam, Newton
+from moe_classic.solvers import EM, LBFGS, SGD, SOLVERS, SQUAREM, Adam, Newton, Result
+from moe_classic.solvers._base import joined_results
 from moe_classic.solvers._stopping import gain_left, tight_tolerance
 
 from .problems import drawn
@@ -163,3 +164,13 @@ def test_polished_is_a_thousandth_within_bounds():
     assert tight_tolerance(1e-6, 1.0) == pytest.approx(1e-9)
     assert tight_tolerance(1.0, 1.0) == 1e-7
     assert tight_tolerance(1e-12, 1e6) == pytest.approx(1e-9)
+
+
+def test_a_run_that_went_on_and_ended_lower_by_rounding_leaves_the_higher_end():
+    first = Result("a", 5.0, [1.0, 5.0], 2, True, 0.0, "there")
+    lower = Result("b", 5.0 - 1e-9, [5.0 - 1e-8, 5.0 - 1e-9], 3, True, 0.0, "there")
+    joined = joined_results(first, lower)
+    assert (joined.params, joined.objective, joined.n_iter) == ("a", 5.0, 5)
+    assert joined.trace == [1.0, 5.0]
+    higher = joined_results(first, Result("c", 6.0, [5.0, 5.5, 6.0], 3, True, 0.0, "there"))
+    assert (higher.params, higher.trace) == ("c", [1.0, 5.0, 5.5, 6.0])

@@ -9,7 +9,7 @@ import numpy as np
 
 from moe_classic._arguments import check_integer, check_real
 from moe_classic._components import INTERCEPT, SLOPE, WEIGHT
-from moe_classic._data import DesignMap, fit_design
+from moe_classic._data import DesignMap, checked_design, fit_design
 from moe_classic._typing import Floats
 
 from .net import BlendData, BlendNet, Trace, blend_objective, descend, error_of, simplex_weights
@@ -108,7 +108,7 @@ class FittedBlendGate:
         """Weights of the experts at the rows of ``X`` (n, p), (K, n)."""
         if self.net is None:
             return np.repeat(self.theta[:, None], len(X), axis=1)
-        return self.net.weights(self.theta, self.design(X))
+        return self.net.weights(self.theta, checked_design(self.design, X))
 
 
 @dataclass(frozen=True)

@@ -252,6 +252,7 @@ class MetaPiClassifier(ClassifierMixin, MetaPi):
         return proba / proba.sum(axis=1, keepdims=True)
 
     predict = _probabilities.predict
+    score = _probabilities.score
     predict_log_proba = _probabilities.predict_log_proba
 
     def expert_predictions(self, X: Any) -> Floats:

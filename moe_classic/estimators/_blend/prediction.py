@@ -11,8 +11,14 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from moe_classic._data import unique_names
-from moe_classic._results import Explanation, FittedBlend, column_names, explain_rows
+from moe_classic._data import check_largest, check_spread, check_weight, unique_names
+from moe_classic._results import (
+    Explanation,
+    FittedBlend,
+    checked_rows,
+    column_names,
+    explain_rows,
+)
 from moe_classic._routing import check_top_k, routed_blend, top_k_weights
 from moe_classic._targets import Target
 from moe_classic._typing import Floats, Ints
@@ -60,6 +66,13 @@ class BlendEstimator(TransformerMixin, _BaseComposition):
         options = self._target.validation(multi_output=self._describes_outputs())
         X, y = validate_data(columns, X, y, dtype=np.float64, ensure_min_samples=2, **options)
         w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        names = column_names(columns)
+        check_largest("X", X, names)
+        check_spread("X", X.min(axis=0), X.max(axis=0), names)
+        y = self._target.checked(y)
+        if self._target.kind == "real":
+            check_spread("y", y.min(axis=0), y.max(axis=0))
+        check_weight(w)
         return columns, X, y, w
 
     def _set_fitted(self, fitted: FittedBlend, columns: Any, **ended: Any) -> None:
@@ -91,8 +104,7 @@ class BlendEstimator(TransformerMixin, _BaseComposition):
 
     def _check_rows(self, X: Any) -> Floats:
         """Validated features of new rows."""
-        check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, reset=False)
+        return checked_rows(self, X).astype(np.float64, copy=False)
 
     def _all_outputs(self, X: np.ndarray, experts: list[Any], target: Any) -> Floats:
         """Outputs of all experts, (K, width, n)."""

@@ -152,7 +152,9 @@ class HardMoERegressor(RegressorMixin, HardMoE):
     def _default_expert(self) -> Any:
         """A support vector machine with a radial kernel, target standardised."""
         machine = make_pipeline(StandardScaler(), SVR())
-        return TransformedTargetRegressor(machine, transformer=StandardScaler())
+        return TransformedTargetRegressor(
+            machine, transformer=StandardScaler(), check_inverse=False
+        )
 
     def _check_kind(self, experts: Any) -> None:
         """Every regressor will do."""
@@ -306,6 +308,7 @@ class HardMoEClassifier(ClassifierMixin, HardMoE):
     # -------------------------------------------------------------------- predictions
 
     predict_log_proba = _probabilities.predict_log_proba
+    score = _probabilities.score
 
     def decision_function(self, X: Any, *, top_k: int | None = None) -> Floats:
         """Blend of the experts' margins, before the tanh.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._adapters import with_feature_names
+from moe_classic._adapters import finite, with_feature_names
 from moe_classic._targets import ClassTarget
 from moe_classic._typing import Floats
 
@@ -52,7 +52,8 @@ def margins_of(fitted: Any, X: np.ndarray, classes: np.ndarray) -> Floats:
     decision = _decisions(fitted, X)
     if decision is None:
         out = np.zeros((classes.size, len(X)))
-        out[places] = np.asarray(fitted.predict_proba(with_feature_names(fitted, X))).T
+        proba = np.asarray(fitted.predict_proba(with_feature_names(fitted, X)))
+        out[places] = finite("predict_proba", proba, fitted, len(X)).T
         return _half_log_odds(out)
     out = np.tile(np.minimum(decision.min(axis=0), _NEVER), (classes.size, 1))
     out[places] = decision
@@ -68,6 +69,7 @@ def _of_two(fitted: Any, X: np.ndarray, classes: np.ndarray) -> Floats:
     second = np.zeros(len(X))
     if classes[1] in labels:
         proba = np.asarray(fitted.predict_proba(with_feature_names(fitted, X)))
+        proba = finite("predict_proba", proba, fitted, len(X))
         second = proba[:, labels.index(classes[1])]
     return _half_log_odds(second[None])
 
@@ -81,6 +83,7 @@ def _decisions(fitted: Any, X: np.ndarray) -> Floats | None:
     if not hasattr(fitted, "decision_function") or len(fitted.classes_) < 2:
         return None
     values = np.asarray(fitted.decision_function(with_feature_names(fitted, X)), dtype=np.float64)
+    values = finite("decision_function", values, fitted, len(X))
     if values.ndim == 1:
         return np.stack([-values, values])
     highest = np.sort(values, axis=1)[:, -2:]

@@ -12,6 +12,7 @@ from moe_classic._training import (
     STRATEGIES,
     by_name,
     components,
+    described,
     describes_outputs,
     resolve_experts,
     resolve_gate,
@@ -126,6 +127,11 @@ def _name_in_list(estimator: Any, params: dict[str, Any], head: str) -> None:
 def describes_several(expert: Any) -> bool:
     """Whether all experts of an ``expert`` argument describe several outputs."""
     return all(describes_outputs(e) for e in components(expert))
+
+
+def describes_intervals(expert: Any) -> bool:
+    """Whether some expert of an ``expert`` argument is told ends between which y lies."""
+    return any(described("intervals", e) for e in components(expert))
 
 
 def scales_in_common(expert: Any) -> bool:

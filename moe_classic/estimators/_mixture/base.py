@@ -19,8 +19,14 @@ from moe_classic._compat import CallbackSupportMixin, with_callbacks
 from moe_classic._data import MOST_ROWS, RawData, Rows, first_pass, slices_of
 from moe_classic._engine import make_engine
 from moe_classic._model import check_order_by
-from moe_classic._results import Explanation, checked_rows, explain_rows
-from moe_classic._targets import Target, TrainingData
+from moe_classic._results import (
+    Explanation,
+    checked_rows,
+    explain_rows,
+    importances,
+    one_equation,
+)
+from moe_classic._targets import IntervalTarget, Target, TrainingData
 from moe_classic._training import (
     BoundModel,
     StreamTrainer,
@@ -33,11 +39,13 @@ from moe_classic._training import (
     refuse_blocks,
     report_fits,
 )
+from moe_classic._typing import Floats
 from moe_classic.estimators import _answers, _reporting
 from moe_classic.inference import Inference, inference
 from moe_classic.solvers import DivergenceError, Solver
 
 from .arguments import (
+    describes_intervals,
     describes_several,
     given_responsibilities,
     resolve_arguments,
@@ -151,6 +159,11 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         if not isinstance(self.init, str):
             raise ValueError("fit_blocks needs init to be a strategy's name, not responsibilities.")
         refuse_blocks(arguments[0], arguments[1])
+        if describes_intervals(self.expert):
+            raise ValueError(
+                "fit_blocks reads one number a row, censored experts need two ends; use fit, or "
+                "partial_fit."
+            )
         checker = self._checker(least=1)
         stream = checker.stream(blocks)
         drawn, moments, n_rows = first_pass(stream, MOST_ROWS)
@@ -202,8 +215,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
     ) -> RowChecker:
         """What validates the rows of a fit, or of batches after one."""
         several = describes_several(self.expert)
+        kind = IntervalTarget if describes_intervals(self.expert) else self._target
         return RowChecker(
-            self, self._target, multi_output=several, target=target, fitted=fitted, least=least
+            self, kind, multi_output=several, target=target, fitted=fitted, least=least
         )
 
     def _resolve_arguments(self) -> tuple[list[Any], Any, Solver]:
@@ -434,6 +448,36 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             random_state=random_state,
             weight_kind=weight_kind,
         )
+
+    # -------------------------------------------------------------------- which features it uses
+
+    @property
+    def coef_(self) -> Floats:
+        """Slopes of the prediction, where that is a single linear equation in X.
+
+        That is so with one expert, on the scale of its link or of the log odds, and of the mean
+        of experts without a link under a constant gate. (n_features,), or one row an output; of
+        classifiers (1, n_features) for the second of two classes, or one row a class, centred.
+        Elsewhere an AttributeError says what to look at.
+        """
+        return one_equation(self._mixture, self.n_features_in_)[0]
+
+    @property
+    def intercept_(self) -> Any:
+        """Constants of the equations that ``coef_`` has the slopes of."""
+        return one_equation(self._mixture, self.n_features_in_)[1]
+
+    @property
+    def feature_importances_(self) -> Floats:
+        """How much experts and gate look at each feature; they add up to one, (n_features,).
+
+        The size of the slopes in the experts' equations in units of their noise (of log odds or of
+        the link where there is none), plus that of the slopes of the gate's log odds, each for
+        one standard deviation of the feature, averaged over experts by their shares. What has
+        no slopes, such as estimators inside and transformed features, has no importances either:
+        an AttributeError says so.
+        """
+        return importances(self._mixture, self.n_features_in_)
 
     # -------------------------------------------------------------------- how it reads
 

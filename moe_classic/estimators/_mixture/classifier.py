@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from moe_classic._arguments import check_integer, generator
 from moe_classic._compat import with_callbacks
 from moe_classic._data import Block
+from moe_classic._model import check_said
 from moe_classic._numerics import choose
 from moe_classic._results import FittedMixture, checked_rows, fitted_mixture
 from moe_classic._routing import check_top_k
@@ -34,6 +35,7 @@ class ClassifierAnswers(ClassifierMixin):
 
     predict_log_proba = _probabilities.predict_log_proba
     predict = _probabilities.predict
+    score = _probabilities.score
 
     @available_if(learns_by_batches)
     @with_callbacks
@@ -153,9 +155,10 @@ class ClassifierAnswers(ClassifierMixin):
 
 def _expert_proba(fitted: FittedMixture, block: Block) -> Floats:
     """Class probabilities of the experts, (K, C, n)."""
-    return np.concatenate(
+    said = np.concatenate(
         [
             g.expert.mean(p, block.designs[g.design])
             for g, p in zip(fitted.model.groups, fitted.params.experts, strict=True)
         ]
     )
+    return check_said(fitted.model, "probability", said)

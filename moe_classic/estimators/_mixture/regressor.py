@@ -183,6 +183,7 @@ class RegressorAnswers(RegressorMixin):
         p : ndarray of the shape of y
         """
         (X, columns), fitted = checked_pairs(self, X, y), fitted_mixture(self)
+        columns = fitted.target.exact(columns)
         parts = fitted.answers(
             lambda b: fitted.predictive(b).cdf(b.y), X, columns, n_jobs=self.n_jobs
         )
@@ -203,6 +204,7 @@ class RegressorAnswers(RegressorMixin):
         crps : ndarray of the shape of y
         """
         (X, columns), fitted = checked_pairs(self, X, y), fitted_mixture(self)
+        columns = fitted.target.exact(columns)
         parts = fitted.answers(
             lambda b: predictive_crps(fitted.predictive(b), b.y), X, columns, n_jobs=self.n_jobs
         )
@@ -240,7 +242,7 @@ class RegressorAnswers(RegressorMixin):
             return np.asarray(ndtri(np.clip(pit, _CERTAIN, 1.0 - _CERTAIN)), dtype=np.float64)
         (X, columns), target = checked_pairs(self, X, y), fitted_mixture(self).target
         mean, std = self.predict(X, return_std=True)
-        rest = target.shaped(columns) - mean
+        rest = target.shaped(target.exact(columns)) - mean
         return np.asarray(rest if kind == "response" else rest / std, dtype=np.float64)
 
     def predict_mode(self, X: Any) -> Floats:

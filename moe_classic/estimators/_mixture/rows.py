@@ -6,9 +6,16 @@ from copy import copy
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length, validate_data
 
-from moe_classic._data import RawBlock, RawData, RowStream
+from moe_classic._data import (
+    RawBlock,
+    RawData,
+    RowStream,
+    check_largest,
+    check_spread,
+    check_weight,
+)
 from moe_classic._results import column_names
 from moe_classic._targets import Target
 from moe_classic._typing import Floats
@@ -68,6 +75,13 @@ class RowChecker:
         return column_names(self.columns)
 
     def __call__(self, X: Any, y: Any, sample_weight: Any = None) -> RawData:
+        """Validated rows with positive weight, all of a fit or a batch."""
+        raw = self._raw(X, y, sample_weight)
+        check_spread("X", raw.X.min(axis=0), raw.X.max(axis=0), self.names)
+        check_spread("y", raw.key.min(axis=1), raw.key.max(axis=1))
+        return raw
+
+    def _raw(self, X: Any, y: Any, sample_weight: Any) -> RawData:
         """Validated rows with positive weight."""
         given = y
         X, y, w, used = self._validated(X, y, sample_weight)
@@ -84,7 +98,7 @@ class RowChecker:
             self.known = self.kind.learn_in_parts(y for _, y, _ in parts)
 
         def validate(X: Any, y: Any, sample_weight: Any) -> RawBlock:
-            raw = self(X, y, sample_weight)
+            raw = self._raw(X, y, sample_weight)
             return raw.X, raw.key, raw.w
 
         return RowStream(blocks, validate)
@@ -96,21 +110,25 @@ class RowChecker:
 
     def _validated(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
         """X, y, weights and which rows count; the first rows fix what X is."""
-        X, y = validate_data(
-            self.columns,
-            X,
-            y,
-            dtype=[np.float64, np.float32],
-            reset=self.fresh,
-            ensure_min_samples=self.least if self.fresh else 1,
-            **self.options,
-        )
+        options = {
+            "dtype": [np.float64, np.float32],
+            "reset": self.fresh,
+            "ensure_min_samples": self.least if self.fresh else 1,
+        }
+        if self.kind.intervals:
+            # Ends may be infinite: the target looks at them itself.
+            X = validate_data(self.columns, X, **options)
+            check_consistent_length(X, y)
+        else:
+            X, y = validate_data(self.columns, X, y, **options, **self.options)
         self.fresh = False
+        check_largest("X", X, self.names)
         y = self.kind.checked(y)
         if sample_weight is None:
             # Views of one number: a long data set costs no memory beyond itself.
             return X, y, np.broadcast_to(1.0, len(X)), np.broadcast_to(np.True_, len(X))
         w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        check_weight(w)
         used = w > 0.0
         if not used.any():
             raise ValueError("sample_weight is zero for every row; give at least one row weight.")

@@ -12,6 +12,7 @@ from moe_classic._compat import with_callbacks
 from moe_classic._results import checked_rows, fitted_net
 from moe_classic._targets import ClassTarget, Target
 from moe_classic._typing import Floats
+from moe_classic.estimators import _probabilities
 
 
 class NetClassifier(ClassifierMixin):
@@ -20,6 +21,8 @@ class NetClassifier(ClassifierMixin):
     _target: ClassVar[type[Target]] = ClassTarget
     classes_: np.ndarray
     n_jobs: int | None
+
+    score = _probabilities.score
 
     @with_callbacks
     def partial_fit(

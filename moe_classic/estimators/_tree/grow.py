@@ -138,6 +138,12 @@ def grow(
     n = block.w.size
     share = growth.validation_fraction if growth.criterion == "held_out" else 0.0
     n_held_out = int(np.ceil(share * n))
+    if n - n_held_out < 2:
+        raise ValueError(
+            f"criterion='held_out' holds out {n_held_out} of the {n} distinct rows of (X, y), "
+            "which leaves fewer than two to grow the tree on; use criterion='bic', a smaller "
+            f"validation_fraction than {share!r}, or more rows."
+        )
     rows, others = np.arange(n - n_held_out), np.arange(n - n_held_out, n)
     splitter = _splitter(model, view, block, summary, rows)
     judge = _splitter(model, view, block, summary, others) if n_held_out else None

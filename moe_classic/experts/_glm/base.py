@@ -91,7 +91,8 @@ class GLMExpert(LinearExpert):
     def carried(self) -> tuple[Carried, ...]:
         """Offset and exposure, where there are."""
         named = {role: getattr(self, role, None) for role in ("offset", "exposure")}
-        return tuple(Carried(role, c) for role, c in named.items() if c is not None)
+        own = (Carried(role, c) for role, c in named.items() if c is not None)
+        return (*self.outer, *own)
 
     # -------------------------------------------------------------------- what a family says
 

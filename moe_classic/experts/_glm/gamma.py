@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import digamma, gammainc, gammaincinv, gammaln, polygamma
+from scipy.special import digamma, gammainc, gammaincc, gammaincinv, gammaln, polygamma
 
 from moe_classic._data import Summary
 from moe_classic._numerics import empty
@@ -124,6 +124,11 @@ class GammaExpert(LogMean, JointExpert):
         """P(Y <= y), (K, 1, n)."""
         a = 1.0 / params.dispersion[:, :, None]
         return gammainc(a, a * np.maximum(y, 0.0) * np.exp(-eta))
+
+    def above_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """P(Y > y), (K, 1, n)."""
+        a = 1.0 / params.dispersion[:, :, None]
+        return gammaincc(a, a * np.maximum(y, 0.0) * np.exp(-eta))
 
     def quantile_at(self, params: Any, eta: Floats, q: Floats) -> Floats:
         """Quantiles, (K, 1, n)."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr
+from scipy.special import erfcx, log_ndtr, ndtr
 
 from moe_classic._components import LOG_2PI, TARGETS, invert
 from moe_classic._data import Summary
@@ -23,6 +23,11 @@ from moe_classic._typing import Floats
 
 from .base import LogMean
 from .joint import DispersionParams, JointExpert
+
+#: Largest y, and inverse of the smallest.
+_EXTENT = 1e30
+#: Logarithm of the most means that y is taken for.
+_MOST_MEANS = 300.0
 
 
 class InverseGaussianExpert(LogMean, JointExpert):
@@ -77,6 +82,18 @@ class InverseGaussianExpert(LogMean, JointExpert):
         super().__init__(features=features, alpha=alpha, offset=offset, exposure=exposure)
         self.dispersion = dispersion
 
+    def check_target(self, y: np.ndarray, *, rows: Any = None) -> None:
+        """Raise for impossible values, and for those whose squares over each other overflow."""
+        super().check_target(y, rows=rows)
+        wrong = np.flatnonzero((y[0] < 1.0 / _EXTENT) | (y[0] > _EXTENT))
+        if wrong.size:
+            row = wrong[0] if rows is None else rows[wrong[0]]
+            raise ValueError(
+                f"{type(self).__name__} works in the units of y, within [{1.0 / _EXTENT:g}, "
+                f"{_EXTENT:g}]; y has {y[0, wrong[0]]:g} in row {row}. Divide y by a constant, or "
+                "use LognormalExpert."
+            )
+
     def first_value(self, summary: Summary) -> float:
         """Variance over the third power of the mean."""
         return float(summary.y_var[0] / max(summary.y_mean[0] ** 3, np.finfo(float).tiny))
@@ -118,11 +135,29 @@ class InverseGaussianExpert(LogMean, JointExpert):
 
     def cdf_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
         """P(Y <= y), (K, 1, n); Shuster (1968)."""
-        phi, mu = params.dispersion[:, :, None], np.exp(eta)
-        at = np.where(y > 0.0, y, 1.0)
-        root, r = 1.0 / np.sqrt(phi * at), at / mu
-        second = np.exp(2.0 / (phi * mu) + log_ndtr(-root * (r + 1.0)))
-        return np.where(y > 0.0, np.minimum(ndtr(root * (r - 1.0)) + second, 1.0), 0.0)
+        gap, log_second = self._both_terms(params, eta, y)
+        return np.where(y > 0.0, np.minimum(ndtr(gap) + np.exp(log_second), 1.0), 0.0)
+
+    def above_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """P(Y > y), (K, 1, n): small ones to their last digits."""
+        gap, log_second = self._both_terms(params, eta, y)
+        log_first = log_ndtr(-gap)
+        tail = np.exp(log_first) * -np.expm1(np.minimum(log_second - log_first, 0.0))
+        return np.where(y > 0.0, tail, 1.0)
+
+    def _both_terms(self, params: Any, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """P(Y <= y) is Phi(gap) and a second term, of which this is the logarithm.
+
+        With ``l = 1 / phi`` and ``z = sqrt(l / y) (y / mu + 1)`` the second term,
+        ``exp(2 l / mu) Phi(-z)``, is ``erfcx(z / sqrt 2) exp(-(l / y) (y / mu - 1)^2 / 2) / 2``,
+        whose factors do not overflow.
+        """
+        phi, at = params.dispersion[:, :, None], np.where(y > 0.0, y, 1.0)
+        r = np.exp(np.minimum(np.log(at) - eta, _MOST_MEANS))
+        with np.errstate(over="ignore", divide="ignore"):
+            root = 1.0 / np.sqrt(phi * at)
+            z, gap = root * (r + 1.0), root * (r - 1.0)
+            return gap, np.log(0.5 * erfcx(z / np.sqrt(2.0))) - 0.5 * gap**2
 
     def quantile_at(self, params: Any, eta: Floats, q: Floats) -> Floats:
         """Quantiles, (K, 1, n): logarithms of y are searched for, from that of the mean."""

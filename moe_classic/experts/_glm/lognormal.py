@@ -142,6 +142,11 @@ class LognormalExpert(LogMean, JointExpert):
         log_y = np.log(np.maximum(y, np.finfo(float).tiny))
         return np.where(y > 0.0, ndtr((log_y - eta) / params.scale[:, :, None]), 0.0)
 
+    def above_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """P(Y > y), (K, 1, n)."""
+        log_y = np.log(np.maximum(y, np.finfo(float).tiny))
+        return np.where(y > 0.0, ndtr((eta - log_y) / params.scale[:, :, None]), 1.0)
+
     def quantile_at(self, params: Any, eta: Floats, q: Floats) -> Floats:
         """Quantiles, (K, 1, n)."""
         return np.exp(eta + params.scale[:, :, None] * ndtri(q))

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import betainc, digamma, gammaln, polygamma
+from scipy.special import betainc, betaincc, digamma, gammaln, polygamma
 
 from moe_classic._components import Forward
 from moe_classic._data import Design, Summary
@@ -160,6 +160,13 @@ class NegativeBinomialExpert(LogMean, JointExpert):
         phi, whole = params.dispersion[:, :, None], np.floor(np.maximum(y, 0.0))
         return np.where(
             y < 0.0, 0.0, betainc(1.0 / phi, whole + 1.0, 1.0 / (1.0 + phi * np.exp(eta)))
+        )
+
+    def above_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """P(Y > y), (K, 1, n)."""
+        phi, whole = params.dispersion[:, :, None], np.floor(np.maximum(y, 0.0))
+        return np.where(
+            y < 0.0, 1.0, betaincc(1.0 / phi, whole + 1.0, 1.0 / (1.0 + phi * np.exp(eta)))
         )
 
     def sample_at(self, params: Any, eta: Floats, rng: np.random.Generator) -> Floats:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import pdtr
+from scipy.special import pdtr, pdtrc
 
 from moe_classic._components import Forward
 from moe_classic._data import Design
@@ -92,6 +92,10 @@ class PoissonExpert(LogMean):
     def cdf_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
         """P(Y <= y), (K, 1, n)."""
         return np.where(y < 0.0, 0.0, pdtr(np.maximum(y, 0.0), np.exp(eta)))
+
+    def above_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """P(Y > y), (K, 1, n)."""
+        return np.where(y < 0.0, 1.0, pdtrc(np.maximum(y, 0.0), np.exp(eta)))
 
     def sample_at(self, params: Any, eta: Floats, rng: np.random.Generator) -> Floats:
         """Poisson draws, (K, 1, n)."""

@@ -147,6 +147,12 @@ class WeibullExpert(LogMean, JointExpert):
         z = np.minimum(params.shape[:, :, None] * (log_y - eta), _FARTHEST)
         return np.where(y > 0.0, -np.expm1(-np.exp(z)), 0.0)
 
+    def above_at(self, params: Any, eta: Floats, y: Floats) -> Floats:
+        """P(Y > y), (K, 1, n)."""
+        log_y = np.log(np.maximum(y, np.finfo(float).tiny))
+        z = np.minimum(params.shape[:, :, None] * (log_y - eta), _FARTHEST)
+        return np.where(y > 0.0, np.exp(-np.exp(z)), 1.0)
+
     def quantile_at(self, params: Any, eta: Floats, q: Floats) -> Floats:
         """Quantiles, (K, 1, n)."""
         return np.exp(eta + np.log(-np.log1p(-q)) / params.shape[:, :, None])

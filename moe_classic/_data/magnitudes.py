@@ -1,0 +1,67 @@
+"""Numbers that cannot be worked with: squares that overflow or vanish are refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from moe_classic._typing import Floats
+
+#: Largest number, and largest total weight, whose square and the sum of many are finite.
+LARGEST = 1e150
+#: Smallest difference within a column whose square is a number.
+LEAST = 1e-150
+
+
+def check_largest(name: str, values: np.ndarray, labels: Sequence[str] | None = None) -> None:
+    """Raise if a number is too large to be squared.
+
+    Parameters
+    ----------
+    name : str
+        What it is: "X", "y".
+    values : ndarray of shape (n,) or (n, c)
+    labels : sequence of c names of the columns, or None
+    """
+    if values.size == 0:
+        return
+    columns = values.reshape(len(values), -1)
+    if max(float(columns.max()), -float(columns.min())) <= LARGEST:
+        return
+    row, j = np.unravel_index(np.abs(columns).argmax(), columns.shape)
+    raise ValueError(
+        f"{name} has the value {columns[row, j]:.6g} in row {row}{_column(values, int(j), labels)};"
+        f" numbers beyond {LARGEST:g} overflow when they are squared. Divide the column by a "
+        "constant, or if the value stands for a missing one, impute it."
+    )
+
+
+def check_spread(name: str, low: Floats, high: Floats, labels: Sequence[str] | None = None) -> None:
+    """Raise if a column varies by so little that squares vanish; ``low`` and ``high`` are (c,)."""
+    gap = np.atleast_1d(high) - np.atleast_1d(low)
+    tiny = np.flatnonzero((gap > 0.0) & (gap < LEAST))
+    if tiny.size:
+        j = int(tiny[0])
+        raise ValueError(
+            f"{name} varies by no more than {gap[j]:.6g}{_column(gap[None], j, labels)}; "
+            f"differences below {LEAST:g} vanish when they are squared. Multiply the column by a "
+            "constant."
+        )
+
+
+def check_weight(w: Floats) -> None:
+    """Raise if weights (n,) are so large or small that sums overflow or vanish."""
+    largest = float(w.max(initial=0.0))
+    if largest > LARGEST or 0.0 < largest < LEAST:
+        raise ValueError(
+            f"sample_weight has {largest:.6g} as its largest value, beyond [{LEAST:g}, "
+            f"{LARGEST:g}]; divide all weights by a constant."
+        )
+
+
+def _column(values: np.ndarray, j: int, labels: Sequence[str] | None) -> str:
+    """Which column, for a message; nothing where there is only one."""
+    if labels is not None:
+        return f" of column {labels[j]!r}"
+    return f" of column {j}" if values.ndim > 1 and values.shape[1] > 1 else ""

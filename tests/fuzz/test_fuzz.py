@@ -1,0 +1,28 @@
+"""A fixed part of the cases; ``python -m tests.fuzz`` runs as many as there is time for."""
+
+import pytest
+
+from .cases import draw
+from .checks import check
+
+
+@pytest.mark.parametrize("number", range(120))
+def test_case(number):
+    case = draw(number)
+    try:
+        check(case)
+    except AssertionError as finding:
+        again = f"python -m tests.fuzz --case {number}"
+        raise AssertionError(f"{case}: {finding}; {again}") from finding
+
+
+def test_a_number_is_a_case():
+    a, b = draw(7), draw(7)
+    assert str(a) == str(b)
+    assert a.X.tobytes() == b.X.tobytes()
+
+
+def test_most_cases_are_fitted_and_some_are_refused():
+    ends = [check(draw(number)) for number in range(40)]
+    assert ends.count("fitted") > 20
+    assert "refused" in ends
