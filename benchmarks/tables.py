@@ -241,6 +241,26 @@ def sparse_routers():
     )
 
 
+def bayes():
+    """What is asked of posteriors, one row a figure."""
+    forms = {
+        "number": "{figure:.0f} of {of:.0f}",
+        "bound": "{figure:.0e}, {of:.0f} problems",
+        "coverage": "{figure:.1%} of {of:.0f}",
+        "sobol": "{figure:.3f}",
+    }
+    heads = {
+        "number": "eight experts end at three",
+        "bound": "largest fall of the bound",
+        "coverage": "intervals that hold the truth",
+        "sobol": "largest error of a Sobol index",
+    }
+    frame = read("bayes")
+    rows = [row for _, row in frame.iterrows() if row.what in forms]
+    body = [[heads[r.what], r.case, forms[r.what].format(**r).replace("%", " %")] for r in rows]
+    return ["what", "case", "figure"], body
+
+
 TABLES = {
     "sparse_step": sparse_step,
     "sparse_fit": sparse_fit,
@@ -283,6 +303,17 @@ TABLES = {
             "SD": "{sd:.0f}",
             "train / test %": "{train:.1f} / {test:.1f}",
             "epochs in the paper": "{paper:.0f}",
+        },
+    ),
+    "bayes": bayes,
+    "bayes_scores": lambda: plain(
+        read("bayes").query("what == 'scores'"),
+        {
+            "set": "{case}",
+            "variational": "{figure:.3f}",
+            "Gibbs": "{gibbs:.3f}",
+            "by BIC": "{bic:.3f}",
+            "experts": "{K:.1f}",
         },
     ),
     "targets": lambda: plain(
@@ -437,6 +468,7 @@ def command():
 
 #: File that a table is read from, where its name is another.
 SOURCE = {
+    "bayes_scores": "bayes",
     "targets": "families",
     "command": "stopping",
     "iteration": "speed",

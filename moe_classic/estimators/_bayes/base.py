@@ -257,11 +257,16 @@ class BayesianEstimator(TransformerMixin, BaseEstimator):
 
     @property
     def pruning_report_(self) -> pd.DataFrame:
-        """Mixtures on the way of the best start: ``n_experts`` and their ``lower_bound``."""
+        """Mixtures on the way of the best start.
+
+        ``n_experts``, their ``lower_bound``, and ``log_evidence``, the estimate by which an expert
+        is dropped: the bound with the curvature of logits at their means, and with the orders of
+        the experts counted.
+        """
         fitted = self._posterior()
-        table = pd.DataFrame(fitted.path, columns=["n_experts", "lower_bound"])
         moved = fitted.offset * fitted.summary.weight
-        return table.assign(lower_bound=table.lower_bound + moved)
+        rows = [(s.n_experts, s.bound + moved, s.evidence + moved) for s in fitted.path]
+        return pd.DataFrame(rows, columns=["n_experts", "lower_bound", "log_evidence"])
 
     # -------------------------------------------------------------------- answers
 
