@@ -88,7 +88,11 @@ def test_hierarchies_are_exported(table):
     np.testing.assert_allclose(proba, classes.predict_proba(X), atol=1e-5)
 
 
-@pytest.mark.parametrize("expert", ["laplace", "student_t", GaussianExpert(features=[])], ids=str)
+@pytest.mark.parametrize(
+    "expert",
+    ["laplace", "student_t", "skew_normal", "skew_t", GaussianExpert(features=[])],
+    ids=str,
+)
 def test_regression_in_double_precision_agrees_to_rounding(table, expert):
     X, y = table
     moe = MoERegressor(2, expert=expert, **QUICK).fit(X, y)

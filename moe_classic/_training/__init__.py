@@ -4,6 +4,7 @@ from .bound_model import BoundModel, bind
 from .buffer import RowBuffer
 from .failures import check_fitted_experts, report_fits, warn_failure
 from .finalists import StartRun
+from .nested import from_portfolio
 from .online import OnlineState, check_online, observe, step
 from .problem import em_problem
 from .progress import Monitor, monitors_of, no_monitor
@@ -45,6 +46,7 @@ __all__ = [
     "components",
     "describes_outputs",
     "em_problem",
+    "from_portfolio",
     "keeps_target",
     "labelled",
     "learns_by_batches",

@@ -26,7 +26,14 @@ from ._glm import (
 )
 from ._linear import LinearExpert
 from ._linear import LinearParams as LinearParams
-from ._location_scale import GaussianExpert, LaplaceExpert, StudentTExpert, SymmetricNoiseExpert
+from ._location_scale import (
+    GaussianExpert,
+    LaplaceExpert,
+    SkewNormalExpert,
+    SkewTExpert,
+    StudentTExpert,
+    SymmetricNoiseExpert,
+)
 from ._wrapped import EstimatorExpert
 from ._wrapped import EstimatorParams as EstimatorParams
 
@@ -44,6 +51,8 @@ EXPERTS: dict[str, type[Expert]] = {
         MultinomialExpert,
         NegativeBinomialExpert,
         PoissonExpert,
+        SkewNormalExpert,
+        SkewTExpert,
         StudentTExpert,
         WeibullExpert,
     )
@@ -69,6 +78,8 @@ __all__ = [
     "MultinomialExpert",
     "NegativeBinomialExpert",
     "PoissonExpert",
+    "SkewNormalExpert",
+    "SkewTExpert",
     "Stats",
     "StudentTExpert",
     "Summary",

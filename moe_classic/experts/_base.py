@@ -116,6 +116,14 @@ class Expert(Description, ABC):
         """``y`` (d, n) on a scale on which it is about linear in x, for starts; None as it is."""
         return None
 
+    def nested(self) -> tuple[Expert, ...]:
+        """Families that this one contains, whose fits it starts from too; the larger ones last."""
+        return ()
+
+    def from_nested(self, params: Any) -> Any:
+        """Parameters of such a family as those of this one: the same density."""
+        raise NotImplementedError(f"{type(self).__name__} names no families that it contains.")
+
     # -------------------------------------------------------------------- log density and sums
 
     @abstractmethod
@@ -289,6 +297,8 @@ class Expert(Description, ABC):
         """Places in theta that describe some of the features of the design."""
         return np.empty(0, dtype=np.intp)
 
+    #: Fields near one of whose values the information matrix is singular: value and reach.
+    singular_near: ClassVar[dict[str, tuple[float, float]]] = {}
     #: Fields whose floor :meth:`degenerate` watches.
     floored: ClassVar[frozenset[str]] = frozenset()
 

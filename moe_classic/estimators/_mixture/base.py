@@ -28,6 +28,7 @@ from moe_classic._training import (
     Trainer,
     bind,
     check_fitted_experts,
+    from_portfolio,
     keeps_target,
     monitors_of,
     refuse_blocks,
@@ -290,7 +291,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             return trainer.from_params(self._fitted.params_for(trainer.data.target))
         if isinstance(self.init, str):
             rng = np.random.default_rng(trainer.seed)
-            return trainer.from_portfolio(self.init, self.n_init, rng)
+            return from_portfolio(trainer, self.init, self.n_init, rng)
         R = given_responsibilities(self.init, raw.used, self.n_experts)
         return trainer.from_responsibilities(R)
 

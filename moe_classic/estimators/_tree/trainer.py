@@ -74,6 +74,11 @@ class TreeTrainer(Trainer):
     settings = TreeSettings()
     history: list[GrowthStep] | None = None
 
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether the tree does not grow."""
+        return self.settings.growth is None
+
     # -------------------------------------------------------------------- starts
 
     def names(self, init: str, n_init: int) -> list[str]:

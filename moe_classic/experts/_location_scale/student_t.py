@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import digamma, gammaln, polygamma
+from scipy.special import gammaln
 
 from moe_classic._components import STUDENT_T, Forward, NoiseFamily
 from moe_classic._data import Design, Stats, Summary
@@ -28,6 +28,7 @@ from moe_classic._numerics import empty, frame
 from moe_classic._typing import Floats
 
 from .base import LocationScaleExpert, ScaleParams
+from .student_tail import height_bend, height_slope
 
 #: Largest change of log v in one step.
 _MAX_LOG_STEP = 1.0
@@ -353,7 +354,4 @@ def _best_df(z: Floats, S: Floats, df: Floats, bounds: tuple[float, float]) -> f
 
 def _df_at_location(df: Floats) -> tuple[Floats, Floats]:
     """First and second derivative of the log density at its location in v, (K, 1) each."""
-    half, both = df / 2.0, (df + 1.0) / 2.0
-    first = 0.5 * (digamma(both) - digamma(half) - 1.0 / df)
-    second = 0.25 * (polygamma(1, both) - polygamma(1, half)) + 0.5 / df**2
-    return first, second
+    return height_slope(df), height_bend(df)
