@@ -14,7 +14,26 @@ from moe_classic.gates import GATES, ConstantGate, GaussianGate, SoftmaxGate
 
 REAL = sorted(name for name, cls in EXPERTS.items() if cls.target == "real")
 CLASS = sorted(name for name, cls in EXPERTS.items() if cls.target == "class")
-NOISE = {"gaussian": stats.norm, "laplace": stats.laplace, "student_t": stats.t(4.0)}
+
+
+class SkewT(stats.rv_continuous):
+    """Azzalini & Capitanio (2003), slant 3 and four degrees of freedom."""
+
+    def _logpdf(self, z):
+        tail = stats.t.logcdf(3.0 * z * np.sqrt(5.0 / (4.0 + z**2)), 5.0)
+        return np.log(2.0) + stats.t.logpdf(z, 4.0) + tail
+
+    def _pdf(self, z):
+        return np.exp(self._logpdf(z))
+
+
+NOISE = {
+    "gaussian": stats.norm,
+    "laplace": stats.laplace,
+    "skew_normal": stats.skewnorm(3.0),
+    "skew_t": SkewT(),
+    "student_t": stats.t(4.0),
+}
 
 every_gate = pytest.mark.parametrize("gate", ["constant", "gaussian", "softmax"])
 every_real = pytest.mark.parametrize("expert", REAL)

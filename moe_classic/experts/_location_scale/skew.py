@@ -35,6 +35,8 @@ from .base import LocationScaleExpert, ScaleParams
 
 #: Largest size of a slant: noise is then one-sided but for one part in three hundred.
 MOST_SLANT = 100.0
+#: Slant of made-up data.
+_DRAWN = 3.0
 #: Share of U that the features must leave for a coefficient of its own.
 _LEFT = 1e-10
 
@@ -245,8 +247,5 @@ class SkewExpert(LocationScaleExpert):
         return str(linear(coef))
 
     def draw(self, params: Any, noise: Floats, rng: np.random.Generator) -> dict[str, Floats]:
-        """Scales of the asked size, slants to either side."""
-        slant = rng.choice([-1.0, 1.0], params.slant.shape) * rng.uniform(
-            2.0, 5.0, params.slant.shape
-        )
-        return super().draw(params, noise, rng) | {"slant": slant}
+        """Scales of the asked size, and a slant that shows."""
+        return super().draw(params, noise, rng) | {"slant": np.full_like(params.slant, _DRAWN)}
