@@ -19,10 +19,12 @@ def check_integer(name: str, value: Any, low: int, what: str) -> int:
 
 def check_real(name: str, value: Any, low: float, what: str) -> float:
     """``value`` as a float, or an error that says what is allowed."""
-    if isinstance(value, numbers.Real) and low <= float(value) < np.inf:
+    number = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+    if number and low <= float(value) and np.isfinite(float(value)):
         return float(value)
-    kind = TypeError if not isinstance(value, numbers.Real) else ValueError
-    raise kind(f"{name}={value!r} must be a finite number >= {low}: {what}.")
+    limit = "" if low == -np.inf else f" >= {low:g}"
+    kind = ValueError if isinstance(value, numbers.Real) else TypeError
+    raise kind(f"{name}={value!r} must be a finite number{limit}: {what}.")
 
 
 def check_fraction(name: str, value: Any) -> float:

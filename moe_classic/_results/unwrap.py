@@ -1,11 +1,11 @@
 """A fitted mixture of experts, reached through pipelines and searches, and the record in it.
 
-This is the one place outside the estimators that knows where they keep their records.
+An estimator hands out what its fit left when asked by ``__moe_fitted__``, as it hands out its tags
+to scikit-learn by ``__sklearn_tags__``; where it keeps the record is its own affair.
 """
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -71,27 +71,33 @@ def inner_rows(estimator: Any, X: Any) -> Any:
 def fitted_record(estimator: Any) -> FittedMixture | FittedBlend | FittedNet:
     """What the last fit of a mixture, a blend, a hard mixture or a net left."""
     check_is_fitted(estimator)
-    record: FittedMixture | FittedBlend | FittedNet = estimator._fitted
+    record: FittedMixture | FittedBlend | FittedNet = estimator.__moe_fitted__()
     return record
 
 
 def fitted_experts(estimator: Any) -> list[AnyExpert] | list[FittedEstimator]:
     """The experts of a fitted mixture, blend or hard mixture as records."""
     check_is_fitted(estimator)
-    record: FittedMixture | FittedBlend = estimator._fitted
+    record: FittedMixture | FittedBlend = estimator.__moe_fitted__()
     return record.experts
 
 
 def fitted_net(estimator: Any) -> FittedNet:
     """What the last fit of a net with experts left."""
     check_is_fitted(estimator)
-    record: FittedNet = estimator._fitted
+    record: FittedNet = estimator.__moe_fitted__()
     return record
+
+
+def _record_if_any(estimator: Any) -> Any:
+    """What the last fit left; None before it, and of estimators that are not ours."""
+    ask = getattr(estimator, "__moe_fitted__", None)
+    return None if ask is None else ask()
 
 
 def kind_of(estimator: Any) -> TargetKind:
     """What the target of a fitted regressor may be."""
-    record = getattr(estimator, "_fitted", None)
+    record = _record_if_any(estimator)
     if isinstance(record, FittedMixture):
         return record.model.groups[0].expert.kind
     return TARGETS["real"]
@@ -99,7 +105,7 @@ def kind_of(estimator: Any) -> TargetKind:
 
 def fitted_mixture(estimator: Any) -> FittedMixture:
     """What the last fit of a mixture left; raises for what was not fitted by likelihood."""
-    record = getattr(estimator, "_fitted", None)
+    record = _record_if_any(estimator)
     if isinstance(record, FittedMixture):
         return record
     if isinstance(record, FittedBlend) or not hasattr(type(estimator), "log_likelihood"):
@@ -113,9 +119,7 @@ def fitted_mixture(estimator: Any) -> FittedMixture:
 
 def with_record(estimator: Any, record: FittedMixture) -> Any:
     """A fitted estimator as it would be with another record."""
-    other = copy(estimator)
-    other._set_fitted(record)
-    return other
+    return estimator.__moe_with__(record)
 
 
 # ------------------------------------------------------------------------- rows

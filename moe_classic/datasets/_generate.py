@@ -6,12 +6,11 @@ frozen, so a seed names the same data set under every version of NumPy.
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
+
+from moe_classic._arguments import check_integer, check_real
 
 __all__ = ["make_inverse_sine", "make_piecewise_linear"]
 
@@ -68,10 +67,10 @@ def make_piecewise_linear(
     >>> X.shape, y.shape
     ((100, 1), (100,))
     """
-    check_count(n_samples, "n_samples")
-    check_count(n_pieces, "n_pieces")
-    check_number(jump, "jump")
-    check_number(noise, "noise", minimum=0.0)
+    check_integer("n_samples", n_samples, 1, "rows to draw")
+    check_integer("n_pieces", n_pieces, 1, "pieces of the line")
+    check_real("jump", jump, -np.inf, "height of the steps")
+    check_real("noise", noise, 0.0, "size of the noise")
     rng = check_random_state(random_state)
     x = rng.uniform(-1.0, 1.0, n_samples)
     t, k = np.modf((x + 1.0) * (n_pieces / 2.0))
@@ -127,27 +126,9 @@ def make_inverse_sine(
     >>> X.shape, y.shape
     ((100, 1), (100,))
     """
-    check_count(n_samples, "n_samples")
-    check_number(noise, "noise", minimum=0.0)
+    check_integer("n_samples", n_samples, 1, "rows to draw")
+    check_real("noise", noise, 0.0, "size of the noise")
     rng = check_random_state(random_state)
     y = rng.uniform(0.0, 1.0, n_samples)
     x = y + 0.3 * np.sin(2.0 * np.pi * y) + noise * rng.uniform(-1.0, 1.0, n_samples)
     return x[:, None], y
-
-
-def check_count(value: Any, name: str, *, minimum: int = 1) -> None:
-    """Raise unless `value` is an integer of at least `minimum`."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__}).")
-    if int(value) < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {value}.")
-
-
-def check_number(value: Any, name: str, *, minimum: float = -np.inf) -> None:
-    """Raise unless `value` is a finite real number of at least `minimum`."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__}).")
-    if not np.isfinite(float(value)):
-        raise ValueError(f"{name} must be finite, got {value}.")
-    if float(value) < minimum:
-        raise ValueError(f"{name} must be at least {minimum:g}, got {value}.")

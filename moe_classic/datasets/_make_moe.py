@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from moe_classic._arguments import check_integer, check_real
 from moe_classic._components import TARGETS, require
 from moe_classic._data import Block, Design, RawData, Summary, slices_of
 from moe_classic._model import MoEParams
@@ -31,7 +32,6 @@ from moe_classic.experts import EXPERTS, Description
 from moe_classic.gates import GATES, Gate
 
 from ._draw_params import draw_experts, draw_gate
-from ._generate import check_count, check_number
 
 #: Rows an expert on which regions are laid out, so that the truth depends on the seed alone.
 _PILOT_ROWS = 200
@@ -163,7 +163,7 @@ def make_moe(
     """
     sizes = {"n_samples": n_samples, "n_experts": n_experts, "n_features": n_features}
     for name, value in sizes.items():
-        check_count(value, name)
+        check_integer(name, value, 1, "rows, experts or columns to draw")
     target, gate = _target_of(expert), _known_gate(gate)
     groups = resolve_experts(expert, n_experts, target)
     summary = _unit_summary(target, n_outputs, n_classes)
@@ -214,12 +214,12 @@ def _unit_summary(target: str, n_outputs: int | None, n_classes: int | None) -> 
             )
     if not TARGETS[target].classes:
         d = 1 if n_outputs is None else n_outputs
-        check_count(d, "n_outputs")
+        check_integer("n_outputs", d, 1, "columns of y")
         low, high = TARGETS[target].low, TARGETS[target].high
         middle = 0.5 * high if np.isfinite(high) else float(low == 0.0)
         return Summary(1.0, np.full(d, middle), np.ones(d))
     count = 2 if n_classes is None else n_classes
-    check_count(count, "n_classes", minimum=2)
+    check_integer("n_classes", count, 2, "classes of y")
     share = np.full(count, 1.0 / count)
     return Summary(1.0, share, share * (1.0 - share), count)
 
@@ -228,7 +228,7 @@ def _checked_separation(value: float | None, n_experts: int, target: str) -> flo
     """Root mean square distance between experts."""
     if value is None:
         return 8.0 if TARGETS[target].classes else 2.0
-    check_number(value, "separation", minimum=0.0)
+    check_real("separation", value, 0.0, "distance between experts")
     if n_experts == 1:
         raise ValueError(f"separation={value} has no meaning with n_experts=1; leave it out.")
     return float(value)
@@ -271,7 +271,7 @@ def _checked_sharpness(value: float | None, plan: BoundModel) -> float:
     if value is None:
         return 5.0
     gate, n_experts = plan.model.gate, plan.model.n_experts
-    check_number(value, "sharpness", minimum=0.0)
+    check_real("sharpness", value, 0.0, "steepness of the gate")
     if n_experts == 1 or plan.widths[plan.model.gate_design] == 1:
         raise ValueError(
             f"sharpness={value} has no meaning with n_experts={n_experts} and gate={gate!r}: no "

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from ._generate import check_count, check_number
+from moe_classic._arguments import check_integer, check_real
 
 __all__ = ["make_regimes"]
 
@@ -74,12 +74,12 @@ def make_regimes(
     >>> X.shape, y.shape
     ((100, 2), (100,))
     """
-    check_count(n_samples, "n_samples")
-    check_count(n_regimes, "n_regimes")
-    check_count(n_features, "n_features")
-    check_count(n_outputs, "n_outputs")
-    check_count(regimes, "regimes", minimum=0)
-    check_number(noise, "noise", minimum=0.0)
+    check_integer("n_samples", n_samples, 1, "rows to draw")
+    check_integer("n_regimes", n_regimes, 1, "regimes of the data")
+    check_integer("n_features", n_features, 1, "columns of X")
+    check_integer("n_outputs", n_outputs, 1, "columns of y")
+    check_integer("regimes", regimes, 0, "seed of the regimes themselves")
+    check_real("noise", noise, 0.0, "size of the noise")
     fixed = check_random_state(regimes)
     centres = fixed.uniform(-_HALF, _HALF, (n_regimes, n_features))
     slopes = fixed.standard_normal((n_regimes, n_outputs, n_features))

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from ._generate import check_count
+from moe_classic._arguments import check_integer
 
 __all__ = ["make_robot_arm"]
 
@@ -108,8 +108,8 @@ def make_robot_arm(
     >>> X_train.shape, y_test.shape
     ((100, 12), (20, 4))
     """
-    check_count(n_train, "n_train")
-    check_count(n_test, "n_test")
+    check_integer("n_train", n_train, 1, "rows to learn from")
+    check_integer("n_test", n_test, 1, "rows to test on")
     rng = check_random_state(random_state)
     X = rng.uniform(-1.0, 1.0, (n_train + n_test, 12))
     X *= np.concatenate([ANGLE_RANGES, VELOCITY_RANGES, TORQUE_RANGES])

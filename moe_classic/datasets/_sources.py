@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch, check_random_state
 
-from ._generate import check_count, check_number
+from moe_classic._arguments import check_integer, check_real
 
 __all__ = ["make_speakers", "make_vowels"]
 
@@ -116,11 +116,11 @@ def make_speakers(
     >>> X.shape, y.shape, sources.shape
     ((180, 4), (180,), (180,))
     """
-    check_count(n_samples, "n_samples")
-    check_count(n_sources, "n_sources", minimum=3)
-    check_count(n_classes, "n_classes", minimum=2)
+    check_integer("n_samples", n_samples, 1, "rows to draw")
+    check_integer("n_sources", n_sources, 3, "sources of data")
+    check_integer("n_classes", n_classes, 2, "classes of y")
     for value, name in ((spread, "spread"), (source_sep, "source_sep"), (noise, "noise")):
-        check_number(value, name, minimum=0.0)
+        check_real(name, value, 0.0, "a standard deviation")
     rng = check_random_state(random_state)
     means = _speaker_means(n_sources, n_classes, np.deg2rad(spread), source_sep)
     cells = rng.permutation(np.arange(n_samples) % (n_sources * n_classes))
@@ -212,10 +212,10 @@ def make_vowels(
     >>> vowels.data.shape, len(vowels.target_names)
     ((1520, 4), 10)
     """
-    check_count(n_repetitions, "n_repetitions")
+    check_integer("n_repetitions", n_repetitions, 1, "times that each word is said")
     noises = {"tract_noise": tract_noise, "pitch_noise": pitch_noise, "token_noise": token_noise}
     for name, value in noises.items():
-        check_number(value, name, minimum=0.0)
+        check_real(name, value, 0.0, "a standard deviation")
     rng = check_random_state(random_state)
     group_of_speaker = np.repeat(np.arange(len(SPEAKERS)), list(SPEAKERS.values()))
     n_speakers = len(group_of_speaker)

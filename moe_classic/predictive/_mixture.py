@@ -24,6 +24,7 @@ from moe_classic._typing import Floats, Ints
 from moe_classic.experts import Expert
 
 from ._marginal import Marginal
+from ._moments import Said, blended, blended_variance
 
 #: Fixed-point steps towards a mode; scale mixtures of normals converge linearly.
 _MODE_STEPS = 200
@@ -102,12 +103,16 @@ class Predictive:
 
     def mean(self) -> Floats:
         """Blended locations: the mean wherever it exists, (d, n)."""
-        return np.einsum("kn,kdn->dn", self.weights, self.location)
+        return blended(self._said(self.location), self.weights.shape[1])
 
     def variance(self) -> Floats:
         """Variances, (d, n): within experts plus between experts."""
-        between = np.square(self.location - self.mean())
-        return np.einsum("kn,kdn->dn", self.weights, self.expert_variance + between)
+        said = self._said(self.location), self._said(self.expert_variance)
+        return blended_variance(*said, self.weights.shape[1])
+
+    def _said(self, answers: Floats) -> list[Said]:
+        """Answers (K, d, n) of experts that are all asked about all rows."""
+        return [(slice(None), p, a) for p, a in zip(self.weights, answers, strict=True)]
 
     # -------------------------------------------------------------------- distribution function
 

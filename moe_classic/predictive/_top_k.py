@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,9 @@ import numpy as np
 from moe_classic._data import Block, Design
 from moe_classic._model import Model, MoEParams
 from moe_classic._routing import top_k_weights
-from moe_classic._typing import Floats, Ints
+from moe_classic._typing import Floats
+
+from ._moments import Said, blended, blended_variance
 
 
 class TopExperts:
@@ -33,7 +35,7 @@ class TopExperts:
         groups = zip(model.groups, params.experts, strict=True)
         self.owners = [(g, p, j) for g, p in groups for j in range(g.count)]
 
-    def _ask(self, quantity: str) -> Iterator[tuple[Ints, Floats, Floats]]:
+    def _ask(self, quantity: str) -> Iterator[Said]:
         """Rows (m,), weights (m,) and answers (d or C, m) of every expert that is consulted."""
         for k, (group, params, j) in enumerate(self.owners):
             rows = np.flatnonzero(self.consulted[k])
@@ -42,29 +44,19 @@ class TopExperts:
                 design = Design(self.block.designs[group.design].Z[:, rows])
                 yield rows, self.weights[k, rows], getattr(group.expert, quantity)(one, design)[0]
 
-    def _summed(self, parts: Iterable[tuple[Ints, Floats, Floats]]) -> Floats:
-        """``sum_k p_k o_k``, (d or C, n)."""
-        out = np.empty(0)
-        for rows, p, answers in parts:
-            out = out if out.size else np.zeros((len(answers), self.n_rows))
-            out[:, rows] += p * answers
-        return out
-
     def proba(self) -> Floats:
         """Class probabilities, (C, n)."""
-        return self._summed(self._ask("mean"))
+        return blended(self._ask("mean"), self.n_rows)
 
     def mean(self) -> Floats:
         """Blended locations, (d, n)."""
-        return self._summed(self.locations)
+        return blended(self.locations, self.n_rows)
 
     @cached_property
-    def locations(self) -> list[tuple[Ints, Floats, Floats]]:
+    def locations(self) -> list[Said]:
         """Answers of the experts, each asked once: mean and variance both need them."""
         return list(self._ask("location"))
 
     def variance(self) -> Floats:
         """Variances, (d, n): within experts plus between experts."""
-        mean = self.mean()
-        between = ((rows, p, np.square(at - mean[:, rows])) for rows, p, at in self.locations)
-        return self._summed(self._ask("variance")) + self._summed(between)
+        return blended_variance(self.locations, self._ask("variance"), self.n_rows)

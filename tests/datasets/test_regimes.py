@@ -35,7 +35,7 @@ def test_shapes():
     [
         ({"n_regimes": 0}, ValueError),
         ({"noise": -1.0}, ValueError),
-        ({"n_features": 1.5}, TypeError),
+        ({"n_features": 1.5}, ValueError),
     ],
 )
 def test_bad_arguments_raise(options, kind):

@@ -128,7 +128,9 @@ def test_robot_arm_leaves_a_linear_model_the_relative_error_of_the_paper():
 
 
 @pytest.mark.parametrize("name", ["n_train", "n_test"])
-@pytest.mark.parametrize(("value", "error"), [(0, ValueError), (-3, ValueError), (2.0, TypeError)])
+@pytest.mark.parametrize(
+    ("value", "error"), [(0, ValueError), (-3, ValueError), (2.0, ValueError), ("2", TypeError)]
+)
 def test_robot_arm_names_the_count_it_cannot_use(name, value, error):
-    with pytest.raises(error, match=f"{name} must be .* got {value}"):
+    with pytest.raises(error, match=f"{name}={value!r} must be an integer >= 1"):
         make_robot_arm(**{name: value})

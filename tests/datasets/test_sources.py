@@ -111,13 +111,13 @@ def test_last_speaker_is_served_by_the_experts_of_the_others():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"n_samples": 0}, ValueError, "n_samples must be at least 1, got 0"),
-        ({"n_sources": 2}, ValueError, "n_sources must be at least 3, got 2"),
-        ({"n_sources": 6.0}, TypeError, r"n_sources must be an integer, got 6\.0"),
-        ({"n_classes": 1}, ValueError, "n_classes must be at least 2, got 1"),
-        ({"spread": -1.0}, ValueError, r"spread must be at least 0, got -1\.0"),
-        ({"source_sep": float("inf")}, ValueError, "source_sep must be finite, got inf"),
-        ({"noise": None}, TypeError, "noise must be a number, got None"),
+        ({"n_samples": 0}, ValueError, "n_samples=0 must be .* >= 1"),
+        ({"n_sources": 2}, ValueError, "n_sources=2 must be .* >= 3"),
+        ({"n_sources": 6.0}, ValueError, r"n_sources=6\.0 must be an integer"),
+        ({"n_classes": 1}, ValueError, "n_classes=1 must be .* >= 2"),
+        ({"spread": -1.0}, ValueError, r"spread=-1\.0 must be .* >= 0"),
+        ({"source_sep": float("inf")}, ValueError, "source_sep=inf must be a finite number"),
+        ({"noise": None}, TypeError, "noise=None must be a finite number"),
     ],
 )
 def test_speakers_name_the_argument_they_cannot_use(arguments, error, message):
@@ -200,10 +200,10 @@ def test_vowels_cite_their_table():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"n_repetitions": 0}, ValueError, "n_repetitions must be at least 1, got 0"),
-        ({"tract_noise": -0.1}, ValueError, r"tract_noise must be at least 0, got -0\.1"),
-        ({"pitch_noise": float("nan")}, ValueError, "pitch_noise must be finite, got nan"),
-        ({"token_noise": "a"}, TypeError, "token_noise must be a number, got 'a'"),
+        ({"n_repetitions": 0}, ValueError, "n_repetitions=0 must be .* >= 1"),
+        ({"tract_noise": -0.1}, ValueError, r"tract_noise=-0\.1 must be .* >= 0"),
+        ({"pitch_noise": float("nan")}, ValueError, "pitch_noise=nan must be a finite number"),
+        ({"token_noise": "a"}, TypeError, "token_noise='a' must be a finite number"),
     ],
 )
 def test_vowels_name_the_argument_they_cannot_use(arguments, error, message):

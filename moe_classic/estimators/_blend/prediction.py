@@ -77,6 +77,10 @@ class BlendEstimator(TransformerMixin, _BaseComposition):
             changes["feature_names_in_"] = columns.feature_names_in_
         self.__dict__.update(changes)
 
+    def __moe_fitted__(self) -> FittedBlend | None:
+        """The record of the last fit, for inference, displays and exports; None before one."""
+        return self._fitted
+
     @property
     def _blend(self) -> Any:
         """The record of the last fit; raises if there was none."""

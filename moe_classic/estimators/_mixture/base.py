@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -70,7 +71,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
 
     get_params = _reporting.get_params
 
-    def set_params(self, **params: Any) -> Any:
+    def set_params(self, **params: Any) -> Self:
         """Set arguments by name, nested ones such as ``gate__alpha`` too.
 
         A component that was given by its registered name is replaced by an instance of it where a
@@ -81,7 +82,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
     # -------------------------------------------------------------------- fit
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MixtureEstimator:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit by maximum likelihood.
 
         Parameters
@@ -124,7 +125,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         return self._fit_data(arguments, data, rows, raw, checker, shown={"X": X, "y": y})
 
     @with_callbacks
-    def fit_blocks(self, blocks: Any) -> MixtureEstimator:
+    def fit_blocks(self, blocks: Any) -> Self:
         """Fit on rows that are read block by block, from a source larger than memory.
 
         The rows are read once for a sample and the moments, and once for every iteration on all
@@ -313,6 +314,16 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             state.pop("feature_names_in_", None)
         # One assignment: an interrupt finds the old fit or the new one.
         self.__dict__ = state
+
+    def __moe_fitted__(self) -> LearnedMixture | None:
+        """The record of the last fit, for inference, displays and exports; None before one."""
+        return self._fitted
+
+    def __moe_with__(self, record: LearnedMixture) -> Self:
+        """Copy of the estimator that answers from another record."""
+        other = copy(self)
+        other._set_fitted(record)
+        return other
 
     def _public(self, fitted: LearnedMixture) -> dict[str, Any]:
         """Fitted attributes that follow from the record."""
