@@ -30,6 +30,8 @@ from moe_classic._cli import (
     check_rows,
     csv_table,
     draw,
+    fitting_families,
+    suited_families,
     tone_table,
 )
 from moe_classic.estimators import MoEClassifier, MoERegressor
@@ -38,12 +40,8 @@ from moe_classic.gates import GATES
 
 from ._typing import Floats
 
-#: For each task its estimator, the kind of target of its experts, and the families compared
-#: unless the user names some.
-_TASKS: dict[str, tuple[Any, str, list[str]]] = {
-    "regression": (MoERegressor, "real", ["gaussian", "laplace", "student_t"]),
-    "classification": (MoEClassifier, "class", ["multinomial"]),
-}
+#: For each task its estimator.
+_TASKS: dict[str, Any] = {"regression": MoERegressor, "classification": MoEClassifier}
 
 
 #: What may go wrong while a picture is drawn.
@@ -105,14 +103,14 @@ def parser() -> argparse.ArgumentParser:
         help="what the target is; auto: classification for text, for true and false, and for up "
         f"to {MOST_CLASSES} distinct whole numbers",
     )
-    names, defaults = sorted(EXPERTS), [" ".join(families) for _, _, families in _TASKS.values()]
+    names = sorted(EXPERTS)
     p.add_argument(
         "--experts",
         nargs="+",
         choices=names,
         metavar="FAMILY",
-        help=f"families to compare, of: {', '.join(names)} (default: {defaults[0]}; for classes: "
-        f"{defaults[1]})",
+        help=f"families to compare, of: {', '.join(names)} (default: those that suit the target; "
+        "for real numbers gaussian laplace student_t, for classes multinomial)",
     )
     p.add_argument(
         "--n-experts", nargs="+", type=int, default=[1, 2, 3, 4], metavar="K", help="numbers to try"
@@ -163,15 +161,14 @@ def table_for(args: argparse.Namespace) -> Table:
 
 def families(table: Table, args: argparse.Namespace) -> list[str]:
     """Expert families to compare."""
-    return list(dict.fromkeys(args.experts or _TASKS[table.task][2]))
+    return list(dict.fromkeys(args.experts or suited_families(table.y, table.task).families))
 
 
 def check_families(table: Table, args: argparse.Namespace) -> None:
     """Raise if a family does not describe the target."""
-    kind = _TASKS[table.task][1]
+    right = fitting_families(table.y, table.task)
     for family in families(table, args):
-        if EXPERTS[family].target != kind:
-            right = sorted(f for f, expert in EXPERTS.items() if expert.target == kind)
+        if family not in right:
             raise UsageError(
                 f"{family} experts do not describe the {table.task} target {table.target!r}; "
                 f"choose --experts of: {', '.join(right)}."
@@ -180,7 +177,7 @@ def check_families(table: Table, args: argparse.Namespace) -> None:
 
 def candidates(table: Table, args: argparse.Namespace) -> Iterator[Any]:
     """All models, one after the other, not fitted."""
-    estimator = _TASKS[table.task][0]
+    estimator = _TASKS[table.task]
     for K in sorted(set(args.n_experts)):
         for family in families(table, args):
             options = {"gate": args.gate, "n_init": args.n_init, "random_state": args.seed}
@@ -361,6 +358,9 @@ def run(args: argparse.Namespace) -> None:
     say(f"{table.name}: {n} rows, {table.task} of {table.target} on {seen}.")
     if table.task == "classification" and args.task == "auto" and table.y.dtype.kind in "iuf":
         say("Its few whole numbers are taken as classes; --task regression takes them as numbers.")
+    if not args.experts:
+        why = suited_families(table.y, table.task).why
+        say(f"{why} Families compared: {', '.join(families(table, args))}.")
     say(f"Comparing by BIC on all rows and by log score in {args.folds}-fold cross-validation.")
     say()
     frame, order = ranking(fitted(table, args), args.rank_by)

@@ -418,3 +418,18 @@ def test_command_reports_the_models_that_could_be_fitted(tmp_path, rng, capsys, 
     assert run(tmp_path, path, "--target", "y", *ONE[:-1], "gaussian", "laplace") == 0
     assert "Left out: n_experts=1, laplace: out of luck." in capsys.readouterr().out
     assert run(tmp_path, path, "--target", "y", *ONE[:-1], "laplace") == 2
+
+
+def test_counts_are_compared_by_families_of_counts(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1.0, 1.0, 150)
+    frame = pd.DataFrame({"x": x, "visits": rng.poisson(np.exp(1.0 + x))})
+    path = tmp_path / "visits.csv"
+    frame.to_csv(path, index=False)
+    arguments = ["--target", "visits", "--task", "regression", *QUICK]
+    assert run(tmp_path, path, *arguments) == 0
+    text = capsys.readouterr().out
+    assert "Counts: whole numbers from 0 to" in text
+    assert "Families compared: poisson, negative_binomial" in text
+    ranking = pd.read_csv(tmp_path / "out" / "ranking.csv")
+    assert {"poisson", "negative_binomial"} <= set(ranking.expert)

@@ -1,5 +1,6 @@
-"""The command line's table and picture."""
+"""The command line's table, families and picture."""
 
+from .families import fitting_families, suited_families
 from .picture import draw
 from .table import MOST_CLASSES, Table, UsageError, check_rows, csv_table, tone_table
 
@@ -10,5 +11,7 @@ __all__ = [
     "check_rows",
     "csv_table",
     "draw",
+    "fitting_families",
+    "suited_families",
     "tone_table",
 ]
