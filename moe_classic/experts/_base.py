@@ -55,6 +55,8 @@ class Description(Component):
         estimator may standardise the target.
     several_outputs : whether several outputs can be described.
     link : name of the function of the prediction that is linear in x, for tables.
+    deviance_power : power of the mean that the variance grows with, where the deviance of the
+        family is a Tweedie one and scores explain that; None scores by squared errors.
     own_scales : whether every output has a scale of its own, so that each may be standardised by
         its own factor.
     """
@@ -65,6 +67,7 @@ class Description(Component):
     several_outputs: ClassVar[bool] = False
     link: ClassVar[str] = "identity"
     own_scales: ClassVar[bool] = True
+    deviance_power: ClassVar[int | None] = None
 
     @property
     def kind(self) -> TargetKind:

@@ -59,6 +59,7 @@ class GammaExpert(LogMean, JointExpert):
 
     name: ClassVar[str] = "gamma"
     target: ClassVar[str] = "positive"
+    deviance_power: ClassVar[int | None] = 2
     nuisances: ClassVar[dict[str, Any]] = {"dispersion": "positive"}
     floored: ClassVar[frozenset[str]] = frozenset({"dispersion"})
     record = DispersionParams

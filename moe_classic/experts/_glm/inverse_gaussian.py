@@ -61,6 +61,7 @@ class InverseGaussianExpert(LogMean, JointExpert):
 
     name: ClassVar[str] = "inverse_gaussian"
     target: ClassVar[str] = "positive"
+    deviance_power: ClassVar[int | None] = 3
     nuisances: ClassVar[dict[str, Any]] = {"dispersion": "positive"}
     floored: ClassVar[frozenset[str]] = frozenset({"dispersion"})
     record = DispersionParams

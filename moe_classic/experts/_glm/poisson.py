@@ -62,6 +62,7 @@ class PoissonExpert(LogMean):
 
     name: ClassVar[str] = "poisson"
     target: ClassVar[str] = "count"
+    deviance_power: ClassVar[int | None] = 1
 
     def forward(self, params: LinearParams, design: Design, y: Floats) -> Forward:
         """Log probability and its slopes, from one exponential."""
