@@ -120,7 +120,7 @@ class CarryingMap(DesignMap):
         np.subtract(raw.T, self.centre[:, None], out=out[:p])
         out[:p] *= self.inverse[:, None]
         out[p:-1] = self.rows(X)
-        out[-1] = 1.0
+        out[-1] = self.constant
         return out
 
     def rows(self, X: np.ndarray) -> Floats:
@@ -159,7 +159,9 @@ def carrying(
     """The map ``base`` with carried columns, centred at their weighted means over ``X``."""
     places = tuple(item.place(names, owner) for item in carried)
     middle = tuple(
-        float(w @ ROLES[item.role].values(X[:, j]) / w.sum()) if item.coef else 0.0
+        float(w @ ROLES[item.role].values(X[:, j]) / w.sum())
+        if item.coef and base.constant
+        else 0.0
         for item, j in zip(carried, places, strict=True)
     )
     own = {f.name: getattr(base, f.name) for f in fields(DesignMap)}

@@ -32,7 +32,7 @@ _CONSTANT = 1e-13
 
 @dataclass(frozen=True)
 class DesignMap:
-    """Raw rows (n, p) to a standardised design (q, n) with a last row of ones.
+    """Raw rows (n, p) to a standardised design (q, n) with a last row of ones, or of zeros.
 
     Attributes
     ----------
@@ -47,6 +47,8 @@ class DesignMap:
         one over their spread, or 1 where they are only centred.
     names : tuple of str
         Names of the design's features, without the constant.
+    constant : float
+        The last row: 1, or 0 without intercepts; then features are not centred.
     """
 
     columns: Ints | None
@@ -55,6 +57,7 @@ class DesignMap:
     centre: Floats
     inverse: Floats
     names: tuple[str, ...]
+    constant: float = 1.0
 
     @property
     def width(self) -> int:
@@ -89,13 +92,13 @@ class DesignMap:
         out = np.empty((self.width, len(X)))
         np.subtract(raw.T, self.centre[:, None], out=out[:-1])
         out[:-1] *= self.inverse[:, None]
-        out[-1] = 1.0
+        out[-1] = self.constant
         return out
 
     def original(self, coef: Floats) -> tuple[Floats, Floats]:
         """Slopes (..., q - 1) and intercepts (...) on the raw scale of the features."""
         slopes = coef[..., :-1] * self.inverse
-        return slopes, coef[..., -1] - slopes @ self.centre
+        return slopes, self.constant * coef[..., -1] - slopes @ self.centre
 
 
 def raw_features(
@@ -148,6 +151,7 @@ def fit_design(
     names_in: list[str] | None,
     standardize: bool,
     raw: bool = False,
+    intercept: bool = True,
     owner: str,
 ) -> DesignMap:
     """Fit what turns raw rows (n, p) into the design of one component.
@@ -162,6 +166,8 @@ def fit_design(
     standardize : whether to scale to unit variance, that of all but wild values; every design is
         centred, which changes no penalty and keeps the digits of features with a large offset
     raw : leave features as they are, for estimators that are to see them so
+    intercept : whether there is a constant; without, features are scaled and not centred, and one
+        that is constant itself is as good as any other
     owner : name of the component, for messages
     """
     width = fit_on[0].shape[1]
@@ -192,7 +198,13 @@ def fit_design(
         if not raw:
             centre, inverse = moments
             inverse = inverse if standardize else (inverse > 0.0).astype(np.float64)
-    return DesignMap(columns, transformer, names_in, centre, inverse, unique_names(out_names))
+    if not intercept:
+        still = (inverse == 0.0) & (centre != 0.0)
+        unit = np.abs(centre) if standardize else np.ones_like(centre)
+        inverse = np.where(still, 1.0 / np.where(still, unit, 1.0), inverse)
+        centre = np.zeros(count)
+    names_out = unique_names(out_names)
+    return DesignMap(columns, transformer, names_in, centre, inverse, names_out, float(intercept))
 
 
 def slices_of(X: np.ndarray, w: Floats) -> Rows:

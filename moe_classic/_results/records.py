@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moe_classic._components import SLOPE
+from moe_classic._components import INTERCEPT, SLOPE
 from moe_classic._data import DesignMap
 from moe_classic._model import Group, Model, MoEParams
 from moe_classic._typing import Floats
@@ -51,6 +51,8 @@ class FittedExpert:
     carried_ : tuple of str
         What is added to the equations with a coefficient of 1: an offset, the logarithm of an
         exposure.
+    has_intercept_ : bool
+        Whether there is an intercept; without, ``intercept_`` is 0.
     """
 
     label: str
@@ -62,6 +64,7 @@ class FittedExpert:
     extras: dict[str, Any] = field(default_factory=dict)
     link: str = "identity"
     carried_: tuple[str, ...] = ()
+    has_intercept_: bool = True
 
     def __getattr__(self, name: str) -> Any:
         extras = self.__dict__.get("extras", {})
@@ -74,7 +77,10 @@ class FittedExpert:
     def terms(self, outputs: list[str]) -> dict[tuple[str, str, str], float]:
         """Coefficients and nuisance parameters, keyed by (output, kind, term)."""
         slopes, intercepts = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
-        return terms_of(outputs, self.feature_names_, slopes, intercepts, self.extras)
+        terms = terms_of(outputs, self.feature_names_, slopes, intercepts, self.extras)
+        if self.has_intercept_:
+            return terms
+        return {key: value for key, value in terms.items() if key[1] != INTERCEPT}
 
 
 @dataclass(frozen=True)
@@ -163,6 +169,7 @@ def _view_expert(
         extras,
         expert.link,
         design.added,
+        bool(design.constant),
     )
 
 

@@ -15,6 +15,7 @@ from .trainer import SHORT_PASSES, StartSample, StreamTrainer, Trained, Trainer
 from .wrap import (
     components,
     describes_outputs,
+    keeps_origin,
     keeps_target,
     labelled,
     learns_by_batches,
@@ -47,6 +48,7 @@ __all__ = [
     "describes_outputs",
     "em_problem",
     "from_portfolio",
+    "keeps_origin",
     "keeps_target",
     "labelled",
     "learns_by_batches",

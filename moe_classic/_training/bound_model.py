@@ -52,12 +52,13 @@ def bind(
 
     def design_of(component: Any) -> int:
         features, carried = component.features, getattr(component, "carried", ())
+        intercept = getattr(component, "fit_intercept", True)
         owner = type(component).__name__
-        for number, (spec, raw_too, with_it) in enumerate(specs):
-            same = raw_too == component.raw and with_it == carried
+        for number, (spec, *rest) in enumerate(specs):
+            same = rest == [component.raw, carried, intercept]
             if same and same_features(spec, features):
                 return number
-        specs.append((features, component.raw, carried))
+        specs.append((features, component.raw, carried, intercept))
         places = [item.place(columns, owner) for item in carried]
         if carried and features is None:
             features = [j for j in range(len(columns)) if j not in places]
@@ -68,6 +69,7 @@ def bind(
             names_in=names_in,
             standardize=standardize,
             raw=component.raw,
+            intercept=intercept,
             owner=owner,
         )
         if carried:

@@ -97,6 +97,10 @@ def _constant_columns(case: FittedModel, starts: list[int]) -> list[Caveat]:
         places = component.about(p, dead) if dead.size else dead
         if places.size:
             found.append(Caveat(start + places, CONSTANT, fixed=True))
+        if not case.maps[number].constant:
+            # No term of the tables: it is 0 by the user's will.
+            absent = component.about(p, np.array([-1]))
+            found.append(Caveat(start + absent, "", fixed=True))
     return found
 
 

@@ -30,6 +30,7 @@ from moe_classic._training import (
     bind,
     check_fitted_experts,
     from_portfolio,
+    keeps_origin,
     keeps_target,
     monitors_of,
     refuse_blocks,
@@ -230,6 +231,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             moments,
             standardize=self.standardize and not keeps_target(self.expert),
             common=scales_in_common(self.expert),
+            centred=not keeps_origin(self.expert),
         )
 
     def _make_trainer(

@@ -36,6 +36,8 @@ class BetaExpert(JointExpert):
         What the experts see of X; see :class:`PoissonExpert`.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     concentration : float, default=None
         The f of the variance ``m (1 - m) / (1 + f)``, known as the precision too.
         None estimates one of every expert, of 1e6 at most.
@@ -75,11 +77,13 @@ class BetaExpert(JointExpert):
         *,
         features: Any = None,
         alpha: float = 1e-4,
+        fit_intercept: bool = True,
         concentration: float | None = None,
         offset: str | int | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.offset = offset
         self.concentration = concentration
 

@@ -99,6 +99,11 @@ class SkewExpert(LocationScaleExpert):
     def standard_mean(self, params: Any) -> Floats:
         """Mean of the noise with scale 1, (K, 1); 0 where there is none."""
 
+    def shared_settings(self) -> dict[str, Any]:
+        """Arguments that the families inside have too."""
+        names = ("features", "alpha", "fit_intercept", "min_scale")
+        return {name: getattr(self, name) for name in names}
+
     # -------------------------------------------------------------------- the step
 
     def curvature(self, params: Any, fwd: Forward, S: Floats) -> Floats:

@@ -59,6 +59,8 @@ class SkewNormalExpert(SkewExpert):
         What the experts see of X; see :class:`GaussianExpert`.
     alpha : float, default=0.0
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     min_scale : float, default=1e-3
         Smallest scale, as a share of the noise; see :class:`GaussianExpert`.
 
@@ -91,17 +93,23 @@ class SkewNormalExpert(SkewExpert):
     name: ClassVar[str] = "skew_normal"
 
     def __init__(
-        self, *, features: Any = None, alpha: float = 0.0, min_scale: float = 1e-3
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 0.0,
+        fit_intercept: bool = True,
+        min_scale: float = 1e-3,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.min_scale = min_scale
 
     # -------------------------------------------------------------------- nested fits
 
     def nested(self) -> tuple[Expert, ...]:
         """Gaussian noise."""
-        return (GaussianExpert(features=self.features, alpha=self.alpha, min_scale=self.min_scale),)
+        return (GaussianExpert(**self.shared_settings()),)
 
     def from_nested(self, params: Any) -> SkewParams:
         """The same density, with slant 0."""
@@ -165,7 +173,7 @@ class SkewNormalExpert(SkewExpert):
         from_zero = np.abs(old) <= _SYMMETRIC
         crosses = (np.abs(old) <= _SMALL) & (np.sign(leaning) == -np.sign(old))
         leaves = settled & (from_zero | crosses)[:, None] & (leaning != 0.0)[:, None]
-        if not leaves.any():
+        if not (leaves.any() and self.fit_intercept):
             return new
         delta = _delta_of(leaning)[:, None]
         mean, spread = self.standard_mean(params), np.sqrt(self.standard_variance(params))

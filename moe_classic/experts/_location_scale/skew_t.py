@@ -87,6 +87,8 @@ class SkewTExpert(SkewExpert):
         What the experts see of X; see :class:`GaussianExpert`.
     alpha : float, default=0.0
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     df : float or None, default=None
         Degrees of freedom, > 0; None estimates them, for every expert its own. With ``df <= 1``
         the mean does not exist and ``predict`` returns the location; with ``df <= 2`` the variance
@@ -132,12 +134,14 @@ class SkewTExpert(SkewExpert):
         *,
         features: Any = None,
         alpha: float = 0.0,
+        fit_intercept: bool = True,
         df: float | None = None,
         df_bounds: tuple[float, float] = (2.0, 1e8),
         min_scale: float = 1e-3,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.df = df
         self.df_bounds = df_bounds
         self.min_scale = min_scale
@@ -175,7 +179,7 @@ class SkewTExpert(SkewExpert):
 
     def nested(self) -> tuple[Expert, ...]:
         """Student-t noise, and skew-normal noise where df may grow."""
-        same = {"features": self.features, "alpha": self.alpha, "min_scale": self.min_scale}
+        same = self.shared_settings()
         student = StudentTExpert(df=self.df, df_bounds=self.df_bounds, **same)
         return (student,) if self.df is not None else (student, SkewNormalExpert(**same))
 

@@ -72,6 +72,8 @@ class StudentTExpert(LocationScaleExpert):
         What the experts see of X; see :class:`GaussianExpert`.
     alpha : float, default=0.0
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     df : float or None, default=None
         Degrees of freedom, > 0; None estimates them, for every expert its own. With ``df <= 1``
         the mean does not exist and ``predict`` returns the location; with ``df <= 2`` the variance
@@ -108,12 +110,14 @@ class StudentTExpert(LocationScaleExpert):
         *,
         features: Any = None,
         alpha: float = 0.0,
+        fit_intercept: bool = True,
         df: float | None = None,
         df_bounds: tuple[float, float] = (2.0, 200.0),
         min_scale: float = 1e-3,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.df = df
         self.df_bounds = df_bounds
         self.min_scale = min_scale
