@@ -6,7 +6,7 @@
     D = (y - mu)^2 / (mu^2 y),   mu = exp(eta)
 
 with ``l = 1 / dispersion``, so that the variance is ``dispersion * mu^3``. Link: logarithm. Step:
-Fisher scoring in the coefficients, Newton's in the logarithm of the dispersion. Tweedie (1957),
+a scoring step in the coefficients whose weights bound half the curvature, Newton's in the logarithm of the dispersion. Tweedie (1957),
 Statistical properties of inverse Gaussian distributions, Annals of Mathematical Statistics 28.
 """
 
@@ -116,8 +116,13 @@ class InverseGaussianExpert(LogMean, JointExpert):
         return bend, (1.0 - r) * inverse / phi, -0.5 * D / phi
 
     def weights(self, eta: Floats, y: Floats, phi: Floats, work: Any) -> Floats:
-        """Expected information, ``l / mu``: the observed one may be negative."""
-        weights: Floats = work[0] / phi
+        """``l max(1, r) / mu``: more than half the observed information ``l (2 r - 1) / mu``.
+
+        That may be negative; its mean ``l / mu`` may be less than half of it where y exceeds its
+        mean, and steps then swing from side to side for ever.
+        """
+        inverse, r, _ = work
+        weights: Floats = np.maximum(r, 1.0) * inverse / phi
         return weights
 
     # -------------------------------------------------------------------- answers about y
