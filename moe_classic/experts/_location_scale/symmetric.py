@@ -49,6 +49,12 @@ class SymmetricNoiseExpert(LocationScaleExpert):
         Whether there is an intercept; see :class:`GaussianExpert`.
     min_scale : float, default=1e-3
         Smallest scale, as a share of the noise; see :class:`GaussianExpert`.
+
+    Examples
+    --------
+    >>> from moe_classic.experts import LaplaceExpert, SymmetricNoiseExpert
+    >>> issubclass(LaplaceExpert, SymmetricNoiseExpert)
+    False
     """
 
     def __init__(
