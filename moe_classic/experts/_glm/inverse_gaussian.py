@@ -5,9 +5,10 @@
     log p(y | x) = (log l - log 2 pi - 3 log y - l D) / 2,
     D = (y - mu)^2 / (mu^2 y),   mu = exp(eta)
 
-with ``l = 1 / dispersion``, so that the variance is ``dispersion * mu^3``. Link: logarithm. Step:
-a scoring step in the coefficients whose weights bound half the curvature, Newton's in the logarithm of the dispersion. Tweedie (1957),
-Statistical properties of inverse Gaussian distributions, Annals of Mathematical Statistics 28.
+with ``l = 1 / dispersion``, so that the variance is ``dispersion * mu^3``. Link: logarithm. Step: a
+scoring step in the coefficients whose weights are more than half the curvature, Newton's in the
+logarithm of the dispersion. Tweedie (1957), Statistical properties of inverse Gaussian
+distributions, Annals of Mathematical Statistics 28.
 """
 
 from __future__ import annotations
