@@ -9,7 +9,7 @@ on averaged statistics.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any, cast
@@ -22,6 +22,7 @@ from moe_classic._objectives import MixtureLikelihood
 from moe_classic._targets import Target
 from moe_classic._training import OnlineState, RowBuffer, check_online, observe, step
 from moe_classic._typing import Floats
+from moe_classic.experts import Description
 from moe_classic.solvers import EM, DivergenceError, Problem
 
 from .fitted import LearnedMixture
@@ -60,13 +61,15 @@ def _learn(estimator: Any, X: Any, y: Any, sample_weight: Any, target: Target | 
     fitted: LearnedMixture | None = estimator._fitted
     if fitted is None:
         groups, gate, solver = estimator._resolve_arguments()
-        check_online([gate, *(expert for _, expert, _ in groups)], solver)
-        return _begin(estimator, X, y, sample_weight, target)
+        experts = [expert for _, expert, _ in groups]
+        check_online([gate, *experts], solver)
+        return _begin(estimator, X, y, sample_weight, target, experts)
     checker = estimator._checker(fitted.target, fitted=True)
     if _weighs_nothing(sample_weight):
         checker(X, y)
         return estimator
     raw = checker(X, y, sample_weight)
+    _check_target([g.expert for g in fitted.model.groups], raw)
     if fitted.buffer is None:
         set_online(estimator, _next(estimator, fitted, raw))
         return estimator
@@ -81,7 +84,20 @@ def _learn(estimator: Any, X: Any, y: Any, sample_weight: Any, target: Target | 
     return estimator
 
 
-def _begin(estimator: Any, X: Any, y: Any, sample_weight: Any, target: Target | None) -> Any:
+def _check_target(experts: Sequence[Description], raw: RawData) -> None:
+    """Raise if an expert cannot describe a target, by the number of its row in the batch."""
+    for expert in experts:
+        expert.check_target(raw.key, rows=np.flatnonzero(raw.used))
+
+
+def _begin(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    target: Target | None,
+    experts: Sequence[Description],
+) -> Any:
     """The first fit, once there are rows enough: two, and one an expert."""
     rows, checker = estimator._waiting or (None, estimator._checker(target, least=1))
     checker = copy(checker)
@@ -89,6 +105,7 @@ def _begin(estimator: Any, X: Any, y: Any, sample_weight: Any, target: Target | 
         checker(X, y)
         return estimator
     raw = checker(X, y, sample_weight)
+    _check_target(experts, raw)
     if rows is not None:
         raw = RawData(
             np.concatenate([rows.X, raw.X]),
