@@ -26,6 +26,7 @@ from moe_classic._cli import (
     check_rows,
     compare,
     csv_table,
+    families,
     predict_parser,
     predict_rows,
     prepare,
@@ -34,8 +35,8 @@ from moe_classic._cli import (
     sample_of,
     save,
     say,
+    suited_families,
     tone_table,
-    usual,
 )
 from moe_classic.experts import EXPERTS
 from moe_classic.gates import GATES
@@ -72,14 +73,14 @@ def parser() -> argparse.ArgumentParser:
         help="what the target is; auto: classification for text, for true and false, and for up "
         f"to {MOST_CLASSES} distinct whole numbers",
     )
-    names, defaults = sorted(EXPERTS), [" ".join(usual(task)) for task in TASKS]
+    names = sorted(EXPERTS)
     p.add_argument(
         "--experts",
         nargs="+",
         choices=names,
         metavar="FAMILY",
-        help=f"families to compare, of: {', '.join(names)} (default: {defaults[0]}; for classes: "
-        f"{defaults[1]})",
+        help=f"families to compare, of: {', '.join(names)} (default: those that suit the target; "
+        "for real numbers gaussian laplace student_t, for classes multinomial)",
     )
     p.add_argument(
         "--n-experts", nargs="+", type=int, default=[1, 2, 3, 4], metavar="K", help="numbers to try"
@@ -196,6 +197,9 @@ def run(args: argparse.Namespace) -> int:
     say(f"{table.name}: {n} rows, {table.task} of {table.target} on {seen}.")
     if table.task == "classification" and args.task == "auto" and table.y.dtype.kind in "iuf":
         say("Its few whole numbers are taken as classes; --task regression takes them as numbers.")
+    if not args.experts:
+        why = suited_families(table.y, table.task).why
+        say(f"{why} Families compared: {', '.join(families(table, args))}.")
     few = ranked_on(table, args)
     m = len(few.y)
     rows = "all rows" if m == n else f"{m} of the rows, drawn with --seed {args.seed},"

@@ -589,3 +589,18 @@ def test_predict_says_in_one_line_what_it_cannot_use(tmp_path, saved, classes_cs
         error = capsys.readouterr().err
         assert sentence in error
         assert error.count("\n") == 1
+
+
+def test_counts_are_compared_by_families_of_counts(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1.0, 1.0, 150)
+    frame = pd.DataFrame({"x": x, "visits": rng.poisson(np.exp(1.0 + x))})
+    path = tmp_path / "visits.csv"
+    frame.to_csv(path, index=False)
+    arguments = ["--target", "visits", "--task", "regression", *QUICK]
+    assert run(tmp_path, path, *arguments) == 0
+    text = capsys.readouterr().out
+    assert "Counts: whole numbers from 0 to" in text
+    assert "Families compared: poisson, negative_binomial" in text
+    ranking = pd.read_csv(tmp_path / "out" / "ranking.csv")
+    assert {"poisson", "negative_binomial"} <= set(ranking.expert)

@@ -1,7 +1,8 @@
 """The command line: tables, candidates and their comparison, files, predictions."""
 
-from .candidates import TASKS, check_families, usual
+from .candidates import TASKS, check_families, families
 from .comparison import Candidate, compare, ranking, refitted
+from .families import suited_families
 from .files import prepare, save
 from .predict import predict_parser, predict_rows
 from .progress import say
@@ -25,6 +26,7 @@ __all__ = [
     "check_rows",
     "compare",
     "csv_table",
+    "families",
     "predict_parser",
     "predict_rows",
     "prepare",
@@ -33,6 +35,6 @@ __all__ = [
     "sample_of",
     "save",
     "say",
+    "suited_families",
     "tone_table",
-    "usual",
 ]

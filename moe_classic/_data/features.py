@@ -40,7 +40,7 @@ _ALIKE = 1e-12
 
 @dataclass(frozen=True)
 class DesignMap:
-    """Raw rows (n, p) to a standardised design (q, n) with a last row of ones.
+    """Raw rows (n, p) to a standardised design (q, n) with a last row of ones, or of zeros.
 
     Attributes
     ----------
@@ -57,6 +57,8 @@ class DesignMap:
         Names of the design's features, without the constant.
     averaged : bool
         Whether subjects are seen instead of rows, each as the mean of its rows.
+    constant : float
+        The last row: 1, or 0 without intercepts; then features are not centred.
     """
 
     columns: Ints | None
@@ -66,6 +68,7 @@ class DesignMap:
     inverse: Floats
     names: tuple[str, ...]
     averaged: bool = False
+    constant: float = 1.0
 
     @property
     def width(self) -> int:
@@ -100,13 +103,13 @@ class DesignMap:
         out = np.empty((self.width, len(X)))
         np.subtract(raw.T, self.centre[:, None], out=out[:-1])
         out[:-1] *= self.inverse[:, None]
-        out[-1] = 1.0
+        out[-1] = self.constant
         return out
 
     def original(self, coef: Floats) -> tuple[Floats, Floats]:
         """Slopes (..., q - 1) and intercepts (...) on the raw scale of the features."""
         slopes = coef[..., :-1] * self.inverse
-        return slopes, coef[..., -1] - slopes @ self.centre
+        return slopes, self.constant * coef[..., -1] - slopes @ self.centre
 
 
 def raw_features(
@@ -184,6 +187,7 @@ def fit_design(
     standardize: bool,
     raw: bool = False,
     averaged: bool = False,
+    intercept: bool = True,
     owner: str,
 ) -> DesignMap:
     """Fit what turns raw rows (n, p) into the design of one component.
@@ -200,6 +204,8 @@ def fit_design(
     raw : leave features as they are, for estimators that are to see them so
     averaged : see subjects instead of rows, each as the mean of its rows; features that vary
         within subjects are called ``mean(name)``
+    intercept : whether there is a constant; without, features are scaled and not centred, and one
+        that is constant itself is as good as any other
     owner : name of the component, for messages
     """
     width = fit_on[0].shape[1]
@@ -236,8 +242,15 @@ def fit_design(
             if not standardize:
                 _check_units(inverse, out_names, owner)
                 inverse = (inverse > 0.0).astype(np.float64)
-    shown = unique_names(out_names)
-    return DesignMap(columns, transformer, names_in, centre, inverse, shown, averaged)
+    if not intercept:
+        still = (inverse == 0.0) & (centre != 0.0)
+        unit = np.abs(centre) if standardize else np.ones_like(centre)
+        inverse = np.where(still, 1.0 / np.where(still, unit, 1.0), inverse)
+        centre = np.zeros(count)
+    shown, constant = unique_names(out_names), float(intercept)
+    return DesignMap(
+        columns, transformer, names_in, centre, inverse, shown, averaged, constant=constant
+    )
 
 
 def _check_units(inverse: Floats, names: list[str], owner: str) -> None:

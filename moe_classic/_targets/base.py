@@ -139,7 +139,13 @@ class Target(ABC):
 
     @abstractmethod
     def training_data(
-        self, raw: RawData, moments: Summary | None, *, standardize: bool, common: bool
+        self,
+        raw: RawData,
+        moments: Summary | None,
+        *,
+        standardize: bool,
+        common: bool,
+        centred: bool = True,
     ) -> TrainingData:
         """Rows as the model sees them.
 
@@ -149,6 +155,7 @@ class Target(ABC):
         moments : moments of the columns where already known; ``raw`` may then be a sample
         standardize : whether y may be shifted and scaled
         common : whether all outputs have the same factor
+        centred : whether it may be shifted
         """
 
     # -------------------------------------------------------------------- answers as a y

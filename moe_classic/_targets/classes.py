@@ -124,7 +124,13 @@ class ClassTarget(Target):
         return np.zeros(n, dtype=np.intp)
 
     def training_data(
-        self, raw: RawData, moments: Summary | None, *, standardize: bool, common: bool
+        self,
+        raw: RawData,
+        moments: Summary | None,
+        *,
+        standardize: bool,
+        common: bool,
+        centred: bool = True,
     ) -> TrainingData:
         """Class codes."""
         summary = summarise(self.values(raw.key), raw.w, self.classes.size)

@@ -100,7 +100,13 @@ class RealTarget(Target):
         return np.zeros((self.shift.size, n))
 
     def training_data(
-        self, raw: RawData, moments: Summary | None, *, standardize: bool, common: bool
+        self,
+        raw: RawData,
+        moments: Summary | None,
+        *,
+        standardize: bool,
+        common: bool,
+        centred: bool = True,
     ) -> TrainingData:
         """Outputs that are standardised, or not; ``common`` gives all the same factor."""
         first = moments or summarise(raw.key, raw.w)
@@ -114,10 +120,12 @@ class RealTarget(Target):
         if common:
             factor = np.full_like(factor, np.sqrt((factor**2).mean()))
         variance = np.where(constant, 0.0, first.y_var / factor**2)
+        shift = first.y_mean if centred else np.zeros(size.size)
+        mean = np.zeros(size.size) if centred else first.y_mean / factor
         seen = first.y_range
-        scaled = None if seen is None else (seen - first.y_mean) / factor
-        summary = replace(first, y_mean=np.zeros(size.size), y_var=variance, y_range=scaled)
-        target = replace(self, shift=first.y_mean, factor=factor)
+        scaled = None if seen is None else (seen - shift) / factor
+        summary = replace(first, y_mean=mean, y_var=variance, y_range=scaled)
+        target = replace(self, shift=shift, factor=factor)
         return TrainingData(raw.X, raw.key, raw.w, summary, target, raw.subjects)
 
     @property

@@ -54,13 +54,14 @@ def bind(
 
     def design_of(component: Any, *, averaged: bool = False) -> int:
         features, carried = component.sees, getattr(component, "carried", ())
+        intercept = getattr(component, "fit_intercept", True)
         owner = type(component).__name__
-        for number, (spec, raw_too, with_it) in enumerate(specs):
-            same = raw_too == component.raw and with_it == carried
+        for number, (spec, *rest) in enumerate(specs):
+            same = rest == [component.raw, carried, intercept]
             same &= averaged == maps[number].averaged
             if same and same_features(spec, features):
                 return number
-        specs.append((features, component.raw, carried))
+        specs.append((features, component.raw, carried, intercept))
         places = [item.place(columns, owner) for item in carried]
         if carried and features is None:
             features = [j for j in range(len(columns)) if j not in places]
@@ -72,6 +73,7 @@ def bind(
             standardize=standardize,
             raw=component.raw,
             averaged=averaged,
+            intercept=intercept,
             owner=owner,
         )
         if carried:

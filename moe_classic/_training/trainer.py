@@ -195,6 +195,11 @@ class Trainer:
         self.model = replace(self.model, gate=self.model.gate.informed(seen, w))
 
     @property
+    def keeps_shape(self) -> bool:
+        """Whether the model that is fitted is the one that was given: trees may grow."""
+        return True
+
+    @property
     def _sample_size(self) -> int:
         """Rows on which starts are tried."""
         start = self.model.start(self.plan.widths, self.data.summary)
@@ -286,11 +291,15 @@ class Trainer:
 
     # -------------------------------------------------------------------- one start
 
-    def from_params(self, params: MoEParams) -> Trained:
-        """One long run from given parameters."""
+    def from_params(
+        self, params: MoEParams, name: str = "warm start", *, never_below: bool = False
+    ) -> Trained:
+        """One long run from given parameters; these themselves if it falls and must not."""
         problem = self.all_rows()
-        result = self.long_run(problem, params, "warm start")
-        return self._single(problem, result, "warm start")
+        result = self.long_run(problem, params, name)
+        if never_below and result.objective < (first := problem.evaluate(params)[0]):
+            result = replace(result, params=params, objective=first, trace=[first])
+        return self._single(problem, result, name)
 
     def from_responsibilities(self, R: Floats) -> Trained:
         """One long run from given responsibilities (K, G)."""

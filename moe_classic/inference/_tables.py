@@ -129,7 +129,8 @@ def found_sentences(terms: Terms, J: Floats, found: list[Caveat], *, held: bool)
         return _joined([_name(terms.labels[i], terms.kinds) for i in concerned])
 
     tail = ", held there for the other standard errors."
-    return [f"{names(f)}: {f.note}" + (tail if held and f.fixed else ".") for f in found]
+    told = [f for f in found if f.note]
+    return [f"{names(f)}: {f.note}" + (tail if held and f.fixed else ".") for f in told]
 
 
 def weight_sentence(rows: float, fit: float) -> list[str]:

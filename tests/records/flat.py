@@ -99,6 +99,8 @@ _regression(
     expert=[("plane", GaussianExpert()), ("robust", StudentTExpert(df=4.0, features=[0]))],
 )
 _regression("estimator experts", expert=Ridge(alpha=0.1), regular=False)
+_regression("skew_normal expert", heavy, expert="skew_normal", regular=False)
+_regression("skew_t expert", heavy, expert="skew_t", regular=False)
 for density in ("laplace", "student_t"):
     _regression(
         f"estimator experts, {density}",

@@ -32,6 +32,8 @@ from moe_classic._training import (
     Trainer,
     bind,
     check_fitted_experts,
+    from_portfolio,
+    keeps_origin,
     keeps_target,
     monitors_of,
     refuse_blocks,
@@ -262,6 +264,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             moments,
             standardize=self.standardize and not keeps_target(self.expert),
             common=scales_in_common(self.expert),
+            centred=not keeps_origin(self.expert),
         )
         if raw.subjects is None or moments is not None:
             return data
@@ -328,7 +331,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             return trainer.from_params(self._fitted.params_for(trainer.data.target))
         if isinstance(self.init, str):
             rng = np.random.default_rng(trainer.seed)
-            return trainer.from_portfolio(self.init, self.n_init, rng)
+            return from_portfolio(trainer, self.init, self.n_init, rng)
         R = given_responsibilities(self.init, raw, self.n_experts)
         return trainer.from_responsibilities(R)
 

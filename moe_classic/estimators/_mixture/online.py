@@ -9,7 +9,7 @@ on averaged statistics.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any, cast
@@ -22,6 +22,7 @@ from moe_classic._objectives import MixtureLikelihood
 from moe_classic._targets import Target
 from moe_classic._training import OnlineState, RowBuffer, check_online, observe, step
 from moe_classic._typing import Floats
+from moe_classic.experts import Description
 from moe_classic.solvers import EM, DivergenceError, Problem
 
 from .fitted import LearnedMixture
@@ -67,14 +68,16 @@ def _learn(
     fitted: LearnedMixture | None = estimator._fitted
     if fitted is None:
         kinds, gate, solver = estimator._resolve_arguments()
-        check_online([gate, *(expert for _, expert, _ in kinds)], solver)
-        return _begin(estimator, X, y, sample_weight, target, groups)
+        experts = [expert for _, expert, _ in kinds]
+        check_online([gate, *experts], solver)
+        return _begin(estimator, X, y, sample_weight, target, groups, experts)
     _check_alike(fitted.grouped, groups)
     checker = estimator._checker(fitted.target, fitted=True)
     if _weighs_nothing(sample_weight):
         checker(X, y)
         return estimator
     raw = checker(X, y, sample_weight, groups, whole=False)
+    _check_target([g.expert for g in fitted.model.groups], raw)
     if fitted.buffer is None:
         set_online(estimator, _next(estimator, fitted, raw))
         return estimator
@@ -89,8 +92,20 @@ def _learn(
     return estimator
 
 
+def _check_target(experts: Sequence[Description], raw: RawData) -> None:
+    """Raise if an expert cannot describe a target, by the number of its row in the batch."""
+    for expert in experts:
+        expert.check_target(raw.key, rows=raw.user_rows)
+
+
 def _begin(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, target: Target | None, groups: Any
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    target: Target | None,
+    groups: Any,
+    experts: Sequence[Description],
 ) -> Any:
     """The first fit, once there are rows enough: two, and one an expert; or so many groups."""
     rows, checker = estimator._waiting or (None, estimator._checker(target, least=1))
@@ -101,6 +116,7 @@ def _begin(
     if rows is not None:
         _check_alike(rows.subjects is not None, groups)
     raw = checker(X, y, sample_weight, groups, whole=False)
+    _check_target(experts, raw)
     raw = raw if rows is None else RawData.stacked([rows, raw])
     if raw.size < max(2, estimator.n_experts):
         estimator._waiting = raw.kept(), checker

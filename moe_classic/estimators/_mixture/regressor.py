@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy.special import ndtri
 from sklearn.base import RegressorMixin
+from sklearn.metrics import d2_tweedie_score
 from sklearn.utils.metaestimators import available_if
 
 from moe_classic._arguments import check_fraction, check_integer, check_one_of, generator
@@ -146,6 +147,30 @@ class RegressorAnswers(RegressorMixin):
         parts = fitted.answers(moments, X, n_jobs=self.n_jobs, told=known)
         answers = [_joined(fitted, moment) for moment in zip(*parts, strict=True)]
         return tuple(answers) if return_std else answers[0]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Share of what a constant leaves unexplained that the predictions explain.
+
+        Of squared errors (R^2); where all experts are Poisson, all gamma or all inverse Gaussian,
+        of their deviance (D^2), as scikit-learn scores generalised linear models.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+            1 at best, 0 for predictions as good as the mean of y.
+        """
+        powers = {g.expert.deviance_power for g in fitted_mixture(self).model.groups}
+        power = powers.pop() if len(powers) == 1 else None
+        if power is None:
+            return float(super().score(X, y, sample_weight))
+        predicted = self.predict(X)
+        return float(d2_tweedie_score(y, predicted, sample_weight=sample_weight, power=power))
 
     def predict_quantile(
         self, X: Any, q: Any, *, groups: Any = None, history: Any = None

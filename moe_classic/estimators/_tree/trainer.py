@@ -87,6 +87,11 @@ class TreeTrainer(Trainer):
         """Whether branches can be fitted by themselves, row by row: not where there are groups."""
         return self.data.subjects is None and surgical(self.model)
 
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether the tree does not grow."""
+        return self.settings.growth is None
+
     # -------------------------------------------------------------------- starts
 
     def names(self, init: str, n_init: int) -> list[str]:

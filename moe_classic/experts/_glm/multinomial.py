@@ -69,6 +69,8 @@ class MultinomialExpert(LinearExpert):
         :class:`~sklearn.linear_model.LogisticRegression` with ``C = 1 / (alpha n)``), in
         standardised units, per unit of sample weight. Inside its region an expert often finds its
         classes separable; without a penalty its slopes are then infinite.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
 
     References
     ----------
@@ -92,9 +94,12 @@ class MultinomialExpert(LinearExpert):
     target: ClassVar[str] = "class"
     link: ClassVar[str] = "logit"
 
-    def __init__(self, *, features: Any = None, alpha: float = 1e-4) -> None:
+    def __init__(
+        self, *, features: Any = None, alpha: float = 1e-4, fit_intercept: bool = True
+    ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
 
     def start(self, n_experts: int, width: int, summary: Summary) -> MultinomialParams:
         """Experts that predict the class shares everywhere."""
@@ -227,6 +232,8 @@ class LogisticExpert(MultinomialExpert):
         What the experts see of X; see :class:`GaussianExpert`.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
 
     References
     ----------
@@ -245,8 +252,10 @@ class LogisticExpert(MultinomialExpert):
 
     name: ClassVar[str] = "logistic"
 
-    def __init__(self, *, features: Any = None, alpha: float = 1e-4) -> None:
-        super().__init__(features=features, alpha=alpha)
+    def __init__(
+        self, *, features: Any = None, alpha: float = 1e-4, fit_intercept: bool = True
+    ) -> None:
+        super().__init__(features=features, alpha=alpha, fit_intercept=fit_intercept)
 
     def slopes_penalty(self, summary: Summary) -> CentredRidge:
         """Twice alpha: centred slopes of two classes are half their difference."""

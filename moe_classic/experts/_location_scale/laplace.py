@@ -52,6 +52,8 @@ class LaplaceExpert(LocationScaleExpert):
         What the experts see of X; see :class:`GaussianExpert`.
     alpha : float, default=0.0
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     min_scale : float, default=1e-3
         Smallest scale b, as a share of the noise; see :class:`GaussianExpert`.
 
@@ -77,10 +79,16 @@ class LaplaceExpert(LocationScaleExpert):
     _smoothing = _SMOOTHING
 
     def __init__(
-        self, *, features: Any = None, alpha: float = 0.0, min_scale: float = 1e-3
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 0.0,
+        fit_intercept: bool = True,
+        min_scale: float = 1e-3,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.min_scale = min_scale
 
     def online(self) -> LaplaceExpert:
@@ -137,7 +145,11 @@ class LaplaceExpert(LocationScaleExpert):
         """The expert with its kink seen through a normal kernel."""
         width = params.scale * (ndtri(0.5 + h) - ndtri(0.5 - h))
         return SmoothedLaplace(
-            width, features=self.features, alpha=self.alpha, min_scale=self.min_scale
+            width,
+            features=self.features,
+            alpha=self.alpha,
+            fit_intercept=self.fit_intercept,
+            min_scale=self.min_scale,
         )
 
     def derivatives(self, params: ScaleParams, fwd: Forward, y: Floats) -> tuple[Floats, Floats]:
