@@ -24,9 +24,9 @@ from moe_classic._cli import (
     UsageError,
     check_families,
     check_rows,
+    chosen_families,
     compare,
     csv_table,
-    families,
     predict_parser,
     predict_rows,
     prepare,
@@ -199,7 +199,7 @@ def run(args: argparse.Namespace) -> int:
         say("Its few whole numbers are taken as classes; --task regression takes them as numbers.")
     if not args.experts:
         why = suited_families(table.y, table.task).why
-        say(f"{why} Families compared: {', '.join(families(table, args))}.")
+        say(f"{why} Families compared: {', '.join(chosen_families(table, args))}.")
     few = ranked_on(table, args)
     m = len(few.y)
     rows = "all rows" if m == n else f"{m} of the rows, drawn with --seed {args.seed},"

@@ -1,8 +1,8 @@
 """The command line: tables, candidates and their comparison, files, predictions."""
 
-from .candidates import TASKS, check_families, families
+from .candidates import TASKS, check_families, chosen_families
 from .comparison import Candidate, compare, ranking, refitted
-from .families import suited_families
+from .families import fitting_families, suited_families
 from .files import prepare, save
 from .predict import predict_parser, predict_rows
 from .progress import say
@@ -24,9 +24,10 @@ __all__ = [
     "UsageError",
     "check_families",
     "check_rows",
+    "chosen_families",
     "compare",
     "csv_table",
-    "families",
+    "fitting_families",
     "predict_parser",
     "predict_rows",
     "prepare",

@@ -15,7 +15,7 @@ from .table import Table, UsageError
 TASKS: dict[str, Any] = {"regression": MoERegressor, "classification": MoEClassifier}
 
 
-def families(table: Table, args: argparse.Namespace) -> list[str]:
+def chosen_families(table: Table, args: argparse.Namespace) -> list[str]:
     """Expert families to compare: those that the user names, or that suit the target."""
     return list(dict.fromkeys(args.experts or suited_families(table.y, table.task).families))
 
@@ -23,7 +23,7 @@ def families(table: Table, args: argparse.Namespace) -> list[str]:
 def check_families(table: Table, args: argparse.Namespace) -> None:
     """Raise if a family does not describe the target."""
     right = fitting_families(table.y, table.task)
-    for family in families(table, args):
+    for family in chosen_families(table, args):
         if family not in right:
             raise UsageError(
                 f"{family} experts do not describe the {table.task} target {table.target!r}; "
@@ -35,6 +35,6 @@ def candidates(table: Table, args: argparse.Namespace) -> Iterator[Any]:
     """All models, few experts first, not fitted."""
     estimator = TASKS[table.task]
     for K in sorted(set(args.n_experts)):
-        for family in families(table, args):
+        for family in chosen_families(table, args):
             options = {"gate": args.gate, "n_init": args.n_init, "random_state": args.seed}
             yield estimator(K, expert=family, **options)
