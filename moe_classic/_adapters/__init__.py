@@ -16,11 +16,21 @@ from .fitting import (
     proba_of,
     redundant_coefficients,
     run_jobs,
+    takes_missing,
     target_of,
     with_feature_names,
 )
 from .layers import Layers, layers_of
 from .linear_form import LinearForm, linear_log_odds, linear_margin, linear_mean
+from .tables import (
+    TableColumns,
+    as_frame,
+    column_of_numbers,
+    holds_numbers,
+    pandas_table,
+    read_table,
+    refuse_missing,
+)
 
 __all__ = [
     "FIT_ERRORS",
@@ -28,22 +38,30 @@ __all__ = [
     "Layers",
     "LinearForm",
     "Notices",
+    "TableColumns",
+    "as_frame",
     "check_prefit",
     "check_proba",
     "class_places",
+    "column_of_numbers",
     "count_parameters",
     "emit_warnings",
     "fit_all",
+    "holds_numbers",
     "is_estimator",
     "layers_of",
     "linear_log_odds",
     "linear_margin",
     "linear_mean",
     "outputs_of",
+    "pandas_table",
     "parallel_map",
     "proba_of",
+    "read_table",
     "redundant_coefficients",
+    "refuse_missing",
     "run_jobs",
+    "takes_missing",
     "target_of",
     "with_feature_names",
 ]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from moe_classic._adapters import TableColumns, as_frame, refuse_missing
 from moe_classic._numerics import has_wild, tame_range, weighted_quantile
-from moe_classic._typing import Floats, Ints
+from moe_classic._typing import Floats, Ints, Names
+from moe_classic.preprocessing import TableEncoder
 
 from .stats import merged_moments
 
@@ -39,22 +40,28 @@ class DesignMap:
     columns : ndarray of int, or None
         Columns taken; None takes all.
     transformer : fitted transformer, or None
-        Applied instead of taking columns.
-    names_in : list of str, or None
-        Column names under which the transformer was fitted.
+        What is applied to them.
+    names_in : sequence of str, or None
+        Column names of X; columns of a table not all of numbers.
     centre, inverse : ndarray of shape (q - 1,)
         A design row is ``(x - centre) * inverse``; constant columns have inverse 0, the others
         one over their spread, or 1 where they are only centred.
     names : tuple of str
         Names of the design's features, without the constant.
+    component : str
+        Who sees it, for messages.
+    takes_missing : bool
+        Whether that one knows what to do with NaN.
     """
 
     columns: Ints | None
     transformer: Any
-    names_in: list[str] | None
+    names_in: Names
     centre: Floats
     inverse: Floats
     names: tuple[str, ...]
+    component: str = "the model"
+    takes_missing: bool = False
 
     @property
     def width(self) -> int:
@@ -85,12 +92,28 @@ class DesignMap:
 
     def __call__(self, X: np.ndarray) -> Floats:
         """Design matrix (q, n) of the rows of ``X``."""
-        raw = raw_features(X, self.columns, self.transformer, self.names_in)
+        raw = self.raw(X)
         out = np.empty((self.width, len(X)))
         np.subtract(raw.T, self.centre[:, None], out=out[:-1])
         out[:-1] *= self.inverse[:, None]
         out[-1] = 1.0
         return out
+
+    def raw(self, X: np.ndarray) -> Floats:
+        """Features before standardisation, (n, q - 1)."""
+        out = raw_features(X, self.columns, self.transformer, self.names_in)
+        if self.transformer is not None and not (self.takes_missing or np.isfinite(out).all()):
+            raise _gave_nan(self.component, self.transformer)
+        return out
+
+    def check_missing(self, X: np.ndarray) -> None:
+        """Raise if rows (n, p) miss values that are seen here as they are."""
+        if self.takes_missing or self.transformer is not None:
+            return
+        seen = range(X.shape[1]) if self.columns is None else self.columns
+        names = [f"x{j}" for j in range(X.shape[1])] if self.names_in is None else self.names_in
+        counts = {names[j]: int(np.isnan(X[:, j]).sum()) for j in seen}
+        refuse_missing(counts, self.component)
 
     def original(self, coef: Floats) -> tuple[Floats, Floats]:
         """Slopes (..., q - 1) and intercepts (...) on the raw scale of the features."""
@@ -98,24 +121,29 @@ class DesignMap:
         return slopes, coef[..., -1] - slopes @ self.centre
 
 
-def raw_features(
-    X: np.ndarray, columns: Ints | None, transformer: Any, names_in: list[str] | None
-) -> Floats:
+def raw_features(X: np.ndarray, columns: Ints | None, transformer: Any, names_in: Names) -> Floats:
     """Features before standardisation, (n, q - 1)."""
     if transformer is None:
         return X if columns is None else X[:, columns]
-    out = transformer.transform(_named(X, names_in))
+    out = transformer.transform(_given(X, columns, names_in))
     if hasattr(out, "toarray"):
         out = out.toarray()
     return np.asarray(out, dtype=np.float64).reshape(len(X), -1)
 
 
-def _named(X: np.ndarray, names: list[str] | None) -> Any:
-    """``X`` as a DataFrame where it was fitted on names."""
-    return X if names is None else pd.DataFrame(X, columns=names)
+def _given(X: np.ndarray, columns: Ints | None, names_in: Names) -> Any:
+    """Some columns of X as a transformer is given them."""
+    if columns is None or not isinstance(names_in, TableColumns):
+        return as_frame(X, names_in)
+    return as_frame(X[:, columns], names_in.taken(columns))
 
 
-def _column_numbers(features: Any, names: list[str], owner: str) -> Ints:
+def _gave_nan(owner: str, features: Any) -> ValueError:
+    """What is said of a transformer whose output cannot be used."""
+    return ValueError(f"{owner}: features={features!r} gave NaN or infinite values.")
+
+
+def _column_numbers(features: Any, names: Sequence[str], owner: str) -> Ints:
     """Positions of columns given by name or index."""
     values = list(features)
     if all(isinstance(v, (bool, np.bool_)) for v in values) and len(values) == len(names):
@@ -145,9 +173,10 @@ def fit_design(
     rows: Rows,
     *,
     fit_on: tuple[np.ndarray, np.ndarray],
-    names_in: list[str] | None,
+    names_in: Names,
     standardize: bool,
     raw: bool = False,
+    missing: bool = False,
     owner: str,
 ) -> DesignMap:
     """Fit what turns raw rows (n, p) into the design of one component.
@@ -162,15 +191,16 @@ def fit_design(
     standardize : whether to scale to unit variance, that of all but wild values; every design is
         centred, which changes no penalty and keeps the digits of features with a large offset
     raw : leave features as they are, for estimators that are to see them so
+    missing : whether these take NaN
     owner : name of the component, for messages
     """
     width = fit_on[0].shape[1]
-    names = names_in or [f"x{j}" for j in range(width)]
+    names: Sequence[str] = names_in or [f"x{j}" for j in range(width)]
     columns, transformer = None, None
     if features is None:
         out_names = list(names)
     elif hasattr(features, "transform"):
-        transformer = clone(features).fit(_named(fit_on[0], names_in), fit_on[1])
+        transformer = clone(features).fit(as_frame(fit_on[0], names_in), fit_on[1])
         out_names = _names_out(transformer, names_in)
     elif isinstance(features, (list, tuple, np.ndarray, pd.Index)):
         columns = _column_numbers(features, names, owner)
@@ -180,19 +210,53 @@ def fit_design(
             f"{owner}: features={features!r} must be None, a list of column names or indices, or "
             "a transformer with fit and transform."
         )
+    if transformer is None and not raw and isinstance(names_in, TableColumns):
+        seen = names_in if columns is None else names_in.taken(columns)
+        if isinstance(seen, TableColumns):
+            # Levels become columns: those that own components see are numbers.
+            transformer = _encoder(_given(fit_on[0], columns, names_in), owner)
+            out_names = _names_out(transformer, None)
     count = raw_features(fit_on[0][:1], columns, transformer, names_in).shape[1]
     if len(out_names) != count:
         out_names = [f"f{j}" for j in range(count)]
-    centre, inverse = np.zeros(count), np.ones(count)
-    if count and (transformer is not None or not raw):
-        see = partial(raw_features, columns=columns, transformer=transformer, names_in=names_in)
-        moments = _moments(rows, see, fit_on[0])
-        if not all(np.isfinite(m).all() for m in moments):
-            raise ValueError(f"{owner}: features={features!r} gave NaN or infinite values.")
-        if not raw:
-            centre, inverse = moments
-            inverse = inverse if standardize else (inverse > 0.0).astype(np.float64)
-    return DesignMap(columns, transformer, names_in, centre, inverse, unique_names(out_names))
+    design = DesignMap(
+        columns,
+        transformer,
+        names_in,
+        np.zeros(count),
+        np.ones(count),
+        unique_names(out_names),
+        owner,
+        missing,
+    )
+    if raw:
+        _check_raw(design, fit_on[0])
+        return design
+    if not count:
+        return design
+    moments = _moments(rows, design.raw, fit_on[0])
+    if not all(np.isfinite(m).all() for m in moments):
+        design.check_missing(fit_on[0])
+        raise _gave_nan(owner, features)
+    centre, inverse = moments
+    inverse = inverse if standardize else (inverse > 0.0).astype(np.float64)
+    return replace(design, centre=centre, inverse=inverse)
+
+
+def _encoder(table: pd.DataFrame, owner: str) -> TableEncoder:
+    """What turns levels into columns; raises with the name of who needs it."""
+    try:
+        return TableEncoder().fit(table)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{owner}: {error}") from None
+
+
+def _check_raw(design: DesignMap, X: np.ndarray) -> None:
+    """Raise if an estimator would be given NaN that it does not take."""
+    if design.transformer is not None:
+        design.raw(X)
+    elif np.isnan(X).any():
+        design.check_missing(X)
 
 
 def slices_of(X: np.ndarray, w: Floats) -> Rows:
@@ -262,7 +326,7 @@ def _pass(
     return mean, np.sqrt(scatter / weight), low, high
 
 
-def _names_out(transformer: Any, names_in: list[str] | None) -> list[str]:
+def _names_out(transformer: Any, names_in: Names) -> list[str]:
     """Feature names of a fitted transformer, or none."""
     try:
         return [str(v) for v in transformer.get_feature_names_out(names_in)]

@@ -28,6 +28,8 @@ from .tree import (
     view_tree,
 )
 from .unwrap import (
+    check_expert_missing,
+    check_missing,
     checked_pairs,
     checked_rows,
     column_names,
@@ -38,6 +40,8 @@ from .unwrap import (
     fitted_record,
     inner_rows,
     kind_of,
+    names_seen,
+    validate_rows,
     with_record,
 )
 
@@ -59,7 +63,9 @@ __all__ = [
     "PrintedTable",
     "Section",
     "TreeNode",
+    "check_expert_missing",
     "check_min_weight",
+    "check_missing",
     "checked_pairs",
     "checked_rows",
     "column_names",
@@ -79,11 +85,13 @@ __all__ = [
     "html_repr",
     "inner_rows",
     "kind_of",
+    "names_seen",
     "number",
     "probability",
     "summary_table",
     "term_index",
     "tokens_of",
+    "validate_rows",
     "view_experts",
     "view_gate",
     "view_tree",

@@ -6,13 +6,20 @@ to scikit-learn by ``__sklearn_tags__``; where it keeps the record is its own af
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from moe_classic._adapters import (
+    TableColumns,
+    read_table,
+    refuse_missing,
+    takes_missing,
+)
 from moe_classic._components import TARGETS, TargetKind
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Names
 
 from .estimator import FittedEstimator
 from .fitted import FittedBlend, FittedMixture
@@ -125,10 +132,55 @@ def with_record(estimator: Any, record: FittedMixture) -> Any:
 # ------------------------------------------------------------------------- rows
 
 
-def checked_rows(estimator: Any, X: Any) -> Floats:
-    """Validated features of rows for a fitted mixture."""
+def checked_rows(estimator: Any, X: Any, *, dtype: Any = (np.float64, np.float32)) -> Floats:
+    """Validated features of rows for a fitted estimator; those of a table as numbers."""
     check_is_fitted(estimator)
-    return validate_data(estimator, X, dtype=[np.float64, np.float32], reset=False)
+    table = _table_of(_record_if_any(estimator))
+    if table is not None or not isinstance(X, np.ndarray):
+        X, _ = read_table(X, table)
+    X, missing = validate_rows(estimator, X, dtype=list(dtype), reset=False)
+    if missing:
+        check_missing(estimator, X)
+    return X
+
+
+def validate_rows(estimator: Any, X: Any, *y: Any, **options: Any) -> tuple[Any, bool]:
+    """What :func:`~sklearn.utils.validation.validate_data` gives, and whether X misses values."""
+    try:
+        return validate_data(estimator, X, *y, **options), False
+    except ValueError as error:
+        if "X contains NaN" not in str(error):
+            raise
+    return validate_data(estimator, X, *y, ensure_all_finite="allow-nan", **options), True
+
+
+def check_missing(estimator: Any, X: Floats) -> None:
+    """Raise if rows (n, p) miss values that some part of a fitted estimator cannot do without."""
+    record = fitted_record(estimator)
+    for design in record.designs:
+        design.check_missing(X)
+    if isinstance(record, FittedBlend):
+        for label, expert in zip(record.labels, record.estimators, strict=True):
+            check_expert_missing(label, expert, X, record.features)
+
+
+def check_expert_missing(label: str, expert: Any, X: Floats, names: Sequence[str]) -> None:
+    """Raise if an expert that sees all columns is to see NaN and does not take it."""
+    if not takes_missing(expert):
+        missing = np.isnan(X).sum(axis=0)
+        refuse_missing(dict(zip(names, map(int, missing), strict=True)), f"the expert {label!r}")
+
+
+def _table_of(record: Any) -> TableColumns | None:
+    """Columns of the table of a fit, if some do not hold numbers."""
+    names = names_seen(record)
+    # Asked for every prediction: an abstract class takes its time about its instances.
+    return names if type(names) is TableColumns else None
+
+
+def names_seen(record: Any) -> Names:
+    """Column names of the rows of a fit; the columns of a table if some do not hold numbers."""
+    return None if record is None else record.designs[0].names_in
 
 
 def checked_pairs(estimator: Any, X: Any, y: Any) -> tuple[Floats, Floats]:

@@ -12,6 +12,7 @@ from .starts import CERTAINTY, STRATEGIES, StartData, params_from_responsibiliti
 from .thresholds import best_cut
 from .trainer import SHORT_PASSES, StartSample, StreamTrainer, Trained, Trainer
 from .wrap import (
+    admits,
     components,
     describes_outputs,
     keeps_target,
@@ -37,6 +38,7 @@ __all__ = [
     "StreamTrainer",
     "Trained",
     "Trainer",
+    "admits",
     "best_cut",
     "bind",
     "by_name",

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from moe_classic._results import column_names
+from moe_classic._adapters import as_frame
+from moe_classic._results import names_seen
 from moe_classic._typing import Floats
 from moe_classic.estimators import MoERegressor
 from moe_classic.inference import check_simulable, fitted_model, simulate
@@ -124,8 +124,8 @@ def _simulated_statistic(
     """The statistic on one data set drawn from the null model."""
     case = fitted_model(null, X, y, None)
     X_new, drawn = simulate(case, rng)
-    target, names = case.fitted.target.from_model(drawn), column_names(null)
-    X_new = X_new if names is None else pd.DataFrame(X_new, columns=names)
+    target = case.fitted.target.from_model(drawn)
+    X_new = as_frame(X_new, names_seen(case.fitted))
     K = null.n_experts
     seeded = clone(template).set_params(random_state=int(rng.integers(2**31 - 1)))
     *_, small, large = path(seeded, 1, K + 1, X_new, target)

@@ -6,12 +6,13 @@ from copy import copy
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
+from moe_classic._adapters import TableColumns, read_table
 from moe_classic._data import RawBlock, RawData, RowStream
-from moe_classic._results import column_names
+from moe_classic._results import check_missing, column_names, names_seen, validate_rows
 from moe_classic._targets import Target
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Names
 
 
 class RowChecker:
@@ -47,6 +48,10 @@ class RowChecker:
         least: int = 2,
     ) -> None:
         self.columns = copy(estimator)
+        self.table: TableColumns | None = None
+        if fitted:
+            names = names_seen(estimator.__moe_fitted__())
+            self.table = names if isinstance(names, TableColumns) else None
         self.kind, self.options = kind, kind.validation(multi_output=multi_output)
         self.known, self.fresh, self.least = target, not fitted, least
 
@@ -63,9 +68,9 @@ class RowChecker:
         return int(self.columns.n_features_in_)
 
     @property
-    def names(self) -> list[str] | None:
-        """Column names of X, if it has any."""
-        return column_names(self.columns)
+    def names(self) -> Names:
+        """Column names of X, if it has any; all of its columns if some are not numbers."""
+        return column_names(self.columns) if self.table is None else self.table
 
     def __call__(self, X: Any, y: Any, sample_weight: Any = None) -> RawData:
         """Validated rows with positive weight."""
@@ -96,7 +101,8 @@ class RowChecker:
 
     def _validated(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
         """X, y, weights and which rows count; the first rows fix what X is."""
-        X, y = validate_data(
+        X, self.table = read_table(X, self.table, fresh=self.fresh, keep=True)
+        (X, y), missing = validate_rows(
             self.columns,
             X,
             y,
@@ -105,6 +111,8 @@ class RowChecker:
             ensure_min_samples=self.least if self.fresh else 1,
             **self.options,
         )
+        if missing and not self.fresh:
+            check_missing(self.columns, X)
         self.fresh = False
         y = self.kind.checked(y)
         if sample_weight is None:
