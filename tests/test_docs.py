@@ -199,6 +199,8 @@ def test_code_of_the_guide_runs():
     pytest.importorskip("onnx", reason="needs the extra onnx")
     exec("from sklearn.model_selection import GridSearchCV", names)
     exec("from sklearn.tree import DecisionTreeRegressor", names)
+    exec("from sklearn.preprocessing import StandardScaler", names)
+    exec("from moe_classic.pipeline import MoEPipeline", names)
     exec("from moe_classic.inspection import *", names)
     names["moe"] = moe_classic.MoERegressor(2, n_init=2, random_state=0).fit(names["X"], names["y"])
     for block in FENCE.findall(page("user_guide")):

@@ -41,6 +41,7 @@ from .unwrap import (
     inner_rows,
     kind_of,
     names_seen,
+    unwrapped,
     validate_rows,
     with_record,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "summary_table",
     "term_index",
     "tokens_of",
+    "unwrapped",
     "validate_rows",
     "view_experts",
     "view_gate",

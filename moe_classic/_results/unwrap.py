@@ -7,6 +7,7 @@ to scikit-learn by ``__sklearn_tags__``; where it keeps the record is its own af
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,47 +20,102 @@ from moe_classic._adapters import (
     takes_missing,
 )
 from moe_classic._components import TARGETS, TargetKind
+from moe_classic._data import DesignMap
 from moe_classic._typing import Floats, Names
 
 from .estimator import FittedEstimator
 from .fitted import FittedBlend, FittedMixture
 from .net import FittedNet
 from .records import AnyExpert
+from .transformed_target import REFUSED, OnTransformedTarget
 
 
-def fitted_moe(estimator: Any, *, needs: str, caller: str) -> Any:
+def fitted_moe(estimator: Any, *, needs: str, caller: str, named: bool = False) -> Any:
     """The mixture of experts inside ``estimator``.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted mixture of experts, or a pipeline that ends in one, or a search whose best
-        estimator is one of these.
+        A fitted mixture of experts; a pipeline that ends in one, a regressor of a transformed
+        target around one, or a search whose best estimator is one of these.
     needs : str
         Method or attribute that the answer must have.
     caller : str
         Who asks, for messages.
+    named : bool
+        Whether features without names are to bear those that the step before gives them.
 
     Raises
     ------
     TypeError
-        If there is no such estimator inside.
+        If there is no such estimator inside, or a transformed target hides what is needed.
     """
-    inner = estimator
-    while True:
-        check_is_fitted(inner)
-        if hasattr(inner, "best_estimator_"):
-            inner = inner.best_estimator_
-        elif hasattr(inner, "steps"):
-            inner = inner.steps[-1][1]
-        else:
-            break
+    inner = _inside(estimator, named=named)
+    if isinstance(inner, OnTransformedTarget) and needs in REFUSED:
+        raise TypeError(
+            f"{caller} needs {REFUSED[needs]} of y, and the model describes a transformed y: there "
+            "is no rule that turns it back. Quantiles, intervals, log scores and PIT values are."
+        )
     if not hasattr(inner, needs):
         raise TypeError(
             f"{caller} needs an estimator with {needs}, got {type(inner).__name__}; pass a fitted "
             "mixture of experts that has it, a pipeline that ends in one, or a search over them."
         )
     return inner
+
+
+def _inside(estimator: Any, *, named: bool) -> Any:
+    """What stands innermost; a transformed target around it."""
+    check_is_fitted(estimator)
+    if hasattr(estimator, "best_estimator_"):
+        return _inside(estimator.best_estimator_, named=named)
+    if hasattr(estimator, "steps"):
+        inner = _inside(estimator.steps[-1][1], named=named)
+        names = _names_before(estimator) if named else None
+        return inner if names is None else _with_names(inner, names)
+    if _transforms_target(estimator):
+        inner = _inside(estimator.regressor_, named=named)
+        record = _record_if_any(inner)
+        if not isinstance(record, FittedMixture):
+            return inner
+        return OnTransformedTarget(inner, estimator.transformer_, float(record.target.factor[0]))
+    return estimator
+
+
+def _transforms_target(estimator: Any) -> bool:
+    """Whether this is a fitted TransformedTargetRegressor."""
+    return hasattr(estimator, "regressor_") and hasattr(estimator, "transformer_")
+
+
+def _names_before(pipeline: Any) -> list[str] | None:
+    """Names of what the transformers of a pipeline give, if they tell."""
+    if len(pipeline.steps) < 2:
+        return None
+    try:
+        return [str(v) for v in pipeline[:-1].get_feature_names_out()]
+    except (AttributeError, ValueError):
+        return None
+
+
+def _with_names(moe: Any, names: list[str]) -> Any:
+    """A mixture that was fitted without names, its features called by ``names``."""
+    if isinstance(moe, OnTransformedTarget):
+        return OnTransformedTarget(_with_names(moe.moe, names), moe.transformer, moe.spread)
+    record = _record_if_any(moe)
+    if not isinstance(record, FittedMixture) or any(m.names_in for m in record.maps):
+        return moe
+    maps = tuple(
+        m
+        if m.transformer is not None
+        else replace(m, names=tuple(names[j] for j in _columns_of(m, len(names))))
+        for m in record.maps
+    )
+    return with_record(moe, replace(record, maps=maps))
+
+
+def _columns_of(design: DesignMap, width: int) -> Any:
+    """Positions of the columns that a design takes."""
+    return range(width) if design.columns is None else design.columns
 
 
 def inner_rows(estimator: Any, X: Any) -> Any:
@@ -69,7 +125,21 @@ def inner_rows(estimator: Any, X: Any) -> Any:
     if hasattr(estimator, "steps"):
         X = estimator[:-1].transform(X) if len(estimator.steps) > 1 else X
         return inner_rows(estimator.steps[-1][1], X)
+    if _transforms_target(estimator):
+        return inner_rows(estimator.regressor_, X)
     return X
+
+
+def unwrapped(estimator: Any, X: Any, y: Any, *, needs: str, caller: str) -> tuple[Any, Any, Any]:
+    """The mixture inside ``estimator``, and rows and target as that one sees them."""
+    outer = any(hasattr(estimator, name) for name in ("best_estimator_", "steps", "regressor_"))
+    if not outer:
+        return estimator, X, y
+    moe = fitted_moe(estimator, needs=needs, caller=caller, named=True)
+    X = inner_rows(estimator, X)
+    if isinstance(moe, OnTransformedTarget):
+        return moe.moe, X, moe.to_model(y)
+    return moe, X, y
 
 
 # ------------------------------------------------------------------------- records
@@ -77,7 +147,8 @@ def inner_rows(estimator: Any, X: Any) -> Any:
 
 def fitted_record(estimator: Any) -> FittedMixture | FittedBlend | FittedNet:
     """What the last fit of a mixture, a blend, a hard mixture or a net left."""
-    check_is_fitted(estimator)
+    if not isinstance(estimator, OnTransformedTarget):
+        check_is_fitted(estimator)
     record: FittedMixture | FittedBlend | FittedNet = estimator.__moe_fitted__()
     return record
 
@@ -112,6 +183,11 @@ def kind_of(estimator: Any) -> TargetKind:
 
 def fitted_mixture(estimator: Any) -> FittedMixture:
     """What the last fit of a mixture left; raises for what was not fitted by likelihood."""
+    if isinstance(estimator, OnTransformedTarget):
+        raise TypeError(
+            "the model describes a transformed target, whose density cannot be told here; "
+            "transform y before the fit."
+        )
     record = _record_if_any(estimator)
     if isinstance(record, FittedMixture):
         return record

@@ -10,7 +10,7 @@ import pandas as pd
 
 from moe_classic._arguments import check_one_of
 from moe_classic._components import SLOPE, spoken
-from moe_classic._results import ALIASED, fitted_moe, inner_rows
+from moe_classic._results import ALIASED, fitted_moe
 
 from ._style import MIXTURE_COLOR, axes_for, legend_above, point_look, tidy
 
@@ -83,9 +83,8 @@ class CoefficientDisplay:
         """
         from moe_classic.inference import inference
 
-        moe = fitted_moe(estimator, needs="inference", caller=cls.__name__)
-        rows = inner_rows(estimator, X)
-        result = inference(moe, rows, y, kind=kind, level=level, sample_weight=sample_weight)
+        fitted_moe(estimator, needs="inference", caller=cls.__name__)
+        result = inference(estimator, X, y, kind=kind, level=level, sample_weight=sample_weight)
         title = f"estimate and {100 * level:g} % interval"
         return cls.from_table(
             result.table, part=part, terms=terms, scale=scale, xlabel=title, ax=ax, **plot

@@ -18,7 +18,7 @@ from moe_classic._typing import Floats
 from moe_classic.estimators import MoERegressor
 from moe_classic.inference import check_simulable, fitted_model, simulate
 
-from ._path import checked_counts, checked_template, path
+from ._path import Steps, checked_counts, checked_template, path
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def bootstrap_lrt(
     n_experts : int, default=1
         K, the number of experts under the null hypothesis.
     estimator : MoERegressor or MoEClassifier, default=None
-        Template; None is ``MoERegressor()``.
+        Template; None is ``MoERegressor()``. Or a pipeline that ends in one, whose steps before it
+        are fitted once.
     n_bootstrap : int, default=99
         Data sets drawn from the fit with K experts; each is fitted with K and K + 1.
     n_jobs : int or None, default=None
@@ -93,7 +94,9 @@ def bootstrap_lrt(
     McLachlan (1987), On bootstrapping the likelihood ratio test statistic for the number of
     components in a normal mixture, Applied Statistics 36.
     """
-    template = checked_template(MoERegressor() if estimator is None else estimator)
+    steps, template = Steps.of(MoERegressor() if estimator is None else estimator)
+    template = checked_template(template)
+    steps, X = steps.fit(X, y)
     (K,) = checked_counts(_single(n_experts))
     whole = isinstance(n_bootstrap, numbers.Integral) and not isinstance(n_bootstrap, bool)
     if not whole or n_bootstrap < 1:
@@ -108,7 +111,8 @@ def bootstrap_lrt(
     )
     statistic, drawn = 2.0 * (alternative.objective - null.objective), np.array(draws)
     p = (1.0 + float((drawn >= statistic).sum())) / (1.0 + drawn.size)
-    return LikelihoodRatioTest(K, statistic, p, drawn, (null.estimator, alternative.estimator))
+    fits = steps.whole(null.estimator), steps.whole(alternative.estimator)
+    return LikelihoodRatioTest(K, statistic, p, drawn, fits)
 
 
 def _single(n_experts: Any) -> list[Any]:

@@ -41,7 +41,7 @@ STOREYS = [
     {"_objectives", "predictive", "_results"},
     {"solvers", "metrics", "onnx", "_onnx_nets"},
     {"_training", "inference"},
-    {"estimators", "datasets", "inspection"},
+    {"estimators", "datasets", "inspection", "pipeline"},
     {"model_selection", "persistence", "_cli"},
     {"__init__", "__main__"},
 ]
