@@ -20,6 +20,7 @@ from .fitting import (
     target_of,
     with_feature_names,
 )
+from .formulas import model_matrix, variables_of
 from .layers import Layers, layers_of
 from .linear_form import LinearForm, linear_log_odds, linear_margin, linear_mean
 from .tables import (
@@ -53,6 +54,7 @@ __all__ = [
     "linear_log_odds",
     "linear_margin",
     "linear_mean",
+    "model_matrix",
     "outputs_of",
     "pandas_table",
     "parallel_map",
@@ -63,5 +65,6 @@ __all__ = [
     "run_jobs",
     "takes_missing",
     "target_of",
+    "variables_of",
     "with_feature_names",
 ]

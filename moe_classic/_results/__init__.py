@@ -43,6 +43,7 @@ from .unwrap import (
     names_seen,
     unwrapped,
     validate_rows,
+    variables_of,
     with_record,
 )
 
@@ -94,6 +95,7 @@ __all__ = [
     "tokens_of",
     "unwrapped",
     "validate_rows",
+    "variables_of",
     "view_experts",
     "view_gate",
     "view_tree",

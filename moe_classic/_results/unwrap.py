@@ -11,10 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from moe_classic._adapters import (
     TableColumns,
+    pandas_table,
     read_table,
     refuse_missing,
     takes_missing,
@@ -212,12 +214,26 @@ def checked_rows(estimator: Any, X: Any, *, dtype: Any = (np.float64, np.float32
     """Validated features of rows for a fitted estimator; those of a table as numbers."""
     check_is_fitted(estimator)
     table = _table_of(_record_if_any(estimator))
+    X = variables_of(estimator, X)
     if table is not None or not isinstance(X, np.ndarray):
         X, _ = read_table(X, table)
     X, missing = validate_rows(estimator, X, dtype=list(dtype), reset=False)
     if missing:
         check_missing(estimator, X)
     return X
+
+
+def variables_of(estimator: Any, X: Any) -> Any:
+    """The columns of a table that the formula of an estimator names; without one, X as it is."""
+    variables = getattr(estimator, "variables_", None)
+    if variables is None or isinstance(X, np.ndarray):
+        return X
+    X = pandas_table(X)
+    columns = getattr(X, "columns", variables)
+    absent = [name for name in variables if name not in columns]
+    if absent:
+        raise ValueError(f"X lacks {absent}, which the formula {estimator.formula_!r} names.")
+    return X[variables] if isinstance(X, pd.DataFrame) else X
 
 
 def validate_rows(estimator: Any, X: Any, *y: Any, **options: Any) -> tuple[Any, bool]:

@@ -10,7 +10,13 @@ from sklearn.utils.validation import _check_sample_weight
 
 from moe_classic._adapters import TableColumns, read_table
 from moe_classic._data import RawBlock, RawData, RowStream
-from moe_classic._results import check_missing, column_names, names_seen, validate_rows
+from moe_classic._results import (
+    check_missing,
+    column_names,
+    names_seen,
+    validate_rows,
+    variables_of,
+)
 from moe_classic._targets import Target
 from moe_classic._typing import Floats, Names
 
@@ -101,6 +107,7 @@ class RowChecker:
 
     def _validated(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
         """X, y, weights and which rows count; the first rows fix what X is."""
+        X = variables_of(self.columns, X)
         X, self.table = read_table(X, self.table, fresh=self.fresh, keep=True)
         (X, y), missing = validate_rows(
             self.columns,
