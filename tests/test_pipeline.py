@@ -148,6 +148,7 @@ def test_likelihood_ratio_of_pipelines(data, alone):
     expected = bootstrap_lrt(rows, y, estimator=clone(MOE), **options)
     assert found.statistic == pytest.approx(expected.statistic)
     assert_allclose(found.null, expected.null)
+    assert str(found) == str(expected)
     assert_allclose(found.estimators_[1].predict(X), expected.estimators_[1].predict(rows))
 
 

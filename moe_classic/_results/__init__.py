@@ -1,6 +1,6 @@
 """What a fit tells: records of gate and experts, explanations, cards."""
 
-from .cards import html_repr
+from .cards import expert_cards, html_repr
 from .estimator import FittedEstimator
 from .explanation import Explanation, check_min_weight, explain, explain_margins, explain_rows
 from .fitted import FittedBlend, FittedMixture
@@ -71,6 +71,7 @@ __all__ = [
     "checked_pairs",
     "checked_rows",
     "column_names",
+    "expert_cards",
     "expert_color",
     "expert_equations",
     "expert_labels",

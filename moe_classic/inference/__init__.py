@@ -19,12 +19,15 @@ from ._case import fitted_model as fitted_model
 from ._case import simulate as simulate
 from ._hypotheses import HypothesisTest, likelihood_ratio_test
 from ._inference import Inference, inference
+from ._influence import Influence, influence
 
 __all__ = [
     "HypothesisTest",
     "Inference",
+    "Influence",
     "PrintedTable",
     "inference",
+    "influence",
     "likelihood_ratio_test",
     "order_of",
 ]

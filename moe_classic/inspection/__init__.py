@@ -7,8 +7,11 @@ from ._effects import marginal_effects, predictions_at
 from ._experts import ExpertsDisplay
 from ._fan import FanDisplay
 from ._gate import GateDisplay
+from ._likelihood_ratio import LikelihoodRatioDisplay
 from ._load import LoadDisplay
 from ._partition import PartitionDisplay
+from ._report import Report, report
+from ._residual import ResidualDisplay
 from ._responsibility import ResponsibilityDisplay
 from ._routing import RoutingDisplay
 from ._selection import SelectionDisplay
@@ -26,12 +29,16 @@ __all__ = [
     "ExpertsDisplay",
     "FanDisplay",
     "GateDisplay",
+    "LikelihoodRatioDisplay",
     "LoadDisplay",
     "PartitionDisplay",
+    "Report",
+    "ResidualDisplay",
     "ResponsibilityDisplay",
     "RoutingDisplay",
     "SelectionDisplay",
     "TreeDisplay",
     "marginal_effects",
     "predictions_at",
+    "report",
 ]

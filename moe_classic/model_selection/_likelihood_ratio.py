@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from moe_classic._adapters import as_frame
-from moe_classic._results import names_seen
+from moe_classic._results import PrintedTable, Section, names_seen, probability
 from moe_classic._typing import Floats
 from moe_classic.estimators import MoERegressor
 from moe_classic.inference import check_simulable, fitted_model, simulate
@@ -37,6 +38,15 @@ class LikelihoodRatioTest:
         The statistic on data drawn from the fit with K experts.
     estimators_ : tuple of two estimators
         The fits with K and K + 1 experts.
+
+    Examples
+    --------
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.model_selection import bootstrap_lrt
+    >>> X, y = load_tone(return_X_y=True)
+    >>> test = bootstrap_lrt(X, y, n_bootstrap=3, random_state=0)
+    >>> test.null.shape
+    (3,)
     """
 
     n_experts: int
@@ -44,6 +54,47 @@ class LikelihoodRatioTest:
     p_value: float
     null: Floats
     estimators_: tuple[Any, Any]
+
+    def summary(self) -> PrintedTable:
+        """The test as a page: printed, HTML in a notebook, LaTeX.
+
+        Returns
+        -------
+        page : PrintedTable
+        """
+        # The mixtures themselves, where these are pipelines.
+        small, large = (Steps.of(m)[1] for m in self.estimators_)
+        rows = [[f"{m.log_likelihood_:.2f}", f"{m.n_parameters_}"] for m in (small, large)]
+        frame = pd.DataFrame(
+            rows,
+            columns=["log-likelihood", "parameters"],
+            index=[_experts(m) for m in (small, large)],
+        )
+        low, high = np.quantile(self.null, [0.5, 0.95])
+        return PrintedTable(
+            f"Likelihood ratio of {_experts(large)} to {_experts(small)}, by parametric bootstrap",
+            (
+                ("statistic", f"{self.statistic:.4g}"),
+                ("p", probability(self.p_value)),
+                ("median under the null", f"{low:.4g}"),
+                ("95 % quantile", f"{high:.4g}"),
+                ("simulated data sets", f"{self.null.size}"),
+            ),
+            (Section("fits", frame),),
+        )
+
+    def __str__(self) -> str:
+        """The page."""
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        return self.summary().to_html()
+
+
+def _experts(estimator: Any) -> str:
+    """How many experts an estimator has, in words."""
+    return f"{estimator.n_experts} expert{'s'[: estimator.n_experts > 1]}"
 
 
 def bootstrap_lrt(
@@ -93,6 +144,15 @@ def bootstrap_lrt(
     ----------
     McLachlan (1987), On bootstrapping the likelihood ratio test statistic for the number of
     components in a normal mixture, Applied Statistics 36.
+
+    Examples
+    --------
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.model_selection import bootstrap_lrt
+    >>> X, y = load_tone(return_X_y=True)
+    >>> test = bootstrap_lrt(X, y, n_bootstrap=9, random_state=0)
+    >>> test.p_value
+    0.1
     """
     steps, template = Steps.of(MoERegressor() if estimator is None else estimator)
     template = checked_template(template)

@@ -21,7 +21,20 @@ _SHOWN = 5
 
 
 class UnseenLevelWarning(UserWarning):
-    """A table holds a level that the fit did not see; it counts as the level left out."""
+    """A table holds a level that the fit did not see; it counts as the level left out.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import pandas as pd
+    >>> from moe_classic.preprocessing import TableEncoder, UnseenLevelWarning
+    >>> encoder = TableEncoder().fit(pd.DataFrame({"city": ["Rome", "Oslo"]}))
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", UnseenLevelWarning)
+    ...     encoder.transform(pd.DataFrame({"city": ["Kyiv", "Rome"]}))
+    array([[0.],
+           [1.]])
+    """
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):

@@ -27,7 +27,19 @@ STOPPED = "stopped by a callback"
 
 
 class DivergenceError(ValueError):
-    """A gradient ascent ran away; what it left behind are the last good parameters."""
+    """A gradient ascent ran away; what it left behind are the last good parameters.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.solvers import DivergenceError
+    >>> X, y = load_tone(return_X_y=True)
+    >>> try:
+    ...     moe = MoERegressor(2, solver="sgd", random_state=0).fit(X, y)
+    ... except DivergenceError:
+    ...     print("use a smaller learning rate")
+    """
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,13 @@ class Problem:
         Adds over blocks.
     seed : int
         Seed of solvers that draw random numbers.
+
+    Examples
+    --------
+    >>> from dataclasses import fields
+    >>> from moe_classic.solvers import Problem
+    >>> [f.name for f in fields(Problem)]
+    ['model', 'objective', 'source', 'summary', 'engine', 'seed']
     """
 
     model: Model
@@ -101,6 +120,13 @@ class Result:
     failure : str
         Why the run broke off, with the remedy; empty if it did not. ``params`` are then the last
         good ones.
+
+    Examples
+    --------
+    >>> from dataclasses import fields
+    >>> from moe_classic.solvers import Result
+    >>> [f.name for f in fields(Result)][:3]
+    ['params', 'objective', 'trace']
     """
 
     params: MoEParams
@@ -142,6 +168,12 @@ class Solver(BaseEstimator, ABC):
     ----------
     name : registered name.
     requires : abilities that gate and experts must have.
+
+    Examples
+    --------
+    >>> from moe_classic.solvers import SOLVERS, Solver
+    >>> all(issubclass(kind, Solver) for kind in SOLVERS.values())
+    True
     """
 
     name: ClassVar[str]
