@@ -60,6 +60,10 @@ class Stats:
 
         return type(self)(*[scale(getattr(self, n)) for n in _names(cast("Any", type(self)))])
 
+    def row_weights(self) -> Floats | None:
+        """Weights (K, n) of single rows, where the record keeps rows."""
+        return None
+
 
 def total(parts: Iterable[T]) -> T:
     """Sum of at least one statistics record, in the order given."""

@@ -22,6 +22,8 @@ StepMonitor = Callable[[int, float], bool]
 #: What results say about how a run ended.
 CAPPED = "the largest number of iterations was reached"
 ENOUGH = "what is left to gain is below tol"
+SETTLED = "rows no longer change hands"
+APART = "classes are told apart, and their probabilities hardly change"
 STUCK = "no step climbs any further"
 STOPPED = "stopped by a callback"
 
@@ -149,12 +151,16 @@ class Limits:
         Most passes over the data.
     enough : float
         What may be left to gain, in nats.
-    watch : Watcher or None
+    monitor : StepMonitor or None
+    calm : float
+        What the mean of fitted probabilities, or the share of weight that changes hands, may still
+        change where a climb has no end of its own; 0 where it has to be followed.
     """
 
     max_iter: int
     enough: float
     monitor: StepMonitor | None = None
+    calm: float = 0.0
 
     def less(self, passes: int) -> Limits:
         """What is left of them after so many passes."""
@@ -217,7 +223,8 @@ class Solver(BaseEstimator, ABC):
         """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
         self.check()
         self.check_model(problem.model)
-        return self.climb(problem, params, Limits(max_iter, tol * problem.summary.weight, monitor))
+        enough = tol * problem.summary.weight
+        return self.climb(problem, params, Limits(max_iter, enough, monitor, tol**0.5))
 
     @abstractmethod
     def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:

@@ -16,7 +16,7 @@ from moe_classic._model import Model, MoEParams, available, observed_information
 from moe_classic._typing import Bools, Floats
 
 from ._ascent import MonotoneAscent
-from ._base import STOPPED, Limits, Problem, Result, joined_results
+from ._base import APART, STOPPED, Limits, Problem, Result, joined_results
 from ._squarem import extrapolated
 
 #: Most parameters for which the information matrix is formed, and most rows times squared
@@ -141,6 +141,8 @@ def warmed_up(problem: Problem, params: MoEParams, limits: Limits, ascend: Ascen
     # What is left to gain is for the faster steps to say.
     before = extrapolated(problem, params, replace(limits, enough=-np.inf), check)
     rest = limits.less(before.n_iter)
+    if before.message == APART:
+        return before
     if rest.max_iter < 1 or before.message == STOPPED:
         return replace(before, converged=False)
     return joined_results(before, ascend(problem, before.params, rest, seen=check.seen))
