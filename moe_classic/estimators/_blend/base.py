@@ -145,6 +145,10 @@ class MetaPi(BlendEstimator):
         self._warn(fits)
         return self
 
+    def _given_experts(self) -> list[Any]:
+        """The estimators among the experts."""
+        return all_experts(self.experts)
+
     def _checked(self) -> GateOptions:
         """Arguments that make sense by themselves."""
         self._validate_names(check_experts("experts", self.experts, self._target.kind))

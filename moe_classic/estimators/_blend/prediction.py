@@ -16,6 +16,7 @@ from moe_classic._data import unique_names
 from moe_classic._results import (
     Explanation,
     FittedBlend,
+    check_expert_missing,
     checked_rows,
     column_names,
     explain_rows,
@@ -56,6 +57,10 @@ class BlendEstimator(TransformerMixin, _BaseComposition):
     def _fallback(self) -> Any:
         """What predicts for an expert that could not be fitted."""
 
+    @abstractmethod
+    def _given_experts(self) -> list[Any]:
+        """The descriptions of the experts, as far as they are estimators."""
+
     # -------------------------------------------------------------------- what a fit leaves
 
     def _describes_outputs(self) -> bool:
@@ -70,8 +75,12 @@ class BlendEstimator(TransformerMixin, _BaseComposition):
         columns = copy(self)
         X, table = read_table(X, None, fresh=True, keep=True)
         options = self._target.validation(multi_output=self._describes_outputs())
-        (X, y), _ = validate_rows(columns, X, y, dtype=np.float64, ensure_min_samples=2, **options)
+        (X, y), missing = validate_rows(
+            columns, X, y, dtype=np.float64, ensure_min_samples=2, **options
+        )
         columns._names = column_names(columns) if table is None else table
+        for expert in self._given_experts() if missing else []:
+            check_expert_missing(type(expert).__name__, expert, X, shown_names(columns))
         w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         return columns, X, y, w
 

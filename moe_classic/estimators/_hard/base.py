@@ -173,6 +173,10 @@ class HardMoE(BlendEstimator):
         """Output of a fitted expert at validated rows (n, p), (width, n)."""
         return self._output_of(fitted, as_given(X, names), target)
 
+    def _given_experts(self) -> list[Any]:
+        """The estimators among the experts."""
+        return all_experts(self._default_expert() if self.expert is None else self.expert)
+
     def _checked(self) -> tuple[GateOptions, list[Any]]:
         """Arguments that make sense by themselves, and the description of every expert."""
         check_integer("n_experts", self.n_experts, 1, "the number of experts")
