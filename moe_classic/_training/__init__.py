@@ -20,6 +20,7 @@ from .starts import (
 from .thresholds import best_cut
 from .trainer import SHORT_PASSES, StartSample, StreamTrainer, Trained, Trainer
 from .wrap import (
+    admits,
     components,
     described,
     describes_outputs,
@@ -47,6 +48,7 @@ __all__ = [
     "StreamTrainer",
     "Trained",
     "Trainer",
+    "admits",
     "best_cut",
     "bind",
     "by_name",

@@ -25,7 +25,6 @@ from moe_classic._data import (
     Summary,
     design_of,
     merge_sample,
-    raw_features,
     sample_size,
     summarise,
     take_sample,
@@ -124,7 +123,7 @@ def expand(data: TrainingData, plan: BoundModel) -> tuple[TrainingData, tuple[De
             every = np.arange(data.X.shape[1])
             maps.append(m if m.columns is not None else replace(m, columns=every))
             continue
-        columns.append(raw_features(data.X, None, m.transformer, m.names_in))
+        columns.append(m.raw(data.X))
         place = np.arange(width, width + columns[-1].shape[1])
         width += place.size
         maps.append(replace(m, columns=place, transformer=None, names_in=None))

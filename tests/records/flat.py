@@ -260,6 +260,16 @@ def named_columns() -> Values:
     return fitted(moe.set_params(**QUICK).fit(table, y), table, y)
 
 
+@case("regression, levels of a table")
+def levels_of_a_table() -> Values:
+    X, y = lines()
+    table = pd.DataFrame(X, columns=[f"c{j}" for j in range(X.shape[1])])
+    table["city"] = np.array(["Rome", "Oslo", "Bern"])[np.arange(len(y)) % 3]
+    table["grade"] = pd.Categorical(np.where(np.arange(len(y)) % 2, "low", "high"), ["low", "high"])
+    table["flag"] = np.arange(len(y)) % 5 == 0
+    return fitted(MoERegressor(2, **QUICK).fit(table, y), table, y)
+
+
 @case("regression, target far from zero")
 def far_target() -> Values:
     X, y = lines()

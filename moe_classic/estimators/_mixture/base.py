@@ -30,6 +30,7 @@ from moe_classic._training import (
     StreamTrainer,
     Trained,
     Trainer,
+    admits,
     bind,
     check_fitted_experts,
     from_portfolio,
@@ -75,6 +76,12 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
 
     #: Order in which like experts are published; an argument of flat mixtures.
     order_by: Any = "mass"
+
+    def __sklearn_tags__(self) -> Any:
+        """Tags; missing values and levels in X where gate and every expert take them."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan, tags.input_tags.categorical = admits(self)
+        return tags
 
     get_params = _reporting.get_params
 
