@@ -15,14 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from itertools import chain, cycle, islice
 
 import numpy as np
 from sklearn.cluster import KMeans
-from threadpoolctl import ThreadpoolController
 
 from moe_classic._data import Source, Summary
+from moe_classic._engine import one_thread
 from moe_classic._model import Model, MoEParams
 from moe_classic._objectives import update_under
 from moe_classic._typing import Floats, Ints
@@ -73,14 +72,8 @@ class StartData:
         means = KMeans(self.n_experts, n_init=1, max_iter=30, random_state=int(rng.integers(2**31)))
         # GNU's OpenMP does not survive a fork once it has had threads: a child that the caller
         # forks later would hang in a k-means of its own.
-        with _thread_pools().limit(limits=1, user_api="openmp"):
+        with one_thread("openmp"):
             return means.fit(points, sample_weight=self.w).labels_
-
-
-@cache
-def _thread_pools() -> ThreadpoolController:
-    """The libraries that have threads, looked for once: that takes as long as a small k-means."""
-    return ThreadpoolController()
 
 
 def _single_fit(view: StartData) -> Floats:
