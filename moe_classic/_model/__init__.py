@@ -13,6 +13,7 @@ from .information import InformationStats, available, observed_information, row_
 from .labelling import check_order_by, match_experts, order_of
 from .model import Group, Model, MoEParams, MoEStats, same_shapes
 from .separation import Separation, separated_terms, separated_theta, separations
+from .stacked import penalties, stack, stackable, unstack
 
 __all__ = [
     "GradientStats",
@@ -34,11 +35,15 @@ __all__ = [
     "null_of_theta",
     "observed_information",
     "order_of",
+    "penalties",
     "row_scores",
     "same_shapes",
     "separated_terms",
     "separated_theta",
     "separations",
     "spurious",
+    "stack",
+    "stackable",
     "supported",
+    "unstack",
 ]

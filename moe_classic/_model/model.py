@@ -48,9 +48,12 @@ def same_shapes(a: Any, b: Any) -> bool:
 
 @dataclass(frozen=True)
 class MoEStats(Stats):
-    """What one pass gives: objective without penalties, and the statistics of every component."""
+    """What one pass gives: objective without penalties, and the statistics of every component.
 
-    objective: float
+    Of several starts at once the objective is an array (S,).
+    """
+
+    objective: Any
     gate: Stats
     experts: tuple[Stats, ...]
 
@@ -64,10 +67,10 @@ class ModelForward:
 
     @property
     def log_prob(self) -> Floats:
-        """Log densities of all experts, (K, n)."""
-        if len(self.experts) == 1:
-            return self.experts[0].log_prob
-        return np.concatenate([f.log_prob for f in self.experts])
+        """Log densities of all experts, (K, n), or (S, K, n) with several starts."""
+        *lead, _, n = self.gate.log_prob.shape
+        parts = [f.log_prob.reshape(*lead, -1, n) for f in self.experts]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
 
     def log_joint(self, out: Floats | None = None) -> Floats:
         """``log g_k + log p_k``, (K, n)."""
@@ -264,25 +267,25 @@ class Model:
         return log_sum_exp(self.log_gate(params, block) + log_prob)
 
     def statistics(
-        self, params: MoEParams, forward: ModelForward, block: Block, S: Floats, objective: float
+        self, params: MoEParams, forward: ModelForward, block: Block, S: Floats, objective: Any
     ) -> MoEStats:
-        """Statistics of every component for the row weights ``S`` (K, n).
+        """Statistics of every component for the row weights ``S`` (K, n), or (S, K, n).
 
         Gram matrices that components ask for on the same design come from one BLAS call.
         """
-        shares = self.shares
+        own = [S[..., share, :].reshape(-1, S.shape[-1]) for share in self.shares]
         asked = [(self.gate_design, self.gate.curvature(params.gate, forward.gate, S))]
-        for group, p, fwd, share in zip(
-            self.groups, params.experts, forward.experts, shares, strict=True
+        for group, p, fwd, rows in zip(
+            self.groups, params.experts, forward.experts, own, strict=True
         ):
-            asked.append((group.design, group.expert.curvature(p, fwd, S[share])))
+            asked.append((group.design, group.expert.curvature(p, fwd, rows)))
         grams = _grams(block, asked)
         gate_design = block.designs[self.gate_design]
         gate = self.gate.statistics(params.gate, forward.gate, gate_design, S, grams[0])
         experts = tuple(
-            g.expert.statistics(p, fwd, block.designs[g.design], S[share], gram)
-            for g, p, fwd, share, gram in zip(
-                self.groups, params.experts, forward.experts, shares, grams[1:], strict=True
+            g.expert.statistics(p, fwd, block.designs[g.design], rows, gram)
+            for g, p, fwd, rows, gram in zip(
+                self.groups, params.experts, forward.experts, own, grams[1:], strict=True
             )
         )
         return MoEStats(objective, gate, experts)

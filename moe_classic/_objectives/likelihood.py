@@ -45,7 +45,7 @@ class MixtureLikelihood:
             S = np.add(prior, density, out=density if reuse else None)
             row = softmax_in_place(S, block.w)
             forward.gate.mass = block.w
-            return self.model.statistics(params, forward, block, S, float(row @ block.w))
+            return self.model.statistics(params, forward, block, S, row @ block.w)
 
     def value(self, params: MoEParams, block: Block) -> ValueStats:
         """Log-likelihood of one block."""
@@ -61,6 +61,8 @@ class MixtureLikelihood:
 class FixedResponsibilities:
     """Complete-data log-likelihood under fixed responsibilities ``R`` (K, n) of a single block.
 
+    Those of several starts are (S, K, n).
+
     What a start climbs before EM takes over.
     """
 
@@ -71,7 +73,7 @@ class FixedResponsibilities:
         """Statistics of the one block at ``params``."""
         forward = self.model.evaluate(params, block)
         S = self.R * block.w
-        objective = float((S * forward.log_joint()).sum())
+        objective = (S * forward.log_joint()).sum(axis=(-2, -1))
         return self.model.statistics(params, forward, block, S, objective)
 
 
@@ -84,7 +86,7 @@ def update_under(
     *,
     n_updates: int,
 ) -> MoEParams:
-    """Parameters after some updates under fixed responsibilities ``R`` (K, n).
+    """Parameters after some updates under fixed responsibilities ``R`` (K, n) or (S, K, n).
 
     Rows of ``R`` are those of all blocks, which are read once an update, in their order.
     """
@@ -92,6 +94,6 @@ def update_under(
         stop, parts = 0, []
         for block in blocks:
             start, stop = stop, stop + block.w.size
-            parts.append(FixedResponsibilities(model, R[:, start:stop])(params, block))
+            parts.append(FixedResponsibilities(model, R[..., start:stop])(params, block))
         params = model.update(params, total(parts), summary)
     return params

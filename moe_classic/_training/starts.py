@@ -22,7 +22,7 @@ from sklearn.cluster import KMeans
 
 from moe_classic._data import Source, Summary
 from moe_classic._engine import one_thread
-from moe_classic._model import Model, MoEParams
+from moe_classic._model import Model, MoEParams, stack, stackable, unstack
 from moe_classic._objectives import update_under
 from moe_classic._typing import Floats, Ints
 
@@ -194,3 +194,16 @@ def params_from_responsibilities(
         first = next(iter(blocks))
         params = model.start([d.width for d in first.designs], summary)
     return update_under(model, params, blocks, R, summary, n_updates=_WARM_UPDATES)
+
+
+def several_from_responsibilities(
+    model: Model, blocks: Source, several: list[Floats], summary: Summary
+) -> list[MoEParams]:
+    """The same from each of several responsibilities, side by side where that goes."""
+    first = next(iter(blocks))
+    equal = model.start([d.width for d in first.designs], summary)
+    if len(several) == 1 or not stackable(model, equal):
+        return [params_from_responsibilities(model, blocks, R, summary, equal) for R in several]
+    equals, R = stack([equal] * len(several)), np.stack(several)
+    stacked = params_from_responsibilities(model, blocks, R, summary, equals)
+    return unstack(stacked, model, len(several))

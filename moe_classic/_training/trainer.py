@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,6 @@ from moe_classic._data import (
     Source,
     Stats,
     StreamSource,
-    Summary,
     merge_sample,
     raw_features,
     sample_size,
@@ -38,12 +38,13 @@ from moe_classic._model import (
     null_directions,
     separations,
     spurious,
+    stackable,
 )
 from moe_classic._numerics import log_sum_exp
 from moe_classic._objectives import MixtureLikelihood
 from moe_classic._targets import TrainingData
 from moe_classic._typing import Floats
-from moe_classic.solvers import EM, GradientAscent, Problem, Result, Solver
+from moe_classic.solvers import EM, GradientAscent, Problem, Result, Solver, run_together
 
 from .bound_model import BoundModel
 from .finalists import StartRun, report, run_finalists
@@ -52,12 +53,24 @@ from .online import OnlineState
 from .progress import no_monitor
 from .settle import settled
 from .split_merge import candidates
-from .starts import STRATEGIES, StartData, params_from_responsibilities, portfolio, soften
+from .starts import (
+    STRATEGIES,
+    StartData,
+    params_from_responsibilities,
+    portfolio,
+    several_from_responsibilities,
+    soften,
+)
 from .wrap import unit_columns
+
+T = TypeVar("T")
 
 #: Passes of a short run, and rows up to which every start is followed to the end.
 SHORT_PASSES = 15
 _FEW_ROWS = 1000
+
+#: Numbers, rows times experts, of starts that advance together.
+_TOGETHER = 30_000
 
 #: Differences between heights, in nats per unit of weight, that no tolerance resolves.
 _SAME_HEIGHT = 1e-8
@@ -156,6 +169,14 @@ class StartSample:
     block: Block
     complete: bool
 
+    def portions(self, starts: list[T], solver: Solver) -> list[list[T]]:
+        """Starts in portions that advance together: few enough that their arrays stay in cache."""
+        model, size = self.problem.model, 1
+        equal = model.start([d.width for d in self.block.designs], self.problem.summary)
+        if solver.shares_passes and stackable(model, equal):
+            size = max(1, _TOGETHER // (self.block.w.size * model.n_experts))
+        return [starts[i : i + size] for i in range(0, len(starts), size)]
+
 
 @dataclass
 class Trainer:
@@ -234,13 +255,20 @@ class Trainer:
 
     def long_run(self, problem: Problem, params: MoEParams, name: str) -> Result:
         """The user's solver from ``params``."""
-        monitor = self.monitor_for(name)
-        result = self.solver.run(
-            problem, params, max_iter=self.max_iter, tol=self.tol, monitor=monitor
+        return self.long_runs(problem, [params], [name])[0]
+
+    def long_runs(
+        self, problem: Problem, several: list[MoEParams], names: list[str]
+    ) -> list[Result]:
+        """The user's solver from each of several parameters."""
+        monitors = [self.monitor_for(name) for name in names]
+        results = run_together(
+            self.solver, problem, several, max_iter=self.max_iter, tol=self.tol, monitors=monitors
         )
-        if monitor is not None:
-            monitor.close()
-        return result
+        for monitor in monitors:
+            if monitor is not None:
+                monitor.close()
+        return results
 
     def offset(self) -> float:
         """What a unit of weight adds to objectives on the user's scales; errors keep theirs."""
@@ -300,7 +328,8 @@ class Trainer:
         # Experts that are estimators are refitted side by side themselves.
         workers = Workers(self.engine.n_threads if self.model.additive else 1)
         starts = list(zip(self.names(init, n_init), rng.spawn(n_init), strict=True))
-        runs = list(workers.map(partial(on_sample.short_run, start_sample), starts))
+        portions = start_sample.portions(starts, EM(finish=None))
+        runs = list(chain(*workers.map(partial(on_sample.short_runs, start_sample), portions)))
         small, complete = start_sample.problem, start_sample.complete
         if not self.solver.maximises_likelihood:
             posed = self.solver.with_objective(small)
@@ -312,14 +341,17 @@ class Trainer:
         watched = self.monitor_for is not no_monitor and (
             complete or not self.solver.maximises_likelihood
         )
+        follower = Workers(1) if watched else workers
+
+        def further(starts: list[tuple[int, StartRun]]) -> Iterator[StartRun]:
+            task, solver = (
+                partial(on_sample.continue_runs, start_sample),
+                self._follower(complete=complete),
+            )
+            return chain.from_iterable(follower.map(task, start_sample.portions(starts, solver)))
+
         finalists = run_finalists(
-            runs,
-            partial(
-                (Workers(1) if watched else workers).map,
-                partial(on_sample.continue_run, start_sample),
-            ),
-            same=same,
-            every=cheap and not isinstance(self.solver, GradientAscent),
+            runs, further, same=same, every=cheap and not isinstance(self.solver, GradientAscent)
         )
         best = finalists[0]
         heights = [runs[i].objective for i in finalists]
@@ -328,7 +360,7 @@ class Trainer:
             and init == "auto"
             and max(heights) - min(heights) > 1e-6 * weight
         ):
-            moved = on_sample.moves(start_sample, runs[best], Workers(1) if watched else workers)
+            moved = on_sample.moves(start_sample, runs[best], follower)
             if moved is not None:
                 best = len(runs)
                 runs.append(moved)
@@ -374,23 +406,35 @@ class Trainer:
             else max(self.tol, _ROUGH_TOL)
         )
 
-    def continue_run(self, start_sample: StartSample, start: tuple[int, StartRun]) -> StartRun:
-        """A long run that goes on from a short one, which has a number or, with -1, none."""
-        i, run = start
-        name, short = run.strategy, run.result
-        if start_sample.complete or not self.solver.maximises_likelihood:
-            label = f"start {i + 1}: {name}" if i >= 0 else name
-            long = self.long_run(start_sample.problem, short.params, label)
+    def continue_runs(
+        self, start_sample: StartSample, starts: list[tuple[int, StartRun]]
+    ) -> list[StartRun]:
+        """Long runs that go on from short ones, which have a number or, with -1, none."""
+        several = [run.result.params for _, run in starts]
+        solver = self._follower(complete=start_sample.complete)
+        if solver is self.solver:
+            labels = [f"start {i + 1}: {r.strategy}" if i >= 0 else r.strategy for i, r in starts]
+            ends = self.long_runs(start_sample.problem, several, labels)
         else:
             passes, tol = min(self.max_iter, 60), self._long_tol(complete=False)
-            long = EM().run(start_sample.problem, short.params, max_iter=passes, tol=tol)
+            ends = _em_runs(start_sample.problem, several, solver, passes, tol)
+        runs = [run for _, run in starts]
+        return [self._joined(start_sample, *each) for each in zip(runs, ends, strict=True)]
+
+    def _follower(self, *, complete: bool) -> Solver:
+        """The solver of long runs: the user's, but EM where a sample only has to tell hills."""
+        own = complete or not self.solver.maximises_likelihood
+        return self.solver if own else EM()
+
+    def _joined(self, start_sample: StartSample, run: StartRun, long: Result) -> StartRun:
+        """A short run and the long one that went on from it."""
+        short = run.result
         if self.solver.maximises_likelihood and long.objective >= short.objective:
             # Annealing begins anew, below what the short run reached.
             trace = short.trace + [v for v in long.trace[1:] if v >= short.objective]
             long = replace(long, trace=trace, n_iter=short.n_iter + long.n_iter)
-        return StartRun(
-            name, long.objective, long, self._degenerate(long.params, start_sample.problem)
-        )
+        n_degenerate = self._degenerate(long.params, start_sample.problem)
+        return StartRun(run.strategy, long.objective, long, n_degenerate)
 
     def moves(self, start_sample: StartSample, run: StartRun, workers: Workers) -> StartRun | None:
         """The best run after split-and-merge moves, None if none helps."""
@@ -420,7 +464,8 @@ class Trainer:
         short = EM(finish=None).run(small, params, max_iter=passes, tol=self.tol)
         if short.objective < run.objective - _GIVE_UP * weight:
             return None
-        tried = self.continue_run(start_sample, (-1, StartRun("split and merge", 0.0, short, 0)))
+        move = StartRun("split and merge", 0.0, short, 0)
+        tried = self.continue_runs(start_sample, [(-1, move)])[0]
         better = tried.objective > run.objective + 1e-6 * weight
         return tried if better and tried.n_degenerate <= run.n_degenerate else None
 
@@ -443,22 +488,34 @@ class Trainer:
         return portfolio(init, n_init)
 
     def begin(
-        self, name: str, view: StartData, block: Block, summary: Summary, rng: np.random.Generator
-    ) -> MoEParams:
-        """Parameters at one start."""
-        R = soften(STRATEGIES[name](view, rng), self.model.n_experts)
-        return params_from_responsibilities(self.model, [block], R, summary)
+        self, start_sample: StartSample, starts: list[tuple[str, np.random.Generator]]
+    ) -> list[MoEParams]:
+        """Parameters at some starts."""
+        view, K = start_sample.view, self.model.n_experts
+        R = [soften(STRATEGIES[name](view, rng), K) for name, rng in starts]
+        summary = start_sample.problem.summary
+        return several_from_responsibilities(self.model, [start_sample.block], R, summary)
 
-    def short_run(
-        self, start_sample: StartSample, start: tuple[str, np.random.Generator]
-    ) -> StartRun:
-        """(strategy, objective, result, degenerate experts) of one start."""
-        name, rng = start
-        small = start_sample.problem
-        params = self.begin(name, start_sample.view, start_sample.block, small.summary, rng)
+    def short_runs(
+        self, start_sample: StartSample, starts: list[tuple[str, np.random.Generator]]
+    ) -> list[StartRun]:
+        """Where some starts are after a few passes."""
+        small, names = start_sample.problem, [name for name, _ in starts]
         passes = min(SHORT_PASSES, self.max_iter)
-        result = EM(finish=None).run(small, params, max_iter=passes, tol=self.tol)
-        return StartRun(name, result.objective, result, self._degenerate(result.params, small))
+        begun = self.begin(start_sample, starts)
+        ends = _em_runs(small, begun, EM(finish=None), passes, self.tol)
+        return [
+            StartRun(name, end.objective, end, self._degenerate(end.params, small))
+            for name, end in zip(names, ends, strict=True)
+        ]
+
+
+def _em_runs(
+    problem: Problem, several: list[MoEParams], em: Solver, max_iter: int, tol: float
+) -> list[Result]:
+    """EM from each of several parameters, watched by nobody."""
+    monitors = [None] * len(several)
+    return run_together(em, problem, several, max_iter=max_iter, tol=tol, monitors=monitors)
 
 
 @dataclass

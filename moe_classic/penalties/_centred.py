@@ -40,6 +40,13 @@ class CentredRidge:
         squares = (slopes**2).sum() - (slopes.sum(axis=-2) ** 2).sum() / (slopes.shape[-2] + 1)
         return 0.5 * self.pull * float(squares)
 
+    def each(self, coef: Floats) -> Floats:
+        """Penalties (...) of coefficients (..., M, q), one by one."""
+        slopes = coef[..., :-1]
+        squares = (slopes**2).sum(axis=(-2, -1))
+        squares -= (slopes.sum(axis=-2) ** 2).sum(axis=-1) / (slopes.shape[-2] + 1)
+        return np.asarray(0.5 * self.pull * squares)
+
     def gradient(self, coef: Floats) -> Floats:
         """Its derivatives, of the shape of ``coef``."""
         return self.pull * (centring(coef.shape[-2]) @ without_intercepts(coef))

@@ -10,6 +10,7 @@ from ._base import DivergenceError, Problem, Result, Solver
 from ._em import EM
 from ._lbfgs import LBFGS
 from ._newton import Newton
+from ._paths import run_together as run_together
 from ._squarem import SQUAREM
 
 SOLVERS: dict[str, type[Solver]] = {

@@ -25,6 +25,7 @@ from moe_classic.experts import Expert
 from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result, joined_results
 from ._gradient_solver import GradientSolver
 from ._newton import Newton
+from ._paths import walk
 from ._quadratic import Quadratic, affordable, warmed_up
 from ._stopping import gain_left, tight_tolerance
 
@@ -94,7 +95,7 @@ class LBFGS(GradientSolver):
         """L-BFGS, after steps of EM where the log-likelihood is not concave yet."""
         if not (self.warm_up and self.error == "likelihood" and affordable(problem, params)):
             return super().climb(problem, params, limits)
-        result = warmed_up(problem, params, limits, self.ascend)
+        result = walk(problem, warmed_up(problem, params, limits, self.ascend))
         rest = limits.less(result.n_iter)
         if not result.converged or rest.max_iter < 1:
             return result

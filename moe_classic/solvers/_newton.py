@@ -21,6 +21,7 @@ from moe_classic._model import MoEParams
 from moe_classic._typing import Floats
 
 from ._base import CAPPED, STOPPED, STUCK, Limits, Problem, Result, Solver
+from ._paths import walk
 from ._quadratic import Quadratic, at_bound, quadratic, warmed_up
 from ._stopping import tight_tolerance
 
@@ -70,7 +71,7 @@ class Newton(Solver):
         """Newton's steps, after steps of EM where the log-likelihood is not concave yet."""
         if not self.warm_up:
             return self.ascend(problem, params, limits)
-        return warmed_up(problem, params, limits, self.ascend)
+        return walk(problem, warmed_up(problem, params, limits, self.ascend))
 
     def ascend(
         self,

@@ -17,7 +17,8 @@ from moe_classic._typing import Bools, Floats
 
 from ._ascent import MonotoneAscent
 from ._base import STOPPED, Limits, Problem, Result, joined_results
-from ._squarem import extrapolated
+from ._paths import Path
+from ._squarem import squarem_path
 
 #: Most parameters for which the information matrix is formed, and most rows times squared
 #: parameters: a pass with the matrix costs some fifteenth of their number in passes with the
@@ -132,14 +133,15 @@ class Ascend(Protocol):
         """Where they lead."""
 
 
-def warmed_up(problem: Problem, params: MoEParams, limits: Limits, ascend: Ascend) -> Result:
+def warmed_up(problem: Problem, params: MoEParams, limits: Limits, ascend: Ascend) -> Path[Result]:
     """EM until the log-likelihood is concave around its steps, then ``ascend`` from there.
 
     EM is extrapolated, which keeps to its hill and crosses plateaus in fewer passes.
     """
     check = ConcavityCheck(problem, limits.max_iter)
     # What is left to gain is for the faster steps to say.
-    before = extrapolated(problem, params, replace(limits, enough=-np.inf), check)
+    blind = replace(limits, enough=-np.inf)
+    before = yield from squarem_path(problem, params, blind, check)
     rest = limits.less(before.n_iter)
     if rest.max_iter < 1 or before.message == STOPPED:
         return replace(before, converged=False)
