@@ -9,7 +9,6 @@ so that no class is special::
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from moe_classic._numerics import (
     unpack_symmetric,
 )
 from moe_classic._typing import Floats
-from moe_classic.penalties import centring
+from moe_classic.penalties import centring, coupling
 
 #: Largest Newton system worth its Gram matrices; beyond, the bound of Bohning (1992) serves.
 #: An expert has K such systems, a gate one.
@@ -142,15 +141,9 @@ def newton_step(coef: Floats, gram: Floats, score: Floats, pull: float) -> Float
     H = assemble(gram, m, q)
     g = score[..., :m, :].copy()
     if pull > 0.0:
-        H += pull * _coupling(m, q)
+        H += pull * coupling(m, q)
         g[..., :-1] -= pull * (centring(m) @ coef[..., :-1])
     return solve_psd(H.reshape(-1, m * q, m * q), g.reshape(-1, m * q, 1)).reshape(*lead, m, q)
-
-
-@cache
-def _coupling(m: int, q: int) -> Floats:
-    """Hessian (m q, m q) of half the squared slopes, centred: it couples classes, not slopes."""
-    return np.kron(centring(m), np.diag(np.r_[np.ones(q - 1), 0.0]))
 
 
 def limited(delta: Floats) -> Floats:

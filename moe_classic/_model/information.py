@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -29,9 +30,12 @@ _SLICE_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class InformationStats(Stats):
-    """Objective, gradient (D,), observed information (D, D), outer product of scores if asked."""
+    """Objective, gradient (D,), observed information (D, D), outer product of scores if asked.
 
-    objective: float
+    Of several starts at once all of them have a leading axis.
+    """
+
+    objective: Any
     gradient: Floats
     information: Floats
     scores: Floats
@@ -110,30 +114,42 @@ def variables_of(model: Model, params: MoEParams, widths: list[int]) -> Variable
     return Variables(gate, experts, size, size + known)
 
 
-def observed_information(model: Model, params: MoEParams, block: Block) -> InformationStats:
+def observed_information(
+    model: Model, params: MoEParams, block: Block, like: MoEParams | None = None
+) -> InformationStats:
     """Objective, gradient, observed information and outer product of scores on one block.
 
     The product of mean scores is one matrix product of expanded rows; what Louis' identity takes
     off it couples only the gate with itself, the gate with each expert, and each expert with
     itself.
+
+    Parameters
+    ----------
+    model : Model
+    params : MoEParams
+        Those of several starts may be stacked.
+    block : Block
+    like : MoEParams, default=None
+        Parameters of one start, where ``params`` are stacked.
     """
-    layout = variables_of(model, params, [d.width for d in block.designs])
-    step = max(64, _SLICE_BYTES // (8 * layout.rows))
-    value, gradient = 0.0, np.zeros(layout.rows)
-    scores, missing = np.zeros((layout.rows, layout.rows)), Missing(layout)
+    layout = variables_of(model, params if like is None else like, [d.width for d in block.designs])
+    starts = 1 if like is None else params.experts[0].n_experts // model.groups[0].count
+    step = max(64, _SLICE_BYTES // (8 * layout.rows * starts))
+    missing = Missing(layout)
+    sums: tuple[Any, Any, Any] = 0.0, 0.0, 0.0
     with workspace():
         for part in _slices(block, step):
             with frame():
                 local = _local(model, params, part)
                 expanded = _expand(layout, local, part)
-                value += float(local.row @ part.w)
-                gradient += expanded @ part.w
+                value, gradient = local.row @ part.w, expanded @ part.w
                 expanded *= np.sqrt(part.w)
-                scores += expanded @ expanded.T
+                some = value, gradient, expanded @ expanded.swapaxes(-1, -2)
+                sums = (sums[0] + some[0], sums[1] + some[1], sums[2] + some[2])
                 missing.take(local, part)
-    D = layout.size
-    information = (scores - missing.matrix())[:D, :D]
-    return InformationStats(value, gradient[:D], information, scores[:D, :D])
+    (value, gradient, scores), D = sums, layout.size
+    information = (scores - missing.matrix())[..., :D, :D]
+    return InformationStats(value, gradient[..., :D], information, scores[..., :D, :D])
 
 
 def _slices(block: Block, step: int) -> Iterator[Block]:
@@ -149,7 +165,7 @@ def _slices(block: Block, step: int) -> Iterator[Block]:
 
 @dataclass(frozen=True)
 class Local:
-    """Pointwise quantities of one slice.
+    """Pointwise quantities of one slice; of several starts with a leading axis.
 
     Attributes
     ----------
@@ -158,14 +174,15 @@ class Local:
     gate_missing : ``sum_k h s s'`` minus the complete curvature of the gate, times the weights:
         (A, A, n), or summed over rows (A, A, 1) where the gate's variables multiply nothing
     s : (A, K, n) complete scores of the gate
-    experts : for each group, weighted scores (K, J, n) and ``h (d2 + d d')`` (K, J, J, n)
+    experts : for each group, its share of the experts, the number M of its predictors, weighted
+        scores (K, J, n) and ``h (d2 + d d')`` (K, J, J, n)
     """
 
     row: Floats
     gate: Floats
     gate_missing: Floats
     s: Floats
-    experts: list[tuple[int, slice, int, Floats, Floats]]
+    experts: list[tuple[slice, int, Floats, Floats]]
 
 
 def _local(model: Model, params: MoEParams, block: Block) -> Local:
@@ -174,115 +191,180 @@ def _local(model: Model, params: MoEParams, block: Block) -> Local:
     R, row = forward.posterior()
     S = R * block.w
     s, complete = model.gate.derivatives(params.gate, forward.gate, S)
-    mean = np.einsum("kn,akn->an", R, s)
+    mean = np.einsum("...kn,...akn->...an", R, s)
     if model.gate.plain:
         products = [(s[:, k] * S[k]) @ s[:, k].T for k in range(len(S))]
         gate_missing = (np.sum(products, axis=0) - complete)[..., None]
     else:
-        gate_missing = np.einsum("akn,bkn->abn", S * s, s) - complete
+        gate_missing = np.einsum("...akn,...bkn->...abn", S[..., None, :, :] * s, s) - complete
+    *lead, n = row.shape
     experts = []
     for group, p, fwd, share in zip(
         model.groups, params.experts, forward.experts, model.shares, strict=True
     ):
-        first, second = group.expert.derivatives(p, fwd, block.y)
-        inner = second + first[:, :, None] * first[:, None]
-        inner *= R[share][:, None, None]
-        weighted = R[share][:, None] * first
-        experts.append((group.design, share, p.coef.shape[1], weighted, inner))
+        h = R[..., share, :].reshape(-1, n)
+        first, inner = group.expert.derivatives(p, fwd, block.y)
+        inner = inner + first[:, :, None] * first[:, None]
+        inner *= h[:, None, None]
+        weighted = h[:, None] * first
+        parts = (a.reshape(*lead, group.count, *a.shape[1:]) for a in (weighted, inner))
+        experts.append((share, p.coef.shape[1], *parts))
     return Local(row, mean, gate_missing, s, experts)
 
 
 def _expand(layout: Variables, local: Local, block: Block) -> Floats:
     """Gradient of the log-likelihood of every row, without its weight, (D, n)."""
-    n = block.w.size
+    *lead, n = local.row.shape
     linear: list[Floats] = []
     plain: list[Floats] = []
     (plain if layout.gate.design is None else linear).append(local.gate)
-    for _, _, m, weighted, _ in local.experts:
-        linear.append(weighted[:, :m].reshape(-1, n))
-        plain.append(weighted[:, m:].reshape(-1, n))
-    out = empty((layout.rows, n))
+    for _, m, weighted, _ in local.experts:
+        linear.append(weighted[..., :m, :].reshape(*lead, -1, n))
+        plain.append(weighted[..., m:, :].reshape(*lead, -1, n))
+    out = empty((*lead, layout.rows, n))
     for (number, places), score in zip(layout.linear, linear, strict=True):
-        products = score[:, None] * block.designs[number].Z
-        out[places.ravel()] = products.reshape(-1, n)
-    out[layout.plain] = 0.0
-    np.add.at(out, layout.plain, np.concatenate(plain))
+        products = score[..., None, :] * block.designs[number].Z
+        out[..., places.ravel(), :] = products.reshape(*lead, -1, n)
+    own = layout.plain
+    values = np.concatenate(plain, axis=-2)
+    if np.unique(own).size == own.size:
+        out[..., own, :] = values
+        return out
+    out[..., own, :] = 0.0
+    np.add.at(np.moveaxis(out, -2, 0), own, np.moveaxis(values, -2, 0))
     return out
+
+
+@dataclass(frozen=True)
+class Couples:
+    """Like couples of variables: the designs that they multiply, and where each goes.
+
+    Attributes
+    ----------
+    designs : numbers of the designs, None where a variable multiplies nothing
+    rows, cols : places in theta, (V, ..., q_a, 1) and (V, ..., 1, q_b); they broadcast
+    both : whether the transposed matrix needs them, too
+    """
+
+    designs: tuple[int | None, int | None]
+    rows: Ints
+    cols: Ints
+    both: bool = True
+
+    @classmethod
+    def of(cls, a: Span, b: Span, left: Ints, right: Ints) -> Couples:
+        """Couples of variables with places ``left`` (..., q_a) and ``right`` (..., q_b)."""
+        return cls((a.design, b.design), left[..., :, None], right[..., None, :], both=a is not b)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(V, ..., q_a, q_b)."""
+        return np.broadcast_shapes(self.rows.shape, self.cols.shape)
+
+    def places(self, size: int) -> Ints:
+        """Places in a flat matrix (size, size), those of the transposed matrix after them."""
+        there = (self.rows * size + self.cols).ravel()
+        if not self.both:
+            return there
+        return np.concatenate([there, (self.cols * size + self.rows).ravel()])
+
+
+def _couples(layout: Variables) -> list[Couples]:
+    """All that Louis' identity takes something off: in the order of :func:`_weights`."""
+    gate = layout.gate
+    g = gate.places
+    found = [Couples.of(gate, gate, g[:, None], g[None])]
+    for lin, alone in layout.experts:
+        u, v = lin.places, alone.places
+        found += [
+            Couples.of(gate, lin, g[:, None, None], u[None]),
+            Couples.of(gate, alone, g[:, None, None], v[None]),
+            Couples.of(lin, lin, u[:, :, None], u[:, None]),
+            Couples.of(lin, alone, u[:, :, None], v[:, None]),
+            Couples.of(alone, alone, v[:, :, None], v[:, None]),
+        ]
+    return found
+
+
+def _weights(local: Local, block: Block) -> list[Floats]:
+    """Row weights of all couples, (..., V, n)."""
+    lead = local.row.shape[:-1]
+    found = [local.gate_missing]
+    for share, m, weighted, inner in local.experts:
+        u, inside = weighted * block.w, inner * block.w
+        cross = local.s[..., share, None, :] * u[..., None, :, :, :]
+        found += [cross[..., :m, :], cross[..., m:, :]]
+        found += [inside[..., :m, :m, :], inside[..., :m, m:, :], inside[..., m:, m:, :]]
+    return [a.reshape(*lead, int(np.prod(a.shape[len(lead) : -1])), a.shape[-1]) for a in found]
 
 
 class Missing:
     """What Louis' identity takes off the product of mean scores, summed over slices.
 
-    Kept as the small products that pairs of variables need - packed Grams, sums with a design,
-    plain sums - and laid out as a matrix of theta once. Pairs that multiply the same designs share
-    one product.
+    Kept as the small products that couples of variables need - packed Grams, sums with a design,
+    plain sums - and laid out as a matrix of theta once. Couples that multiply the same designs
+    share one product.
     """
 
     def __init__(self, layout: Variables) -> None:
-        self.size, gate = layout.rows, layout.gate
-        self.pairs = [(gate, gate)]
-        for linear, plain in layout.experts:
-            for its, other in zip(linear.places, plain.places, strict=True):
-                lin, alone = Span(linear.design, its), Span(None, other)
-                self.pairs += [(gate, lin), (gate, alone), (lin, lin), (lin, alone), (alone, alone)]
+        self.size, self.couples = layout.rows, _couples(layout)
         self.alike: dict[tuple[int | None, int | None], list[int]] = {}
-        for i, (a, b) in enumerate(self.pairs):
-            self.alike.setdefault((a.design, b.design), []).append(i)
+        for i, couples in enumerate(self.couples):
+            self.alike.setdefault(couples.designs, []).append(i)
         self.sums: dict[tuple[int | None, int | None], Floats] = {}
 
     def take(self, local: Local, block: Block) -> None:
         """Add one slice."""
-        weights = [local.gate_missing]
-        for _, share, m, weighted, inner in local.experts:
-            u, inside = weighted * block.w, inner * block.w
-            for k, expert in enumerate(range(share.start, share.stop)):
-                cross = local.s[:, expert, None] * u[k]
-                weights += [cross[:, :m], cross[:, m:]]
-                weights += [inside[k, :m, :m], inside[k, :m, m:], inside[k, m:, m:]]
-        flat = [omega.reshape(-1, omega.shape[-1]) for omega in weights]
+        weights = _weights(local, block)
         for designs, numbers in self.alike.items():
-            part = _product(designs, [flat[i] for i in numbers], block)
+            part = _product(designs, [weights[i] for i in numbers], block)
             self.sums[designs] = self.sums[designs] + part if designs in self.sums else part
 
     def matrix(self) -> Floats:
         """The matrix of theta, (D, D)."""
-        out = np.zeros((self.size, self.size))
+        lead = next(iter(self.sums.values())).shape[:-3]
+        values, places = [], []
         for designs, numbers in self.alike.items():
             stop = 0
-            for a, b in (self.pairs[i] for i in numbers):
-                start, stop = stop, stop + len(a.places) * len(b.places)
-                full = _unpacked(a, b, self.sums[designs][start:stop])
-                rows, cols = a.places[:, None, :, None], b.places[None, :, None, :]
-                np.add.at(out, (rows, cols), full)
-                if a is not b:
-                    np.add.at(out, (cols, rows), full)
-        return out
+            for couples in (self.couples[i] for i in numbers):
+                start, stop = stop, stop + int(np.prod(couples.shape[:-2]))
+                part = self.sums[designs][..., start:stop, :, :].reshape(*lead, -1)
+                values += [part, part] if couples.both else [part]
+                places.append(couples.places(self.size))
+        return _laid_out(np.concatenate(values, axis=-1), np.concatenate(places), self.size)
+
+
+def _laid_out(values: Floats, places: Ints, size: int) -> Floats:
+    """Matrices (..., size, size) with values (..., L) added up at their places (L,)."""
+    *lead, _ = values.shape
+    count = int(np.prod(lead))
+    every = places + size**2 * np.arange(count)[:, None]
+    total = count * size**2
+    flat = np.bincount(every.ravel(), weights=values.ravel(), minlength=total)
+    return flat.reshape(*lead, size, size).astype(np.float64, copy=False)
 
 
 def _product(designs: tuple[int | None, int | None], weights: list[Floats], block: Block) -> Floats:
-    """``sum_n omega_n z_a z_b'`` for every row of some weights (m, n), Grams packed.
+    """``sum_n omega_n z_a z_b'`` for every row of some weights (..., V, n), (..., V, q_a, q_b).
 
-    Nothing takes the place of a design that is None.
+    1 takes the place of a design that is None.
     """
-    known = [block.designs[number] for number in designs if number is not None]
+    *lead, _, n = weights[0].shape
+    numbers = [number for number in designs if number is not None]
+    known = [block.designs[number] for number in numbers]
     if not known:
-        return np.concatenate([omega.sum(axis=1) for omega in weights])
-    count = sum(map(len, weights))
-    flat = np.concatenate(weights, out=empty((count, block.w.size)))
+        return np.concatenate([omega.sum(axis=-1) for omega in weights], axis=-1)[..., None, None]
+    count = sum(omega.shape[-2] for omega in weights)
+    flat = np.concatenate(weights, axis=-2, out=empty((*lead, count, n)))
     if len(known) == 1:
-        return known[0].scores(flat)
+        sums = known[0].scores(flat)
+        return sums[..., None, :] if designs[0] is None else sums[..., None]
+    rows = flat.reshape(-1, n)
     if designs[0] == designs[1]:
-        return known[0].grams(flat)
-    return np.einsum("vn,in,jn->vij", flat, known[0].Z, known[1].Z, optimize=True)
-
-
-def _unpacked(a: Span, b: Span, part: Floats) -> Floats:
-    """Sums laid out as (V, U, q_a, q_b)."""
-    V, U = len(a.places), len(b.places)
-    if a.design is not None and a.design == b.design:
-        q = a.places.shape[1]
-        return unpack_symmetric(part, q).reshape(V, U, q, q)
-    return part.reshape(V, U, a.places.shape[1], b.places.shape[1])
+        full = unpack_symmetric(known[0].grams(rows), known[0].width)
+    else:
+        full = known[1].scores(rows[:, None] * known[0].Z)
+    return full.reshape(*lead, count, *full.shape[1:])
 
 
 def row_scores(model: Model, params: MoEParams, block: Block) -> Floats:

@@ -179,8 +179,10 @@ class Model:
         parts = [self.gate.penalty_hessian(params.gate, summary)]
         for group, p in zip(self.groups, params.experts, strict=True):
             parts.append(group.expert.penalty_hessian(p, summary))
-        out = np.zeros((sum(map(len, parts)),) * 2)
-        for place, part in zip(self.layout(params), parts, strict=True):
+        stops = list(accumulate(map(len, parts)))
+        out = np.zeros((stops[-1], stops[-1]))
+        for stop, part in zip(stops, parts, strict=True):
+            place = slice(stop - len(part), stop)
             out[place, place] = part
         return out
 

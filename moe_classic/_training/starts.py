@@ -197,13 +197,17 @@ def params_from_responsibilities(
 
 
 def several_from_responsibilities(
-    model: Model, blocks: Source, several: list[Floats], summary: Summary
+    model: Model,
+    blocks: Source,
+    several: list[Floats],
+    summary: Summary,
+    params: MoEParams | None = None,
 ) -> list[MoEParams]:
     """The same from each of several responsibilities, side by side where that goes."""
     first = next(iter(blocks))
-    equal = model.start([d.width for d in first.designs], summary)
-    if len(several) == 1 or not stackable(model, equal):
-        return [params_from_responsibilities(model, blocks, R, summary, equal) for R in several]
-    equals, R = stack([equal] * len(several)), np.stack(several)
-    stacked = params_from_responsibilities(model, blocks, R, summary, equals)
+    begun = params or model.start([d.width for d in first.designs], summary)
+    if len(several) == 1 or not stackable(model, begun):
+        return [params_from_responsibilities(model, blocks, R, summary, begun) for R in several]
+    like, R = stack([begun] * len(several)), np.stack(several)
+    stacked = params_from_responsibilities(model, blocks, R, summary, like)
     return unstack(stacked, model, len(several))

@@ -47,7 +47,7 @@ from moe_classic._typing import Floats
 from moe_classic.solvers import EM, GradientAscent, Problem, Result, Solver, run_together
 
 from .bound_model import BoundModel
-from .finalists import StartRun, report, run_finalists
+from .finalists import StartRun, report, run_finalists, sort_key
 from .noise import with_noise
 from .online import OnlineState
 from .progress import no_monitor
@@ -440,11 +440,11 @@ class Trainer:
         """The best run after split-and-merge moves, None if none helps."""
         improved = None
         for _ in range(_MOVE_ROUNDS):
+            found = candidates(self.model, run.result.params, start_sample.block, start_sample.view)
+            follower = self._follower(complete=start_sample.complete)
             tried = workers.map(
-                partial(self.try_move, start_sample, run),
-                list(
-                    candidates(self.model, run.result.params, start_sample.block, start_sample.view)
-                ),
+                partial(self.try_moves, start_sample, run),
+                start_sample.portions(list(found), follower),
                 ahead=1,
             )
             better = next((t for t in tried if t is not None), None)
@@ -453,21 +453,30 @@ class Trainer:
             run = improved = better
         return improved
 
-    def try_move(self, start_sample: StartSample, run: StartRun, R: Floats) -> StartRun | None:
-        """The run from responsibilities ``R`` (K, n), None if it ends no higher than ``run``."""
+    def try_moves(
+        self, start_sample: StartSample, run: StartRun, several: list[Floats]
+    ) -> StartRun | None:
+        """The best run from responsibilities (K, n); None if all end no higher than ``run``."""
         small = start_sample.problem
         weight = small.summary.weight
-        params = params_from_responsibilities(
-            self.model, [start_sample.block], R, small.summary, run.result.params
+        begun = several_from_responsibilities(
+            self.model, [start_sample.block], several, small.summary, run.result.params
         )
         passes = min(2 * SHORT_PASSES, self.max_iter)
-        short = EM(finish=None).run(small, params, max_iter=passes, tol=self.tol)
-        if short.objective < run.objective - _GIVE_UP * weight:
-            return None
-        move = StartRun("split and merge", 0.0, short, 0)
-        tried = self.continue_runs(start_sample, [(-1, move)])[0]
-        better = tried.objective > run.objective + 1e-6 * weight
-        return tried if better and tried.n_degenerate <= run.n_degenerate else None
+        shorts = _em_runs(small, begun, EM(finish=None), passes, self.tol)
+        enough = run.objective - _GIVE_UP * weight
+        moved = [
+            (-1, StartRun("split and merge", 0.0, short, 0))
+            for short in shorts
+            if not short.objective < enough
+        ]
+        better = [
+            tried
+            for tried in self.continue_runs(start_sample, moved)
+            if tried.objective > run.objective + 1e-6 * weight
+            and tried.n_degenerate <= run.n_degenerate
+        ]
+        return min(better, key=sort_key, default=None)
 
     def _view(self, sample: Sample) -> StartData:
         """Standardised features and targets of the sample, as the portfolio sees them."""

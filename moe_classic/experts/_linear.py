@@ -131,7 +131,8 @@ class LinearExpert(Expert):
         """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
         coef, size = self.learned(params.coef), self.pack(params).size
         out, m = np.zeros((size, size)), coef.size
-        out[:m, :m] = self.slopes_penalty(summary).hessian(coef)
+        if self.alpha:
+            out[:m, :m] = self.slopes_penalty(summary).hessian(coef)
         return out
 
     # -------------------------------------------------------------------- derivatives

@@ -102,11 +102,12 @@ class ConstantGate(Gate):
 
     def derivatives(self, params: ConstantParams, fwd: Forward, R: Floats) -> tuple[Floats, Floats]:
         """Pointwise derivatives in the K - 1 logits, as for the softmax gate."""
-        g = params.proportions[:-1]
-        n = R.shape[1]
-        first = np.eye(len(g), len(g) + 1) - g[:, None]
-        curvature = np.diag(g) - np.outer(g, g)
-        return np.repeat(first[:, :, None], n, axis=2), curvature[:, :, None] * R.sum(axis=0)
+        g = params.proportions[..., :-1]
+        A, n = g.shape[-1], R.shape[-1]
+        first = np.eye(A, A + 1) - g[..., None]
+        curvature = g[..., None] * (np.eye(A) - g[..., None, :])
+        first = np.repeat(first[..., None], n, axis=-1)
+        return first, curvature[..., None] * R.sum(axis=-2)[..., None, None, :]
 
     # -------------------------------------------------------------------- packing
 

@@ -200,12 +200,13 @@ class SoftmaxGate(Gate):
         curvature : ndarray of shape (K - 1, K - 1, n)
             ``- sum_k R_k d2 log g_k = g_a (1[a = b] - g_b)``.
         """
-        g = fwd.work[:-1]
-        first = np.eye(len(g), len(g) + 1)[:, :, None] - g[:, None]
-        curvature = -g[:, None] * g[None]
-        index = np.arange(len(g))
-        curvature[index, index] += g
-        return first, curvature * R.sum(axis=0)
+        g = fwd.work[..., :-1, :]
+        A = g.shape[-2]
+        first = np.eye(A, A + 1)[:, :, None] - g[..., :, None, :]
+        curvature = -g[..., :, None, :] * g[..., None, :, :]
+        index = np.arange(A)
+        curvature[..., index, index, :] += g
+        return first, curvature * R.sum(axis=-2)[..., None, None, :]
 
     # -------------------------------------------------------------------- penalty
 

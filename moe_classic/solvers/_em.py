@@ -31,10 +31,11 @@ from moe_classic._objectives import SHARES, ClassificationLikelihood, reseed
 
 from ._ascent import MonotoneAscent, em_path, run_em
 from ._base import ENOUGH, STOPPED, Limits, Problem, Result, Solver, joined_results
+from ._concavity import warmed_up
 from ._lbfgs import LBFGS, differentiable
 from ._newton import Newton
 from ._paths import Path, walk
-from ._quadratic import affordable, warmed_up
+from ._quadratic import affordable
 from ._squarem import SQUAREM, squarem_path
 from ._stopping import tight_tolerance
 from ._warm_up import anneal, stochastic_em
@@ -196,9 +197,9 @@ def _finished(
     if isinstance(finisher, SQUAREM):
         later = yield from squarem_path(problem, result.params, rest)
     elif affordable(problem, result.params):
-        later = yield from warmed_up(problem, result.params, rest, finisher.ascend)
+        later = yield from warmed_up(problem, result.params, rest, finisher.finish)
     else:
-        later = finisher.ascend(problem, result.params, rest)
+        later = yield from finisher.finish(problem, result.params, rest)
     if not later.objective >= result.objective:
         # The finish cannot climb from here: EM goes the rest of the way.
         spent = later.n_iter

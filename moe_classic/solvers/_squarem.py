@@ -69,7 +69,7 @@ def squarem_path(
     problem: Problem,
     params: MoEParams,
     limits: Limits,
-    leave: Callable[[MonotoneAscent], bool] | None = None,
+    leave: Callable[[MonotoneAscent], Path[bool]] | None = None,
 ) -> Path[Result]:
     """EM with extrapolation, until several cycles in a row find next to nothing to gain.
 
@@ -79,7 +79,7 @@ def squarem_path(
     lengths: deque[float] = deque(maxlen=_MEMORY)
     ascent = MonotoneAscent(problem, (yield params), limits)
     while not ascent.over:
-        if leave is not None and leave(ascent):
+        if leave is not None and (yield from leave(ascent)):
             break
         start = ascent.best
         point = yield from ascent.step(start)

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from moe_classic._model import penalties, stack, stackable, unstack
+from moe_classic._model import available, penalties, stack, stackable, unstack
 from moe_classic.experts import EXPERTS
 from moe_classic.experts._linear import LinearExpert
 from moe_classic.solvers import EM, SQUAREM, run_together
-from moe_classic.solvers._paths import look, look_together
+from moe_classic.solvers._paths import look, look_together, survey_together
+from moe_classic.solvers._quadratic import quadratic
 
 from ..solvers.problems import drawn
 
@@ -54,6 +55,21 @@ def test_a_pass_together_is_a_pass_each(expert, outputs, K, settings, gate):
     np.testing.assert_allclose(
         packed(problem, [point.ahead() for point in together]), ahead, rtol=1e-10, atol=1e-10
     )
+
+
+@each_case
+@pytest.mark.parametrize("gate", GATES)
+def test_a_survey_together_is_a_survey_each(expert, outputs, K, settings, gate):
+    problem, starts = scene(expert, outputs, K, settings, gate)
+    if not available(problem.model):
+        pytest.skip("no second derivatives")
+    together = survey_together(problem, starts)
+    for one, params in zip(together, starts, strict=True):
+        alone = quadratic(problem, params)
+        assert one.value == pytest.approx(alone.value, rel=1e-12)
+        error = {"rtol": 1e-9, "atol": 1e-9 * np.abs(alone.matrix).max()}
+        np.testing.assert_allclose(one.gradient, alone.gradient, **error)
+        np.testing.assert_allclose(one.matrix, alone.matrix, **error)
 
 
 @each_case
