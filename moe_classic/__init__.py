@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         metrics,
         model_selection,
         onnx,
+        persistence,
         routers,
         solvers,
     )
@@ -67,6 +68,7 @@ __all__ = [
     "metrics",
     "model_selection",
     "onnx",
+    "persistence",
     "routers",
     "solvers",
     "upcycle",

@@ -235,7 +235,7 @@ def test_page_of_displays_draws_every_display_and_its_pictures_are_there(tmp_pat
     committed = {path.relative_to(DOCS) for path in DOCS.glob("images/displays/*.png")}
     assert drawn == committed
     assert len(drawn) == text.count("](images/displays/")
-    for name in moe_classic.inspection.__all__:
+    for name in filter(lambda n: n.endswith("Display"), moe_classic.inspection.__all__):
         assert f"{name}.from_" in text
     for path in drawn:
         with Image.open(tmp_path / path) as ours, Image.open(DOCS / path) as theirs:

@@ -1,6 +1,7 @@
 """Fitted estimators come back from disk as they were."""
 
 import pickle
+from importlib import import_module
 
 import joblib
 import numpy as np
@@ -22,6 +23,7 @@ from moe_classic import (
 )
 from moe_classic.experts import GaussianExpert, StudentTExpert
 from moe_classic.gates._tree.gate import TreeGate
+from moe_classic.persistence import trusted_types
 
 QUICK = {"n_init": 1, "init": "kmeans", "tol": 1e-2, "random_state": 0}
 MODELS = {
@@ -70,6 +72,20 @@ def same(a, b, X):
     assert a.log_likelihood_ == b.log_likelihood_
     assert list(a.feature_names_in_) == list(b.feature_names_in_)
     assert repr(a) == repr(b)
+
+
+def test_trusted_types_are_enough_for_skops(fitted, table):
+    sio = pytest.importorskip("skops.io", reason="needs skops, in the extra test")
+    same(sio.loads(sio.dumps(fitted), trusted=trusted_types()), fitted, table[0])
+
+
+def test_trusted_types_are_our_own_and_can_be_built():
+    names = trusted_types()
+    assert names == sorted(set(names))
+    for name in names:
+        module, _, item = name.rpartition(".")
+        assert module.startswith("moe_classic.")
+        assert isinstance(getattr(import_module(module), item), type)
 
 
 def test_pickle_brings_everything_back(fitted, table):

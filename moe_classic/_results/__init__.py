@@ -1,11 +1,12 @@
 """What a fit tells: records of gate and experts, explanations, cards."""
 
-from .cards import html_repr
+from .cards import expert_cards, html_repr
 from .estimator import FittedEstimator
 from .explanation import Explanation, check_min_weight, explain, explain_margins, explain_rows
 from .fitted import FittedBlend, FittedMixture
 from .net import FittedNet, tokens_of
 from .palette import EXPERT_COLORS, expert_color
+from .printed import PrintedTable, Section, number, probability
 from .records import (
     AnyExpert,
     AnyGate,
@@ -55,11 +56,14 @@ __all__ = [
     "FittedNet",
     "FittedTreeGate",
     "PathExplanation",
+    "PrintedTable",
+    "Section",
     "TreeNode",
     "check_min_weight",
     "checked_pairs",
     "checked_rows",
     "column_names",
+    "expert_cards",
     "expert_color",
     "expert_equations",
     "expert_labels",
@@ -76,6 +80,8 @@ __all__ = [
     "html_repr",
     "inner_rows",
     "kind_of",
+    "number",
+    "probability",
     "summary_table",
     "term_index",
     "tokens_of",

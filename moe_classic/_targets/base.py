@@ -151,6 +151,11 @@ class Target(ABC):
         """Left sides of the equations of an expert."""
         return self.names
 
+    @property
+    def reference(self) -> str | None:
+        """The class against which log odds of experts are, or None."""
+        return None
+
     def shaped(self, answers: Floats) -> Floats:
         """Answers (..., d, n) with the rows first, (n, ..., d)."""
         return np.moveaxis(answers, -1, 0)

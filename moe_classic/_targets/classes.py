@@ -128,6 +128,11 @@ class ClassTarget(Target):
         """Log odds against the last class."""
         return [f"log P({name}) / P({self.classes[-1]})" for name in self.names]
 
+    @property
+    def reference(self) -> str:
+        """The last class."""
+        return f"class {self.classes[-1]}"
+
     def decided(self, predictions: Floats) -> np.ndarray:
         """The most probable classes."""
         return self.classes[predictions.argmax(axis=2)]

@@ -12,14 +12,22 @@ Maximum likelihood estimation of misspecified models, Econometrica 50.
 """
 
 from moe_classic._model import order_of
+from moe_classic._results import PrintedTable
 
 from ._case import check_simulable as check_simulable
 from ._case import fitted_model as fitted_model
 from ._case import simulate as simulate
+from ._hypotheses import HypothesisTest, likelihood_ratio_test
 from ._inference import Inference, inference
+from ._influence import Influence, influence
 
 __all__ = [
+    "HypothesisTest",
     "Inference",
+    "Influence",
+    "PrintedTable",
     "inference",
+    "influence",
+    "likelihood_ratio_test",
     "order_of",
 ]

@@ -88,6 +88,12 @@ class FittedModel:
         separated = separated_theta(self.model, self.params, self.fitted.separated)
         return np.hstack([self.null, separated])
 
+    def log_likelihood(self) -> float:
+        """Weighted log-likelihood of the rows' y given their x, in the user's units."""
+        blocks = cut_blocks(self.designs(), self.y, self.w)
+        total = sum(float(self.model.log_likelihood(self.params, b) @ b.w) for b in blocks)
+        return total - float(np.log(self.factor).sum() * self.w.sum())
+
     def source(self) -> ArraySource:
         """The rows, block by block."""
         return ArraySource(self.X, self.y, self.w, self.maps)

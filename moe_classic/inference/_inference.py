@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moe_classic._arguments import generator
+from moe_classic._arguments import check_fraction, generator
 from moe_classic._model import available
-from moe_classic._results import ALIASED, CONSTANT, SEPARATED
+from moe_classic._results import ALIASED, CONSTANT, SEPARATED, PrintedTable
 from moe_classic._typing import Floats, Ints
 
 from ._bootstrap import Draws, bootstrap
@@ -32,6 +32,8 @@ from ._case import FittedModel, fitted_model
 from ._curvature import Curvature, curvature, distance_from_optimum, theta_covariance
 from ._delta import DeltaMethod
 from ._findings import Caveat, caveats, fixed_places
+from ._hypotheses import HypothesisTest, wald_test, wald_test_terms
+from ._printed import printed
 from ._tables import (
     aliased_terms,
     draws_table,
@@ -100,6 +102,83 @@ class Inference:
         """Rows of the table that belong to the gate."""
         return self.table[self.table.index.get_level_values("part") == "gate"]
 
+    def conf_int(self, level: float | None = None) -> pd.DataFrame:
+        """Intervals of all parameters.
+
+        Parameters
+        ----------
+        level : float in (0, 1), default=None
+            Coverage; None is that of ``table``.
+
+        Returns
+        -------
+        intervals : DataFrame with columns low and high
+        """
+        level = self.level if level is None else check_fraction("level", level)
+        values = self.table["estimate"].to_numpy()
+        bounds = Terms(self._delta_method.case).bounds
+        if self.draws is None:
+            table = wald_table(values, self.covariance.to_numpy(), bounds, level)
+        else:
+            table = draws_table(values, self.draws.to_numpy(), bounds, level)
+        table = table[["low", "high"]].set_axis(self.table.index, axis=0)
+        return table.where(self.table["std_error"].notna())
+
+    def summary(self) -> PrintedTable:
+        """All of it as one page: printed within 80 columns, HTML in a notebook, LaTeX.
+
+        Returns
+        -------
+        page : PrintedTable
+            With ``to_html()``, ``to_latex()`` and, where that package is installed,
+            ``to_great_tables()``. BIC and AIC are of the rows that were given.
+        """
+        return printed(
+            self._delta_method.case,
+            self.table,
+            kind=self.kind,
+            level=self.level,
+            said=self.warnings,
+            name=type(self._delta_method.estimator).__name__,
+        )
+
+    def wald_test(self, hypothesis: Any) -> HypothesisTest:
+        """Joint Wald test of linear hypotheses about the parameters.
+
+        Parameters
+        ----------
+        hypothesis : str, array-like or (array-like, array-like)
+            Equations, separated by commas: ``"x[1] = x[2]"`` (the slope of x in experts 1 and 2),
+            ``"x = 0"`` (in all experts), ``"gate: x = 0"``, ``"x[1] - 2 * z[1] = 0.5"``,
+            ``"x[1] = x[2] = x[3]"``. A number in brackets counts experts from 1, and a name in
+            brackets is an expert's own. A part before a colon is the gate or an output. Names with
+            other than letters, digits, points and underscores stand in backticks. Or a matrix R
+            (m, n_parameters), in the order of ``table``, for ``R b = 0``; or a pair (R, r) for
+            ``R b = r``.
+
+        Returns
+        -------
+        test : HypothesisTest
+            Chi-squared; as many degrees of freedom as the hypotheses have rank.
+
+        Raises
+        ------
+        ValueError
+            If the hypothesis cannot be read, or speaks of parameters without a standard error.
+        """
+        return wald_test(self.table, self.covariance, hypothesis)
+
+    def wald_test_terms(self) -> pd.DataFrame:
+        """Joint tests of every feature: absent from experts, equal in them, absent from the gate.
+
+        Returns
+        -------
+        tests : DataFrame
+            Indexed by (part, term, hypothesis), with ``statistic``, ``df`` and ``p_value``; NaN
+            where a standard error does not exist.
+        """
+        return wald_test_terms(self.table, self.covariance)
+
     def delta(
         self,
         function: Callable[[Any], Any],
@@ -136,8 +215,12 @@ class Inference:
         return self._delta_method.table(function, gradient, of, self.level)
 
     def __repr__(self) -> str:
-        """Kind, level and the table."""
-        return f"Inference(kind={self.kind!r}, level={self.level})\n{self.table.to_string()}"
+        """The page that :meth:`summary` gives."""
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        return self.summary().to_html()
 
 
 def inference(

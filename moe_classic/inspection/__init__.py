@@ -1,13 +1,17 @@
-"""Pictures of fitted mixtures of experts, in the manner of scikit-learn's displays."""
+"""Pictures of fitted mixtures of experts, in the manner of scikit-learn's displays; effects."""
 
 from ._calibration import CalibrationDisplay
 from ._coefficient import CoefficientDisplay
 from ._convergence import ConvergenceDisplay
+from ._effects import marginal_effects, predictions_at
 from ._experts import ExpertsDisplay
 from ._fan import FanDisplay
 from ._gate import GateDisplay
+from ._likelihood_ratio import LikelihoodRatioDisplay
 from ._load import LoadDisplay
 from ._partition import PartitionDisplay
+from ._report import Report, report
+from ._residual import ResidualDisplay
 from ._responsibility import ResponsibilityDisplay
 from ._routing import RoutingDisplay
 from ._selection import SelectionDisplay
@@ -25,10 +29,16 @@ __all__ = [
     "ExpertsDisplay",
     "FanDisplay",
     "GateDisplay",
+    "LikelihoodRatioDisplay",
     "LoadDisplay",
     "PartitionDisplay",
+    "Report",
+    "ResidualDisplay",
     "ResponsibilityDisplay",
     "RoutingDisplay",
     "SelectionDisplay",
     "TreeDisplay",
+    "marginal_effects",
+    "predictions_at",
+    "report",
 ]

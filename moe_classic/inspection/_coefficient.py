@@ -12,11 +12,14 @@ from moe_classic._arguments import check_one_of
 from moe_classic._components import SLOPE, spoken
 from moe_classic._results import ALIASED, fitted_moe, inner_rows
 
+from ._profile import as_frame
 from ._style import MIXTURE_COLOR, axes_for, legend_above, point_look, tidy
 
 _COLUMNS = ("expert", "term", "estimate")
 #: Terms that are no slopes, in tables that do not tell kinds; drawn only if asked for.
 _NO_SLOPES = ("intercept", "scale", "df")
+#: Ratio of standard deviations from which on features have unlike units.
+_UNLIKE = 5.0
 
 
 class CoefficientDisplay:
@@ -54,7 +57,7 @@ class CoefficientDisplay:
         sample_weight: Any = None,
         part: str = "expert",
         terms: Any = None,
-        scale: Any = None,
+        scale: Any = "auto",
         ax: Any = None,
         **plot: Any,
     ) -> CoefficientDisplay:
@@ -70,8 +73,12 @@ class CoefficientDisplay:
             Kind of standard errors; see :func:`moe_classic.inference.inference`.
         level : float in (0, 1), default=0.95
             Coverage of the intervals.
-        part, terms, scale :
+        part, terms :
             As for :meth:`from_table`.
+        scale : "auto", mapping from term to number, or None, default="auto"
+            What estimates are multiplied by. ``"auto"``: the standard deviations of the features
+            where these differ more than five times, so that slopes in unlike units can be read off
+            one axis, which then says so. None: nothing.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure.
         **plot
@@ -86,10 +93,40 @@ class CoefficientDisplay:
         moe = fitted_moe(estimator, needs="inference", caller=cls.__name__)
         rows = inner_rows(estimator, X)
         result = inference(moe, rows, y, kind=kind, level=level, sample_weight=sample_weight)
-        title = f"estimate and {100 * level:g} % interval"
-        return cls.from_table(
-            result.table, part=part, terms=terms, scale=scale, xlabel=title, ax=ax, **plot
-        )
+        return cls.from_inference(result, rows, part=part, terms=terms, scale=scale, ax=ax, **plot)
+
+    @classmethod
+    def from_inference(
+        cls,
+        result: Any,
+        X: Any,
+        *,
+        part: str = "expert",
+        terms: Any = None,
+        scale: Any = "auto",
+        ax: Any = None,
+        **plot: Any,
+    ) -> CoefficientDisplay:
+        """Draw what :func:`moe_classic.inference.inference` found.
+
+        Parameters
+        ----------
+        result : Inference
+        X : array-like of shape (n_samples, n_features)
+            Rows whose features have the standard deviations of ``scale="auto"``.
+        part, terms, scale, ax, **plot :
+            As for :meth:`from_estimator`.
+
+        Returns
+        -------
+        display : CoefficientDisplay
+        """
+        title = f"estimate and {100 * result.level:g} % interval"
+        if isinstance(scale, str):
+            check_one_of(cls.__name__, "scale", scale, ("auto",))
+            scale = _units(_chosen(result.table, part, terms)[0], X)
+            title += "" if scale is None else ", for a standard deviation of the feature"
+        return cls(table=_drawn(result.table, part, terms, scale), xlabel=title).plot(ax, **plot)
 
     @classmethod
     def from_table(
@@ -131,13 +168,8 @@ class CoefficientDisplay:
         -------
         display : CoefficientDisplay
         """
-        check_one_of("CoefficientDisplay", "part", part, ("expert", "gate"))
-        flat = _of_part(_flat(table), part)
-        chosen = _slopes(flat) if terms is None else _named(flat, terms)
-        if scale is not None:
-            chosen = _scaled(chosen, scale)
-            xlabel = f"{xlabel}, scaled"
-        return cls(table=_told(chosen, flat), xlabel=xlabel).plot(ax, **plot)
+        xlabel += "" if scale is None else ", scaled"
+        return cls(table=_drawn(table, part, terms, scale), xlabel=xlabel).plot(ax, **plot)
 
     def plot(self, ax: Any = None) -> CoefficientDisplay:
         """Draw the estimates.
@@ -162,9 +194,7 @@ class CoefficientDisplay:
             mine = self.table[self.table.expert == expert]
             offset = (k - 0.5 * (len(experts) - 1)) * step
             place = np.array([terms.index(t) for t in mine.term]) + offset
-            bars = None
-            if "low" in mine:
-                bars = np.abs(mine[["low", "high"]].to_numpy().T - mine.estimate.to_numpy())
+            bars = _bars(mine) if "low" in mine else None
             ax.errorbar(
                 mine.estimate,
                 place,
@@ -178,6 +208,8 @@ class CoefficientDisplay:
                 zorder=3,
                 **point_look(k),
             )
+            if "low" in mine:
+                _draw_endless(ax, mine, place, point_look(k)["color"])
         for border in np.arange(0.5, len(terms) - 1):
             ax.axhline(border, color="#E3E3E3", linewidth=0.8, zorder=0)
         ax.set_yticks(range(len(terms)), terms)
@@ -186,6 +218,47 @@ class CoefficientDisplay:
         tidy(ax, grid="x")
         legend_above(ax)
         return self
+
+
+def _draw_endless(ax: Any, rows: pd.DataFrame, place: np.ndarray, color: Any) -> None:
+    """Arrows to the border of the axes for ends of intervals that are infinite."""
+    across = ax.get_yaxis_transform()
+    for end, border, marker in (("low", 0.0, "<"), ("high", 1.0, ">")):
+        for at in place[np.isinf(rows[end].to_numpy())]:
+            ax.plot(border, at, marker, color=color, transform=across, clip_on=False, zorder=3)
+
+
+def _bars(rows: pd.DataFrame) -> np.ndarray:
+    """Lengths (2, m) of intervals to the left and right; none where an end is infinite."""
+    lengths = np.abs(rows[["low", "high"]].to_numpy().T - rows.estimate.to_numpy())
+    return np.where(np.isfinite(lengths), lengths, 0.0)
+
+
+def _drawn(table: pd.DataFrame, part: str, terms: Any, scale: Any) -> pd.DataFrame:
+    """Rows of a table to draw."""
+    chosen, flat = _chosen(table, part, terms)
+    return _told(chosen if scale is None else _scaled(chosen, scale), flat)
+
+
+def _chosen(table: pd.DataFrame, part: str, terms: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of the terms asked for, and all of their part."""
+    check_one_of("CoefficientDisplay", "part", part, ("expert", "gate"))
+    flat = _of_part(_flat(table), part)
+    return (_slopes(flat) if terms is None else _named(flat, terms)), flat
+
+
+def _units(chosen: pd.DataFrame, X: Any) -> dict[str, float] | None:
+    """Standard deviations of the features, by term, where slopes in their units are unlike."""
+    frame = as_frame(X)
+    numeric = frame.select_dtypes("number")
+    spreads = {str(c): float(numeric[c].std(ddof=0)) for c in numeric.columns}
+    features = chosen.term.str.rpartition(": ")[2]
+    if "kind" not in chosen or set(chosen.kind) != {SLOPE} or set(features) - set(spreads):
+        return None
+    sizes = [spreads[f] for f in features if spreads[f] > 0.0]
+    if not sizes or max(sizes) <= _UNLIKE * min(sizes):
+        return None
+    return {term: spreads[f] for term, f in zip(chosen.term, features, strict=True)}
 
 
 def _flat(table: Any) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from moe_classic._results import column_names
+from moe_classic._results import PrintedTable, Section, column_names, probability
 from moe_classic._typing import Floats
 from moe_classic.estimators import MoERegressor
 from moe_classic.inference import check_simulable, fitted_model, simulate
@@ -44,6 +44,46 @@ class LikelihoodRatioTest:
     p_value: float
     null: Floats
     estimators_: tuple[Any, Any]
+
+    def summary(self) -> PrintedTable:
+        """The test as a page: printed, HTML in a notebook, LaTeX.
+
+        Returns
+        -------
+        page : PrintedTable
+        """
+        small, large = self.estimators_
+        rows = [[f"{m.log_likelihood_:.2f}", f"{m.n_parameters_}"] for m in (small, large)]
+        frame = pd.DataFrame(
+            rows,
+            columns=["log-likelihood", "parameters"],
+            index=[_experts(m) for m in (small, large)],
+        )
+        low, high = np.quantile(self.null, [0.5, 0.95])
+        return PrintedTable(
+            f"Likelihood ratio of {_experts(large)} to {_experts(small)}, by parametric bootstrap",
+            (
+                ("statistic", f"{self.statistic:.4g}"),
+                ("p", probability(self.p_value)),
+                ("median under the null", f"{low:.4g}"),
+                ("95 % quantile", f"{high:.4g}"),
+                ("simulated data sets", f"{self.null.size}"),
+            ),
+            (Section("fits", frame),),
+        )
+
+    def __str__(self) -> str:
+        """The page."""
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        return self.summary().to_html()
+
+
+def _experts(estimator: Any) -> str:
+    """How many experts an estimator has, in words."""
+    return f"{estimator.n_experts} expert{'s'[: estimator.n_experts > 1]}"
 
 
 def bootstrap_lrt(

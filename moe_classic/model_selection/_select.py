@@ -20,6 +20,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 
+from moe_classic._results import PrintedTable, Section, number
 from moe_classic._typing import Floats
 from moe_classic.estimators import MoERegressor
 
@@ -59,6 +60,49 @@ class Selection:
     best_estimator_: Any
     best_params_: dict[str, Any]
     criterion: str
+
+    def summary(self) -> PrintedTable:
+        """The comparison as a page: printed, HTML in a notebook, LaTeX.
+
+        Returns
+        -------
+        page : PrintedTable
+            A block a family, the chosen model marked by a star.
+        """
+        table, name = self.table, self.criterion
+        cells = pd.DataFrame(
+            {
+                "parameters": table["n_parameters"].astype(str),
+                "log-likelihood": [f"{v:.2f}" for v in table["log_likelihood"]],
+                name.upper() if name != "log_score" else "log score": [
+                    number(v) if name == "log_score" else f"{v:.2f}" for v in table[name]
+                ],
+                "delta": [f"{v:.2f}" for v in table["delta"]],
+                "": ["*" if i == self.best_index_ else "" for i in range(len(table))],
+            }
+        )
+        set_aside = table["degenerate_experts"].to_numpy() > 0
+        cells.loc[set_aside, ""] = "[a]"
+        cells.index = pd.Index([f"{K} expert{'s'[: K > 1]}" for K in table["n_experts"]])
+        groups = table.groupby(["expert", "gate"], sort=False).indices
+        sections = [Section(f"{e}, {g} gate", cells.iloc[rows]) for (e, g), rows in groups.items()]
+        notes = ["* chosen"]
+        if set_aside.any():
+            notes.append("[a] some expert interpolates its rows: not compared with the others")
+        chosen = table.iloc[self.best_index_]
+        header = (
+            ("criterion", name.replace("_", " ")),
+            ("chosen", f"{chosen['n_experts']} x {chosen['expert']}, {chosen['gate']} gate"),
+        )
+        return PrintedTable("Comparison of models", header, tuple(sections), tuple(notes))
+
+    def __str__(self) -> str:
+        """The page."""
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        return self.summary().to_html()
 
 
 @dataclass(frozen=True)

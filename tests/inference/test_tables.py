@@ -114,8 +114,8 @@ def test_interval_of_a_scale_is_that_of_its_logarithm(pair):
 def test_result_prints_and_pickles(pair):
     fit, X, y = pair
     result = inference(fit, X, y)
-    assert "kind='observed'" in repr(result)
-    assert "std_error" in repr(result)
+    assert "observed" in repr(result)
+    assert "std error" in repr(result)
     again = pickle.loads(pickle.dumps(result))
     pd.testing.assert_frame_equal(again.table, result.table)
     a = ("expert", "expert 1", "slope", "x0")

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
 from moe_classic.inference import inference
 from moe_classic.inspection import CoefficientDisplay
@@ -75,6 +76,28 @@ def test_estimator_is_drawn_from_its_inference(plane, plane_moe):
     )
     assert list(dict.fromkeys(display.table.term)) == ["age", "income", "town"]
     assert "90 %" in display.ax_.get_xlabel()
+
+
+def test_slopes_in_unlike_units_are_for_a_standard_deviation(plane, plane_moe):
+    X, y = plane
+    stretched = X.assign(income=1e4 * X["income"])
+    moe = clone(plane_moe).fit(stretched, y)
+    auto = CoefficientDisplay.from_estimator(moe, stretched, y)
+    spread = stretched.std(ddof=0)
+    by_hand = CoefficientDisplay.from_estimator(moe, stretched, y, scale=spread)
+    pd.testing.assert_frame_equal(auto.table, by_hand.table)
+    assert "for a standard deviation" in auto.ax_.get_xlabel()
+    plain = CoefficientDisplay.from_estimator(moe, stretched, y, scale=None)
+    factor = auto.table.estimate / plain.table.estimate
+    np.testing.assert_allclose(factor, plain.table.term.map(spread))
+
+
+def test_infinite_ends_are_arrows(table):
+    open_ = table.assign(high=np.where(table.term == "age", np.inf, table.high))
+    display = CoefficientDisplay.from_table(open_)
+    arrows = [line for line in display.ax_.lines if line.get_marker() == ">"]
+    assert len(arrows) == (table.term == "age").sum()
+    assert np.isfinite(display.ax_.get_xlim()).all()
 
 
 def test_gate_is_drawn_on_demand(plane, plane_moe):

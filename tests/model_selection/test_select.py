@@ -7,6 +7,7 @@ import pytest
 from sklearn.model_selection import KFold
 
 from moe_classic import MoEClassifier, MoERegressor
+from moe_classic.datasets import load_tone
 from moe_classic.estimators import HardMoERegressor
 from moe_classic.experts import GaussianExpert, StudentTExpert
 from moe_classic.gates import GaussianGate
@@ -369,3 +370,28 @@ def test_likelihood_ratio_takes_one_number_of_experts(rng):
     X, y = line(rng)
     with pytest.raises(TypeError, match="must be one integer"):
         bootstrap_lrt(X, y, n_experts=[1, 2])
+
+
+def test_comparison_reads_as_a_page():
+    X, y = load_tone(return_X_y=True)
+    found = select(X, y, n_experts=[1, 2], experts=["gaussian", "laplace"])
+    text = str(found)
+    assert max(map(len, text.splitlines())) <= 80
+    for row in found.table.itertuples():
+        assert f"{row.bic:.2f}" in text
+        assert f"{row.log_likelihood:.2f}" in text
+    starred = [line for line in text.splitlines() if line.endswith("*")]
+    assert len(starred) == 1
+    assert f"{found.table.bic[found.best_index_]:.2f}" in starred[0]
+    assert found._repr_html_() == found.summary().to_html()
+
+
+def test_bootstrap_test_reads_as_a_page():
+    X, y = load_tone(return_X_y=True)
+    test = bootstrap_lrt(X, y, n_bootstrap=3, random_state=0)
+    text = str(test)
+    assert "Likelihood ratio of 2 experts to 1 expert" in text
+    assert f"{test.statistic:.4g}" in text
+    for fit in test.estimators_:
+        assert f"{fit.log_likelihood_:.2f}" in text
+    assert test._repr_html_() == test.summary().to_html()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -86,7 +86,7 @@ class MetaPi(BlendEstimator):
 
     # -------------------------------------------------------------------- fit
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, sources: Any = None) -> MetaPi:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, sources: Any = None) -> Self:
         """Fit every expert on its own source, then the gate on all rows.
 
         Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -104,7 +104,7 @@ class HardMoE(BlendEstimator):
 
     # -------------------------------------------------------------------- fit
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> HardMoE:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit experts and gate in turn.
 
         Parameters

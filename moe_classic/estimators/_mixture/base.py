@@ -69,7 +69,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
 
     get_params = _reporting.get_params
 
-    def set_params(self, **params: Any) -> Any:
+    def set_params(self, **params: Any) -> Self:
         """Set arguments by name, nested ones such as ``gate__alpha`` too.
 
         A component that was given by its registered name is replaced by an instance of it where a
@@ -80,7 +80,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
     # -------------------------------------------------------------------- fit
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MixtureEstimator:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit by maximum likelihood.
 
         Parameters
@@ -123,7 +123,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         return self._fit_data(arguments, data, rows, raw, checker, shown={"X": X, "y": y})
 
     @with_callbacks
-    def fit_blocks(self, blocks: Any) -> MixtureEstimator:
+    def fit_blocks(self, blocks: Any) -> Self:
         """Fit on rows that are read block by block, from a source larger than memory.
 
         The rows are read once for a sample and the moments, and once for every iteration on all

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -37,7 +37,7 @@ class ClassifierAnswers(ClassifierMixin):
 
     @available_if(learns_by_batches)
     @with_callbacks
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Learn from one batch of rows that need not be seen again.
 
         The first batch is fitted as :meth:`fit` would. Because a few rows choose a poor hill, the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.special import ndtri
@@ -44,7 +44,7 @@ class RegressorAnswers(RegressorMixin):
 
     @available_if(learns_by_batches)
     @with_callbacks
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn from one batch of rows that need not be seen again.
 
         The first batch is fitted as :meth:`fit` would. Because a few rows choose a poor hill, the

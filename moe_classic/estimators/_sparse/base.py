@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -56,7 +56,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     # -------------------------------------------------------------------- fit
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetEstimator:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit by Adam on batches, until rows held out are no longer predicted better.
 
         Parameters
@@ -130,7 +130,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _learn_batch(
         self, X: Any, y: Any, sample_weight: Any, target: Target | None = None
-    ) -> NetEstimator:
+    ) -> Self:
         """One epoch over some rows; ``target`` says what the first y is."""
         last = self._fitted
         checker = self._checker(last, target)

@@ -1,0 +1,170 @@
+"""What is left of y after the model, against what should not matter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+from scipy.stats import beta
+
+from moe_classic._arguments import check_one_of
+from moe_classic._results import fitted_moe, inner_rows
+from moe_classic._typing import Floats
+
+from ._profile import as_frame, column_number
+from ._style import DATA_COLOR, EXPERT_COLORS, MIXTURE_COLOR, axes_for, tidy
+
+#: Probability of the band, at each place on its own.
+_BAND = 0.95
+#: Rows a step of the running median and of the running band.
+_STEPS = 12
+_KINDS = ("scatter", "qq", "worm")
+
+
+class ResidualDisplay:
+    """Quantile residuals: standard normal under the right model, whatever the family.
+
+    Build it with :meth:`from_estimator`, or from residuals of any model.
+
+    Parameters
+    ----------
+    residuals : array-like of shape (n_samples,)
+    against : array-like of shape (n_samples,)
+        What they are drawn against.
+    label : str
+        What ``against`` is, for the axis.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    References
+    ----------
+    Dunn & Smyth (1996), Randomized quantile residuals, Journal of Computational and Graphical
+    Statistics 5; van Buuren & Fredriks (2001), Worm plot: a simple diagnostic device for modelling
+    growth reference curves, Statistics in Medicine 20.
+    """
+
+    def __init__(self, *, residuals: Any, against: Any, label: str) -> None:
+        self.residuals = np.asarray(residuals, dtype=np.float64)
+        self.against = np.asarray(against, dtype=np.float64)
+        self.label = label
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        feature: Any = None,
+        output: int | None = None,
+        random_state: Any = 0,
+        ax: Any = None,
+        **plot: Any,
+    ) -> ResidualDisplay:
+        """Compute and draw the quantile residuals of a fitted regressor.
+
+        Parameters
+        ----------
+        estimator : fitted regressor
+            A mixture of experts, a pipeline that ends in one, or a search over them.
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        feature : str or int, default=None
+            Column of X against which they are drawn; None is the predicted mean.
+        output : int, default=None
+            Which output, where there are several.
+        random_state : int, RandomState or None, default=0
+            Seed of the draws, for targets whose single values have a probability.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+        **plot
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : ResidualDisplay
+        """
+        moe = fitted_moe(estimator, needs="residuals", caller=cls.__name__)
+        rows = inner_rows(estimator, X)
+        left = moe.residuals(rows, y, random_state=random_state)
+        said = moe.predict(rows)
+        if left.ndim > 1:
+            if output is None or not 0 <= output < left.shape[1]:
+                raise ValueError(
+                    f"{cls.__name__}: output={output!r} must be one of 0 to {left.shape[1] - 1}: "
+                    "the target has several."
+                )
+            left, said = left[:, output], said[:, output]
+        elif output is not None:
+            raise ValueError(f"{cls.__name__}: output={output!r}, but the target has a single one.")
+        label = "predicted mean"
+        if feature is not None:
+            frame = as_frame(X)
+            place = column_number(frame, feature, cls.__name__)
+            said, label = frame.iloc[:, place].to_numpy(), str(frame.columns[place])
+        return cls(residuals=left, against=said, label=label).plot(ax, **plot)
+
+    def plot(self, ax: Any = None, *, kind: str = "scatter") -> ResidualDisplay:
+        """Draw the residuals.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+        kind : {"scatter", "qq", "worm"}, default="scatter"
+            ``"scatter"``: against the feature or the mean, with the running median and the running
+            central 90 %; both should be level. ``"qq"``: against normal quantiles, with the band in
+            which each of them lies with probability 0.95 under the model. ``"worm"``: the same
+            minus the diagonal, which shows more.
+
+        Returns
+        -------
+        self : ResidualDisplay
+        """
+        check_one_of(type(self).__name__, "kind", kind, _KINDS)
+        self.ax_ = ax = axes_for(ax)
+        self.figure_ = ax.figure
+        if kind == "scatter":
+            self._scatter(ax)
+        else:
+            self._quantiles(ax, level=kind == "worm")
+        tidy(ax, grid="y")
+        return self
+
+    def _scatter(self, ax: Any) -> None:
+        """Points, and running quantiles."""
+        ax.axhline(0.0, color=MIXTURE_COLOR, linewidth=0.8)
+        ax.scatter(self.against, self.residuals, s=10, color=DATA_COLOR, alpha=0.6, linewidths=0)
+        at, running = _running(self.against, self.residuals)
+        if at.size > 1:
+            ax.fill_between(at, running[0], running[2], color=EXPERT_COLORS[0], alpha=0.15, lw=0)
+            ax.plot(at, running[1], color=EXPERT_COLORS[0], linewidth=2.0)
+        ax.set(xlabel=self.label, ylabel="quantile residual")
+
+    def _quantiles(self, ax: Any, *, level: bool) -> None:
+        """Ordered residuals against those of a normal sample."""
+        left = np.sort(self.residuals)
+        n = left.size
+        rank = np.arange(1, n + 1)
+        tail = 0.5 * (1.0 - _BAND)
+        low, middle, high = (
+            ndtri(beta.ppf(q, rank, n - rank + 1)) for q in (tail, 0.5, 1.0 - tail)
+        )
+        base = middle if level else np.zeros(n)
+        ax.fill_between(middle, low - base, high - base, color=DATA_COLOR, alpha=0.25, lw=0)
+        ax.plot(middle, middle - base, color=MIXTURE_COLOR, linewidth=0.8)
+        ax.scatter(middle, left - base, s=10, color=EXPERT_COLORS[0], linewidths=0)
+        name = "quantile residual" + (" minus normal quantile" if level else "")
+        ax.set(xlabel="normal quantile", ylabel=name)
+
+
+def _running(at: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Medians of ``at`` and 5, 50 and 95 % quantiles of ``values`` in groups of equal size."""
+    order = np.argsort(at, kind="stable")
+    groups = np.array_split(order, max(1, min(_STEPS, at.size // 10)))
+    middle = np.array([np.median(at[g]) for g in groups])
+    return middle, np.array([np.quantile(values[g], [0.05, 0.5, 0.95]) for g in groups]).T
