@@ -30,6 +30,8 @@ from .thresholds import best_cut
 
 #: Share of a row that goes to the expert it is assigned to; the rest is spread evenly.
 CERTAINTY = 0.9
+#: Parameter of the Dirichlet distribution of random shares: 1 is any shares, large ones are equal.
+_EVENNESS = 1.5
 #: Updates under fixed responsibilities: Newton components need a few.
 _WARM_UPDATES = 3
 
@@ -56,12 +58,16 @@ class StartData:
             max=self.w.size - 1
         )
 
-    def cut(self, position: Floats) -> Ints:
-        """Segments of equal weight along ``position`` (m,)."""
+    def cut(self, position: Floats, shares: Floats | None = None) -> Ints:
+        """Segments of equal weight, or of ``shares`` (K,) of it, along ``position`` (m,)."""
         order = np.argsort(position, kind="stable")
         middle = np.cumsum(self.w[order]) - 0.5 * self.w[order]
         label = np.empty(position.size, dtype=np.intp)
-        label[order] = (middle * self.n_experts / self.w.sum()).astype(np.intp)
+        if shares is None:
+            label[order] = (middle * self.n_experts / self.w.sum()).astype(np.intp)
+        else:
+            edges = np.cumsum(shares)[:-1] * self.w.sum()
+            label[order] = np.searchsorted(edges, middle)
         return np.minimum(label, self.n_experts - 1)
 
     def cluster(self, points: Floats, rng: np.random.Generator) -> Ints:
@@ -92,12 +98,11 @@ def principal_segments(view: StartData, rng: np.random.Generator) -> Ints:
 
 
 def column_segments(view: StartData, rng: np.random.Generator) -> Ints:
-    """Segments along one feature or a random direction."""
+    """Segments of random weights along one feature or a random direction."""
     p = view.X.shape[1]
-    if p == 0:
-        return view.cut(view.target[:, 0])
     direction = np.eye(p)[rng.integers(p)] if rng.random() < 0.5 else rng.standard_normal(p)
-    return view.cut(view.X @ direction)
+    position = view.X @ direction if p else view.target[:, 0]
+    return view.cut(position, rng.dirichlet(np.full(view.n_experts, _EVENNESS)))
 
 
 def joint_clusters(view: StartData, rng: np.random.Generator) -> Ints:
@@ -201,13 +206,15 @@ def several_from_responsibilities(
     blocks: Source,
     several: list[Floats],
     summary: Summary,
-    params: MoEParams | None = None,
+    begun: list[MoEParams] | None = None,
 ) -> list[MoEParams]:
     """The same from each of several responsibilities, side by side where that goes."""
-    first = next(iter(blocks))
-    begun = params or model.start([d.width for d in first.designs], summary)
-    if len(several) == 1 or not stackable(model, begun):
-        return [params_from_responsibilities(model, blocks, R, summary, begun) for R in several]
-    like, R = stack([begun] * len(several)), np.stack(several)
-    stacked = params_from_responsibilities(model, blocks, R, summary, like)
+    if begun is None:
+        first = next(iter(blocks))
+        begun = [model.start([d.width for d in first.designs], summary)] * len(several)
+    if len(several) < 2 or not stackable(model, begun[0]):
+        each = zip(several, begun, strict=True)
+        return [params_from_responsibilities(model, blocks, R, summary, p) for R, p in each]
+    R = np.stack(several)
+    stacked = params_from_responsibilities(model, blocks, R, summary, stack(begun))
     return unstack(stacked, model, len(several))

@@ -44,15 +44,23 @@ from moe_classic._numerics import log_sum_exp
 from moe_classic._objectives import MixtureLikelihood
 from moe_classic._targets import TrainingData
 from moe_classic._typing import Floats
-from moe_classic.solvers import EM, GradientAscent, Problem, Result, Solver, run_together
+from moe_classic.solvers import (
+    EM,
+    GradientAscent,
+    Problem,
+    Result,
+    Solver,
+    joined_results,
+    run_together,
+)
 
 from .bound_model import BoundModel
-from .finalists import StartRun, report, run_finalists, sort_key
+from .finalists import StartRun, report, run_finalists
 from .noise import with_noise
 from .online import OnlineState
 from .progress import no_monitor
 from .settle import settled
-from .split_merge import candidates
+from .split_merge import Move, Search, candidates
 from .starts import (
     STRATEGIES,
     StartData,
@@ -77,11 +85,6 @@ _SAME_HEIGHT = 1e-8
 
 #: Tolerance of long runs on a sample of the rows, in nats per unit of weight.
 _ROUGH_TOL = 1e-4
-
-#: Rounds of split-and-merge moves, and the shortfall after a short run, in nats per unit of weight,
-#: beyond which a move is given up.
-_MOVE_ROUNDS = 3
-_GIVE_UP = 0.01
 
 #: Hands out a monitor for each long run: (name of the run) -> monitor or None.
 MonitorFactory = Callable[[str], Any]
@@ -169,12 +172,17 @@ class StartSample:
     block: Block
     complete: bool
 
+    @property
+    def numbers(self) -> int:
+        """Rows times experts."""
+        return self.block.w.size * self.view.n_experts
+
     def portions(self, starts: list[T], solver: Solver) -> list[list[T]]:
         """Starts in portions that advance together: few enough that their arrays stay in cache."""
         model, size = self.problem.model, 1
         equal = model.start([d.width for d in self.block.designs], self.problem.summary)
         if solver.shares_passes and stackable(model, equal):
-            size = max(1, _TOGETHER // (self.block.w.size * model.n_experts))
+            size = max(1, _TOGETHER // self.numbers)
         return [starts[i : i + size] for i in range(0, len(starts), size)]
 
 
@@ -360,7 +368,7 @@ class Trainer:
             and init == "auto"
             and max(heights) - min(heights) > 1e-6 * weight
         ):
-            moved = on_sample.moves(start_sample, runs[best], follower)
+            moved = on_sample.moves(start_sample, [runs[i] for i in finalists], follower)
             if moved is not None:
                 best = len(runs)
                 runs.append(moved)
@@ -436,47 +444,48 @@ class Trainer:
         n_degenerate = self._degenerate(long.params, start_sample.problem)
         return StartRun(run.strategy, long.objective, long, n_degenerate)
 
-    def moves(self, start_sample: StartSample, run: StartRun, workers: Workers) -> StartRun | None:
-        """The best run after split-and-merge moves, None if none helps."""
-        improved = None
-        for _ in range(_MOVE_ROUNDS):
-            found = candidates(self.model, run.result.params, start_sample.block, start_sample.view)
-            follower = self._follower(complete=start_sample.complete)
-            tried = workers.map(
-                partial(self.try_moves, start_sample, run),
-                start_sample.portions(list(found), follower),
-                ahead=1,
-            )
-            better = next((t for t in tried if t is not None), None)
-            if better is None:
-                break
-            run = improved = better
-        return improved
-
-    def try_moves(
-        self, start_sample: StartSample, run: StartRun, several: list[Floats]
+    def moves(
+        self, start_sample: StartSample, ends: list[StartRun], workers: Workers
     ) -> StartRun | None:
-        """The best run from responsibilities (K, n); None if all end no higher than ``run``."""
+        """The best run after split-and-merge moves from ``ends``, None if none helps."""
         small = start_sample.problem
-        weight = small.summary.weight
-        begun = several_from_responsibilities(
-            self.model, [start_sample.block], several, small.summary, run.result.params
+
+        def side_by_side(task: Callable[..., list[Any]], items: list[Any], **how: Any) -> list[Any]:
+            portions = start_sample.portions(items, self._follower(complete=start_sample.complete))
+            return list(chain(*workers.map(partial(task, start_sample, **how), portions)))
+
+        def moved(params: MoEParams) -> Iterator[Floats]:
+            return candidates(self.model, params, start_sample.block, start_sample.view)
+
+        search = Search(
+            moved,
+            lambda moves, passes: side_by_side(self.climb_moves, moves, passes=passes),
+            lambda ends, passes: side_by_side(self.climb_on, ends, passes=passes),
+            lambda ends: side_by_side(
+                self.continue_runs, [(-1, StartRun("split and merge", 0.0, end, 0)) for end in ends]
+            ),
+            small.summary.weight,
+            start_sample.numbers,
         )
-        passes = min(2 * SHORT_PASSES, self.max_iter)
-        shorts = _em_runs(small, begun, EM(finish=None), passes, self.tol)
-        enough = run.objective - _GIVE_UP * weight
-        moved = [
-            (-1, StartRun("split and merge", 0.0, short, 0))
-            for short in shorts
-            if not short.objective < enough
-        ]
-        better = [
-            tried
-            for tried in self.continue_runs(start_sample, moved)
-            if tried.objective > run.objective + 1e-6 * weight
-            and tried.n_degenerate <= run.n_degenerate
-        ]
-        return min(better, key=sort_key, default=None)
+        return search.best(ends)
+
+    def climb_moves(
+        self, start_sample: StartSample, moves: list[Move], *, passes: int
+    ) -> list[Result]:
+        """Where some moves are after a few passes."""
+        small, block = start_sample.problem, start_sample.block
+        R, params = [move.R for move in moves], [move.params for move in moves]
+        begun = several_from_responsibilities(self.model, [block], R, small.summary, params)
+        return _em_runs(small, begun, EM(finish=None), min(passes, self.max_iter), self.tol)
+
+    def climb_on(
+        self, start_sample: StartSample, ends: list[Result], *, passes: int
+    ) -> list[Result]:
+        """Where some climbs are after a few passes more."""
+        several = [end.params for end in ends]
+        passes = min(passes, self.max_iter)
+        later = _em_runs(start_sample.problem, several, EM(finish=None), passes, self.tol)
+        return [joined_results(*pair) for pair in zip(ends, later, strict=True)]
 
     def _view(self, sample: Sample) -> StartData:
         """Standardised features and targets of the sample, as the portfolio sees them."""

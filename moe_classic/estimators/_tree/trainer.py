@@ -141,10 +141,13 @@ class TreeTrainer(Trainer):
         nodes = pinched(params, splitter.posteriors(params) @ block.w)
         return splitter.resplit(params, nodes, SPLITS, rng) if nodes else None
 
-    def moves(self, start_sample: StartSample, run: StartRun, workers: Workers) -> StartRun | None:
+    def moves(
+        self, start_sample: StartSample, ends: list[StartRun], workers: Workers
+    ) -> StartRun | None:
         """A run after growing anew, level by level, the branches that gain by it, or None."""
         if not surgical(self.model):
-            return super().moves(start_sample, run, workers)
+            return super().moves(start_sample, ends, workers)
+        run = ends[0]
         small = start_sample.problem
         splitter = Splitter(self.model, start_sample.view, start_sample.block, small.summary)
         rng, short = np.random.default_rng(0), None
