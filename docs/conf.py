@@ -1,15 +1,23 @@
 """Sphinx configuration: ``sphinx-build -W docs docs/_build``.
 
-Notebooks are shown with their committed outputs, nothing is executed here and nothing is fetched.
+Notebooks are shown with their committed outputs, nothing is executed here and nothing is fetched:
+mathematics is drawn by a copy of MathJax beside the pages. With ``MOE_CLASSIC_DOCS_ONLINE=1`` links
+lead to the documentation of scikit-learn and others as well, whose lists of names are then fetched.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from docutils.nodes import Node, container
+from docutils.statemachine import StringList
+from sphinx.util.docutils import SphinxDirective
 
 import moe_classic
 
@@ -25,10 +33,26 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "numpydoc",
     "myst_nb",
+    "sphinx_copybutton",
     "sphinx_design",
+    "sphinx-mathjax-offline",
 ]
+#: A prompt is no part of what is copied.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+if os.environ.get("MOE_CLASSIC_DOCS_ONLINE"):
+    extensions.append("sphinx.ext.intersphinx")
+    intersphinx_mapping = {
+        "matplotlib": ("https://matplotlib.org/stable", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "pandas": ("https://pandas.pydata.org/docs", None),
+        "python": ("https://docs.python.org/3", None),
+        "scipy": ("https://docs.scipy.org/doc/scipy", None),
+        "sklearn": ("https://scikit-learn.org/stable", None),
+    }
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 
@@ -134,6 +158,33 @@ def collect_notebooks() -> None:
 collect_notebooks()
 
 
+class Registry(SphinxDirective):
+    """A registry as a table: the name to write, the class, and what it is.
+
+    ``.. registry:: moe_classic.experts EXPERTS``
+    """
+
+    required_arguments = 2
+
+    def run(self) -> list[Node]:
+        """Rows of the table."""
+        module, name = self.arguments
+        room = import_module(module)
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: auto", ""]
+        lines += ["   * - name", "     - what it is"]
+        for key, kind in getattr(room, name).items():
+            first = " ".join((kind.__doc__ or "").strip().split("\n\n")[0].split())
+            title = getattr(kind, "__name__", "")
+            made = f":obj:`~{module}.{title}`: " if hasattr(room, title) else ""
+            lines += [f"   * - ``{key!r}``", f"     - {made}{getattr(kind, 'says', first)}"]
+        box = container()
+        self.state.nested_parse(StringList(lines, "registry"), self.content_offset, box)
+        return box.children
+
+
 def setup(app: Any) -> None:
     """Connect the hooks."""
+    app.add_directive("registry", Registry)
+    # It only copies MathJax, and does not say that this is safe when pages are read side by side.
+    app.extensions["sphinx-mathjax-offline"].parallel_read_safe = True
     app.connect("autodoc-skip-member", from_elsewhere)

@@ -1,5 +1,6 @@
 """The documentation names everything public, and its code runs."""
 
+import importlib
 import importlib.util
 import inspect
 import re
@@ -76,6 +77,8 @@ def listed() -> set[str]:
             module = line.split()[-1]
         elif re.fullmatch(r"   \w+", line):
             found.add(f"{module}.{line.strip()}")
+        elif line.startswith(".. registry::"):
+            found.add(".".join(line.split()[-2:]))
     return found
 
 
@@ -268,3 +271,15 @@ def test_modules_that_the_pages_name_are_there():
     guide = (DOCS.parent / "CONTRIBUTING.md").read_text("utf-8")
     for name in re.findall(r"`moe_classic/([\w/]+)/`", guide):
         assert (root / name).is_dir(), name
+
+
+def test_every_page_of_the_reference_has_an_example():
+    without, module = [], ""
+    for line in (DOCS / "api.rst").read_text("utf-8").splitlines():
+        if line.startswith(".. currentmodule:: "):
+            module = line.split()[-1]
+        elif re.fullmatch(r"   \w+", line):
+            item = getattr(importlib.import_module(module), line.strip())
+            if ">>> " not in (inspect.getdoc(item) or ""):
+                without.append(f"{module}.{line.strip()}")
+    assert without == []

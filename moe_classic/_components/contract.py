@@ -25,6 +25,13 @@ class Forward:
         Intermediates that the component's own statistics reuse.
     mass : ndarray of shape (n,), or None
         What the columns of S sum to, where whoever made S knows it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from moe_classic.gates import Forward
+    >>> Forward(np.log(np.full((2, 3), 0.5))).log_prob.shape
+    (2, 3)
     """
 
     log_prob: Floats

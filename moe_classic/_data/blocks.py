@@ -47,6 +47,14 @@ class Design:
     """Features of one block: ``Z`` of shape (q, n), last row 1.
 
     A design that is kept from pass to pass keeps what its Grams are made from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from moe_classic.experts import Design
+    >>> design = Design(np.array([[0.5, -0.5], [1.0, 1.0]]))
+    >>> design.linear(np.array([2.0, 1.0])).tolist()
+    [2.0, 0.0]
     """
 
     __slots__ = ("Z", "_products", "_ring", "keep", "keep_products")

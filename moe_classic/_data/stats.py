@@ -33,7 +33,18 @@ def _add(a: Any, b: Any) -> Any:
 
 @dataclass(frozen=True)
 class Stats:
-    """Base of every statistics record: fields add, whatever they hold."""
+    """Base of every statistics record: fields add, whatever they hold.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from moe_classic.experts import Stats
+    >>> @dataclass(frozen=True)
+    ... class Total(Stats):
+    ...     value: float
+    >>> (Total(1.0) + Total(2.0)).value
+    3.0
+    """
 
     def __add__(self: T, other: T) -> T:
         names = _names(cast("Any", type(self)))
@@ -48,6 +59,10 @@ class Stats:
             return a.scaled(factor) if isinstance(a, Stats) else a * factor
 
         return type(self)(*[scale(getattr(self, n)) for n in _names(cast("Any", type(self)))])
+
+    def row_weights(self) -> Floats | None:
+        """Weights (K, n) of single rows, where the record keeps rows."""
+        return None
 
 
 def total(parts: Iterable[T]) -> T:
@@ -90,6 +105,13 @@ class Summary:
         Number of rows; decides what is affordable, never what is fitted.
     y_noise : ndarray of shape (d,), default=None
         Spread of what one robust fit leaves of the target; 0 or None where that is not known.
+
+    Examples
+    --------
+    >>> from dataclasses import fields
+    >>> from moe_classic.experts import Summary
+    >>> [f.name for f in fields(Summary)][:3]
+    ['weight', 'y_mean', 'y_var']
     """
 
     weight: float

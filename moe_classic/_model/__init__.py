@@ -12,7 +12,7 @@ from .identified import (
 from .information import InformationStats, available, observed_information, row_scores, supported
 from .labelling import check_order_by, match_experts, order_of
 from .model import Group, Model, MoEParams, MoEStats, same_shapes
-from .separation import Separation, separated_terms, separated_theta, separations
+from .separation import Separation, in_doubt, separated_terms, separated_theta, separations
 from .stacked import penalties, stack, stackable, unstack
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "check_order_by",
     "constant_columns",
     "diagonal",
+    "in_doubt",
     "likelihood_gradient",
     "match_experts",
     "n_identified",

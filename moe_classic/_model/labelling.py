@@ -44,6 +44,16 @@ def order_of(experts: Sequence[Any], order_by: Any = "mass") -> Ints:
     ------
     ValueError
         If an expert has no such term.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.inference import order_of
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> order_of(moe.experts_, "intercept").tolist()
+    [1, 0]
     """
     if order_by == "mass":
         return np.argsort([-expert.weight_ for expert in experts], kind="stable")

@@ -57,6 +57,12 @@ class MoEStats(Stats):
     gate: Stats
     experts: tuple[Stats, ...]
 
+    def row_weights(self) -> Floats | None:
+        """Weights (K, n) that rows have for the components that are refitted on them."""
+        kept = [part.row_weights() for part in (self.gate, *self.experts)]
+        found = [S for S in kept if S is not None]
+        return np.concatenate(found) if found else None
+
 
 @dataclass(frozen=True)
 class ModelForward:
@@ -97,6 +103,11 @@ class Model:
     def n_experts(self) -> int:
         """Number of experts K in all groups."""
         return sum(g.count for g in self.groups)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether no log-likelihood is above 0: classes under a gate that says nothing of x."""
+        return not self.gate.generative and all(g.expert.kind.classes for g in self.groups)
 
     @property
     def additive(self) -> bool:

@@ -13,7 +13,7 @@ separated data in binary logistic regression models; scipy's HiGHS), solved on f
 those that violate it are added. Directions are followed into the rows that are left until there is
 none (Geyer 2009). Rows of a mixture belong to experts with probabilities: a direction that the
 programme finds for the most probable ones counts if the likelihood of the mixture does not fall
-along it (a direction of recession).
+along it (a direction of recession). Where classes overlap no programme is needed, see ``overlap``.
 """
 
 from __future__ import annotations
@@ -29,9 +29,12 @@ from moe_classic._data import Block, DesignMap, Summary
 from moe_classic._typing import Bools, Floats, Ints
 
 from .model import Model, MoEParams
+from .overlap import overlapping
 
 #: Rows that a linear programme begins with, and those added at a time, each the most at once.
 _FIRST, _MORE = 400, 1000
+#: Rows on which classes are proved to overlap.
+_PROOF = 1000
 #: Rounds of adding rows, and of following a direction into the rows that are left.
 _ROUNDS, _LAYERS = 20, 10
 #: Differences of scores, of coefficients in [-1, 1] and features of size 1, that are none.
@@ -83,6 +86,26 @@ class _Softmax:
         """Number of classes C."""
         return len(self.coef) + 1
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Component and first row of coefficients."""
+        return self.component, self.first
+
+
+def in_doubt(model: Model, params: MoEParams, block: Block) -> set[tuple[int, int]]:
+    """Softmaxes, by component and first row, that some rows do not show to be of mixed classes.
+
+    What overlaps on some rows does so on all.
+    """
+    doubtful = set()
+    for tries in _problems(model, params, block):
+        # The rows of the last try are among those of the others, and of the same classes.
+        *_, fewest = tries
+        missing = np.unique(fewest.labels).size < fewest.count
+        if missing or not _overlapping(fewest):
+            doubtful.add(fewest.place)
+    return doubtful
+
 
 def separations(
     model: Model,
@@ -91,6 +114,7 @@ def separations(
     source: Iterable[Block],
     summary: Summary,
     null: tuple[Floats, ...],
+    doubtful: set[tuple[int, int]],
 ) -> tuple[Separation, ...]:
     """What is separated at fitted parameters.
 
@@ -99,11 +123,14 @@ def separations(
     sample : rows on which directions are looked for
     source : all rows, on which the likelihood must not fall
     null : directions of the coefficients on each design that change nothing
+    doubtful : the softmaxes that are looked at
     """
     found = []
     designs = [model.gate_design, *(g.design for g in model.groups)]
     for tries in _problems(model, params, sample):
         for problem in tries:
+            if problem.place not in doubtful:
+                break
             separation = _solve(problem, null[designs[problem.component]])
             if separation is None:
                 continue
@@ -175,19 +202,19 @@ def _solve(problem: _Softmax, null: Floats) -> tuple[Floats, Separation] | None:
     q, n = Z.shape
     if n == 0:
         return None
-    size = np.abs(Z).max(axis=1)
-    Z = Z / np.where(size > 0.0, size, 1.0)[:, None]
+    Z, size = _normalised(Z)
     left = np.ones((C, n), dtype=bool)
     left[labels, np.arange(n)] = False
-    first = _fitted_direction(problem.coef * np.where(size > 0.0, size, 1.0), Z, labels)
+    first = _fitted_direction(problem.coef * size, Z, labels)
     if first is not None:
         left[:] = False
     elif (C - 1) * q > _MOST_VARIABLES:
         return None
+    mixed = first is None and _overlapping(problem)
     for _ in range(_LAYERS):
-        if not left.any():
+        if not left.any() or (mixed and first is not None):
             break
-        d = _direction(Z, labels, left)
+        d = _without_rows(labels, C, q) if mixed else _direction(Z, labels, left)
         if d is None:
             break
         left &= np.abs(_gaps(d, Z, labels)) <= _TIE
@@ -198,7 +225,7 @@ def _solve(problem: _Softmax, null: Floats) -> tuple[Floats, Separation] | None:
     if first is None:
         return None
     open_ = _open_directions(Z, labels, left, C)
-    unit = np.tile(np.where(size > 0.0, size, 1.0), C - 1)
+    unit = np.tile(size, C - 1)
     found = np.linalg.qr(open_ / unit[:, None])[0]
     known = np.kron(np.eye(C - 1), null)
     U, values, _ = np.linalg.svd(found - known @ (known.T @ found), full_matrices=False)
@@ -206,6 +233,42 @@ def _solve(problem: _Softmax, null: Floats) -> tuple[Floats, Separation] | None:
         problem.component, problem.first, C - 1, U[:, values > _TIE], not left.any()
     )
     return first / unit.reshape(C - 1, q), result
+
+
+def _normalised(Z: Floats) -> tuple[Floats, Floats]:
+    """A design whose features are at most 1 in size, and the sizes (q,) that they had."""
+    size = np.abs(Z).max(axis=1, initial=0.0)
+    size = np.where(size > 0.0, size, 1.0)
+    return Z / size[:, None], size
+
+
+def _overlapping(problem: _Softmax) -> bool:
+    """Whether few rows prove the classes that have any to be mixed.
+
+    The rows are those that fit worst, and others.
+    """
+    C, (q, n) = problem.count, problem.Z.shape
+    if n == 0 or (C - 1) * q > _MOST_VARIABLES:
+        return False
+    Z, size = _normalised(problem.Z)
+    labels, rows = problem.labels, np.arange(n)
+    if n > _PROOF:
+        lead = np.partition(_gaps(problem.coef * size, Z, labels), 1, axis=0)
+        worst = np.argsort(np.minimum(lead[0], lead[1]), kind="stable")[: _PROOF // 2]
+        rows = np.union1d(worst, rows[:: max(1, n // (_PROOF // 2))])
+    present, labels = np.unique(labels, return_inverse=True)
+    return overlapping(Z[:, rows], labels[rows], present.size, _TIE)
+
+
+def _without_rows(labels: Ints, C: int, q: int) -> Floats | None:
+    """The direction (C - 1, q) in which classes that no row has vanish everywhere, or None."""
+    there = np.bincount(labels, minlength=C) > 0
+    if there.all():
+        return None
+    d = np.zeros((C, q))
+    d[there, -1] = 0.5
+    d[~there, -1] = -0.5
+    return d[:-1] - d[-1]
 
 
 def _gaps(d: Floats, Z: Floats, labels: Ints) -> Floats:
@@ -318,11 +381,17 @@ def _rises(
         params,
         *(model.unpack(theta + (t / size) * step, params, summary) for t in _STEPS),
     ]
-    heights, weight = np.zeros(len(points)), 0.0
-    for block in source:
-        heights += [float(model.log_likelihood(p, block) @ block.w) for p in points]
-        weight += float(block.w.sum())
-    return bool((np.diff(heights) >= -_FALL * weight).all())
+
+    def height(point: MoEParams) -> float:
+        return sum(float(model.log_likelihood(point, b) @ b.w) for b in source)
+
+    before = height(points[0])
+    for point in points[1:]:
+        after = height(point)
+        if not after >= before - _FALL * summary.weight:
+            return False
+        before = after
+    return True
 
 
 # ------------------------------------------------------------------------- what follows from it

@@ -66,6 +66,17 @@ class PrintedTable:
     sections : tuple of Section
         Blocks with the same columns.
     notes : tuple of str
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.inference import inference
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> page = inference(moe, X, y).summary()
+    >>> print(str(page).splitlines()[0])
+    MoERegressor, 2 experts, softmax gate
     """
 
     title: str

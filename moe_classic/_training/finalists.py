@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -50,6 +51,7 @@ def run_finalists(
     *,
     same: float,
     every: bool,
+    ceiling: float = math.inf,
 ) -> list[int]:
     """Follow short runs to the end, the most promising first; which were followed, best first.
 
@@ -65,6 +67,8 @@ def run_finalists(
     every : bool
         Whether all are followed. Otherwise three that agree on the best height are enough, and
         five the most.
+    ceiling : float
+        Height that is high enough: further ends could not be told from one that reaches it.
     """
     order = sorted(range(len(runs)), key=lambda i: sort_key(runs[i]))
     first = _first_alike(runs, order)
@@ -76,6 +80,8 @@ def run_finalists(
             runs[i] = next(ends) if first[i] == i else same_path
             followed.append(i)
             followed.sort(key=lambda j: sort_key(runs[j]))
+            if sort_key(runs[followed[0]]) <= (False, -ceiling):
+                return followed
             numbers = number_optima(runs, followed, same)
             if not every and sum(numbers[j] == 1 for j in followed) >= AGREE:
                 return followed

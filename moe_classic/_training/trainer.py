@@ -22,6 +22,7 @@ from moe_classic._data import (
     Source,
     Stats,
     StreamSource,
+    Summary,
     merge_sample,
     raw_features,
     sample_size,
@@ -35,6 +36,7 @@ from moe_classic._model import (
     MoEParams,
     MoEStats,
     Separation,
+    in_doubt,
     null_directions,
     separations,
     spurious,
@@ -85,6 +87,11 @@ _SAME_HEIGHT = 1e-8
 
 #: Tolerance of long runs on a sample of the rows, in nats per unit of weight.
 _ROUGH_TOL = 1e-4
+
+#: Nats between two heights that nobody would notice.
+_UNNOTICED = 1.0
+#: Heights of short runs, in ceilings, from which the first of them may come to end above it.
+_NEARLY = 30.0
 
 #: Hands out a monitor for each long run: (name of the run) -> monitor or None.
 MonitorFactory = Callable[[str], Any]
@@ -233,9 +240,21 @@ class Trainer:
 
     def separations(self, params: MoEParams) -> tuple[Separation, ...]:
         """What is separated at fitted parameters; looked for on a sample, proved on all rows."""
+        doubtful = in_doubt(
+            self.model, params, self._few().block(self.maps, self.data.target.to_model)
+        )
+        if not doubtful:
+            return ()
         block = self.sample(MOST_ROWS).block(self.maps, self.data.target.to_model)
         source = self.all_rows().source
-        return separations(self.model, params, block, source, self.summary, self.null)
+        return separations(self.model, params, block, source, self.summary, self.null, doubtful)
+
+    def _few(self) -> Sample:
+        """Rows that are spread over all, as many as show what hides in none of them."""
+        step = max(1, self.data.w.size // _FEW_ROWS)
+        rows = slice(None, None, step)
+        data = self.data
+        return Sample(data.X[rows], data.key[..., rows], data.w[rows], complete=step == 1)
 
     def sample(self, size: int) -> Sample:
         """At most ``size`` distinct rows to try starts on."""
@@ -351,15 +370,23 @@ class Trainer:
         )
         follower = Workers(1) if watched else workers
 
+        ceiling = self._ceiling(small.summary)
+
         def further(starts: list[tuple[int, StartRun]]) -> Iterator[StartRun]:
-            task, solver = (
-                partial(on_sample.continue_runs, start_sample),
-                self._follower(complete=complete),
-            )
-            return chain.from_iterable(follower.map(task, start_sample.portions(starts, solver)))
+            task = partial(on_sample.continue_runs, start_sample)
+            portions = start_sample.portions(starts, self._follower(complete=complete))
+            if starts and starts[0][1].objective > _NEARLY * ceiling:
+                # One that may be high enough goes first, so that the others need not go at all.
+                portions = [starts[:1], *portions]
+                portions[1] = portions[1][1:]
+            return chain.from_iterable(follower.map(task, [p for p in portions if p]))
 
         finalists = run_finalists(
-            runs, further, same=same, every=cheap and not isinstance(self.solver, GradientAscent)
+            runs,
+            further,
+            same=same,
+            every=cheap and not isinstance(self.solver, GradientAscent),
+            ceiling=ceiling,
         )
         best = finalists[0]
         heights = [runs[i].objective for i in finalists]
@@ -384,6 +411,15 @@ class Trainer:
         result = self._settled(problem, result)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
         return Trained(result, table, last_pass, self._degenerate(result.params, problem))
+
+    def _ceiling(self, summary: Summary) -> float:
+        """Height above which two optima differ by less than a nat of an average row.
+
+        That of classes ends at 0; and BIC, twice as far apart, does not notice (Raftery 1995).
+        """
+        if not (self.model.bounded and self.solver.maximises_likelihood):
+            return np.inf
+        return -_UNNOTICED * summary.weight / summary.n_rows
 
     def _freed(self, problem: Problem, result: Result) -> tuple[Problem, Result]:
         """A result that was found under the wider bounds of starts, climbed on without them."""

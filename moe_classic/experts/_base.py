@@ -97,7 +97,14 @@ class Description(Component):
 
 
 class Expert(Description, ABC):
-    """Base of all experts that do the work."""
+    """Base of all experts that do the work.
+
+    Examples
+    --------
+    >>> from moe_classic.experts import EXPERTS, Expert
+    >>> all(issubclass(kind, Expert) for kind in EXPERTS.values())
+    True
+    """
 
     def bind(self, summary: Summary) -> Expert:
         """Itself, unless y has several outputs that it does not describe."""

@@ -49,6 +49,12 @@ class LinearExpert(Expert):
     Unconstrained coordinates: all coefficients, then each field named in ``nuisances``, with its
     constraint: ``"real"``, ``"positive"``, ``"interval"``, ``"simplex"``, ``"cholesky"`` or one of
     your own.
+
+    Examples
+    --------
+    >>> from moe_classic.experts import GaussianExpert, LinearExpert
+    >>> issubclass(GaussianExpert, LinearExpert)
+    True
     """
 
     nuisances: ClassVar[dict[str, Any]] = {}

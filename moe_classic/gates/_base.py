@@ -40,6 +40,12 @@ class Gate(Component, ABC):
     exchangeable : whether experts may be put in a new order by :meth:`reorder`.
     plain : whether its coordinates multiply no design: the information then treats each as a
         local variable of its own.
+
+    Examples
+    --------
+    >>> from moe_classic.gates import GATES, Gate
+    >>> all(issubclass(kind, Gate) for kind in GATES.values())
+    True
     """
 
     plural: ClassVar[str] = "gates"

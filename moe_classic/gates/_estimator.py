@@ -88,6 +88,10 @@ class GateRowStats(Stats):
         columns = [[getattr(p, f) for p in self.parts] for f in ("Z", "S", "seen")]
         return GateRows(*(np.concatenate(c, axis=-1) for c in columns))
 
+    def row_weights(self) -> Floats:
+        """Weights of the rows for each expert, (K, n)."""
+        return np.concatenate([p.S for p in self.parts], axis=-1)
+
 
 class EstimatorGate(Gate):
     """Any scikit-learn classifier with ``predict_proba`` as the gate.
@@ -96,7 +100,9 @@ class EstimatorGate(Gate):
     One that takes no ``sample_weight`` sees rows repeated instead; rules for weights and seeds are
     those of :class:`~moe_classic.experts.EstimatorExpert`. The classifier sees X as the user gave
     it. Prefit inside :class:`~sklearn.frozen.FrozenEstimator`, with the classes 0 to K - 1, it
-    stays as it is and only the experts are learned; they then keep their order.
+    stays as it is and only the experts are learned; they then keep their order. From the twentieth
+    pass on a fit also ends where in three passes in a row at most ``sqrt(tol)`` of the weight
+    changed hands.
 
     Parameters
     ----------

@@ -42,6 +42,16 @@ class HypothesisTest:
         Degrees of freedom.
     p_value : float
     kind : {"Wald", "likelihood ratio"}
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.inference import inference
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> print(inference(moe, X, y).wald_test("gate: x0 = 0"))
+    Wald test of gate: x0 = 0: chi-squared 3.055 on 1 df, p = 0.080
     """
 
     hypothesis: str

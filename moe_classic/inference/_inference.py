@@ -82,6 +82,17 @@ class Inference:
         Refitted parameters, one row a bootstrap sample.
     warnings : tuple of str
         What was warned about.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.inference import inference
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> found = inference(moe, X, y)
+    >>> found.wald_test("x0[1] = x0[2]").df
+    1
     """
 
     kind: str
@@ -291,6 +302,17 @@ def inference(
     is the covariance of a posterior with a normal prior, "sandwich" that of the penalised
     estimates, about their own expectation (Gray 1992). Bootstrap refits keep penalty and
     standardisation; their experts are matched with those of the fit (Stephens 2000).
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.inference import inference
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> table = inference(moe, X, y).table
+    >>> round(float(table.loc["expert", "expert 2", "slope", "x0"]["estimate"]), 2)
+    1.0
     """
     _check_kind(kind, clusters, n_bootstrap, n_jobs, random_state)
     if not isinstance(level, numbers.Real) or not 0.0 < level < 1.0:

@@ -40,6 +40,16 @@ class Influence:
     shifts : DataFrame of shape (n_samples, n_parameters)
         Changes of the parameters of ``Inference.table`` without the row, in standard errors; NaN
         where there is none.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.inference import influence
+    >>> X, y = load_tone(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> influence(moe, X, y).distance.shape
+    (150,)
     """
 
     distance: Floats

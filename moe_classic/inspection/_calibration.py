@@ -39,6 +39,17 @@ class CalibrationDisplay:
     ----------
     Gneiting, Balabdaoui & Raftery (2007), Probabilistic forecasts, calibration and sharpness,
     Journal of the Royal Statistical Society B 69.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.inspection import CalibrationDisplay
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> display = CalibrationDisplay.from_estimator(moe, X, y)
+    >>> display.ax_.get_xlabel()
+    'probability integral transform'
     """
 
     def __init__(self, *, pit: Any, sample_weight: Any = None) -> None:

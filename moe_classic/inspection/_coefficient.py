@@ -39,6 +39,17 @@ class CoefficientDisplay:
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.inspection import CoefficientDisplay
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> display = CoefficientDisplay.from_estimator(moe, X, y)
+    >>> list(display.table.term)
+    ['x0', 'x0']
     """
 
     def __init__(self, *, table: pd.DataFrame, xlabel: str = "estimate") -> None:

@@ -53,6 +53,17 @@ class ConvergenceDisplay:
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.inspection import ConvergenceDisplay
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> display = ConvergenceDisplay.from_estimator(moe)
+    >>> display.ax_.get_xlabel()
+    'accepted step  (converged)'
     """
 
     def __init__(

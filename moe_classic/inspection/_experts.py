@@ -58,6 +58,17 @@ class ExpertsDisplay:
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.inspection import ExpertsDisplay
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> display = ExpertsDisplay.from_estimator(moe, X, y)
+    >>> display.ax_.get_ylabel()
+    'y'
     """
 
     def __init__(

@@ -31,6 +31,17 @@ class LikelihoodRatioDisplay:
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.model_selection import bootstrap_lrt
+    >>> from moe_classic.inspection import LikelihoodRatioDisplay
+    >>> X, y = load_tone(return_X_y=True)
+    >>> test = bootstrap_lrt(X, y, n_bootstrap=3, random_state=0)
+    >>> display = LikelihoodRatioDisplay.from_test(test)
+    >>> display.null.size
+    3
     """
 
     def __init__(self, *, statistic: float, null: Floats, n_experts: int, p_value: float) -> None:

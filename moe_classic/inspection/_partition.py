@@ -49,6 +49,18 @@ class PartitionDisplay:
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.inspection import PartitionDisplay
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X = X[:, [2, 8]]
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> display = PartitionDisplay.from_estimator(moe, X, y)
+    >>> display.ax_.get_xlabel()
+    'x0'
     """
 
     def __init__(

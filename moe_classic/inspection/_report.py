@@ -53,6 +53,17 @@ class Report:
         One document without scripts; pictures are inside.
     warnings : tuple of str
         What was warned about on the way, as it stands on the page.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.inspection import report
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> page = report(moe, X, y)
+    >>> page.save("fit.html").name
+    'fit.html'
     """
 
     html: str

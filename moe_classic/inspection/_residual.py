@@ -45,6 +45,17 @@ class ResidualDisplay:
     Dunn & Smyth (1996), Randomized quantile residuals, Journal of Computational and Graphical
     Statistics 5; van Buuren & Fredriks (2001), Worm plot: a simple diagnostic device for modelling
     growth reference curves, Statistics in Medicine 20.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.inspection import ResidualDisplay
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> display = ResidualDisplay.from_estimator(moe, X, y, kind="worm")
+    >>> display.ax_.get_xlabel()
+    'normal quantile'
     """
 
     def __init__(self, *, residuals: Any, against: Any, label: str) -> None:

@@ -39,6 +39,17 @@ class ResponsibilityDisplay:
     ----------
     Leisch (2004), FlexMix: a general framework for finite mixture models and latent class
     regression in R, Journal of Statistical Software 11 (the histogram).
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.inspection import ResponsibilityDisplay
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> display = ResponsibilityDisplay.from_estimator(moe, X, y)
+    >>> display.responsibilities.shape
+    (133, 2)
     """
 
     def __init__(self, *, responsibilities: Floats, labels: Any) -> None:

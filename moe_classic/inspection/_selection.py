@@ -35,6 +35,16 @@ class SelectionDisplay:
         The rows of ``curves`` with the best value of each criterion; after :meth:`plot`.
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.model_selection import select
+    >>> from moe_classic.inspection import SelectionDisplay
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> display = SelectionDisplay.from_table(select(X, y, n_experts=[1, 2, 3]).table)
+    >>> int(display.best_.n_experts.iloc[0])
+    3
     """
 
     def __init__(self, *, curves: pd.DataFrame, criterion: str, greater_is_better: bool) -> None:

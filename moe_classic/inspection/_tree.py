@@ -45,6 +45,17 @@ class TreeDisplay:
     figure_ : matplotlib Figure
     positions_ : dict of int to (float, float)
         Where each node is drawn, by its number.
+
+    Examples
+    --------
+    >>> from moe_classic import HierarchicalMoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.inspection import TreeDisplay
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> tree = HierarchicalMoERegressor((2, 2), random_state=0).fit(X, y)
+    >>> display = TreeDisplay.from_estimator(tree)
+    >>> display.ax_.axison
+    False
     """
 
     def __init__(

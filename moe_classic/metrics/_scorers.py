@@ -125,6 +125,17 @@ class MixtureScorer:
         -1 for losses, which are negated.
     options : mapping
         Keyword arguments of ``value``.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.metrics import neg_crps_scorer
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> scores = cross_val_score(MoERegressor(2, random_state=0), X, y, scoring=neg_crps_scorer)
+    >>> scores.shape
+    (5,)
     """
 
     def __init__(

@@ -134,6 +134,16 @@ def crps_samples(estimator: Any, X: Any, y: Any) -> Floats:
     ------
     TypeError
         If the estimator does not predict distributions of real targets.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.metrics import crps_samples
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> crps_samples(moe, X, y).shape
+    (133,)
     """
     moe = fitted_moe(estimator, needs="predict_cdf", caller="crps_samples")
     return np.asarray(moe.crps(inner_rows(estimator, X), y), dtype=np.float64)
@@ -168,6 +178,16 @@ def pit_values(estimator: Any, X: Any, y: Any, *, random_state: Any = None) -> F
     Society A 147. Dunn & Smyth (1996), Randomized quantile residuals, Journal of Computational and
     Graphical Statistics 5. Czado, Gneiting & Held (2009), Predictive model assessment for count
     data, Biometrics 65.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.metrics import pit_values
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> moe = MoERegressor(2, random_state=0).fit(X, y)
+    >>> pit_values(moe, X, y).shape
+    (133,)
     """
     moe = fitted_moe(estimator, needs="predict_cdf", caller="pit_values")
     rows, kind = inner_rows(estimator, X), kind_of(moe)
@@ -196,6 +216,12 @@ def pit_error(pit: Any, *, sample_weight: Any = None) -> float:
     Returns
     -------
     error : float
+
+    Examples
+    --------
+    >>> from moe_classic.metrics import pit_error
+    >>> round(pit_error([0.1, 0.3, 0.5, 0.7, 0.9]), 3)
+    0.1
     """
     pit = check_array(pit, ensure_2d=False, dtype=np.float64, input_name="pit")
     if pit.min() < 0.0 or pit.max() > 1.0:
@@ -246,6 +272,12 @@ def interval_coverage(y_true: Any, interval: Any, *, sample_weight: Any = None) 
     Returns
     -------
     coverage : float in [0, 1]
+
+    Examples
+    --------
+    >>> from moe_classic.metrics import interval_coverage
+    >>> interval_coverage([1.0, 2.0], [[0.0, 1.5], [0.0, 1.5]])
+    0.5
     """
     low, high = _interval(interval)
     y = _target_like(y_true, low)
@@ -263,6 +295,12 @@ def interval_width(interval: Any, *, sample_weight: Any = None) -> float:
     Returns
     -------
     width : float
+
+    Examples
+    --------
+    >>> from moe_classic.metrics import interval_width
+    >>> interval_width([[0.0, 1.0], [0.0, 2.0]])
+    1.5
     """
     low, high = _interval(interval)
     return _mean(high - low, sample_weight)
@@ -292,6 +330,12 @@ def interval_score(
     ----------
     Winkler (1972), A decision-theoretic approach to interval estimation, Journal of the American
     Statistical Association 67. Gneiting & Raftery (2007), ibid. 102.
+
+    Examples
+    --------
+    >>> from moe_classic.metrics import interval_score
+    >>> round(interval_score([1.0, 2.0], [[0.0, 1.5], [0.0, 1.5]]), 3)
+    6.5
     """
     check_fraction("coverage", coverage)
     low, high = _interval(interval)

@@ -37,6 +37,15 @@ class LikelihoodRatioTest:
         The statistic on data drawn from the fit with K experts.
     estimators_ : tuple of two estimators
         The fits with K and K + 1 experts.
+
+    Examples
+    --------
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.model_selection import bootstrap_lrt
+    >>> X, y = load_tone(return_X_y=True)
+    >>> test = bootstrap_lrt(X, y, n_bootstrap=3, random_state=0)
+    >>> test.null.shape
+    (3,)
     """
 
     n_experts: int
@@ -132,6 +141,15 @@ def bootstrap_lrt(
     ----------
     McLachlan (1987), On bootstrapping the likelihood ratio test statistic for the number of
     components in a normal mixture, Applied Statistics 36.
+
+    Examples
+    --------
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.model_selection import bootstrap_lrt
+    >>> X, y = load_tone(return_X_y=True)
+    >>> test = bootstrap_lrt(X, y, n_bootstrap=9, random_state=0)
+    >>> test.p_value
+    0.1
     """
     template = checked_template(MoERegressor() if estimator is None else estimator)
     (K,) = checked_counts(_single(n_experts))

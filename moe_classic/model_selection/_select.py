@@ -53,6 +53,15 @@ class Selection:
     best_params_ : dict
         Its ``n_experts``, ``expert`` and ``gate``.
     criterion : str
+
+    Examples
+    --------
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.model_selection import select
+    >>> X, y = load_tone(return_X_y=True)
+    >>> chosen = select(X, y, n_experts=[1, 2])
+    >>> chosen.best_estimator_.n_experts
+    2
     """
 
     table: pd.DataFrame

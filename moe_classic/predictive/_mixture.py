@@ -47,6 +47,17 @@ class Predictive:
         Gate probabilities.
     location : ndarray of shape (K, d, n)
         Locations of the experts.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.predictive import Predictive
+    >>> X, y = load_tone(return_X_y=True)
+    >>> fitted = MoERegressor(2, random_state=0).fit(X, y).__moe_fitted__()
+    >>> ahead = Predictive(fitted.model, fitted.params, fitted.block(X[:5]))
+    >>> ahead.mean().shape, ahead.quantile(0.9).shape
+    ((1, 5), (1, 5))
     """
 
     def __init__(self, model: Model, params: MoEParams, block: Block) -> None:

@@ -43,6 +43,12 @@ class BalancedRouter(Router):
     References
     ----------
     Lewis et al. (2021), BASE layers, ICML.
+
+    Examples
+    --------
+    >>> from moe_classic import SparseMoERegressor
+    >>> from moe_classic.routers import BalancedRouter
+    >>> moe = SparseMoERegressor(8, router=BalancedRouter())
     """
 
     name: ClassVar[str] = "base"

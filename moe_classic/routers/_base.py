@@ -39,6 +39,14 @@ class Rows:
         Standardised features of the samples, repeated for each token; what ``features=`` selects.
     group : int, default=0
         Tokens of a sample, which stand beside each other; 0: all rows are one group.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from moe_classic.routers import Rows
+    >>> h, w = np.zeros((3, 2)), np.ones(3)
+    >>> Rows(h, w, h, 1).h.shape
+    (3, 2)
     """
 
     h: Array
@@ -48,7 +56,14 @@ class Rows:
 
 
 class RoutingWarning(UserWarning):
-    """Experts that get no rows, rows that get no expert, or pairs that found no room."""
+    """Experts that get no rows, rows that get no expert, or pairs that found no room.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from moe_classic.routers import RoutingWarning
+    >>> warnings.filterwarnings("ignore", category=RoutingWarning)
+    """
 
 
 class Router(BaseEstimator, ABC):
@@ -73,6 +88,12 @@ class Router(BaseEstimator, ABC):
     features : None, list of column names or indices, or transformer, default=None
         What the router sees. None: the rows of its layer; else standardised columns of X, or what
         a transformer makes of them, as for gates.
+
+    Examples
+    --------
+    >>> from moe_classic.routers import ROUTERS, Router, make_router
+    >>> isinstance(make_router("top_k", 8), Router)
+    True
     """
 
     name: ClassVar[str] = ""

@@ -45,6 +45,12 @@ class DenseRouter(Router):
     References
     ----------
     Jacobs et al. (1991), Neural Computation 3. Eigen, Ranzato & Sutskever (2013), arXiv 1312.4314.
+
+    Examples
+    --------
+    >>> from moe_classic import SparseMoERegressor
+    >>> from moe_classic.routers import DenseRouter
+    >>> moe = SparseMoERegressor(8, router=DenseRouter())
     """
 
     name: ClassVar[str] = "dense"

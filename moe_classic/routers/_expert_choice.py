@@ -41,6 +41,12 @@ class ExpertChoiceRouter(Router):
     References
     ----------
     Zhou et al. (2022), Mixture-of-experts with expert choice routing, NeurIPS.
+
+    Examples
+    --------
+    >>> from moe_classic import SparseMoERegressor
+    >>> from moe_classic.routers import ExpertChoiceRouter
+    >>> moe = SparseMoERegressor(8, router=ExpertChoiceRouter(capacity=2.0))
     """
 
     name: ClassVar[str] = "expert_choice"

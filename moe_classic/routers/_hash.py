@@ -44,6 +44,12 @@ class HashRouter(Router):
     ----------
     Roller et al. (2021), Hash layers for large sparse models, NeurIPS. Graham (1969), Bounds on
     multiprocessing timing anomalies, for the table.
+
+    Examples
+    --------
+    >>> from moe_classic import SparseMoERegressor
+    >>> from moe_classic.routers import HashRouter
+    >>> moe = SparseMoERegressor(8, router=HashRouter())
     """
 
     name: ClassVar[str] = "hash"

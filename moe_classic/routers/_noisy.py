@@ -52,6 +52,12 @@ class NoisyTopKRouter(Router):
     References
     ----------
     Shazeer et al. (2017), ICLR. Riquelme et al. (2021), NeurIPS.
+
+    Examples
+    --------
+    >>> from moe_classic import SparseMoERegressor
+    >>> from moe_classic.routers import NoisyTopKRouter
+    >>> moe = SparseMoERegressor(8, router=NoisyTopKRouter(top_k=2, noise="learned"))
     """
 
     name: ClassVar[str] = "noisy_top_k"

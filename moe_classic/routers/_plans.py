@@ -45,6 +45,14 @@ class Plan(ABC):
         Auxiliary losses, with their coefficients.
     memo : dict
         What the router keeps for its gradient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from moe_classic.routers import Pairs, Plan
+    >>> pairs = Pairs(np.array([0, 1]), np.array([1, 0]), np.ones(2), n_rows=2, n_experts=2)
+    >>> isinstance(pairs, Plan), pairs.offsets.tolist()
+    (True, [0, 1, 2])
     """
 
     offsets: Ints
@@ -111,6 +119,14 @@ class Pairs(Plan):
         Sorted by expert.
     inv : ndarray of int of shape (m,)
         Pair i of the router's own order stands at place ``inv[i]``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from moe_classic.routers import Pairs
+    >>> pairs = Pairs(np.array([0, 1]), np.array([1, 0]), np.ones(2), n_rows=2, n_experts=2)
+    >>> pairs.load.tolist()
+    [1, 1]
     """
 
     weights: Array
@@ -215,6 +231,12 @@ class Slots(Plan):
         Expert e has the slots ``e p`` to ``(e + 1) p``, p = S / n_experts.
     fixed : ndarray of shape (S, d), default=None
         Slots that do not depend on the rows.
+
+    Examples
+    --------
+    >>> from moe_classic.routers import Plan, Slots
+    >>> issubclass(Slots, Plan)
+    True
     """
 
     def __init__(

@@ -182,6 +182,12 @@ def make_router(router: Any, n_experts: int, *, parameter: str = "router") -> Ro
     ------
     ValueError, TypeError
         If there is no router of that name, or it does not suit the number of experts.
+
+    Examples
+    --------
+    >>> from moe_classic.routers import make_router
+    >>> make_router("switch", 8).top_k
+    1
     """
     if isinstance(router, str):
         if router not in ROUTERS:

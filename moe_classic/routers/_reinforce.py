@@ -44,6 +44,12 @@ class ReinforceRouter(Router):
     References
     ----------
     Bengio et al. (2015), arXiv 1511.06297. Williams (1992), Machine Learning 8.
+
+    Examples
+    --------
+    >>> from moe_classic import SparseMoERegressor
+    >>> from moe_classic.routers import ReinforceRouter
+    >>> moe = SparseMoERegressor(8, router=ReinforceRouter())
     """
 
     name: ClassVar[str] = "reinforce"

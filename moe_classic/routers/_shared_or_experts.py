@@ -48,6 +48,12 @@ class SharedOrExpertsRouter(Router):
     References
     ----------
     NLLB team (2022), No language left behind, arXiv 2207.04672, section 6.2.
+
+    Examples
+    --------
+    >>> from moe_classic import SparseMoERegressor
+    >>> from moe_classic.routers import SharedOrExpertsRouter
+    >>> moe = SparseMoERegressor(8, router=SharedOrExpertsRouter())
     """
 
     name: ClassVar[str] = "nllb"

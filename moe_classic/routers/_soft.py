@@ -45,6 +45,12 @@ class SoftRouter(Router):
     References
     ----------
     Puigcerver et al. (2024), From sparse to soft mixtures of experts, ICLR.
+
+    Examples
+    --------
+    >>> from moe_classic import SparseMoERegressor
+    >>> from moe_classic.routers import SoftRouter
+    >>> moe = SparseMoERegressor(8, router=SoftRouter())
     """
 
     name: ClassVar[str] = "soft"

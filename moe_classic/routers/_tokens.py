@@ -12,7 +12,14 @@ Array = np.ndarray
 
 
 class Tokens(BaseEstimator, ABC):
-    """Base class: how a sample is cut into tokens, the rows of the stream."""
+    """Base class: how a sample is cut into tokens, the rows of the stream.
+
+    Examples
+    --------
+    >>> from moe_classic.routers import Patches, Tokens
+    >>> isinstance(Patches((8, 8), 4), Tokens)
+    True
+    """
 
     @abstractmethod
     def check(self, n_features: int) -> None:
@@ -36,6 +43,12 @@ class Patches(Tokens):
     References
     ----------
     Dosovitskiy et al. (2021), An image is worth 16x16 words, ICLR.
+
+    Examples
+    --------
+    >>> from moe_classic import SparseMoEClassifier
+    >>> from moe_classic.routers import Patches
+    >>> moe = SparseMoEClassifier(8, router="soft", tokens=Patches((8, 8), 4))
     """
 
     def __init__(self, shape: tuple[int, int], size: int) -> None:
@@ -67,7 +80,14 @@ class Patches(Tokens):
 
 
 class Features(Tokens):
-    """Every feature a token of its own."""
+    """Every feature a token of its own.
+
+    Examples
+    --------
+    >>> from moe_classic import SparseMoERegressor
+    >>> from moe_classic.routers import Features
+    >>> moe = SparseMoERegressor(4, router="soft", tokens=Features())
+    """
 
     def check(self, n_features: int) -> None:
         """Any sample can be cut so."""
@@ -78,7 +98,13 @@ class Features(Tokens):
 
 
 def check_tokens(tokens: Any, n_features: int) -> None:
-    """Raise unless ``tokens`` is None or cuts samples of so many features."""
+    """Raise unless ``tokens`` is None or cuts samples of so many features.
+
+    Examples
+    --------
+    >>> from moe_classic.routers import Patches, check_tokens
+    >>> check_tokens(Patches((8, 8), 4), 64)
+    """
     if tokens is None:
         return
     if not isinstance(tokens, Tokens):

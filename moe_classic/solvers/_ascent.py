@@ -8,9 +8,10 @@ import numpy as np
 
 from moe_classic._model import MoEParams
 
-from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result
+from ._apart import Apart
+from ._base import APART, CAPPED, ENOUGH, SETTLED, STOPPED, STUCK, Limits, Problem, Result
 from ._paths import Path, Point, walk
-from ._stopping import gain_left
+from ._stopping import Hands, gain_left
 
 #: Halvings in a row after which a step counts as impossible.
 _MAX_HALVINGS = 30
@@ -42,6 +43,7 @@ class MonotoneAscent:
         self.problem, self.max_iter, self.monitor = problem, limits.max_iter, limits.monitor
         self.passes = 1
         self.trace: list[float] = []
+        self.apart = Apart(problem, limits.calm)
         self.converged, self.message = False, CAPPED
         self.left = np.inf
         self.over = False
@@ -58,6 +60,8 @@ class MonotoneAscent:
         self.trace.append(max(point.value, self.trace[-1]) if self.trace else point.value)
         if self.monitor is not None and self.monitor(len(self.trace), self.trace[-1]):
             self.message, self.over = STOPPED, True
+        elif self.apart(self.trace, point.params):
+            self.end(APART)
 
     def not_below(self, point: Point, below: Point) -> bool:
         """Whether ``point`` is no lower than ``below``, up to rounding."""
@@ -113,9 +117,10 @@ def em_path(
 ) -> Path[Result]:
     """EM proper, until little enough is left to gain, or ``leave`` says that there are faster ways.
 
-    ``leave`` is asked before every step.
+    ``leave`` is asked before every step. Components that are refitted end where rows stay.
     """
     ascent = MonotoneAscent(problem, (yield params), limits)
+    hands = Hands(limits.calm)
     while not ascent.over:
         if leave is not None and leave(ascent):
             break
@@ -124,6 +129,7 @@ def em_path(
             break
         ascent.accept(point)
         ascent.left = gain_left(ascent.trace)
-        if not ascent.over and ascent.left <= limits.enough:
-            ascent.end(ENOUGH)
+        settled = hands.settled(point.weights)
+        if not ascent.over and (settled or ascent.left <= limits.enough):
+            ascent.end(SETTLED if settled else ENOUGH)
     return ascent.result()

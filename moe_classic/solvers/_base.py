@@ -22,12 +22,26 @@ StepMonitor = Callable[[int, float], bool]
 #: What results say about how a run ended.
 CAPPED = "the largest number of iterations was reached"
 ENOUGH = "what is left to gain is below tol"
+SETTLED = "rows no longer change hands"
+APART = "classes are told apart, and their probabilities hardly change"
 STUCK = "no step climbs any further"
 STOPPED = "stopped by a callback"
 
 
 class DivergenceError(ValueError):
-    """A gradient ascent ran away; what it left behind are the last good parameters."""
+    """A gradient ascent ran away; what it left behind are the last good parameters.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_tone
+    >>> from moe_classic.solvers import DivergenceError
+    >>> X, y = load_tone(return_X_y=True)
+    >>> try:
+    ...     moe = MoERegressor(2, solver="sgd", random_state=0).fit(X, y)
+    ... except DivergenceError:
+    ...     print("use a smaller learning rate")
+    """
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,13 @@ class Problem:
         Adds over blocks.
     seed : int
         Seed of solvers that draw random numbers.
+
+    Examples
+    --------
+    >>> from dataclasses import fields
+    >>> from moe_classic.solvers import Problem
+    >>> [f.name for f in fields(Problem)]
+    ['model', 'objective', 'source', 'summary', 'engine', 'seed']
     """
 
     model: Model
@@ -101,6 +122,13 @@ class Result:
     failure : str
         Why the run broke off, with the remedy; empty if it did not. ``params`` are then the last
         good ones.
+
+    Examples
+    --------
+    >>> from dataclasses import fields
+    >>> from moe_classic.solvers import Result
+    >>> [f.name for f in fields(Result)][:3]
+    ['params', 'objective', 'trace']
     """
 
     params: MoEParams
@@ -123,12 +151,16 @@ class Limits:
         Most passes over the data.
     enough : float
         What may be left to gain, in nats.
-    watch : Watcher or None
+    monitor : StepMonitor or None
+    calm : float
+        What the mean of fitted probabilities, or the share of weight that changes hands, may still
+        change where a climb has no end of its own; 0 where it has to be followed.
     """
 
     max_iter: int
     enough: float
     monitor: StepMonitor | None = None
+    calm: float = 0.0
 
     def less(self, passes: int) -> Limits:
         """What is left of them after so many passes."""
@@ -142,6 +174,12 @@ class Solver(BaseEstimator, ABC):
     ----------
     name : registered name.
     requires : abilities that gate and experts must have.
+
+    Examples
+    --------
+    >>> from moe_classic.solvers import SOLVERS, Solver
+    >>> all(issubclass(kind, Solver) for kind in SOLVERS.values())
+    True
     """
 
     name: ClassVar[str]
@@ -185,7 +223,8 @@ class Solver(BaseEstimator, ABC):
         """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
         self.check()
         self.check_model(problem.model)
-        return self.climb(problem, params, Limits(max_iter, tol * problem.summary.weight, monitor))
+        enough = tol * problem.summary.weight
+        return self.climb(problem, params, Limits(max_iter, enough, monitor, tol**0.5))
 
     @abstractmethod
     def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:

@@ -10,7 +10,7 @@ import numpy as np
 from moe_classic._model import MoEParams
 
 from ._ascent import MonotoneAscent
-from ._base import STOPPED, Limits, Problem, Result, joined_results
+from ._base import APART, STOPPED, Limits, Problem, Result, joined_results
 from ._paths import Path, Survey
 from ._quadratic import Quadratic, concave
 from ._squarem import squarem_path
@@ -73,6 +73,8 @@ def warmed_up(problem: Problem, params: MoEParams, limits: Limits, finish: Finis
     blind = replace(limits, enough=-np.inf)
     before = yield from squarem_path(problem, params, blind, check)
     rest = limits.less(before.n_iter)
+    if before.message == APART:
+        return before
     if rest.max_iter < 1 or before.message == STOPPED:
         return replace(before, converged=False)
     later = yield from finish(problem, before.params, rest, seen=check.seen)

@@ -12,6 +12,7 @@ is scipy's L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -22,7 +23,8 @@ from moe_classic._model import MoEParams, diagonal
 from moe_classic._typing import Floats
 from moe_classic.experts import Expert
 
-from ._base import CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result, joined_results
+from ._apart import Apart
+from ._base import APART, CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result, joined_results
 from ._concavity import warmed_up
 from ._gradient_solver import GradientSolver
 from ._newton import Newton
@@ -98,7 +100,7 @@ class LBFGS(GradientSolver):
             return super().climb(problem, params, limits)
         result = walk(problem, warmed_up(problem, params, limits, self.finish))
         rest = limits.less(result.n_iter)
-        if not result.converged or rest.max_iter < 1:
+        if not result.converged or rest.max_iter < 1 or result.message == APART:
             return result
         return joined_results(result, walk(problem, Newton().finish(problem, result.params, rest)))
 
@@ -123,6 +125,8 @@ class LBFGS(GradientSolver):
         seen: Quadratic | None = None,
     ) -> Result:
         """Steps of scipy's L-BFGS-B from ``params``, around which the objective may be known."""
+        if self.error != "likelihood":
+            limits = replace(limits, calm=0.0)
         climb = _Climb(problem, params, limits, seen)
         try:
             found = minimize(
@@ -204,6 +208,7 @@ class _Climb:
         self.trace: list[float] = []
         self.passes, self.converged = int(seen is None), False
         self.message = CAPPED
+        self.apart = Apart(problem, limits.calm)
         self.last = (np.full_like(self.start, np.nan), -np.inf)
 
     def value(self, x: Floats) -> tuple[float, Floats]:
@@ -239,6 +244,9 @@ class _Climb:
         little = tight_tolerance(self.limits.enough, value)
         if len(self.trace) > 6 and self.trace[-1] - self.trace[-6] <= little:
             self.converged, self.message = True, ENOUGH
+            raise _Stop
+        if self.apart(self.trace, self.best):
+            self.converged, self.message = True, APART
             raise _Stop
         if self.passes >= self.limits.max_iter:
             raise _Stop

@@ -24,6 +24,7 @@ from moe_classic._model import (
     stackable,
     unstack,
 )
+from moe_classic._typing import Floats
 
 from ._base import Limits, Problem, Result, Solver, StepMonitor
 from ._quadratic import Quadratic, quadratic
@@ -42,11 +43,14 @@ class Point:
         Penalised objective.
     ahead : callable
         Returns the parameters after the step.
+    weights : ndarray of shape (K, n), or None
+        Weights of the rows for each expert, where statistics hold rows.
     """
 
     params: MoEParams
     value: float
     ahead: Callable[[], MoEParams]
+    weights: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,8 @@ Path = Generator[MoEParams | Survey, Any, T]
 def look(problem: Problem, params: MoEParams) -> Point:
     """One pass at ``params``; the step is taken once it is asked for."""
     value, stats = problem.evaluate(params)
-    return Point(
-        params, value, cache(partial(problem.model.update, params, stats, problem.summary))
-    )
+    step = cache(partial(problem.model.update, params, stats, problem.summary))
+    return Point(params, value, step, stats.row_weights())
 
 
 def look_together(problem: Problem, several: Sequence[MoEParams]) -> list[Point]:
@@ -155,7 +158,7 @@ def run_together(
     solver.check()
     solver.check_model(problem.model)
     enough = tol * problem.summary.weight
-    limits = [Limits(max_iter, enough, monitor) for monitor in monitors]
+    limits = [Limits(max_iter, enough, monitor, tol**0.5) for monitor in monitors]
     starts = list(zip(several, limits, strict=True))
     if len(starts) > 1 and solver.shares_passes and stackable(problem.model, several[0]):
         return walk_together(problem, [solver.path(problem, *start) for start in starts])

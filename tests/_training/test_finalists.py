@@ -53,6 +53,23 @@ def test_following_ends_at_five_when_starts_disagree():
     assert len(asked) == MOST == 5
 
 
+def test_following_ends_at_a_height_that_others_hardly_surpass():
+    runs = [run(-float(i)) for i in range(10)]
+    continue_run, asked = led_to([-3.0, -2.0, -0.5, -0.1] + [0.0] * 6)
+    assert run_finalists(runs, continue_run, same=1e-6, every=True, ceiling=-1.0) == [2, 1, 0]
+    assert asked == [0, 1, 2]
+
+
+def test_spurious_ends_are_not_high_enough():
+    runs = [run(-float(i)) for i in range(3)]
+
+    def continue_run(starts):
+        yield from (run(-0.1, degenerate=1) for _ in starts)
+
+    found = run_finalists(runs, continue_run, same=1e-6, every=True, ceiling=-1.0)
+    assert len(found) == 3
+
+
 def test_all_are_followed_on_few_rows():
     runs = [run(-float(i)) for i in range(10)]
     continue_run, asked = led_to([5.0] * 10)

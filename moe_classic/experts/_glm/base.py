@@ -66,6 +66,12 @@ class GLMExpert(LinearExpert):
     ----------
     target : what y may be, a name of ``moe_classic.experts.TARGETS``.
     link : name of the function of the mean that is linear, for tables.
+
+    Examples
+    --------
+    >>> from moe_classic.experts import GLMExpert, PoissonExpert
+    >>> issubclass(PoissonExpert, GLMExpert)
+    True
     """
 
     def __init__(

@@ -47,6 +47,12 @@ class SymmetricNoiseExpert(LocationScaleExpert):
         L2 penalty on the slopes in standardised units, per unit of sample weight.
     min_scale : float, default=1e-3
         Smallest scale, as a share of the noise; see :class:`GaussianExpert`.
+
+    Examples
+    --------
+    >>> from moe_classic.experts import LaplaceExpert, SymmetricNoiseExpert
+    >>> issubclass(LaplaceExpert, SymmetricNoiseExpert)
+    False
     """
 
     def __init__(

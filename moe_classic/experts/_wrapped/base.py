@@ -81,6 +81,10 @@ class RowStats(Stats):
         columns = [[getattr(p, f) for p in self.parts] for f in ("Z", "y", "S", "seen")]
         return Rows(*(np.concatenate(c, axis=-1) for c in columns))
 
+    def row_weights(self) -> Floats:
+        """Weights of the rows for each expert, (K, n)."""
+        return np.concatenate([p.S for p in self.parts], axis=-1)
+
 
 def features_of(Z: Floats) -> Floats:
     """Rows of features (n, p) from a design (p + 1, n)."""

@@ -73,6 +73,10 @@ class EstimatorExpert(Description):
 
     Notes
     -----
+    What an estimator optimises need not be the likelihood, which may then creep up for hundreds of
+    refits that deal out the same rows. From the twentieth pass on a fit also ends where in three
+    passes in a row at most ``sqrt(tol)`` of the weight changed hands, a thousandth by default.
+
     ``n_parameters_``, and with it AIC and BIC, is nan where the number of parameters of an
     estimator is not known; coefficients, layers and leaves are counted.
 
