@@ -2,6 +2,7 @@
 
 from .bound_model import BoundModel, bind
 from .buffer import RowBuffer
+from .ends import Trained
 from .failures import check_fitted_experts, report_fits, warn_failure
 from .finalists import StartRun
 from .online import OnlineState, check_online, observe, step
@@ -10,7 +11,8 @@ from .progress import Monitor, monitors_of, no_monitor
 from .resolve import by_name, resolve_experts, resolve_gate
 from .starts import CERTAINTY, STRATEGIES, StartData, params_from_responsibilities, soften
 from .thresholds import best_cut
-from .trainer import SHORT_PASSES, StartSample, StreamTrainer, Trained, Trainer
+from .together import StartSample
+from .trainer import SHORT_PASSES, StreamTrainer, Trainer
 from .wrap import (
     components,
     describes_outputs,

@@ -7,24 +7,18 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from moe_classic._data import (
     MOST_ROWS,
     ArraySource,
-    Block,
-    DesignMap,
     RowStream,
     Sample,
-    Source,
-    Stats,
     StreamSource,
     Summary,
     merge_sample,
-    raw_features,
     sample_size,
     summarise,
     take_sample,
@@ -32,17 +26,13 @@ from moe_classic._data import (
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import (
-    Model,
     MoEParams,
-    MoEStats,
     Separation,
     in_doubt,
     null_directions,
     separations,
     spurious,
-    stackable,
 )
-from moe_classic._numerics import log_sum_exp
 from moe_classic._objectives import MixtureLikelihood
 from moe_classic._targets import TrainingData
 from moe_classic._typing import Floats
@@ -57,9 +47,9 @@ from moe_classic.solvers import (
 )
 
 from .bound_model import BoundModel
+from .ends import Trained, expand, final_pass
 from .finalists import StartRun, report, run_finalists
 from .noise import with_noise
-from .online import OnlineState
 from .progress import no_monitor
 from .settle import settled
 from .split_merge import Move, Search, candidates
@@ -71,16 +61,12 @@ from .starts import (
     several_from_responsibilities,
     soften,
 )
+from .together import StartSample, em_runs
 from .wrap import unit_columns
-
-T = TypeVar("T")
 
 #: Passes of a short run, and rows up to which every start is followed to the end.
 SHORT_PASSES = 15
 _FEW_ROWS = 1000
-
-#: Numbers, rows times experts, of starts that advance together.
-_TOGETHER = 30_000
 
 #: Differences between heights, in nats per unit of weight, that no tolerance resolves.
 _SAME_HEIGHT = 1e-8
@@ -95,102 +81,6 @@ _NEARLY = 30.0
 
 #: Hands out a monitor for each long run: (name of the run) -> monitor or None.
 MonitorFactory = Callable[[str], Any]
-
-
-@dataclass(frozen=True)
-class FinalPass(Stats):
-    """One look at the fitted model.
-
-    Attributes
-    ----------
-    mass : (K,) weight that each expert explains
-    log_likelihood : conditional log-likelihood
-    stats : statistics at the fitted parameters, from which on-line learning goes on
-    """
-
-    mass: Floats
-    log_likelihood: float
-    stats: MoEStats
-
-    def state(self, params: MoEParams, weight: float) -> OnlineState:
-        """Where on-line learning stands after a fit."""
-        return OnlineState(params, self.stats.scaled(1.0 / weight), weight)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The best run, the report on all starts, and a last pass over the training data.
-
-    ``n_degenerate`` counts experts of the best that are spurious or at a bound.
-    """
-
-    result: Result
-    report: pd.DataFrame
-    final_pass: FinalPass
-    n_degenerate: int
-
-
-def expand(data: TrainingData, plan: BoundModel) -> tuple[TrainingData, tuple[DesignMap, ...]]:
-    """StartRun transformers once: their output becomes further columns of X."""
-    columns, maps, width = [data.X], [], data.X.shape[1]
-    for m in plan.maps:
-        if m.transformer is None:
-            # What took all columns must not take those that are added here.
-            every = np.arange(data.X.shape[1])
-            maps.append(m if m.columns is not None else replace(m, columns=every))
-            continue
-        columns.append(raw_features(data.X, None, m.transformer, m.names_in))
-        place = np.arange(width, width + columns[-1].shape[1])
-        width += place.size
-        maps.append(replace(m, columns=place, transformer=None, names_in=None))
-    if len(columns) == 1:
-        return data, plan.maps
-    return replace(data, X=np.column_stack(columns)), tuple(maps)
-
-
-def final_pass(model: Model, params: MoEParams, source: Source, engine: Any) -> FinalPass:
-    """Look at the data once with the fitted model."""
-    online = model.online()
-
-    def look(block: Block) -> FinalPass:
-        forward = model.evaluate(params, block)
-        ll = log_sum_exp(model.log_gate(params, block) + forward.log_prob)
-        S, row = forward.posterior()
-        S *= block.w
-        stats = online.statistics(params, forward, block, S, float(row @ block.w))
-        return FinalPass(S.sum(axis=1), float(ll @ block.w), stats)
-
-    return engine.map_reduce(look, source)
-
-
-@dataclass(frozen=True)
-class StartSample:
-    """Few rows on which starts are tried, as solvers, the portfolio and components see them.
-
-    Attributes
-    ----------
-    problem, view, block
-    complete : bool
-        Whether these are all distinct rows.
-    """
-
-    problem: Problem
-    view: StartData
-    block: Block
-    complete: bool
-
-    @property
-    def numbers(self) -> int:
-        """Rows times experts."""
-        return self.block.w.size * self.view.n_experts
-
-    def portions(self, starts: list[T], solver: Solver) -> list[list[T]]:
-        """Starts in portions that advance together: few enough that their arrays stay in cache."""
-        model, size = self.problem.model, 1
-        equal = model.start([d.width for d in self.block.designs], self.problem.summary)
-        if solver.shares_passes and stackable(model, equal):
-            size = max(1, _TOGETHER // self.numbers)
-        return [starts[i : i + size] for i in range(0, len(starts), size)]
 
 
 @dataclass
@@ -461,7 +351,7 @@ class Trainer:
             ends = self.long_runs(start_sample.problem, several, labels)
         else:
             passes, tol = min(self.max_iter, 60), self._long_tol(complete=False)
-            ends = _em_runs(start_sample.problem, several, solver, passes, tol)
+            ends = em_runs(start_sample.problem, several, solver, passes, tol)
         runs = [run for _, run in starts]
         return [self._joined(start_sample, *each) for each in zip(runs, ends, strict=True)]
 
@@ -512,7 +402,7 @@ class Trainer:
         small, block = start_sample.problem, start_sample.block
         R, params = [move.R for move in moves], [move.params for move in moves]
         begun = several_from_responsibilities(self.model, [block], R, small.summary, params)
-        return _em_runs(small, begun, EM(finish=None), min(passes, self.max_iter), self.tol)
+        return em_runs(small, begun, EM(finish=None), min(passes, self.max_iter), self.tol)
 
     def climb_on(
         self, start_sample: StartSample, ends: list[Result], *, passes: int
@@ -520,7 +410,7 @@ class Trainer:
         """Where some climbs are after a few passes more."""
         several = [end.params for end in ends]
         passes = min(passes, self.max_iter)
-        later = _em_runs(start_sample.problem, several, EM(finish=None), passes, self.tol)
+        later = em_runs(start_sample.problem, several, EM(finish=None), passes, self.tol)
         return [joined_results(*pair) for pair in zip(ends, later, strict=True)]
 
     def _view(self, sample: Sample) -> StartData:
@@ -557,19 +447,11 @@ class Trainer:
         small, names = start_sample.problem, [name for name, _ in starts]
         passes = min(SHORT_PASSES, self.max_iter)
         begun = self.begin(start_sample, starts)
-        ends = _em_runs(small, begun, EM(finish=None), passes, self.tol)
+        ends = em_runs(small, begun, EM(finish=None), passes, self.tol)
         return [
             StartRun(name, end.objective, end, self._degenerate(end.params, small))
             for name, end in zip(names, ends, strict=True)
         ]
-
-
-def _em_runs(
-    problem: Problem, several: list[MoEParams], em: Solver, max_iter: int, tol: float
-) -> list[Result]:
-    """EM from each of several parameters, watched by nobody."""
-    monitors = [None] * len(several)
-    return run_together(em, problem, several, max_iter=max_iter, tol=tol, monitors=monitors)
 
 
 @dataclass
