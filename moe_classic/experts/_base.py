@@ -131,6 +131,10 @@ class Expert(Description, ABC):
         """``y`` (d, n) on a scale on which it is about linear in x, for starts; None as it is."""
         return None
 
+    def stacks(self, params: Any) -> bool:
+        """Whether each expert is updated from its own sums alone, so that groups may be joined."""
+        return False
+
     # -------------------------------------------------------------------- log density and sums
 
     @abstractmethod
@@ -186,6 +190,10 @@ class Expert(Description, ABC):
 
     def penalty(self, params: Any, summary: Summary) -> float:
         """What is subtracted from the log-likelihood."""
+        return 0.0
+
+    def penalties(self, params: Any, summary: Summary) -> Any:
+        """That of each expert, (K,) or 0."""
         return 0.0
 
     def penalty_gradient(self, params: Any, summary: Summary) -> Floats:
