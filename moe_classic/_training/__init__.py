@@ -2,6 +2,7 @@
 
 from .bound_model import BoundModel, bind
 from .buffer import RowBuffer
+from .ends import Trained
 from .failures import check_fitted_experts, report_fits, warn_failure
 from .finalists import StartRun
 from .nested import from_portfolio
@@ -18,7 +19,8 @@ from .starts import (
     soften,
 )
 from .thresholds import best_cut
-from .trainer import SHORT_PASSES, StartSample, StreamTrainer, Trained, Trainer
+from .together import StartSample
+from .trainer import SHORT_PASSES, StreamTrainer, Trainer
 from .wrap import (
     admits,
     components,

@@ -12,11 +12,10 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
-from threadpoolctl import threadpool_limits
 
 from moe_classic._compat import CallbackSupportMixin, with_callbacks
 from moe_classic._data import MOST_ROWS, RawData, Rows, first_pass, slices_of
-from moe_classic._engine import make_engine
+from moe_classic._engine import make_engine, one_thread
 from moe_classic._model import check_order_by
 from moe_classic._results import (
     Explanation,
@@ -224,7 +223,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         root.call_on_fit_task_begin(estimator=self, **shown)
         trainer = self._make_trainer(arguments, data, rows, raw, checker, root, source or {})
         # BLAS has one thread: blocks are small, n_jobs threads go over them.
-        with threadpool_limits(1, "blas"):
+        with one_thread("blas"):
             trained = self._train(trainer, raw)
         fitted = self._record(trainer, trained)
         check_fitted_experts(fitted.model, fitted.params, fitted.labels)
