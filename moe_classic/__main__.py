@@ -22,6 +22,7 @@ from moe_classic._cli import (
     Candidate,
     Table,
     UsageError,
+    all_families,
     check_families,
     check_rows,
     chosen_families,
@@ -38,7 +39,6 @@ from moe_classic._cli import (
     suited_families,
     tone_table,
 )
-from moe_classic.experts import EXPERTS
 from moe_classic.gates import GATES
 
 #: What ``--quick`` changes, unless it is said.
@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
         help="what the target is; auto: classification for text, for true and false, and for up "
         f"to {MOST_CLASSES} distinct whole numbers",
     )
-    names = sorted(EXPERTS)
+    names = all_families()
     p.add_argument(
         "--experts",
         nargs="+",

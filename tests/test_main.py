@@ -604,3 +604,20 @@ def test_counts_are_compared_by_families_of_counts(tmp_path, capsys):
     assert "Families compared: poisson, negative_binomial" in text
     ranking = pd.read_csv(tmp_path / "out" / "ranking.csv")
     assert {"poisson", "negative_binomial"} <= set(ranking.expert)
+
+
+def test_counts_with_many_zeros_are_compared_with_inflated_ones(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1.0, 1.0, 200)
+    caught = rng.poisson(np.exp(1.5 + x)) * (rng.random(200) < 0.6)
+    path = tmp_path / "fish.csv"
+    pd.DataFrame({"x": x, "fish": caught}).to_csv(path, index=False)
+    arguments = ["--target", "fish", "--task", "regression", *QUICK, "--n-experts", "1"]
+    assert run(tmp_path, path, *arguments) == 0
+    text = capsys.readouterr().out
+    assert "more than a Poisson distribution has" in text
+    assert "Best by log score: 1 zero_inflated_poisson expert." in text
+    ranking = pd.read_csv(tmp_path / "out" / "ranking.csv")
+    assert ranking.expert[0] == "zero_inflated_poisson"
+    model = joblib.load(tmp_path / "out" / "model.joblib")
+    assert model.predict(pd.DataFrame({"x": [0.5]})).shape == (1,)

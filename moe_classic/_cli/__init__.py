@@ -2,7 +2,7 @@
 
 from .candidates import TASKS, check_families, chosen_families
 from .comparison import Candidate, compare, ranking, refitted
-from .families import fitting_families, suited_families
+from .families import all_families, fitting_families, suited_families
 from .files import prepare, save
 from .predict import predict_parser, predict_rows
 from .progress import say
@@ -22,6 +22,7 @@ __all__ = [
     "Candidate",
     "Table",
     "UsageError",
+    "all_families",
     "check_families",
     "check_rows",
     "chosen_families",

@@ -8,7 +8,7 @@ from typing import Any
 
 from moe_classic.estimators import MoEClassifier, MoERegressor
 
-from .families import fitting_families, suited_families
+from .families import expert_called, fitting_families, suited_families
 from .table import Table, UsageError
 
 #: For each task its estimator.
@@ -37,4 +37,4 @@ def candidates(table: Table, args: argparse.Namespace) -> Iterator[Any]:
     for K in sorted(set(args.n_experts)):
         for family in chosen_families(table, args):
             options = {"gate": args.gate, "n_init": args.n_init, "random_state": args.seed}
-            yield estimator(K, expert=family, **options)
+            yield estimator(K, expert=expert_called(family), **options)

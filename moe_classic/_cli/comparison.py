@@ -20,6 +20,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from moe_classic._typing import Floats
 
 from .candidates import candidates
+from .families import family_of
 from .progress import progress, say
 from .table import Table, UsageError
 
@@ -64,7 +65,7 @@ class Candidate:
 
 def title(model: Any) -> str:
     """A model in words."""
-    K, family = model.n_experts, model.expert
+    K, family = model.n_experts, family_of(model.expert)
     return f"1 {family} expert" if K == 1 else f"{K} {family} experts, {model.gate} gate"
 
 
@@ -152,7 +153,9 @@ def tried(model: Any, table: Table, n_folds: int, seed: int) -> Candidate:
                 scores[test] = part.score_samples(table.X.iloc[test], table.y[test])
                 capped += not part.converged_
     except ValueError as error:
-        raise UsageError(f"n_experts={model.n_experts}, {model.expert}: {error}") from error
+        raise UsageError(
+            f"n_experts={model.n_experts}, {family_of(model.expert)}: {error}"
+        ) from error
     report, notes = model.start_report_, []
     interpolating = int(report.degenerate_experts[report.finalist].min())
     if interpolating:
@@ -176,7 +179,7 @@ def ranking(tried: Sequence[Candidate], rank_by: str) -> tuple[pd.DataFrame, lis
     lag = [order[0].scores - c.scores for c in order]
     frame = pd.DataFrame(
         {
-            "expert": [c.model.expert for c in order],
+            "expert": [family_of(c.model.expert) for c in order],
             "K": [c.model.n_experts for c in order],
             "parameters": [c.model.n_parameters_ for c in order],
             "log_likelihood": [c.model.log_likelihood_ for c in order],
