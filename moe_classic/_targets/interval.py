@@ -86,7 +86,8 @@ class IntervalTarget(RealTarget):
             raise ValueError(
                 f"y is censored in row {i}, between {columns[0, i]:g} and {columns[-1, i]:g}; this "
                 "answer needs the number itself. Leave such rows out, or use score_samples, "
-                "log_likelihood or residuals(kind='quantile'), which do with ends."
+                "log_likelihood, residuals(kind='quantile') or the scorer 'log_score' of "
+                "metrics.get_scorer, which do with ends."
             )
         return columns[:1]
 

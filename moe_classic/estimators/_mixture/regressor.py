@@ -164,8 +164,17 @@ class RegressorAnswers(RegressorMixin):
         -------
         score : float
             1 at best, 0 for predictions as good as the mean of y.
+
+        Raises
+        ------
+        ValueError
+            If y is censored in some row: neither has an error there. The scorer ``"log_score"``
+            of :func:`~moe_classic.metrics.get_scorer` does with ends.
         """
-        powers = {g.expert.deviance_power for g in fitted_mixture(self).model.groups}
+        fitted = fitted_mixture(self)
+        if fitted.target.intervals:
+            y = fitted.target.exact(fitted.target.scored(y))[0]
+        powers = {g.expert.deviance_power for g in fitted.model.groups}
         power = powers.pop() if len(powers) == 1 else None
         if power is None:
             return float(super().score(X, y, sample_weight))

@@ -105,11 +105,11 @@ def test_one_expert_is_the_regression_of_statsmodels(name):
     table = moe.inference(x, y).experts
     estimate = np.r_[moe.experts_[0].intercept_, moe.experts_[0].coef_]
     np.testing.assert_allclose(estimate, found.params[:3], rtol=1e-6)
-    np.testing.assert_allclose(table.std_error.to_numpy()[:3], found.bse[:3], rtol=1e-5)
+    np.testing.assert_allclose(table.std_error.to_numpy()[:3], found.bse[:3], rtol=1e-6)
     assert moe.log_likelihood_ == pytest.approx(found.llf, rel=1e-8)
     if name == "negative_binomial":
         assert moe.experts_[0].dispersion_ == pytest.approx(found.params[3], rel=1e-6)
-        assert table.std_error.iloc[3] == pytest.approx(found.bse[3], rel=1e-5)
+        assert table.std_error.iloc[3] == pytest.approx(found.bse[3], rel=1e-6)
     if name == "beta":
         # There on the log scale.
         assert moe.experts_[0].concentration_ == pytest.approx(np.exp(found.params[3]), rel=1e-6)
@@ -321,7 +321,7 @@ def test_exposure_is_that_of_statsmodels():
     np.testing.assert_allclose(np.r_[e.intercept_, e.coef_], found.params, rtol=1e-6)
     table = moe.inference(X, y).experts
     assert table.index.get_level_values("term").tolist() == ["intercept", "a", "b"]
-    np.testing.assert_allclose(table.std_error, found.bse, rtol=1e-5)
+    np.testing.assert_allclose(table.std_error, found.bse, rtol=1e-6)
     assert moe.bic(X, y) == pytest.approx(-2.0 * found.llf + 3.0 * np.log(N))
 
 
@@ -336,7 +336,7 @@ def test_trials_may_differ_from_row_to_row():
     moe = one(BinomialExpert(alpha=0.0, trials="m"), X, y)
     e = moe.experts_[0]
     np.testing.assert_allclose(np.r_[e.intercept_, e.coef_], found.params, rtol=1e-6)
-    np.testing.assert_allclose(moe.inference(X, y).experts.std_error, found.bse, rtol=1e-5)
+    np.testing.assert_allclose(moe.inference(X, y).experts.std_error, found.bse, rtol=1e-6)
     share = moe.predict(X) / trials
     np.testing.assert_allclose(moe.predict_cdf(X, y), stats.binom.cdf(y, trials, share), rtol=1e-8)
     np.testing.assert_array_equal(moe.predict_quantile(X, 0.3), stats.binom.ppf(0.3, trials, share))

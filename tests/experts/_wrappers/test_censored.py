@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import optimize, stats
+from sklearn.metrics import r2_score
+from sklearn.model_selection import cross_val_score
 from statsmodels.tools.numdiff import approx_hess
 
 from moe_classic import MoERegressor
@@ -17,6 +19,7 @@ from moe_classic.experts import (
     UniformExpert,
     WeibullExpert,
 )
+from moe_classic.metrics import get_scorer
 
 
 @pytest.fixture(scope="module")
@@ -298,3 +301,18 @@ def test_ends_and_numbers_do_not_mix(lines):
         MoERegressor(2, expert=experts).fit(x, Y)
     with pytest.raises(ValueError, match="fit_blocks reads one number"):
         MoERegressor(1, expert=CensoredExpert(GaussianExpert())).fit_blocks([(x, Y)])
+
+
+def test_score_needs_the_numbers_themselves(lines):
+    x, y, Y = lines
+    moe = fitted(GaussianExpert(), x, Y)
+    row = int(np.flatnonzero(Y[:, 0] != Y[:, 1])[0])
+    with pytest.raises(ValueError, match=f"y is censored in row {row}.*scorer 'log_score'"):
+        moe.score(x, Y)
+    expected = r2_score(y, moe.predict(x))
+    assert moe.score(x, y) == pytest.approx(expected, rel=1e-12)
+    assert moe.score(x, np.column_stack([y, y])) == pytest.approx(expected, rel=1e-12)
+    log_score = get_scorer("log_score")
+    assert log_score(moe, x, Y) == pytest.approx(moe.score_samples(x, Y).mean(), rel=1e-12)
+    folds = cross_val_score(moe, x, Y, scoring=log_score, cv=2)
+    assert np.isfinite(folds).all()
