@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import sklearn
 
@@ -55,9 +55,15 @@ def undecorated(method: F) -> F:
 
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
+
+    def with_callbacks(method: F) -> F:
+        """scikit-learn's ``with_callbacks``, which has no types: the method keeps its own."""
+        return cast("F", _with_callbacks(method))
 
     HAS_CALLBACKS = True
 except ImportError:
-    CallbackSupportMixin, with_callbacks = NoCallbacks, undecorated
+    CallbackSupportMixin = NoCallbacks
+    with_callbacks = undecorated
     HAS_CALLBACKS = False

@@ -61,6 +61,9 @@ class Design:
 
     __slots__ = ("Z", "_products", "_ring", "keep", "keep_products")
 
+    keep: bool
+    keep_products: bool
+
     def __init__(self, Z: Floats, *, keep: bool = False, keep_products: bool = False) -> None:
         self.Z = Z
         self.keep, self.keep_products = keep, keep_products
@@ -237,6 +240,12 @@ class ArraySource:
     subjects : Subjects, default=None
         Rows that belong together; blocks end where they do.
     """
+
+    y: np.ndarray
+    w: Floats
+    maps: tuple[FeatureMap, ...]
+    target: Callable[[np.ndarray], np.ndarray] | None
+    block_size: int
 
     def __init__(
         self,

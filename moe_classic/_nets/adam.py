@@ -59,6 +59,16 @@ class Adam:
     table_matrices : list of ndarray of bool of shape (size,)
     """
 
+    rate: float
+    m: Array
+    v: Array
+    t: int
+    tables_m: list[Array]
+    tables_v: list[Array]
+    tables_t: list[np.ndarray]
+    keep: Array | None
+    table_keep: list[Array | None]
+
     def __init__(
         self,
         rate: float,

@@ -13,6 +13,8 @@ Array = np.ndarray
 class Buffers:
     """Kept arrays by name; a name's array lives until the name is asked for again."""
 
+    dtype: np.dtype[Any]
+
     def __init__(self, dtype: Any) -> None:
         self.dtype = np.dtype(dtype)
         self._flat: dict[str, Array] = {}

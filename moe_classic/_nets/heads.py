@@ -43,6 +43,13 @@ class Head:
         Whether densities are mixed.
     """
 
+    width: int
+    out: int
+    kind: str
+    linear: bool
+    mixed: bool
+    density_experts: int
+
     def __init__(
         self,
         width: int,

@@ -112,6 +112,11 @@ class SparseLayer:
     residual : bool, default=True
     """
 
+    router: Router
+    experts: Experts
+    residual: bool
+    out: int
+
     def __init__(self, router: Router, experts: Experts, *, residual: bool = True) -> None:
         self.router, self.experts, self.residual = router, experts, residual
         self.out = experts.out

@@ -51,6 +51,9 @@ class Net:
         Share of the stream set to zero before the first sparse layer, in training.
     """
 
+    layers: list[Layer]
+    head: Head
+
     def __init__(
         self, layers: list[Layer], head: Head, dtype: Any, *, dropout: float = 0.0
     ) -> None:

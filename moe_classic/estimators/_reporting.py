@@ -5,7 +5,7 @@ Written once as functions; the bases of mixtures and of blends have them as thei
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,9 @@ from moe_classic._results import (
 )
 from moe_classic._results import explain as explanation_table
 from moe_classic._typing import Floats
+
+#: An estimator, whichever.
+E = TypeVar("E")
 
 
 class Reporting(Protocol):
@@ -148,12 +151,14 @@ def get_params(self: Any, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001,
     return BaseEstimator.get_params(self, deep=deep)
 
 
-def set_params(self: Any, **params: Any) -> Any:
+def set_params(self: E, **params: Any) -> E:
     """Set arguments by the names that :meth:`get_params` knows."""
-    if _by_name(params.get(self._listed, getattr(self, self._listed))):
-        self._set_params(self._listed, **params)
-        return self
-    return BaseEstimator.set_params(self, **params)
+    mine: Any = self
+    if _by_name(params.get(mine._listed, getattr(mine, mine._listed))):
+        mine._set_params(mine._listed, **params)
+    else:
+        BaseEstimator.set_params(mine, **params)
+    return self
 
 
 def _by_name(expert: Any) -> bool:

@@ -52,6 +52,9 @@ class CalibrationDisplay:
     'probability integral transform'
     """
 
+    ax_: Any
+    figure_: Any
+
     def __init__(self, *, pit: Any, sample_weight: Any = None) -> None:
         self.pit = pit
         self.sample_weight = sample_weight

@@ -52,6 +52,9 @@ class CoefficientDisplay:
     ['x0', 'x0']
     """
 
+    ax_: Any
+    figure_: Any
+
     def __init__(self, *, table: pd.DataFrame, xlabel: str = "estimate") -> None:
         self.table = table
         self.xlabel = xlabel

@@ -66,6 +66,9 @@ class ConvergenceDisplay:
     'accepted step  (converged)'
     """
 
+    ax_: Any
+    figure_: Any
+
     def __init__(
         self,
         *,

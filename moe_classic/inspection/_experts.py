@@ -71,6 +71,9 @@ class ExpertsDisplay:
     'y'
     """
 
+    ax_: Any
+    figure_: Any
+
     def __init__(
         self,
         *,

@@ -59,6 +59,9 @@ class FanDisplay:
     'y'
     """
 
+    ax_: Any
+    figure_: Any
+
     def __init__(
         self,
         *,

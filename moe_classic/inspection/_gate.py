@@ -50,6 +50,9 @@ class GateDisplay:
     >>> GateDisplay.from_estimator(moe, X)  # doctest: +SKIP
     """
 
+    ax_: Any
+    figure_: Any
+
     def __init__(
         self,
         *,

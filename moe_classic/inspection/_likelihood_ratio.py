@@ -44,6 +44,10 @@ class LikelihoodRatioDisplay:
     3
     """
 
+    null: np.ndarray
+    ax_: Any
+    figure_: Any
+
     def __init__(self, *, statistic: float, null: Floats, n_experts: int, p_value: float) -> None:
         self.statistic = statistic
         self.null = np.asarray(null, dtype=np.float64)

@@ -44,6 +44,9 @@ class LoadDisplay:
     >>> LoadDisplay.from_estimator(moe)  # doctest: +SKIP
     """
 
+    ax_: Any
+    figure_: Any
+
     def __init__(
         self, *, load: Floats, dropped: Floats | None = None, best: int | None = None
     ) -> None:

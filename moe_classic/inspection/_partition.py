@@ -63,6 +63,9 @@ class PartitionDisplay:
     'x0'
     """
 
+    ax_: Any
+    figure_: Any
+
     def __init__(
         self,
         *,

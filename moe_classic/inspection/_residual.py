@@ -58,6 +58,11 @@ class ResidualDisplay:
     'normal quantile'
     """
 
+    residuals: np.ndarray
+    against: np.ndarray
+    ax_: Any
+    figure_: Any
+
     def __init__(self, *, residuals: Any, against: Any, label: str) -> None:
         self.residuals = np.asarray(residuals, dtype=np.float64)
         self.against = np.asarray(against, dtype=np.float64)

@@ -52,6 +52,9 @@ class ResponsibilityDisplay:
     (133, 2)
     """
 
+    ax_: Any
+    figure_: Any
+
     def __init__(self, *, responsibilities: Floats, labels: Any) -> None:
         self.responsibilities = responsibilities
         self.labels = labels

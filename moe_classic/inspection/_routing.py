@@ -50,6 +50,9 @@ class RoutingDisplay:
     >>> RoutingDisplay.from_estimator(moe, X)  # doctest: +SKIP
     """
 
+    ax_: Any
+    figure_: Any
+
     def __init__(
         self,
         *,

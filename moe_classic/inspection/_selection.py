@@ -47,6 +47,10 @@ class SelectionDisplay:
     3
     """
 
+    ax_: Any
+    figure_: Any
+    best_: Any
+
     def __init__(self, *, curves: pd.DataFrame, criterion: str, greater_is_better: bool) -> None:
         self.curves = curves
         self.criterion = criterion

@@ -43,6 +43,9 @@ class SensitivityDisplay:
     >>> SensitivityDisplay.from_estimator(moe, X)  # doctest: +SKIP
     """
 
+    ax_: Any
+    figure_: Any
+
     def __init__(self, *, result: Sensitivity, output: str | None = None) -> None:
         self.result = result
         self.output = output

@@ -58,6 +58,10 @@ class TreeDisplay:
     False
     """
 
+    ax_: Any
+    figure_: Any
+    positions_: dict[int, tuple[float, float]]
+
     def __init__(
         self,
         *,

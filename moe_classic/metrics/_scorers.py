@@ -138,6 +138,8 @@ class MixtureScorer:
     (5,)
     """
 
+    options: dict[str, Any]
+
     def __init__(
         self, name: str, value: Callable[..., float], sign: int, options: Mapping[str, Any]
     ) -> None:

@@ -61,6 +61,10 @@ class Predictive:
     ((1, 5), (1, 5))
     """
 
+    model: Model
+    params: MoEParams
+    block: Block
+
     def __init__(self, model: Model, params: MoEParams, block: Block) -> None:
         self.model, self.params, self.block = model, params, block
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from moe_classic._data import Block, Design
 from moe_classic._model import Model, MoEParams, check_said
 from moe_classic._routing import top_k_weights
-from moe_classic._typing import Floats
+from moe_classic._typing import Bools, Floats
 
 from ._moments import Said, blended, blended_variance
 
@@ -27,6 +28,13 @@ class TopExperts:
         Its target is not looked at.
     top_k : int
     """
+
+    model: Model
+    block: Block
+    n_rows: int
+    weights: Floats
+    consulted: Bools
+    owners: list[tuple[Any, Any, int]]
 
     def __init__(self, model: Model, params: MoEParams, block: Block, top_k: int) -> None:
         self.model, self.block, self.n_rows = model, block, block.w.size

@@ -131,6 +131,13 @@ class Pairs(Plan):
 
     weights: Array
 
+    n_rows: int
+    n_experts: int
+    extra: int
+    k: int
+    inv: np.ndarray
+    rows: np.ndarray
+
     def __init__(
         self,
         rows: Ints,
@@ -238,6 +245,11 @@ class Slots(Plan):
     >>> issubclass(Slots, Plan)
     True
     """
+
+    n_experts: int
+    fixed: Array | None
+    groups: int
+    each: int
 
     def __init__(
         self, D: Array | None, C: Array, n_experts: int, *, fixed: Array | None = None

@@ -50,7 +50,7 @@ held_out = select(
     y,
     n_experts=range(1, 4),
     criterion="log_score",
-    estimator=MoERegressor(n_init=5, random_state=0),
+    estimator=MoERegressor(n_init=3, random_state=0),
 )
 held_out.table[["n_experts", "log_score", "log_score_std_error"]].round(2)
 
@@ -60,7 +60,7 @@ held_out.table[["n_experts", "log_score", "log_score_std_error"]].round(2)
 # does when the smaller model is true.
 
 # %%
-template = MoERegressor(n_init=2, random_state=0)
+template = MoERegressor(n_init=1, random_state=0)
 tests = {
     f"{K} against {K + 1}": bootstrap_lrt(
         X, y, n_experts=K, estimator=template, n_bootstrap=draws, n_jobs=2, random_state=0
@@ -96,13 +96,13 @@ plt.show()
 # ## Standard errors
 #
 # Three kinds: from the observed information (trusts the model), from the sandwich (does not), and
-# from refits to 200 bootstrap samples, matched expert by expert.
+# from refits to 100 bootstrap samples, matched expert by expert.
 
 # %%
 found = {
     "observed": inference(moe, X, y),
     "sandwich": inference(moe, X, y, kind="sandwich"),
-    "bootstrap": inference(moe, X, y, kind="bootstrap", n_bootstrap=200, random_state=0),
+    "bootstrap": inference(moe, X, y, kind="bootstrap", n_bootstrap=100, random_state=0),
 }
 found["observed"].table.drop(columns=["z", "note"]).round(3)
 

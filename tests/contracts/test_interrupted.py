@@ -25,7 +25,7 @@ from moe_classic import (
 MetaPi = (MetaPiRegressor, MetaPiClassifier)
 HOME = str(Path(moe_classic.__file__).parent)
 #: Calls of the package between two interrupts; those of a long operation are spread over it.
-EVERY, MOST = 100, 25
+EVERY, MOST = 100, 9
 FEW = {"n_init": 1, "max_iter": 3, "random_state": 0}
 ROUNDS = {"max_iter": 2, "random_state": 0}
 MODELS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 from scipy.special import ndtri
@@ -100,6 +100,39 @@ class RegressorAnswers(RegressorMixin):
         return learn_batch(self, X, y, sample_weight, groups=groups)
 
     # -------------------------------------------------------------------- predictions
+
+    @overload
+    def predict(
+        self,
+        X: Any,
+        return_std: Literal[False] = False,  # noqa: FBT002
+        *,
+        top_k: int | None = None,
+        groups: Any = None,
+        history: Any = None,
+    ) -> Floats: ...
+
+    @overload
+    def predict(
+        self,
+        X: Any,
+        return_std: Literal[True],
+        *,
+        top_k: int | None = None,
+        groups: Any = None,
+        history: Any = None,
+    ) -> tuple[Floats, Floats]: ...
+
+    @overload
+    def predict(
+        self,
+        X: Any,
+        return_std: bool,  # noqa: FBT001
+        *,
+        top_k: int | None = None,
+        groups: Any = None,
+        history: Any = None,
+    ) -> Floats | tuple[Floats, Floats]: ...
 
     def predict(
         self,

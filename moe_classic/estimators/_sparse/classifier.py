@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -25,9 +25,7 @@ class NetClassifier(ClassifierMixin):
     score = _probabilities.score
 
     @with_callbacks
-    def partial_fit(
-        self: Any, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> Any:
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One epoch over some rows; nothing is held out.
 
         The first call fixes the moments by which features are standardised, and the classes.
@@ -51,8 +49,9 @@ class NetClassifier(ClassifierMixin):
             If an argument or the data cannot be used, X has other columns than before, or y a
             class that was not named.
         """
+        net: Any = self
         target = None
-        if self._fitted is None and classes is not None:
+        if net._fitted is None and classes is not None:
             target = ClassTarget(np.unique(column_or_1d(classes)))
             if target.classes.size < 2:
                 raise ValueError(f"classes={classes!r} must name at least two classes.")
@@ -61,7 +60,8 @@ class NetClassifier(ClassifierMixin):
                 f"classes={classes!r} differs from the classes of the first call, "
                 f"{self.classes_.tolist()}."
             )
-        return self._learn_batch(X, y, sample_weight, target)
+        net._learn_batch(X, y, sample_weight, target)
+        return self
 
     def predict_proba(self, X: Any) -> Floats:
         """Class probabilities.

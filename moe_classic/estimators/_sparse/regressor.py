@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self, cast, overload
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -10,6 +10,7 @@ from sklearn.base import RegressorMixin
 from moe_classic._compat import with_callbacks
 from moe_classic._results import checked_rows, fitted_net
 from moe_classic._targets import RealTarget, Target
+from moe_classic._typing import Floats
 
 from .answers import mixes_densities
 
@@ -30,7 +31,7 @@ class NetRegressor(RegressorMixin):
         return tags
 
     @with_callbacks
-    def partial_fit(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """One epoch over some rows; nothing is held out.
 
         The first call fixes the moments by which features and target are standardised.
@@ -50,7 +51,17 @@ class NetRegressor(RegressorMixin):
         ValueError, TypeError
             If an argument or the data cannot be used, or X or y has other columns than before.
         """
-        return self._learn_batch(X, y, sample_weight)
+        cast("Any", self)._learn_batch(X, y, sample_weight)
+        return self
+
+    @overload
+    def predict(self, X: Any, *, return_std: Literal[False] = False) -> Floats: ...
+
+    @overload
+    def predict(self, X: Any, *, return_std: Literal[True]) -> tuple[Floats, Floats]: ...
+
+    @overload
+    def predict(self, X: Any, *, return_std: bool) -> Floats | tuple[Floats, Floats]: ...
 
     def predict(self: Any, X: Any, *, return_std: bool = False) -> Any:
         """Predict the mean of y.

@@ -61,7 +61,7 @@ def test_intervals_cover_the_effects_as_often_as_they_say():
     inside = []
     for seed in range(100):
         X, y, groups, kind = three_classes(seed)
-        moe = MoERegressor(3, gate="constant", n_init=3, random_state=0).fit(X, y, groups=groups)
+        moe = MoERegressor(3, gate="constant", n_init=1, random_state=0).fit(X, y, groups=groups)
         labels = moe.responsibilities(X, y, groups=groups).argmax(axis=1)
         table = moe.inference(X, y, groups=groups).table
         for k, c in enumerate(matched(labels, kind)[1]):

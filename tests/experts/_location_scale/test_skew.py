@@ -192,12 +192,16 @@ def two_sided(seed, df=None):
     return x, np.where(left, 1.0 + x[:, 0], 2.0 - 3.0 * x[:, 0]) + 0.5 * noise
 
 
+#: Starts need not find the best hill: that of the smaller family is a start of the larger.
+FEW = {"n_init": 2, "random_state": 0}
+
+
 @pytest.mark.parametrize("df", [None, 4.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_larger_families_are_never_less_likely(seed, df):
     x, y = two_sided(seed, df)
     heights = {
-        cls.name: MoERegressor(2, expert=cls(), random_state=0).fit(x, y).log_likelihood_
+        cls.name: MoERegressor(2, expert=cls(), **FEW).fit(x, y).log_likelihood_
         for cls in (GaussianExpert, StudentTExpert, SkewNormalExpert, SkewTExpert)
     }
     assert heights["skew_normal"] >= heights["gaussian"] - 1e-9

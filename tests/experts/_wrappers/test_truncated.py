@@ -67,9 +67,14 @@ def test_normal_in_a_window_is_the_direct_optimum():
     np.testing.assert_allclose(std, law.std(), rtol=1e-5)
     np.testing.assert_allclose(moe.predict_cdf(x, y), law.cdf(y), rtol=1e-9)
     np.testing.assert_allclose(moe.predict_quantile(x, 0.05), law.ppf(0.05), rtol=1e-8)
+    # Fifty rows of six thousand values each.
+    a, b, mean, s = (np.broadcast_to(v, len(x))[:50] for v in law.args)
+    law = stats.truncnorm(a, b, mean, s)
     grid = np.linspace(8.0, 14.0, 6001)
-    score = integrate.trapezoid((law.cdf(grid[:, None]) - (grid[:, None] >= y)) ** 2, grid, axis=0)
-    np.testing.assert_allclose(moe.crps(x, y), score, rtol=1e-3, atol=1e-3)
+    score = integrate.trapezoid(
+        (law.cdf(grid[:, None]) - (grid[:, None] >= y[:50])) ** 2, grid, axis=0
+    )
+    np.testing.assert_allclose(moe.crps(x[:50], y[:50]), score, rtol=1e-3, atol=1e-3)
 
 
 def test_counts_from_one_on_are_those_of_statsmodels():
