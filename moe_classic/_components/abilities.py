@@ -58,6 +58,8 @@ class Component(BaseEstimator):
     additive: ClassVar[bool] = True
     smooth: ClassVar[bool] = True
     raw: ClassVar[bool] = False
+    #: Whether a penalty makes slopes exactly zero, and the objective has kinks.
+    sparse: bool = False
     features: Any = None
 
     def has(self, ability: str) -> bool:

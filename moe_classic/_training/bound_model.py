@@ -12,6 +12,7 @@ from moe_classic._data import DesignMap, RawData, Rows, Summary, fit_design, sam
 from moe_classic._model import Group, Model
 from moe_classic.experts import Description
 from moe_classic.gates import Gate
+from moe_classic.penalties import Penalty
 
 from .wrap import with_data_names
 
@@ -77,12 +78,21 @@ def bind(
         return len(specs) - 1
 
     gate_design = design_of(gate)
+    check_widths(gate, maps[gate_design])
     gate = with_data_names(gate, maps[gate_design], classes, n_jobs)
     bound = []
     for label, expert, count in groups:
         expert.check_target(raw.key, rows=user_rows)
         number = design_of(expert)
+        check_widths(expert, maps[number])
         seeing = expert.bind(summary).seeing(maps[number], columns)
         bound_expert = with_data_names(seeing, maps[number], classes, n_jobs)
         bound.append(Group(bound_expert, count, number, label))
     return BoundModel(Model(gate, tuple(bound), gate_design), tuple(maps))
+
+
+def check_widths(component: Any, design: DesignMap) -> None:
+    """Raise unless the penalty of a component has a weight for each feature of its design."""
+    penalty = getattr(component, "penalty", None)
+    if isinstance(penalty, Penalty):
+        penalty.check_width(type(component).__name__, design.names)

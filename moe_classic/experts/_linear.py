@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from moe_classic._components import (
     Bounds,
@@ -22,10 +23,13 @@ from moe_classic._components import (
 )
 from moe_classic._data import Design, Summary
 from moe_classic._numerics import empty
-from moe_classic._typing import Floats, Ints
-from moe_classic.penalties import CentredRidge, Ridge
+from moe_classic._typing import Bools, Floats, Ints
+from moe_classic.penalties import Bound, Penalty, SparseSlopes, SquaredSlopes, check_penalty
 
 from ._base import Expert
+
+#: A summary for what depends on no moment.
+_UNIT = Summary(1.0, np.zeros(1), np.ones(1))
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,13 @@ class LinearExpert(Expert):
     floored: ClassVar[frozenset[str]] = frozenset({"scale", "chol"})
     features: Any
     alpha: float
+    #: In place of ``alpha``, of families that have it.
+    penalty: Penalty | None = None
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
         check_alpha(type(self).__name__, self.alpha)
+        check_penalty(self)
 
     # -------------------------------------------------------------------- carried columns
 
@@ -103,12 +110,51 @@ class LinearExpert(Expert):
 
     # -------------------------------------------------------------------- penalty
 
-    def slopes_penalty(self, summary: Summary) -> Ridge | CentredRidge:
-        """What is subtracted for the slopes."""
-        return Ridge(self.alpha * summary.weight)
+    @property
+    def sparse(self) -> bool:  # type: ignore[override]
+        """Whether slopes may be exactly zero."""
+        return self.penalty is not None and self.penalty.sparse
 
-    def penalty(self, params: LinearParams, summary: Summary) -> float:
-        """``alpha / 2`` times the squared slopes, per unit of weight."""
+    def slopes_penalty(self, summary: Summary) -> Bound:
+        """What is subtracted for the slopes."""
+        if self.penalty is not None:
+            return self.penalty.bound(summary.weight)
+        return SquaredSlopes(self.alpha * summary.weight)
+
+    def coef_score(self, params: Any, stats: Any) -> Floats:
+        """Slopes of the log-likelihood in the learned coefficients, (K, M, r)."""
+        return self.learned(stats.score)
+
+    def optimality(self, params: Any, stats: Any, summary: Summary) -> Floats:
+        """Largest violation of the conditions of optimality in each expert, (K,).
+
+        In nats per unit of weight and standardised unit of a coefficient; 0 without zeros.
+        """
+        term = self.slopes_penalty(summary)
+        if not isinstance(term, SparseSlopes):
+            return np.zeros(params.n_experts)
+        left = term.residual(self.learned(params.coef), self.coef_score(params, stats))
+        return np.asarray(left.max(axis=(1, 2)) / summary.weight)
+
+    def support(self, params: Any) -> tuple[Floats, Floats, Bools]:
+        """Coordinates of what is not held at zero; see :class:`~moe_classic._model.Model`."""
+        term, theta = self.slopes_penalty(_UNIT), self.pack(params)
+        if not isinstance(term, SparseSlopes):
+            return super().support(params)
+        T, u, signed = term.support(self.learned(params.coef))
+        rest = theta.size - len(T)
+        u = np.concatenate([u, theta[len(T) :]])
+        signed = np.concatenate([signed, np.zeros(rest, dtype=bool)])
+        return block_diag(T, np.eye(rest)), u, signed
+
+    def n_parameters(self, params: Any) -> Any:
+        """Number of free parameters of the whole group: slopes that are zero are none."""
+        term = self.slopes_penalty(_UNIT) if self.sparse else None
+        zero = term.n_zero(self.learned(params.coef)) if isinstance(term, SparseSlopes) else 0
+        return super().n_parameters(params) - zero
+
+    def penalty_value(self, params: LinearParams, summary: Summary) -> float:
+        """What the slopes cost: ``alpha / 2`` times their squares, per unit of weight, or more."""
         return self.slopes_penalty(summary).value(self.learned(params.coef))
 
     def penalty_gradient(self, params: LinearParams, summary: Summary) -> Floats:

@@ -31,6 +31,7 @@ from moe_classic._objectives import SHARES, ClassificationLikelihood, reseed
 
 from ._ascent import MonotoneAscent, run_em
 from ._base import ENOUGH, STOPPED, Limits, Problem, Result, Solver, joined_results
+from ._kinks import climb_kinks
 from ._lbfgs import LBFGS, differentiable
 from ._newton import Newton
 from ._quadratic import affordable, warmed_up
@@ -87,6 +88,7 @@ class EM(Solver):
     """
 
     name: ClassVar[str] = "em"
+    takes_kinks: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -133,6 +135,7 @@ class EM(Solver):
         """Raise if the finish is impossible for the components."""
         if self.finish in _FINISHES:
             _FINISHES[self.finish]().check_model(model)
+            _FINISHES[self.finish]().check_penalties(model)
 
     def finisher(self, problem: Problem, params: MoEParams) -> Finish | None:
         """The solver that takes over, or None."""
@@ -163,7 +166,9 @@ class EM(Solver):
             params, before = anneal(problem, params, self.annealing, limits.max_iter // 2)
         rest = limits.less(before)
         finisher = self.finisher(problem, params)
-        if finisher is None:
+        if problem.model.sparse and self.finish != "squarem":
+            result = climb_kinks(problem, params, rest, newton=self.finish is not None)
+        elif finisher is None:
             result = run_em(problem, params, rest)
         else:
             result = _finished(problem, params, rest, finisher)

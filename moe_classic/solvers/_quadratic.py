@@ -17,7 +17,7 @@ from moe_classic._typing import Bools, Floats
 
 from ._ascent import MonotoneAscent
 from ._base import APART, STOPPED, Limits, Problem, Result, joined_results
-from ._squarem import extrapolated
+from ._extrapolation import extrapolated
 
 #: Most parameters for which the information matrix is formed, and most rows times squared
 #: parameters: a pass with the matrix costs some fifteenth of their number in passes with the
@@ -55,7 +55,7 @@ def quadratic(problem: Problem, params: MoEParams) -> Quadratic:
             lambda b: observed_information(model, params, b), problem.source
         )
     return Quadratic(
-        stats.objective - model.penalty(params, summary),
+        stats.objective - model.penalty_value(params, summary),
         stats.gradient - model.penalty_gradient(params, summary),
         stats.information + model.penalty_hessian(params, summary),
     )

@@ -7,7 +7,7 @@ from moe_classic.experts import EXPERTS, LinearExpert
 from moe_classic.solvers import EM, SQUAREM
 from moe_classic.solvers._ascent import MonotoneAscent
 from moe_classic.solvers._base import Limits
-from moe_classic.solvers._squarem import _extrapolate, _left
+from moe_classic.solvers._extrapolation import _extrapolate, _left
 
 from .problems import beside, drawn
 

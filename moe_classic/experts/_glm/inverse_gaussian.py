@@ -79,7 +79,10 @@ class InverseGaussianExpert(LogMean, JointExpert):
         offset: str | int | None = None,
         exposure: str | int | None = None,
     ) -> None:
-        super().__init__(features=features, alpha=alpha, offset=offset, exposure=exposure)
+        self.features = features
+        self.alpha = alpha
+        self.offset = offset
+        self.exposure = exposure
         self.dispersion = dispersion
 
     def check_target(self, y: np.ndarray, *, rows: Any = None) -> None:

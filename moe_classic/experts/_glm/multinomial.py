@@ -25,6 +25,7 @@ from moe_classic._components import (
     bohning_step,
     curvatures,
     limited,
+    logit_curvature,
     moved_score,
     newton_step,
     normalise,
@@ -34,7 +35,7 @@ from moe_classic._numerics import empty, frame
 from moe_classic._typing import Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
-from moe_classic.penalties import CentredRidge
+from moe_classic.penalties import Bound, CentredRidge, Penalty, SparseSlopes
 
 #: How much larger a Newton system may be where there is a single expert: its steps end at the
 #: optimum, those of several wait for the gate.
@@ -69,6 +70,10 @@ class MultinomialExpert(LinearExpert):
         :class:`~sklearn.linear_model.LogisticRegression` with ``C = 1 / (alpha n)``), in
         standardised units, per unit of sample weight. Inside its region an expert often finds its
         classes separable; without a penalty its slopes are then infinite.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -92,9 +97,12 @@ class MultinomialExpert(LinearExpert):
     target: ClassVar[str] = "class"
     link: ClassVar[str] = "logit"
 
-    def __init__(self, *, features: Any = None, alpha: float = 1e-4) -> None:
+    def __init__(
+        self, *, features: Any = None, alpha: float = 1e-4, penalty: Penalty | None = None
+    ) -> None:
         self.features = features
         self.alpha = alpha
+        self.penalty = penalty
 
     def start(self, n_experts: int, width: int, summary: Summary) -> MultinomialParams:
         """Experts that predict the class shares everywhere."""
@@ -103,8 +111,10 @@ class MultinomialExpert(LinearExpert):
         coef[..., -1] = np.log(share[:-1] / share[-1])
         return MultinomialParams(coef)
 
-    def slopes_penalty(self, summary: Summary) -> CentredRidge:
+    def slopes_penalty(self, summary: Summary) -> Bound:
         """Slopes centred over classes, so that no class is special."""
+        if self.penalty is not None:
+            return self.penalty.bound(summary.weight, symmetric=True)
         return CentredRidge(self.alpha * summary.weight)
 
     # -------------------------------------------------------------------- log density
@@ -143,17 +153,22 @@ class MultinomialExpert(LinearExpert):
         self, params: LinearParams, stats: ClassStats, summary: Summary
     ) -> MultinomialParams:
         """One Newton or bound step for every expert."""
-        step = bohning_step if _wide(params) else newton_step
-        pull = self.slopes_penalty(summary).pull
-        delta = np.stack(
-            [
-                step(c, g, s, pull)
-                for c, g, s in zip(params.coef, stats.gram, stats.score, strict=True)
-            ]
-        )
+        term = self.slopes_penalty(summary)
+        if isinstance(term, SparseSlopes):
+            rule = "bound" if _wide(params) else "newton"
+            A = np.stack([logit_curvature(g, params.coef[0], rule) for g in stats.gram])
+            delta = term.step(params.coef, A, stats.score[:, :-1]) - params.coef
+        else:
+            step = bohning_step if _wide(params) else newton_step
+            parts = zip(params.coef, stats.gram, stats.score, strict=True)
+            delta = np.stack([step(c, g, s, term.pull) for c, g, s in parts])
         delta = limited(delta)
         starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
         return MultinomialParams(params.coef + np.where(starved, 0.0, delta))
+
+    def coef_score(self, params: Any, stats: Any) -> Floats:
+        """Slopes of the log-likelihood in the coefficients, (K, C - 1, q)."""
+        return np.asarray(stats.score[:, :-1])
 
     def translate(self, stats: ClassStats, old: LinearParams, new: LinearParams) -> ClassStats:
         """Scores at ``old`` as they are at ``new``, to second order."""
@@ -227,6 +242,10 @@ class LogisticExpert(MultinomialExpert):
         What the experts see of X; see :class:`GaussianExpert`.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -245,11 +264,15 @@ class LogisticExpert(MultinomialExpert):
 
     name: ClassVar[str] = "logistic"
 
-    def __init__(self, *, features: Any = None, alpha: float = 1e-4) -> None:
-        super().__init__(features=features, alpha=alpha)
+    def __init__(
+        self, *, features: Any = None, alpha: float = 1e-4, penalty: Penalty | None = None
+    ) -> None:
+        super().__init__(features=features, alpha=alpha, penalty=penalty)
 
-    def slopes_penalty(self, summary: Summary) -> CentredRidge:
+    def slopes_penalty(self, summary: Summary) -> Bound:
         """Twice alpha: centred slopes of two classes are half their difference."""
+        if self.penalty is not None:
+            return self.penalty.bound(summary.weight, symmetric=True, doubled=True)
         return CentredRidge(2.0 * self.alpha * summary.weight)
 
     def bind(self, summary: Summary) -> LinearExpert:

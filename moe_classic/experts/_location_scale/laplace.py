@@ -23,6 +23,7 @@ from moe_classic._components import LAPLACE, Forward, NoiseFamily
 from moe_classic._data import Design, Stats, Summary
 from moe_classic._numerics import empty, frame, least_absolute_change
 from moe_classic._typing import Floats
+from moe_classic.penalties import Penalty
 
 from .base import LocationScaleExpert, ScaleParams
 
@@ -54,6 +55,10 @@ class LaplaceExpert(LocationScaleExpert):
         L2 penalty on the slopes in standardised units, per unit of sample weight.
     min_scale : float, default=1e-3
         Smallest scale b, as a share of the noise; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -77,17 +82,27 @@ class LaplaceExpert(LocationScaleExpert):
     _smoothing = _SMOOTHING
 
     def __init__(
-        self, *, features: Any = None, alpha: float = 0.0, min_scale: float = 1e-3
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 0.0,
+        min_scale: float = 1e-3,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.min_scale = min_scale
+        self.penalty = penalty
 
     def online(self) -> LaplaceExpert:
         """The expert with curvatures that are bounded."""
         bounded = copy(self)
         bounded._smoothing = _ONLINE_SMOOTHING
         return bounded
+
+    def coef_score(self, params: Any, stats: Any) -> Floats:
+        """Slopes of the log-likelihood in the coefficients, (K, 1, q)."""
+        return np.asarray(stats.score / params.scale[:, :, None])
 
     # -------------------------------------------------------------------- log density
 
@@ -137,7 +152,11 @@ class LaplaceExpert(LocationScaleExpert):
         """The expert with its kink seen through a normal kernel."""
         width = params.scale * (ndtri(0.5 + h) - ndtri(0.5 - h))
         return SmoothedLaplace(
-            width, features=self.features, alpha=self.alpha, min_scale=self.min_scale
+            width,
+            features=self.features,
+            alpha=self.alpha,
+            min_scale=self.min_scale,
+            penalty=self.penalty,
         )
 
     def derivatives(self, params: ScaleParams, fwd: Forward, y: Floats) -> tuple[Floats, Floats]:
