@@ -28,9 +28,20 @@ from moe_classic.experts import (
 )
 from moe_classic.gates import GATES
 
+
+def leaning(n, rng):
+    """Skew-normal noise with slant 3."""
+    delta = 3.0 / np.sqrt(10.0)
+    return delta * np.abs(rng.standard_normal(n)) + np.sqrt(0.1) * rng.standard_normal(n)
+
+
 #: Families, and the target that each is given, from a mean on the log scale.
 FAMILIES = {
     "gaussian": lambda eta, rng: eta + 0.3 * rng.standard_normal(eta.size),
+    "skew_normal": lambda eta, rng: eta + 0.3 * leaning(eta.size, rng),
+    "skew_t": lambda eta, rng: (
+        eta + 0.3 * leaning(eta.size, rng) / np.sqrt(rng.chisquare(5.0, eta.size) / 5.0)
+    ),
     "poisson": lambda eta, rng: rng.poisson(3.0 * np.exp(eta)),
     "gamma": lambda eta, rng: np.exp(eta) * rng.gamma(3.0, 1.0 / 3.0, eta.size),
     "binomial": lambda eta, rng: rng.binomial(12, 1.0 / (1.0 + np.exp(-eta))),

@@ -241,6 +241,26 @@ def sparse_routers():
     )
 
 
+def bayes():
+    """What is asked of posteriors, one row a figure."""
+    forms = {
+        "number": "{figure:.0f} of {of:.0f}",
+        "bound": "{figure:.0e}, {of:.0f} problems",
+        "coverage": "{figure:.1%} of {of:.0f}",
+        "sobol": "{figure:.3f}",
+    }
+    heads = {
+        "number": "eight experts end at three",
+        "bound": "largest fall of the bound",
+        "coverage": "intervals that hold the truth",
+        "sobol": "largest error of a Sobol index",
+    }
+    frame = read("bayes")
+    rows = [row for _, row in frame.iterrows() if row.what in forms]
+    body = [[heads[r.what], r.case, forms[r.what].format(**r).replace("%", " %")] for r in rows]
+    return ["what", "case", "figure"], body
+
+
 TABLES = {
     "sparse_step": sparse_step,
     "sparse_fit": sparse_fit,
@@ -271,6 +291,8 @@ TABLES = {
             "before": "{before:.6g}",
             "after": "{after:.6g}",
             "right": "{right:.6g}",
+            "fresh samples": "{fresh:.6g}",
+            "right there": "{fresh_right:.6g}",
         },
     ),
     "jacobs_vowels": lambda: plain(
@@ -283,9 +305,38 @@ TABLES = {
             "epochs in the paper": "{paper:.0f}",
         },
     ),
+    "bayes": bayes,
+    "bayes_scores": lambda: plain(
+        read("bayes").query("what == 'scores'"),
+        {
+            "set": "{case}",
+            "variational": "{figure:.3f}",
+            "Gibbs": "{gibbs:.3f}",
+            "by BIC": "{bic:.3f}",
+            "experts": "{K:.1f}",
+        },
+    ),
     "targets": lambda: plain(
         read("families").query("family != 'gaussian'"),
         {"experts": "{family}", "rows, features, experts": "{shape}", "ratio": "{ratio:.1f}"},
+    ),
+    "groups": lambda: plain(
+        read("groups"),
+        {
+            "rows, of a subject": "{rows:,}, {a_subject}",
+            "features, experts": "{features}, {experts}",
+            "gate, family": "{gate}, {family}",
+            "ratio": "{ratio:.2f}",
+        },
+    ),
+    "groups_found": lambda: plain(
+        read("groups_found").eval("percent = 100 * coverage"),
+        {
+            "fit": "{fit}",
+            "sets": "{sets}",
+            "rows in their class": "{agreement:.3f}",
+            "coverage %": "{percent:.1f}",
+        },
     ),
     "coverage": lambda: plain(
         read("coverage").query("parameter == 'all'").eval("percent = 100 * coverage"),
@@ -345,6 +396,8 @@ TABLES = {
         {"leaves": "{leaves}", "seconds an epoch": "{seconds:.3f}"},
     ),
     "untidy_reports": lambda: untidy_reports(),
+    "stopping": lambda: stopping(),
+    "command": lambda: command(),
     "robot_arm_friedman": lambda: dotted(
         read("robot_arm_friedman"),
         {
@@ -383,19 +436,41 @@ def number(value):
 
 
 def untidy_reports():
-    """Right values beside those found before and after, one row a case."""
+    """Right values beside those found before and after, and both on fresh samples, by case."""
     frame = read("untidy_reports")
     body = []
     for (_, what), rows in frame.groupby(["group", "case"], sort=False):
         found = rows.set_index("version").found
-        before, after = (number(found.get(v)) for v in ("before", "after"))
-        body.append([what, number(rows.right.iloc[-1]), before, after])
-    return ["case", "right", "before", "after"], body
+        right = rows.set_index("version").right
+        cells = [right.get("after"), *(found.get(v) for v in ("before", "after"))]
+        cells += [right.get("fresh"), found.get("fresh")]
+        body.append([what, *map(number, cells)])
+    return ["case", "right", "before", "after", "right, fresh samples", "found there"], body
+
+
+def stopping():
+    """Cost, and loss of rows held out, before and now, one row a case."""
+    frame = read("stopping").query("part == 'fits'")
+    body = []
+    for case, rows in frame.groupby("case", sort=False):
+        found = rows.set_index("version").reindex(["before", "now"])
+        costs = ["" if pd.isna(v) else f"{v:.2g}" for v in found.cost]
+        losses = ["" if pd.isna(v) else f"{v:.3f}" for v in found.loss]
+        body.append([case, *costs, *losses])
+    return ["fit", "before", "now", "loss before", "loss now"], body
+
+
+def command():
+    """CPU seconds of the command line."""
+    frame = read("stopping").query("part == 'command'")
+    return plain(frame, {"command": "{case}", "CPU s": "{cost:.2g}"})
 
 
 #: File that a table is read from, where its name is another.
 SOURCE = {
+    "bayes_scores": "bayes",
     "targets": "families",
+    "command": "stopping",
     "iteration": "speed",
     "fits": "speed",
     "jobs": "speed",

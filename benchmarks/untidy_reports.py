@@ -1,10 +1,11 @@
 """What tables, criteria and reports say of untidy data, beside the right value.
 
-    python benchmarks/untidy_reports.py [--only names] [--version after]
+    python benchmarks/untidy_reports.py [--only names] [--version after] [--first 0]
 
 Each case is a situation from public reports about mixture software, rebuilt; its right value comes
 from elsewhere: a closed form, statsmodels, scipy, or the same data under tidy names. ``--version``
 says under which name figures are kept, so that those of an older commit can stand beside them.
+``--version fresh --first 1000`` draws samples on which nothing was chosen.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from moe_classic.experts import LogisticExpert
 from moe_classic.model_selection import select
 from moe_classic.predictive._crps import mixture_crps
 
+#: What is added to every seed.
+FIRST = [0]
 #: Name of a group of cases -> functions without arguments that give rows.
 CASES = {}
 
@@ -36,6 +39,11 @@ def case(group):
     return kept
 
 
+def drawn(seed):
+    """The generator of a sample."""
+    return np.random.default_rng(seed + FIRST[0])
+
+
 def line(what, right, found):
     """One row of the result."""
     return {"case": what, "right": right, "found": found}
@@ -46,7 +54,7 @@ def line(what, right, found):
 
 @case("names")
 def parameters_under_awkward_names():
-    rng = np.random.default_rng(0)
+    rng = drawn(0)
     X = rng.normal(size=(300, 3))
     y = X @ [1.0, 2.0, 3.0] + rng.standard_t(4.0, 300)
     model = MoERegressor(2, expert="student_t", n_init=2, random_state=0)
@@ -67,7 +75,7 @@ def parameters_under_awkward_names():
 
 def two_regimes(n, seed):
     """A kink with noise: two experts are right."""
-    rng = np.random.default_rng(seed)
+    rng = drawn(seed)
     x = rng.uniform(-2.0, 2.0, (n, 1))
     return x, np.abs(x[:, 0]) + 0.8 * rng.normal(size=n)
 
@@ -119,7 +127,7 @@ def notes(model, X, y):
 @case("separation")
 def gates_that_switch():
     for n in (40, 400, 5000):
-        rng = np.random.default_rng(0)
+        rng = drawn(0)
         x = rng.uniform(-1.0, 1.0, (n, 1))
         y = np.where(x[:, 0] < 0.0, x[:, 0], 5.0 - x[:, 0]) + 0.1 * rng.normal(size=n)
         model = MoERegressor(2, n_init=2, random_state=0).fit(x, y)
@@ -131,7 +139,7 @@ def gates_that_switch():
 @case("separation")
 def quasi_separated_classes():
     for penalty in (0.0, 1e-4, 1e-2):
-        rng = np.random.default_rng(0)
+        rng = drawn(0)
         d, z = (rng.random(300) < 0.2).astype(float), rng.normal(size=300)
         y = np.where(d == 1.0, 1, rng.random(300) < 1.0 / (1.0 + np.exp(-z))).astype(int)
         X = np.column_stack([z, d])
@@ -147,7 +155,7 @@ def quasi_separated_classes():
 
 @case("smaller")
 def errors_of_precision_weights():
-    rng = np.random.default_rng(0)
+    rng = drawn(0)
     x = rng.uniform(0.0, 10.0, (80, 1))
     error = 1e-8 * rng.uniform(0.5, 2.0, 80)
     y = 1e-8 * (1.0 + 2.0 * x[:, 0]) + error * rng.standard_normal(80)
@@ -203,7 +211,7 @@ def seconds(function, *arguments):
 
 @case("costs")
 def long_answers():
-    rng = np.random.default_rng(0)
+    rng = drawn(0)
     X = rng.normal(size=(20_000, 10))
     y = np.where(X[:, 0] > 0.0, X @ np.arange(10), -X[:, 1]) + rng.standard_t(3.0, 20_000)
     model = MoERegressor(4, expert="student_t", n_init=1, max_iter=30, random_state=0)
@@ -224,9 +232,11 @@ def long_answers():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=sorted(CASES), default=sorted(CASES))
-    parser.add_argument("--version", choices=["before", "after"], default="after")
+    parser.add_argument("--version", choices=["before", "after", "fresh"], default="after")
+    parser.add_argument("--first", type=int, default=0, help="what is added to every seed")
     add_output(parser)
     options = parser.parse_args()
+    FIRST[0] = options.first
     rows = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

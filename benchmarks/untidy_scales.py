@@ -1,10 +1,11 @@
 """Untidy data: wild and precise targets, and what else sets scales, before and after.
 
-    python benchmarks/untidy_scales.py [--when after] [--only wild ...] [--seeds 4]
+    python benchmarks/untidy_scales.py [--when after] [--only wild ...] [--seeds 4] [--first 0]
 
 Every case has a right answer from elsewhere: scipy, statsmodels, certified values, or the same
 data without what is untidy. The figure of a version of the package goes to the column ``--when``;
-run the script with an older version on the path for ``before``.
+run the script with an older version on the path for ``before``. ``--first`` draws other samples:
+``--when fresh --first 1000`` fills a column with samples that no constant was chosen on.
 """
 
 import argparse
@@ -47,10 +48,10 @@ def t_line(x, y, df):
     return np.exp(best.x[2])
 
 
-def wild(seeds):
+def wild(seeds, first):
     """One y of 200 or 300 that is wild: scale of a t line, worst slope of two t lines."""
     for value in (99999.0, -1e7):
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(first)
         x = rng.uniform(-3.0, 3.0, (200, 1))
         y = 2.0 * x[:, 0] + rng.normal(size=200)
         y[5] = value
@@ -58,7 +59,7 @@ def wild(seeds):
         scale = model.experts_[0].scale_
         yield row("wild target", f"t line, {value:g}", "scale", scale, t_line(x, y, 2.5))
         errors = []
-        for seed in range(seeds):
+        for seed in range(first, first + seeds):
             rng = np.random.default_rng(seed)
             x = rng.uniform(-3.0, 3.0, (300, 1))
             slope = np.where(rng.random(300) < 0.5, 2.0, -2.0)
@@ -79,7 +80,7 @@ def digits(found, right):
     return min(15.0, -np.log10(max(error, 1e-15)))
 
 
-def precise(seeds):
+def precise(seeds, first):
     """Certified digits of NIST's sets, and least absolute deviations by a linear programme."""
     for name in ("Norris", "Pontius", "Filip", "Wampler3", "Wampler4", "Wampler5"):
         data = SETS[name]
@@ -90,7 +91,7 @@ def precise(seeds):
         sd = expert.scale_ * np.sqrt(len(y) / (len(y) - len(coef)))
         yield row("precise target", f"{name}, residual sd", "digits", digits(sd, data.sd), 15.0)
     worst = 0.0
-    for seed in range(seeds):
+    for seed in range(first, first + seeds):
         rng = np.random.default_rng(seed)
         x = rng.normal(size=(300, 2))
         y = x @ [1.0, -2.0] + rng.standard_t(2.0, 300)
@@ -127,11 +128,11 @@ def switching(kind, seed, classes, n=400):
     return np.c_[x, beside(kind, n, rng)], y
 
 
-def atoms(seeds):
+def atoms(seeds, first):
     """Held-out scores beside a column that has atoms, right without it."""
     for classes, kind in product((False, True), ("0/1", "one-hot of 4", "count", "zero-inflated")):
         found = []
-        for seed, column in product(range(seeds), (kind, "none")):
+        for seed, column in product(range(first, first + seeds), (kind, "none")):
             model = (MoEClassifier if classes else MoERegressor)(2, gate="gaussian", random_state=0)
             model.fit(*switching(column, seed, classes))
             found.append(model.score(*switching(column, seed + 100, classes)))
@@ -155,16 +156,16 @@ def chosen(n, p, small, seed, gate):
     return select(X, y, estimator=template, n_experts=range(1, 4)).best_params_["n_experts"]
 
 
-def spurious(seeds):
+def spurious(seeds, first):
     """How often BIC is right, of 30 samples (12 beside small groups)."""
     for gate, (n, p) in product(("softmax", "constant"), ((100, 1), (200, 2), (300, 1), (150, 3))):
-        right = sum(chosen(n, p, None, seed, gate) == 1 for seed in range(30))
+        right = sum(chosen(n, p, None, seed, gate) == 1 for seed in range(first, first + 30))
         case = f"one line, {gate} gate, {n} rows, {p} features"
         yield row("spurious experts", case, "right of 30", right, 30)
     for gate, small in product(
         ("softmax", "constant"), ((20, 0.0, 0.2), (12, 6.0, 0.1), (30, 4.0, 0.9))
     ):
-        right = sum(chosen(200, 1, small, seed, gate) == 2 for seed in range(12))
+        right = sum(chosen(200, 1, small, seed, gate) == 2 for seed in range(first, first + 12))
         case = f"beside {small[0]} of 200 rows, scale {small[2]}, {gate} gate"
         yield row("spurious experts", case, "right of 12", right, 12)
 
@@ -172,9 +173,9 @@ def spurious(seeds):
 # ------------------------------------------------------------------------- skewed features
 
 
-def skewed(seeds):
+def skewed(seeds, first):
     """Log loss of one class expert, log-likelihood a row of a gate; right without a penalty."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(first)
     x = rng.uniform(-3.0, 3.0, (1000, 1))
     y = (rng.random(1000) < expit(4.0 * (x[:, 0] - 0.5))).astype(int)
     right = LogisticRegression(C=1e6, max_iter=10_000).fit(x, y).score(x, y)
@@ -209,27 +210,39 @@ CASES = {
 }
 
 
+def beside_others(measured, old, when):
+    """A row with what other versions and samples gave; right values are those of its samples."""
+    value, right = measured.pop("value"), measured["right"]
+    for name in ("before", "after", "fresh", "fresh_right", "right"):
+        known = (
+            []
+            if old is None or name not in old
+            else old[(old.kind == measured["kind"]) & (old.case == measured["case"])][name]
+        )
+        if name != "right" or (when == "fresh" and len(known)):
+            measured[name] = known.iloc[0] if len(known) else np.nan
+    measured[when] = value
+    if when == "fresh":
+        measured["fresh_right"] = right
+    return measured
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--when", default="after", choices=["before", "after"])
+    parser.add_argument("--when", default="after", choices=["before", "after", "fresh"])
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--first", type=int, default=0, help="what is added to every seed")
     add_output(parser)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    rows = [measured for name in options.only for measured in CASES[name](options.seeds)]
     path = options.output / "untidy_scales.csv"
     old = read("untidy_scales", options.output) if path.exists() else None
-    for measured in rows:
-        value = measured.pop("value")
-        for when in ("before", "after"):
-            known = old is not None and (old.kind == measured["kind"]) & (
-                old.case == measured["case"]
-            )
-            before = old[known][when] if old is not None else []
-            measured[when] = before.iloc[0] if len(before) else np.nan
-        measured[options.when] = value
-        print(measured)
+    rows = []
+    for name in options.only:
+        for measured in CASES[name](options.seeds, options.first):
+            rows.append(beside_others(measured, old, options.when))
+            print(rows[-1])
     keep("untidy_scales", rows, ["kind", "case"], options.output)
 
 

@@ -1,8 +1,9 @@
 """``python -m moe_classic``: compare mixtures of experts on a table, report the best, draw it.
 
 Every pair of expert family and number of experts is fitted to all rows (BIC) and cross-validated
-(log score: mean log density of a row that was held out, in nats). Without a CSV file the bundled
-tone data serve as an example.
+(log score: mean log density of a row that was held out, in nats), and told as it comes. Without a
+CSV file the bundled tone data serve as an example. ``python -m moe_classic predict`` asks a saved
+model about new rows.
 """
 
 from __future__ import annotations
@@ -10,75 +11,40 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import joblib
-import numpy as np
 import pandas as pd
-from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import KFold, StratifiedKFold
 
 from moe_classic._cli import (
     MOST_CLASSES,
+    TASKS,
+    Candidate,
     Table,
     UsageError,
+    check_families,
     check_rows,
+    chosen_families,
+    compare,
     csv_table,
-    draw,
+    predict_parser,
+    predict_rows,
+    prepare,
+    ranking,
+    refitted,
+    sample_of,
+    save,
+    say,
+    suited_families,
     tone_table,
 )
-from moe_classic.estimators import MoEClassifier, MoERegressor
 from moe_classic.experts import EXPERTS
 from moe_classic.gates import GATES
 
-from ._typing import Floats
-
-#: For each task its estimator, the kind of target of its experts, and the families compared
-#: unless the user names some.
-_TASKS: dict[str, tuple[Any, str, list[str]]] = {
-    "regression": (MoERegressor, "real", ["gaussian", "laplace", "student_t"]),
-    "classification": (MoEClassifier, "class", ["multinomial"]),
-}
-
-
-#: What may go wrong while a picture is drawn.
-_DRAWING = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
-#: How text begins that a spreadsheet would compute.
-_FORMULA = ("=", "+", "-", "@")
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A family and a number of experts, fitted and cross-validated.
-
-    Attributes
-    ----------
-    model : fitted estimator
-    bic : float
-    scores : ndarray of shape (n_samples,)
-        Log density of each row when it was held out.
-    interpolating : int
-        Experts that pass through their rows: the likelihood only measures their ``min_scale``.
-    note : str
-        What to know about the fits; empty if they went well.
-    """
-
-    model: Any
-    bic: float
-    scores: Floats
-    interpolating: int
-    note: str
-
-    @property
-    def title(self) -> str:
-        """The model in words."""
-        K, family = self.model.n_experts, self.model.expert
-        return f"1 {family} expert" if K == 1 else f"{K} {family} experts, {self.model.gate} gate"
+#: What ``--quick`` changes, unless it is said.
+_QUICK = {"folds": 3, "n_init": 3, "n_experts": [1, 2, 3], "sample": 2000}
+#: Exit status after an interrupt from the keyboard, as shells have it.
+_INTERRUPTED = 130
 
 
 # ------------------------------------------------------------------------- arguments
@@ -90,7 +56,9 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m moe_classic",
         description="Compare mixtures of experts on a table by BIC and cross-validated log score; "
         "print the ranking and the best model's coefficients; save picture, model and tables. "
-        "Without a CSV file: the bundled tone data.",
+        "Without a CSV file: the bundled tone data. Interrupted, it leaves what it has.",
+        epilog="python -m moe_classic predict MODEL.joblib NEW.csv: predictions and quantiles of "
+        "new rows; see python -m moe_classic predict --help.",
     )
     p.add_argument("csv", nargs="?", help="table with a header line and numeric columns")
     p.add_argument("--target", metavar="COLUMN", help="column to predict; needed with a CSV file")
@@ -101,18 +69,18 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--task",
         default="auto",
-        choices=["auto", *_TASKS],
+        choices=["auto", *TASKS],
         help="what the target is; auto: classification for text, for true and false, and for up "
         f"to {MOST_CLASSES} distinct whole numbers",
     )
-    names, defaults = sorted(EXPERTS), [" ".join(families) for _, _, families in _TASKS.values()]
+    names = sorted(EXPERTS)
     p.add_argument(
         "--experts",
         nargs="+",
         choices=names,
         metavar="FAMILY",
-        help=f"families to compare, of: {', '.join(names)} (default: {defaults[0]}; for classes: "
-        f"{defaults[1]})",
+        help=f"families to compare, of: {', '.join(names)} (default: those that suit the target; "
+        "for real numbers gaussian laplace student_t, for classes multinomial)",
     )
     p.add_argument(
         "--n-experts", nargs="+", type=int, default=[1, 2, 3, 4], metavar="K", help="numbers to try"
@@ -125,6 +93,22 @@ def parser() -> argparse.ArgumentParser:
         "--rank-by", default="log-score", choices=["log-score", "bic"], help="default: log-score"
     )
     p.add_argument(
+        "--sample",
+        type=int,
+        default=5000,
+        metavar="ROWS",
+        help="rank on so many rows, drawn at random, where there are more; the best is fitted to "
+        "all; 0: rank on all (default: 5000)",
+    )
+    p.add_argument(
+        "--jobs", type=int, default=1, help="models tried at a time; -1: one a processor"
+    )
+    p.add_argument(
+        "--quick",
+        action="store_true",
+        help="a first look: --folds 3 --n-init 3 --n-experts 1 2 3 --sample 2000 unless given",
+    )
+    p.add_argument(
         "--output",
         type=Path,
         default=Path("moe_classic_output"),
@@ -134,13 +118,23 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments, with what ``--quick`` makes of those that are not given."""
+    p = parser()
+    if p.parse_args(argv).quick:
+        p.set_defaults(**_QUICK)
+    return p.parse_args(argv)
+
+
 def table_for(args: argparse.Namespace) -> Table:
     """The rows that the arguments ask for; all arguments are checked."""
-    limits = {"folds": 2, "n_init": 1, "seed": 0}
+    limits = {"folds": 2, "n_init": 1, "seed": 0, "sample": 0}
     for name, low in limits.items():
         if getattr(args, name) < low:
             option = f"--{name.replace('_', '-')}"
             raise UsageError(f"{option} {getattr(args, name)} must be at least {low}.")
+    if args.jobs == 0:
+        raise UsageError("--jobs 0 must be a number of processes, or -1 for one a processor.")
     if min(args.n_experts) < 1:
         raise UsageError(f"--n-experts {min(args.n_experts)} must be at least 1.")
     if args.csv is None:
@@ -158,113 +152,16 @@ def table_for(args: argparse.Namespace) -> Table:
     return table
 
 
-# ------------------------------------------------------------------------- comparing
-
-
-def families(table: Table, args: argparse.Namespace) -> list[str]:
-    """Expert families to compare."""
-    return list(dict.fromkeys(args.experts or _TASKS[table.task][2]))
-
-
-def check_families(table: Table, args: argparse.Namespace) -> None:
-    """Raise if a family does not describe the target."""
-    kind = _TASKS[table.task][1]
-    for family in families(table, args):
-        if EXPERTS[family].target != kind:
-            right = sorted(f for f, expert in EXPERTS.items() if expert.target == kind)
-            raise UsageError(
-                f"{family} experts do not describe the {table.task} target {table.target!r}; "
-                f"choose --experts of: {', '.join(right)}."
-            )
-
-
-def candidates(table: Table, args: argparse.Namespace) -> Iterator[Any]:
-    """All models, one after the other, not fitted."""
-    estimator = _TASKS[table.task][0]
-    for K in sorted(set(args.n_experts)):
-        for family in families(table, args):
-            options = {"gate": args.gate, "n_init": args.n_init, "random_state": args.seed}
-            yield estimator(K, expert=family, **options)
-
-
-def fitted(table: Table, args: argparse.Namespace) -> list[Candidate]:
-    """All models that could be fitted; what became of the others is said, unless it was all."""
-    found, failed = [], []
-    for model in candidates(table, args):
-        try:
-            found.append(tried(model, table, args))
-        except UsageError as error:
-            failed.append(error)
-    if not found:
-        raise failed[0]
-    for reason in failed:
-        say(f"Left out: {reason}")
-    if failed:
-        say()
-    return found
-
-
-def tried(model: Any, table: Table, args: argparse.Namespace) -> Candidate:
-    """A model fitted to all rows, and cross-validated."""
-    splitter = StratifiedKFold if table.task == "classification" else KFold
-    folds = splitter(args.folds, shuffle=True, random_state=args.seed)
-    scores, capped = np.empty(len(table.y)), 0
-    try:
-        with warnings.catch_warnings():
-            # Said in the ranking's notes instead.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(table.X, table.y)
-            for train, test in folds.split(table.X, table.y):
-                part = clone(model).fit(table.X.iloc[train], table.y[train])
-                scores[test] = part.score_samples(table.X.iloc[test], table.y[test])
-                capped += not part.converged_
-    except ValueError as error:
-        raise UsageError(f"n_experts={model.n_experts}, {model.expert}: {error}") from error
-    report, notes = model.start_report_, []
-    interpolating = int(report.degenerate_experts[report.finalist].min())
-    if interpolating:
-        notes.append(f"{interpolating} interpolating")
-    if not model.converged_:
-        notes.append("not converged")
-    if capped:
-        notes.append(f"{capped} of {args.folds} folds not converged")
-    bic = model.bic(table.X, table.y)
-    return Candidate(model, bic, scores, interpolating, ", ".join(notes))
-
-
-def ranking(tried: Sequence[Candidate], rank_by: str) -> tuple[pd.DataFrame, list[Candidate]]:
-    """Table of all candidates, and the candidates, best first; interpolating ones come last."""
-
-    def place(c: Candidate) -> tuple[bool, float]:
-        value = c.bic if rank_by == "bic" else -float(c.scores.mean())
-        return c.interpolating > 0, value
-
-    order = sorted(tried, key=place)
-    lag = [order[0].scores - c.scores for c in order]
-    frame = pd.DataFrame(
-        {
-            "expert": [c.model.expert for c in order],
-            "K": [c.model.n_experts for c in order],
-            "parameters": [c.model.n_parameters_ for c in order],
-            "log_likelihood": [c.model.log_likelihood_ for c in order],
-            "bic": [c.bic for c in order],
-            "log_score": [c.scores.mean() for c in order],
-            "behind": [d.mean() for d in lag],
-            "behind_se": [d.std(ddof=1) / np.sqrt(len(d)) for d in lag],
-            "note": [c.note for c in order],
-        },
-        index=pd.RangeIndex(1, len(order) + 1, name="rank"),
-    )
-    return frame, order
+def ranked_on(table: Table, args: argparse.Namespace) -> Table:
+    """The rows that models are ranked on."""
+    if not args.sample:
+        return table
+    few = sample_of(table, args.sample, args.seed, args.folds)
+    check_rows(few, most_experts=max(args.n_experts), folds=args.folds)
+    return few
 
 
 # ------------------------------------------------------------------------- reporting
-
-
-def say(text: str = "") -> None:
-    """Write lines to standard output at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 def report(frame: pd.DataFrame, order: list[Candidate], rank_by: str) -> None:
@@ -290,69 +187,8 @@ def report(frame: pd.DataFrame, order: list[Candidate], rank_by: str) -> None:
     say(summary.to_string(float_format="{:.5g}".format, na_rep=""))
 
 
-def save(table: Table, frame: pd.DataFrame, best: Candidate, folder: Path) -> dict[str, Path]:
-    """Write picture, model and tables; where each went."""
-    names = {
-        "picture": "picture.png",
-        "model": "model.joblib",
-        "ranking": "ranking.csv",
-        "coefficients": "coefficients.csv",
-    }
-    files = {what: folder / name for what, name in names.items()}
-    try:
-        # What took longest is written first, the picture last.
-        joblib.dump(best.model, files["model"])
-        harmless(frame).to_csv(files["ranking"])
-        harmless(best.model.summary()).to_csv(files["coefficients"])
-        _picture(table, best, files["picture"])
-    except OSError as error:
-        raise _not_written(folder, error) from None
-    except _DRAWING as error:
-        files.pop("picture")
-        detail = " ".join(str(error).split())[:200]
-        say(f"The picture could not be drawn ({type(error).__name__}: {detail}).")
-    return files
-
-
-def _picture(table: Table, best: Candidate, path: Path) -> None:
-    """Draw the best model into a file."""
-    title = f"{Path(table.name).name}: {best.title}"
-    figure = draw(
-        best.model, table.X, table.y, target=table.target, labels=table.labels, title=title
-    )
-    figure.savefig(path, dpi=150)
-
-
-def harmless(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with labels that no spreadsheet takes for formulas."""
-
-    def plain(label: Any) -> Any:
-        return f"'{label}" if isinstance(label, str) and label.startswith(_FORMULA) else label
-
-    labels = [
-        axis.map(lambda key: tuple(map(plain, key)) if isinstance(key, tuple) else plain(key))
-        for axis in (frame.index, frame.columns)
-    ]
-    names = [frame.index.names, frame.columns.names]
-    index, columns = (axis.set_names(own) for axis, own in zip(labels, names, strict=True))
-    return frame.set_axis(index, axis=0).set_axis(columns, axis=1)
-
-
-def _not_written(folder: Path, error: OSError) -> UsageError:
-    """The error of a folder that takes no files."""
-    return UsageError(f"cannot write to --output {folder}: {error.strerror or error}.")
-
-
-def prepare(folder: Path) -> None:
-    """Make the folder before the work whose results it is for."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _not_written(folder, error) from None
-
-
-def run(args: argparse.Namespace) -> None:
-    """Everything that the command does."""
+def run(args: argparse.Namespace) -> int:
+    """Everything that the command does; the exit status."""
     table = table_for(args)
     check_families(table, args)
     prepare(args.output)
@@ -361,21 +197,42 @@ def run(args: argparse.Namespace) -> None:
     say(f"{table.name}: {n} rows, {table.task} of {table.target} on {seen}.")
     if table.task == "classification" and args.task == "auto" and table.y.dtype.kind in "iuf":
         say("Its few whole numbers are taken as classes; --task regression takes them as numbers.")
-    say(f"Comparing by BIC on all rows and by log score in {args.folds}-fold cross-validation.")
+    if not args.experts:
+        why = suited_families(table.y, table.task).why
+        say(f"{why} Families compared: {', '.join(chosen_families(table, args))}.")
+    few = ranked_on(table, args)
+    m = len(few.y)
+    rows = "all rows" if m == n else f"{m} of the rows, drawn with --seed {args.seed},"
+    say(f"Comparing by BIC on {rows} and by log score in {args.folds}-fold cross-validation.")
     say()
-    frame, order = ranking(fitted(table, args), args.rank_by)
-    report(frame, order, args.rank_by)
-    files = save(table, frame, order[0], args.output)
+    compared = compare(few, args)
+    say()
+    if compared.interrupted:
+        say("Interrupted: what follows is about the models above.")
+    frame, order = ranking(compared.found, args.rank_by)
+    best = order[0]
+    if m < n and not compared.interrupted:
+        best = refitted(best, table)
+        say()
+    report(frame, [best, *order[1:]], args.rank_by)
+    files = save(table, frame, best, args.output)
     say()
     for what, path in files.items():
         say(f"{what + ':':<14}{path}")
+    return _INTERRUPTED if compared.interrupted else 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0, 2 where an input cannot be used, 1 where nobody reads the output."""
-    args = parser().parse_args(argv)
+    """Run the command; its exit status.
+
+    0; 2 where an input cannot be used, 1 where nobody reads the output, 130 after an interrupt.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
     try:
-        run(args)
+        if argv[:1] == ["predict"]:
+            predict_rows(predict_parser().parse_args(argv[1:]))
+            return 0
+        return run(arguments(argv))
     except UsageError as error:
         sys.stderr.write(f"moe_classic: {error}\n")
         return 2
@@ -383,7 +240,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has seen enough, as "head" does: end without a word.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
+    except KeyboardInterrupt:
+        sys.stderr.write("moe_classic: interrupted before the first result.\n")
+        return _INTERRUPTED
 
 
 if __name__ == "__main__":

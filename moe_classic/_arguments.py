@@ -78,6 +78,16 @@ def check_count(owner: Any, name: str, what: str) -> None:
     )
 
 
+def refuse_groups(owner: Any, groups: Any, why: str) -> None:
+    """Raise if rows come with groups where these have no meaning."""
+    if groups is not None:
+        raise ValueError(
+            f"{type(owner).__name__}: groups has no meaning, {why}. Rows of a group come from one "
+            "expert in MoERegressor, MoEClassifier and hierarchical mixtures of a given shape; "
+            "leave groups out, or give them to the splitter of a search alone."
+        )
+
+
 def generator(random_state: Any) -> np.random.Generator:
     """A generator from scikit-learn's ``random_state``."""
     return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))

@@ -7,6 +7,7 @@ single precision is enough where features or target have a large offset.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -245,7 +246,21 @@ def _gate(graph: _Graph, fitted: FittedMixture) -> str:
 def _experts(graph: _Graph, fitted: FittedMixture) -> list[str]:
     """What the experts of every group predict, (n, K, d or C)."""
     pairs = zip(fitted.model.groups, fitted.params.experts, strict=True)
-    return [g.expert.graph(graph, p, partial(_lines, graph, fitted, g.design)) for g, p in pairs]
+    return [
+        g.expert.graph(
+            graph, _without_idle(p, fitted.maps[g.design]), partial(_lines, graph, fitted, g.design)
+        )
+        for g, p in pairs
+    ]
+
+
+def _without_idle(params: Any, design: DesignMap) -> Any:
+    """Parameters whose intercepts are 0 where the design has no constant."""
+    if design.constant:
+        return params
+    coef = params.coef.copy()
+    coef[..., -1] = 0.0
+    return replace(params, coef=coef)
 
 
 def _lines(graph: _Graph, fitted: FittedMixture, number: int, coef: Floats) -> str:

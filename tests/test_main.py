@@ -1,5 +1,6 @@
 """The command ``python -m moe_classic``: its tables, its files, and inputs that cannot be used."""
 
+import pickle
 import re
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pandas.api.types import is_numeric_dtype
 from sklearn.model_selection import KFold
 
 from moe_classic import MoEClassifier, MoERegressor
-from moe_classic.__main__ import main, parser
+from moe_classic.__main__ import arguments, main, parser
+from moe_classic._cli import comparison, tone_table
 from moe_classic.datasets import load_faithful, load_tone, make_moe
 
 #: What keeps a run short where the comparison itself is not tested.
@@ -53,7 +55,7 @@ def test_command_without_a_file_compares_twelve_models_of_the_tone_data(
 ):
     monkeypatch.chdir(tmp_path)
     # As without arguments, with fewer folds and starts.
-    assert main(["--folds", "2", "--n-init", "3"]) == 0
+    assert main(["--folds", "2", "--n-init", "2"]) == 0
     ranking = pd.read_csv("moe_classic_output/ranking.csv")
     pairs = set(zip(ranking.expert, ranking.K, strict=True))
     families = ("gaussian", "laplace", "student_t")
@@ -324,7 +326,7 @@ def test_command_says_in_one_line_that_it_cannot_write(tmp_path, capsys):
 
 def test_command_looks_for_its_folder_before_the_work(tmp_path, monkeypatch):
     (tmp_path / "out").write_text("a file, not a folder")
-    monkeypatch.setattr("moe_classic.__main__.tried", lambda *a: pytest.fail("a fit was made"))
+    monkeypatch.setattr(comparison, "tried", lambda *a: pytest.fail("a fit was made"))
     assert run(tmp_path, *QUICK) == 2
 
 
@@ -397,7 +399,7 @@ def test_command_saves_what_it_has_when_the_picture_fails(tmp_path, rng, capsys,
     def fail(*args, **kwargs):
         raise RuntimeError("no canvas")
 
-    monkeypatch.setattr("moe_classic.__main__.draw", fail)
+    monkeypatch.setattr("moe_classic._cli.picture.draw", fail)
     path, _ = untidy(tmp_path, ["a", "y"], rng)
     assert run(tmp_path, path, "--target", "y", *ONE) == 0
     assert "could not be drawn (RuntimeError: no canvas)" in capsys.readouterr().out
@@ -418,3 +420,187 @@ def test_command_reports_the_models_that_could_be_fitted(tmp_path, rng, capsys, 
     assert run(tmp_path, path, "--target", "y", *ONE[:-1], "gaussian", "laplace") == 0
     assert "Left out: n_experts=1, laplace: out of luck." in capsys.readouterr().out
     assert run(tmp_path, path, "--target", "y", *ONE[:-1], "laplace") == 2
+
+
+# ------------------------------------------------------------------------- while it works
+
+
+def test_command_tells_each_model_as_it_comes(tmp_path, monkeypatch, capsys):
+    told = []
+    tried = comparison.tried
+
+    def watched(*arguments):
+        told.append(capsys.readouterr().out)
+        return tried(*arguments)
+
+    monkeypatch.setattr(comparison, "tried", watched)
+    assert run(tmp_path, "--folds", "2", "--n-init", "1", "--n-experts", "1") == 0
+    assert told[0].startswith("tone: 150 rows")
+    assert re.match(r"1/3  1 gaussian expert: log score [-\d.]+, BIC [-\d.]+ \(", told[1])
+    assert re.match(r"2/3  1 laplace expert: ", told[2])
+
+
+def test_quick_changes_what_is_not_given():
+    plain, quick = arguments([]), arguments(["--quick"])
+    assert (plain.folds, plain.n_init, plain.n_experts, plain.sample) == (5, 10, [1, 2, 3, 4], 5000)
+    assert (quick.folds, quick.n_init, quick.n_experts, quick.sample) == (3, 3, [1, 2, 3], 2000)
+    assert arguments(["--quick", "--folds", "4"]).folds == 4
+    assert arguments(["--n-experts", "2", "--quick"]).n_experts == [2]
+
+
+def test_models_side_by_side_rank_as_in_turn(tmp_path):
+    some = ["--experts", "gaussian", "--folds", "2", "--n-init", "1", "--n-experts", "1", "2"]
+    rankings = []
+    for jobs in ("1", "2"):
+        # Threads begin at once; that all can be sent to a process is looked at below.
+        with joblib.parallel_config(backend="threading"):
+            assert run(tmp_path, *some, "--jobs", jobs) == 0
+        rankings.append(pd.read_csv(tmp_path / "out" / "ranking.csv"))
+    pd.testing.assert_frame_equal(*rankings, rtol=1e-6)
+    outcome = comparison.attempt(MoERegressor(1), tone_table(), 2, 0)
+    again = pickle.loads(pickle.dumps((comparison.attempt, tone_table(), outcome)))[2]
+    assert again.result == outcome.result
+
+
+def test_large_tables_are_ranked_on_a_sample_that_is_stated(tmp_path, rng, capsys):
+    path, frame = untidy(tmp_path, ["a", "y"], rng)
+    n = len(frame)
+    half = str(n // 2)
+    assert run(tmp_path, path, "--target", "y", *ONE, "--sample", half) == 0
+    out = capsys.readouterr().out
+    assert f"Comparing by BIC on {half} of the rows, drawn with --seed 0," in out
+    assert f"Fitting 1 gaussian expert to all {n} rows." in out
+    model = joblib.load(tmp_path / "out" / "model.joblib")
+    everything = MoERegressor(1, n_init=1, random_state=0).fit(frame[["a"]], frame["y"])
+    assert model.log_likelihood_ == pytest.approx(everything.log_likelihood_)
+    assert run(tmp_path, path, "--target", "y", *ONE, "--sample", "0") == 0
+    assert "Comparing by BIC on all rows and" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", [["--jobs", "0"], ["--sample", "-1"]], ids=str)
+def test_command_refuses_numbers_without_a_meaning(tmp_path, capsys, option):
+    assert run(tmp_path, *QUICK, *option) == 2
+    assert capsys.readouterr().err.startswith(f"moe_classic: {' '.join(option)} must be")
+
+
+def interrupt_after(monkeypatch, count):
+    """Let so many models be tried; then the user loses patience."""
+    tried, left = comparison.tried, iter(range(count))
+
+    def impatient(*arguments):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return tried(*arguments)
+
+    monkeypatch.setattr(comparison, "tried", impatient)
+
+
+def test_interrupted_it_leaves_what_it_has(tmp_path, monkeypatch, capsys):
+    interrupt_after(monkeypatch, 2)
+    assert run(tmp_path, "--folds", "2", "--n-init", "1", "--n-experts", "1") == 130
+    ranking = pd.read_csv(tmp_path / "out" / "ranking.csv")
+    assert sorted(ranking.expert) == ["gaussian", "laplace"]
+    assert "Interrupted: what follows is about the models above." in capsys.readouterr().out
+    assert joblib.load(tmp_path / "out" / "model.joblib").expert == ranking.expert[0]
+
+
+def test_interrupted_before_the_first_result_it_says_so(tmp_path, monkeypatch, capsys):
+    interrupt_after(monkeypatch, 0)
+    assert run(tmp_path, *QUICK) == 130
+    assert capsys.readouterr().err == "moe_classic: interrupted before the first result.\n"
+
+
+def test_interrupted_while_it_fits_all_rows_it_leaves_the_model_of_the_sample(
+    tmp_path, rng, monkeypatch, capsys
+):
+    path, frame = untidy(tmp_path, ["a", "y"], rng)
+    fit = MoERegressor.fit
+
+    def small(self, X, y):
+        if len(y) == len(frame):
+            raise KeyboardInterrupt
+        return fit(self, X, y)
+
+    monkeypatch.setattr(MoERegressor, "fit", small)
+    assert run(tmp_path, path, "--target", "y", *ONE, "--sample", str(len(frame) // 2)) == 0
+    assert "the model that is left is that of the sample" in capsys.readouterr().out
+    assert (tmp_path / "out" / "model.joblib").exists()
+
+
+# ------------------------------------------------------------------------- predictions of new rows
+
+
+@pytest.fixture
+def saved(tmp_path, faithful_csv):
+    """A saved model of the geyser, and its table."""
+    frame = pd.read_csv(faithful_csv)
+    X, y = frame.iloc[:, :1], frame.iloc[:, 1]
+    model = MoERegressor(2, n_init=1, random_state=0).fit(X, y)
+    joblib.dump(model, tmp_path / "model.joblib")
+    return model, X, str(tmp_path / "model.joblib"), faithful_csv
+
+
+def test_predict_writes_means_and_quantiles(tmp_path, saved, capsys):
+    model, X, file, csv = saved
+    out = tmp_path / "new.csv"
+    levels = ["0.1", "0.9"]
+    assert main(["predict", file, csv, "--quantiles", *levels, "--output", str(out)]) == 0
+    table = pd.read_csv(out, index_col="row")
+    assert list(table.columns) == ["prediction", "q0.1", "q0.9"]
+    np.testing.assert_allclose(table.prediction, model.predict(X))
+    np.testing.assert_allclose(table.iloc[:, 1:], model.predict_quantile(X, [0.1, 0.9]))
+    assert capsys.readouterr().out == f"{len(X)} predictions: {out}\n"
+
+
+def test_predict_prints_its_table_unless_told_where_to(saved, capsys):
+    _, X, file, csv = saved
+    assert main(["predict", file, csv]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "row,prediction,q0.05,q0.5,q0.95"
+    assert len(lines) == len(X) + 1
+
+
+def test_predict_gives_classes_with_their_probabilities(tmp_path, classes_csv):
+    frame = pd.read_csv(classes_csv)
+    model = MoEClassifier(1).fit(frame[["u", "v"]], frame["kind"])
+    joblib.dump(model, tmp_path / "model.joblib")
+    out = str(tmp_path / "new.csv")
+    file = str(tmp_path / "model.joblib")
+    assert main(["predict", file, classes_csv, "--output", out]) == 0
+    table = pd.read_csv(out, index_col="row")
+    assert list(table.prediction) == list(model.predict(frame[["u", "v"]]))
+    columns = table[["P(high)", "P(low)", "P(middle)"]]
+    np.testing.assert_allclose(columns, model.predict_proba(frame[["u", "v"]]))
+
+
+def test_predict_says_in_one_line_what_it_cannot_use(tmp_path, saved, classes_csv, capsys):
+    _, _, file, csv = saved
+    joblib.dump({"no": "model"}, tmp_path / "other.joblib")
+    for rest, sentence in [
+        ([file, classes_csv], "has no column"),
+        ([file, "nowhere.csv"], "cannot read nowhere.csv"),
+        (["nowhere.joblib", csv], "cannot read nowhere.joblib"),
+        ([str(tmp_path / "other.joblib"), csv], "holds no fitted mixture"),
+        ([csv, csv], "holds no fitted mixture"),
+        ([file, csv, "--quantiles", "1.5"], "must lie between 0 and 1"),
+        ([file, csv, "--output", str(tmp_path)], "cannot write to --output"),
+    ]:
+        assert main(["predict", *rest]) == 2
+        error = capsys.readouterr().err
+        assert sentence in error
+        assert error.count("\n") == 1
+
+
+def test_counts_are_compared_by_families_of_counts(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1.0, 1.0, 150)
+    frame = pd.DataFrame({"x": x, "visits": rng.poisson(np.exp(1.0 + x))})
+    path = tmp_path / "visits.csv"
+    frame.to_csv(path, index=False)
+    arguments = ["--target", "visits", "--task", "regression", *QUICK]
+    assert run(tmp_path, path, *arguments) == 0
+    text = capsys.readouterr().out
+    assert "Counts: whole numbers from 0 to" in text
+    assert "Families compared: poisson, negative_binomial" in text
+    ranking = pd.read_csv(tmp_path / "out" / "ranking.csv")
+    assert {"poisson", "negative_binomial"} <= set(ranking.expert)

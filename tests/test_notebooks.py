@@ -392,6 +392,28 @@ def test_sparse_experts_collapse_and_two_cures_help():
     assert table.R2[["soft", "hash", "base"]].max() < table.R2.median() - 0.1
 
 
+def test_claims_are_told_apart_by_driver_and_by_loss():
+    found = run("11_claims")
+    assert found["ratio"] == pytest.approx(6.0, abs=1.5)
+    heights = {name: moe.log_likelihood_ for name, moe in found["frequency"].items()}
+    assert max(heights, key=heights.get) == "two kinds of drivers"
+    assert heights["negative binomial"] > heights["Poisson"] + 10.0
+    bic = {name: m.bic(found["X"], found["n_claims"]) for name, m in found["frequency"].items()}
+    assert abs(bic["two kinds of drivers"] - bic["negative binomial"]) < 2.0
+    assert bic["Poisson"] > max(v for name, v in bic.items() if name != "Poisson")
+    scores = {name: m.bic(found["Z"], found["loss"]) for name, m in found["severity"].items()}
+    assert min(scores, key=scores.get) == "two, truncated"
+    truncated = dict(found["kinds"]["two, truncated"])
+    (low, narrow), (high, wide) = sorted(truncated.items())
+    assert (low, narrow, high, wide) == pytest.approx((6.9, 0.5, 8.4, 1.1), abs=0.25)
+    assert found["years"].mean() == pytest.approx(found["expected"], rel=0.02)
+    assert found["bad"] > 1.1 * found["expected"]
+    premium = found["premium"]
+    assert 7.0 < premium.max() / premium.min() < 15.0
+    pairs = found["kinds"]["two, deductible ignored"], found["kinds"]["two, truncated"]
+    assert all(a < b for (_, a), (_, b) in zip(*map(sorted, pairs), strict=True))
+
+
 def test_patches_are_read_and_a_perceptron_is_upcycled():
     found = run("17_patches")
     assert min(found["accuracy"].values()) > 90.0

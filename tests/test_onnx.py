@@ -16,7 +16,7 @@ from moe_classic import (
     MoEClassifier,
     MoERegressor,
 )
-from moe_classic.experts import GaussianExpert
+from moe_classic.experts import GaussianExpert, SkewNormalExpert, WeibullExpert
 from moe_classic.gates import GaussianGate, SoftmaxGate
 from moe_classic.gates._tree.gate import TreeGate
 from moe_classic.onnx import to_onnx
@@ -88,13 +88,26 @@ def test_hierarchies_are_exported(table):
     np.testing.assert_allclose(proba, classes.predict_proba(X), atol=1e-5)
 
 
-@pytest.mark.parametrize("expert", ["laplace", "student_t", GaussianExpert(features=[])], ids=str)
+@pytest.mark.parametrize(
+    "expert",
+    ["laplace", "student_t", "skew_normal", "skew_t", GaussianExpert(features=[])],
+    ids=str,
+)
 def test_regression_in_double_precision_agrees_to_rounding(table, expert):
     X, y = table
     moe = MoERegressor(2, expert=expert, **QUICK).fit(X, y)
     X = X.astype(np.float64)
     predicted = run(to_onnx(moe, dtype=np.float64), X, "variable")[0]
     np.testing.assert_allclose(predicted[:, 0], moe.predict(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("cls", [GaussianExpert, SkewNormalExpert, WeibullExpert])
+def test_experts_without_intercepts_are_exported(table, cls):
+    X, y = table
+    y = np.abs(y) + 1.0
+    moe = MoERegressor(2, expert=cls(fit_intercept=False), **QUICK).fit(X, y)
+    predicted = run(to_onnx(moe, dtype=np.float64), X.astype(np.float64), "variable")[0]
+    np.testing.assert_allclose(predicted[:, 0], moe.predict(X), rtol=1e-9)
 
 
 def test_unlike_experts_with_columns_of_their_own_are_exported(table):

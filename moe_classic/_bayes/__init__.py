@@ -11,7 +11,7 @@ from .components import (
 from .gammas import Gamma
 from .lines import BayesianLines
 from .logits import BayesianClasses, BayesianLogits, laplace_covariance
-from .mixture import BayesianMixture, Run, State, climb, pruned
+from .mixture import BayesianMixture, Run, State, Step, climb, pruned
 from .tables import raw_terms
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "PosteriorSoftmaxGate",
     "Run",
     "State",
+    "Step",
     "climb",
     "laplace_covariance",
     "pruned",

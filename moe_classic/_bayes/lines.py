@@ -105,6 +105,10 @@ class BayesianLines:
         fit = noise.mean[:, None] * e**2 + leverage(q.cov, design.Z)
         return np.asarray(0.5 * (noise.mean_log[:, None] - _LOG_2PI - fit), dtype=np.float64)
 
+    def slack(self, q: LinePosterior, design: Design, S: Floats) -> float:
+        """Nothing: expectations are exact."""
+        return 0.0
+
     def scores(self, q: LinePosterior, design: Design, y: Floats, S: Floats) -> list[Scores]:
         """Of coefficients, and of the logarithms of the precisions of the noise."""
         e = y[0] - design.linear(q.mean)

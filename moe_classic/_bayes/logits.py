@@ -144,6 +144,10 @@ class BayesianClasses:
         """What the bound pays for each expert, (K,)."""
         return self.logits.divergence(q)
 
+    def slack(self, q: LogitPosterior, design: Design, S: Floats) -> float:
+        """What the bound gives away of the evidence, about."""
+        return float(slack(q, design, S).sum())
+
     def scores(self, q: LogitPosterior, design: Design, y: Ints, S: Floats) -> list[Scores]:
         """Of the coefficients of all classes."""
         P = design.linear(q.mean)
@@ -226,6 +230,21 @@ def laplace_covariance(q: LogitPosterior, design: Design, W: Floats) -> Floats:
         full = inverse(_curvature(P, w, prior, design)).reshape(C, width, C, width)
         out[g] = np.einsum("ab,bicj,cd->aidj", centre, full, centre)
     return out
+
+
+def slack(q: LogitPosterior, design: Design, W: Floats) -> Floats:
+    """By how much the bound would about rise with the curvature at the mean in it, (G,).
+
+    Half the difference of the logarithms of the determinants of both covariances.
+    """
+    G, C, width = q.mean.shape
+    if C == 1:
+        return np.zeros(G)
+    contrasts = np.linalg.svd(np.eye(C) - 1.0 / C)[0][:, :-1]
+    own = np.einsum("ca,gcidj,db->gaibj", contrasts, laplace_covariance(q, design, W), contrasts)
+    size = (C - 1) * width
+    tight = np.linalg.slogdet(own.reshape(G, size, size))[1]
+    return np.asarray(0.5 * (tight - (C - 1) * np.linalg.slogdet(q.cov)[1]), dtype=np.float64)
 
 
 def average_log_softmax(mean: Floats, cov: Floats, design: Design) -> Floats:

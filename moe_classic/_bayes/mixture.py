@@ -15,21 +15,25 @@ Processing 66-67.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from scipy.special import gammaln
 
 from moe_classic._data import Design
 from moe_classic._numerics import log_sum_exp
 from moe_classic._typing import Floats, Ints
 
 from .logits import BayesianLogits, LogitPosterior, laplace_covariance
+from .logits import slack as gate_slack
 from .missing import Scores, with_missing_labels
 
 #: Sweeps under fixed responsibilities with which a start begins.
 _WARM_SWEEPS = 3
+#: Sweeps after which a mixture with one expert less is asked for its evidence.
+_AT_ONCE = 5
 
 
 class Posterior(Protocol):
@@ -53,6 +57,9 @@ class Family(Protocol):
 
     def divergence(self, q: Any) -> Floats:
         """What the bound pays for each expert, (K,)."""
+
+    def slack(self, q: Any, design: Design, S: Floats) -> float:
+        """What bounds on the densities give away of the evidence, about."""
 
     def scores(self, q: Any, design: Design, y: np.ndarray, S: Floats) -> list[Scores]:
         """Scores of the rows under each expert, with covariances if labels were known."""
@@ -133,6 +140,17 @@ class BayesianMixture:
         experts = self.family.update(experts, self.expert_design, self.y, self.w * R)
         return experts, self.gate.update(gate, self.gate_design, R[None], self.w[None])
 
+    def evidence(self, state: State) -> float:
+        """Estimate of the log evidence, by which numbers of experts are compared.
+
+        The bound, with the curvatures at the means in place of those of Bohning, which give away
+        more the sharper a gate is, and with one like it for every order of the experts.
+        """
+        S = self.w * state.R
+        slack = self.family.slack(state.experts, self.expert_design, S)
+        slack += float(gate_slack(state.gate, self.gate_design, self.w[None])[0])
+        return state.bound + slack + float(gammaln(state.n_experts + 1.0))
+
     def told(self, state: State) -> tuple[Any, Floats]:
         """Posterior of the experts, and covariances (K, q, K, q) of the gate, as they are told.
 
@@ -179,29 +197,16 @@ class Run:
     converged: bool
 
 
-def climb(
-    mixture: BayesianMixture,
-    state: State,
-    *,
-    max_iter: int,
-    tol: float,
-    above: float = np.inf,
-    watch: Callable[[State], None] | None = None,
-) -> Run:
-    """Sweep until less than ``tol`` nats a unit of weight are left to gain, or the bound is enough.
+def climb(mixture: BayesianMixture, state: State, *, max_iter: int, tol: float) -> Run:
+    """Sweep until less than ``tol`` nats a unit of weight are left to gain.
 
-    What is left is estimated by Aitken's method from the last two gains. ``above`` is a bound at
-    which to stop early; ``watch`` is shown every state.
+    What is left is estimated by Aitken's method from the last two gains.
     """
     enough = tol * float(mixture.w.sum())
     trace, last_gain = [state.bound], np.inf
     for _ in range(max_iter):
-        if state.bound > above:
-            return Run(state, trace, converged=False)
         state = mixture.sweep(state)
         trace.append(state.bound)
-        if watch is not None:
-            watch(state)
         gain = trace[-1] - trace[-2]
         slowing = gain < last_gain
         left = gain * gain / (last_gain - gain) if slowing and np.isfinite(last_gain) else gain
@@ -211,10 +216,24 @@ def climb(
     return Run(state, trace, converged=False)
 
 
+@dataclass(frozen=True)
+class Step:
+    """A mixture on the way from many experts to few: their number, bound and evidence."""
+
+    n_experts: int
+    bound: float
+    evidence: float
+
+    @classmethod
+    def at(cls, mixture: BayesianMixture, state: State) -> Step:
+        """Where a climb stands."""
+        return cls(state.n_experts, state.bound, mixture.evidence(state))
+
+
 def pruned(
     mixture: BayesianMixture, run: Run, *, max_iter: int, tol: float, tries: int
-) -> tuple[Run, list[tuple[int, float]]]:
-    """Drop experts one by one as long as the bound rises.
+) -> tuple[Run, list[Step]]:
+    """Drop experts one by one as long as the evidence rises.
 
     Those whose loss costs least by a first look are tried first, ``tries`` of them with
     ``max_iter`` sweeps each.
@@ -222,25 +241,30 @@ def pruned(
     Returns
     -------
     run : the climb from which no expert could be dropped
-    path : (number of experts, bound) of every mixture on the way
+    path : every mixture on the way
     """
-    path = [(run.state.n_experts, run.state.bound)]
+    path = [Step.at(mixture, run.state)]
     while run.state.n_experts > 1:
-        better = _one_less(mixture, run.state, max_iter=max_iter, tol=tol, tries=tries)
+        best = path[-1].evidence
+        better = _one_less(mixture, run.state, best, max_iter=max_iter, tol=tol, tries=tries)
         if better is None:
             return run, path
         run = better
-        path.append((run.state.n_experts, run.state.bound))
+        path.append(Step.at(mixture, run.state))
     return run, path
 
 
 def _one_less(
-    mixture: BayesianMixture, state: State, *, max_iter: int, tol: float, tries: int
+    mixture: BayesianMixture, state: State, best: float, *, max_iter: int, tol: float, tries: int
 ) -> Run | None:
-    """A climb with one expert less that ends higher, if one is found."""
+    """A climb with one expert less whose evidence ends higher than ``best``, if one is found."""
     for k in np.argsort(-mixture.spared(state), kind="stable")[:tries]:
-        fewer = mixture.without(state, int(k))
-        run = climb(mixture, fewer, max_iter=max_iter, tol=tol, above=state.bound)
-        if run.state.bound > state.bound:
-            return run
+        left, fewer = max_iter, mixture.without(state, int(k))
+        while left > 0:
+            run = climb(mixture, fewer, max_iter=min(_AT_ONCE, left), tol=tol)
+            if mixture.evidence(run.state) > best:
+                return run
+            if run.converged:
+                break
+            left, fewer = left - _AT_ONCE, run.state
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -216,3 +216,22 @@ def check_rows(table: Table, *, most_experts: int, folds: int) -> None:
             f"{'s' if counts.min() > 1 else ''}, and each of --folds {folds} needs one; use fewer "
             "folds or join rare classes."
         )
+
+
+def sample_of(table: Table, rows: int, seed: int, least: int) -> Table:
+    """About so many rows of a table, drawn at random; the table itself where it has no more.
+
+    Classes keep their shares, but for those that would have less than ``least`` rows.
+    """
+    n = len(table.y)
+    if n <= rows:
+        return table
+    rng = np.random.default_rng(seed)
+    parts = [np.arange(n)]
+    if table.task == "classification":
+        codes = np.unique(table.y, return_inverse=True)[1]
+        parts = [np.flatnonzero(codes == c) for c in range(codes.max() + 1)]
+    counts = [min(max(round(rows * len(part) / n), least), len(part)) for part in parts]
+    taken = [rng.choice(p, count, replace=False) for p, count in zip(parts, counts, strict=True)]
+    chosen = np.sort(np.concatenate(taken))
+    return replace(table, X=table.X.iloc[chosen].reset_index(drop=True), y=table.y[chosen])

@@ -125,7 +125,7 @@ class CarryingMap(DesignMap):
         np.subtract(raw.T, self.centre[:, None], out=out[:p])
         out[:p] *= self.inverse[:, None]
         out[p:-1] = self.rows(X)
-        out[-1] = 1.0
+        out[-1] = self.constant
         return out
 
     def rows(self, X: np.ndarray) -> Floats:
@@ -169,7 +169,8 @@ def carrying(
     for item, j in zip(carried, places, strict=True):
         x = ROLES[item.role].values(X[:, j])
         free = item.role == "inflation"
-        mean = float(w @ x / w.sum()) if item.coef or free else 0.0
+        centred = free or (item.coef and base.constant)
+        mean = float(w @ x / w.sum()) if centred else 0.0
         size = float(np.sqrt(w @ np.square(x - mean) / w.sum())) if free else 1.0
         middle.append(mean)
         spreads.append(size if size > 0.0 else 1.0)

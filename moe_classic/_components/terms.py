@@ -127,13 +127,15 @@ def _line_map(design: DesignMap) -> Floats:
     out = np.zeros((q, q))
     out[1:, :-1] = np.diag(design.inverse)
     out[0, :-1] = -design.inverse * design.centre
-    out[0, -1] = 1.0
-    return out
+    out[0, -1] = design.constant
+    return out if design.constant else out[1:]
 
 
 def _raw_lines(design: DesignMap, coef: Floats) -> Floats:
     """Raw (intercept, slopes) of coefficients (..., q), flat."""
     slopes, intercepts = design.original(coef)
+    if not design.constant:
+        return slopes.ravel()
     return np.concatenate([intercepts[..., None], slopes], axis=-1).ravel()
 
 
@@ -152,7 +154,8 @@ def line_terms(
     coef_of : params -> standardised coefficients, (..., q), in the units of the user's target
     factors : what one unit of the model's target is in those of the user, one a line; default 1
     """
-    names = [(INTERCEPT, INTERCEPT), *((SLOPE, name) for name in design.names)]
+    slopes_of = [(SLOPE, name) for name in design.names]
+    names = [(INTERCEPT, INTERCEPT), *slopes_of] if design.constant else slopes_of
     slopes: Floats = np.asarray(
         np.kron(np.eye(len(heads)) if factors is None else np.diag(factors), _line_map(design)),
         dtype=np.float64,
@@ -160,7 +163,7 @@ def line_terms(
     return ComponentTerms(
         [(*head, *term) for head in heads for term in names],
         [LINE] * (len(heads) * len(names)),
-        [(*head, *term) for head in heads for term in (*names[1:], names[0])],
+        [(*head, *term) for head in heads for term in (*slopes_of, (INTERCEPT, INTERCEPT))],
         lambda params: _raw_lines(design, coef_of(params)),
         lambda params: slopes,
     )

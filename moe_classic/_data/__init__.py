@@ -1,6 +1,14 @@
 """Rows in blocks: sums that add, designs that components see, samples, streams."""
 
-from .blocks import ArraySource, Block, Design, FeatureMap, Source, default_block_size
+from .blocks import (
+    ArraySource,
+    Block,
+    Design,
+    FeatureMap,
+    Source,
+    default_block_size,
+    design_of,
+)
 from .distinct import BlendRows, distinct_rows
 from .features import (
     DesignMap,
@@ -15,9 +23,18 @@ from .features import (
 )
 from .magnitudes import LARGEST, check_largest, check_spread, check_weight
 from .rows import RawData
-from .sample import MOST_ROWS, Sample, merge_sample, row_hashes, sample_size, take_sample
+from .sample import (
+    MOST_ROWS,
+    Sample,
+    merge_sample,
+    row_hashes,
+    sample_size,
+    subject_hashes,
+    take_sample,
+)
 from .stats import Stats, Summary, summarise, tamed, total
 from .stream import RawBlock, RowStream, StreamSource, first_pass
+from .subjects import Subjects, gathered, joined
 
 __all__ = [
     "LARGEST",
@@ -36,6 +53,7 @@ __all__ = [
     "Source",
     "Stats",
     "StreamSource",
+    "Subjects",
     "Summary",
     "check_largest",
     "check_spread",
@@ -43,15 +61,19 @@ __all__ = [
     "checked_design",
     "column_numbers",
     "default_block_size",
+    "design_of",
     "distinct_rows",
     "first_pass",
     "fit_design",
+    "gathered",
+    "joined",
     "merge_sample",
     "raw_features",
     "row_hashes",
     "same_features",
     "sample_size",
     "slices_of",
+    "subject_hashes",
     "summarise",
     "take_sample",
     "tamed",

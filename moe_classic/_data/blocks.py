@@ -27,6 +27,8 @@ from moe_classic._numerics import (
 )
 from moe_classic._typing import Floats
 
+from .subjects import Subjects
+
 #: Widest design for which the products z_i z_j are laid out and multiplied in one BLAS call.
 _PACK_LIMIT = 32
 #: Rows whose products are formed at a time, to be multiplied while they are in cache; a power of
@@ -147,11 +149,31 @@ class Block:
         Indexed by the design numbers of the gate and of the groups of experts.
     y : ndarray of shape (d, n), or (n,) class codes
     w : ndarray of shape (n,)
+    subjects : Subjects or None
+        Rows that belong to one expert as a whole; the gate's design then has a column a subject.
+        Without, every row is a subject of its own.
+    told : ndarray of shape (K, n), or None
+        Log probabilities of the experts that are known better than from the gate: in predictions.
     """
 
     designs: tuple[Design, ...]
     y: np.ndarray
     w: Floats
+    subjects: Subjects | None = None
+    told: Floats | None = None
+
+    @property
+    def subject_w(self) -> Floats:
+        """Weights of the subjects, (G,)."""
+        return self.w if self.subjects is None else self.subjects.w
+
+    def by_subject(self, a: Floats) -> Floats:
+        """Sums over the rows of each subject: (..., n) gives (..., G)."""
+        return a if self.subjects is None else self.subjects.sums(a)
+
+    def by_row(self, a: Floats) -> Floats:
+        """What is said of subjects at each of their rows: (..., G) gives (..., n)."""
+        return a if self.subjects is None else self.subjects.at_rows(a)
 
 
 class FeatureMap(Protocol):
@@ -161,8 +183,18 @@ class FeatureMap(Protocol):
     def width(self) -> int:
         """Rows q of the design."""
 
+    @property
+    def averaged(self) -> bool:
+        """Whether the design has a column a subject, the mean of its rows."""
+
     def __call__(self, X: np.ndarray) -> Floats:
         """Design matrix of the rows of ``X``."""
+
+
+def design_of(m: FeatureMap, X: np.ndarray, subjects: Subjects | None) -> Floats:
+    """What a component sees of some rows: a column a row, or of a gate of subjects a subject."""
+    Z = m(X)
+    return Z if subjects is None or not m.averaged else subjects.means(Z)
 
 
 class Source(Protocol):
@@ -202,6 +234,8 @@ class ArraySource:
         Turns a slice of ``y`` into what the model works with; None leaves it as it is.
     n_experts, n_threads : int
         Experts of the model and threads that share its blocks, which their size depends on.
+    subjects : Subjects, default=None
+        Rows that belong together; blocks end where they do.
     """
 
     def __init__(
@@ -214,8 +248,10 @@ class ArraySource:
         target: Callable[[np.ndarray], np.ndarray] | None = None,
         n_experts: int = _USUAL_EXPERTS,
         n_threads: int = 1,
+        subjects: Subjects | None = None,
     ) -> None:
         self.X, self.y, self.w, self.maps, self.target = X, y, w, maps, target
+        self.subjects = subjects
         widths = [m.width for m in maps]
         self.block_size = block_size or default_block_size(widths, n_experts, n_threads)
         if block_size is None and n_threads > 1 and self.block_size < len(w):
@@ -223,6 +259,7 @@ class ArraySource:
             count = -(-len(w) // self.block_size)
             pieces_each = -(-len(w) // ((count + -count % n_threads) * _PRODUCT_ROWS))
             self.block_size = pieces_each * _PRODUCT_ROWS
+        self._cuts = None if subjects is None else list(subjects.cut(self.block_size))
         products = sum(q * (q + 1) // 2 for q in widths) * 8 * len(w)
         self._keep_products = products <= _KEEP_PRODUCT_BYTES
         doubled = sum(q + q // 2 for q in widths) * 8 * len(w)
@@ -233,20 +270,27 @@ class ArraySource:
         return {**self.__dict__, "_kept": None if self._kept is None else {}}
 
     def __len__(self) -> int:
-        return -(-len(self.w) // self.block_size)
+        return -(-len(self.w) // self.block_size) if self._cuts is None else len(self._cuts)
 
     def __getitem__(self, i: int) -> Block:
         if self._kept is not None and i in self._kept:
             return self._kept[i]
-        rows = slice(i * self.block_size, (i + 1) * self.block_size)
+        rows, subjects = self._place(i)
         X = self.X[rows]
         kept = {"keep": self._kept is not None, "keep_products": self._keep_products}
-        designs = tuple(Design(m(X), **kept) for m in self.maps)
+        designs = tuple(Design(design_of(m, X, subjects), **kept) for m in self.maps)
         y = self.y[..., rows] if self.target is None else self.target(self.y[..., rows])
-        block = Block(designs, y, self.w[rows])
+        block = Block(designs, y, self.w[rows], subjects)
         if self._kept is not None:
             self._kept[i] = block
         return block
 
     def __iter__(self) -> Iterator[Block]:
         return (self[i] for i in range(len(self)))
+
+    def _place(self, i: int) -> tuple[slice, Subjects | None]:
+        """Rows of a block, and its subjects."""
+        if self._cuts is None or self.subjects is None:
+            return slice(i * self.block_size, (i + 1) * self.block_size), None
+        rows, inside = self._cuts[i]
+        return rows, self.subjects.part(inside)

@@ -16,9 +16,12 @@ from moe_classic._typing import Floats, Ints
 
 from .magnitudes import LARGEST, check_largest
 from .stats import merged_moments
+from .subjects import Subjects
 
-#: A pass over (rows (n, p), weights (n,)), as often as it is called.
-Rows = Callable[[], Iterable[tuple[np.ndarray, Floats]]]
+#: A pass over (rows (n, p), weights (n,), subjects or None), as often as it is called.
+Rows = Callable[[], Iterable[tuple[np.ndarray, Floats, Subjects | None]]]
+#: A pass over features as a component sees them (n, q - 1), with weights.
+_Parts = Callable[[], Iterable[tuple[Floats, Floats]]]
 #: Rows at a time when moments are taken.
 _SLICE = 1 << 16
 #: Robust deviations from the median beyond which a feature counts as if it were that far.
@@ -31,11 +34,13 @@ _MOST_SEEN = 1_000_000
 _CONSTANT = 1e-13
 #: Largest spread, and inverse of the smallest, of features that stay in their units.
 _UNITS = 1e15
+#: The same for what differs within a subject.
+_ALIKE = 1e-12
 
 
 @dataclass(frozen=True)
 class DesignMap:
-    """Raw rows (n, p) to a standardised design (q, n) with a last row of ones.
+    """Raw rows (n, p) to a standardised design (q, n) with a last row of ones, or of zeros.
 
     Attributes
     ----------
@@ -50,6 +55,10 @@ class DesignMap:
         one over their spread, or 1 where they are only centred.
     names : tuple of str
         Names of the design's features, without the constant.
+    averaged : bool
+        Whether subjects are seen instead of rows, each as the mean of its rows.
+    constant : float
+        The last row: 1, or 0 without intercepts; then features are not centred.
     """
 
     columns: Ints | None
@@ -58,6 +67,8 @@ class DesignMap:
     centre: Floats
     inverse: Floats
     names: tuple[str, ...]
+    averaged: bool = False
+    constant: float = 1.0
 
     @property
     def width(self) -> int:
@@ -92,13 +103,13 @@ class DesignMap:
         out = np.empty((self.width, len(X)))
         np.subtract(raw.T, self.centre[:, None], out=out[:-1])
         out[:-1] *= self.inverse[:, None]
-        out[-1] = 1.0
+        out[-1] = self.constant
         return out
 
     def original(self, coef: Floats) -> tuple[Floats, Floats]:
         """Slopes (..., q - 1) and intercepts (...) on the raw scale of the features."""
         slopes = coef[..., :-1] * self.inverse
-        return slopes, coef[..., -1] - slopes @ self.centre
+        return slopes, self.constant * coef[..., -1] - slopes @ self.centre
 
 
 def raw_features(
@@ -175,6 +186,8 @@ def fit_design(
     names_in: list[str] | None,
     standardize: bool,
     raw: bool = False,
+    averaged: bool = False,
+    intercept: bool = True,
     owner: str,
 ) -> DesignMap:
     """Fit what turns raw rows (n, p) into the design of one component.
@@ -189,6 +202,10 @@ def fit_design(
     standardize : whether to scale to unit variance, that of all but wild values; every design is
         centred, which changes no penalty and keeps the digits of features with a large offset
     raw : leave features as they are, for estimators that are to see them so
+    averaged : see subjects instead of rows, each as the mean of its rows; features that vary
+        within subjects are called ``mean(name)``
+    intercept : whether there is a constant; without, features are scaled and not centred, and one
+        that is constant itself is as good as any other
     owner : name of the component, for messages
     """
     width = fit_on[0].shape[1]
@@ -210,16 +227,30 @@ def fit_design(
     count = raw_features(fit_on[0][:1], columns, transformer, names_in).shape[1]
     if len(out_names) != count:
         out_names = [f"f{j}" for j in range(count)]
+    see = partial(raw_features, columns=columns, transformer=transformer, names_in=names_in)
+    size: Floats | None = None
+    if averaged:
+        size, varies = _within(rows, see, count)
+        pairs = zip(out_names, varies, strict=True)
+        out_names = [f"mean({name})" if inside else name for name, inside in pairs]
     centre, inverse = np.zeros(count), np.ones(count)
     if count and (transformer is not None or not raw):
-        see = partial(raw_features, columns=columns, transformer=transformer, names_in=names_in)
-        moments = _moments(rows, see if transformer is None else _usable(see, owner), fit_on[0])
+        usable = see if transformer is None else _usable(see, owner)
+        moments = _moments(_parts(rows, usable, averaged=averaged), lambda: see(fit_on[0]), size)
         if not raw:
             centre, inverse = moments
             if not standardize:
                 _check_units(inverse, out_names, owner)
                 inverse = (inverse > 0.0).astype(np.float64)
-    return DesignMap(columns, transformer, names_in, centre, inverse, unique_names(out_names))
+    if not intercept:
+        still = (inverse == 0.0) & (centre != 0.0)
+        unit = np.abs(centre) if standardize else np.ones_like(centre)
+        inverse = np.where(still, 1.0 / np.where(still, unit, 1.0), inverse)
+        centre = np.zeros(count)
+    shown, constant = unique_names(out_names), float(intercept)
+    return DesignMap(
+        columns, transformer, names_in, centre, inverse, shown, averaged, constant=constant
+    )
 
 
 def _check_units(inverse: Floats, names: list[str], owner: str) -> None:
@@ -247,64 +278,93 @@ def _usable(see: Callable[[np.ndarray], Floats], owner: str) -> Callable[[np.nda
     return checked
 
 
-def slices_of(X: np.ndarray, w: Floats) -> Rows:
-    """Passes over arrays in memory, a slice at a time."""
+def _parts(rows: Rows, see: Callable[[np.ndarray], Floats], *, averaged: bool) -> _Parts:
+    """Passes over features as a component sees them, of rows or of subjects."""
 
-    def passes() -> Iterator[tuple[np.ndarray, Floats]]:
+    def passes() -> Iterator[tuple[Floats, Floats]]:
+        for X, w, subjects in rows():
+            raw = see(X).astype(np.float64, copy=False)
+            if averaged and subjects is not None:
+                yield subjects.means(raw.T).T, subjects.w
+            else:
+                yield raw, w
+
+    return passes
+
+
+def _within(
+    rows: Rows, see: Callable[[np.ndarray], Floats], count: int
+) -> tuple[Floats, np.ndarray]:
+    """Largest size of each feature in any row, and which vary within a subject."""
+    size, varies = np.zeros(count), np.zeros(count, dtype=bool)
+    for X, _, subjects in rows():
+        raw = see(X).astype(np.float64, copy=False).T
+        size = np.maximum(size, np.abs(raw).max(axis=1, initial=0.0))
+        if subjects is not None:
+            varies |= subjects.varying(raw, _ALIKE)
+    return size, varies
+
+
+def slices_of(X: np.ndarray, w: Floats, subjects: Subjects | None = None) -> Rows:
+    """Passes over arrays in memory, a slice at a time; slices end where subjects do."""
+
+    def passes() -> Iterator[tuple[np.ndarray, Floats, Subjects | None]]:
+        if subjects is not None:
+            for rows, inside in subjects.cut(_SLICE):
+                yield X[rows], w[rows], subjects.part(inside)
+            return
         for start in range(0, len(w), _SLICE):
-            yield X[start : start + _SLICE], w[start : start + _SLICE]
+            yield X[start : start + _SLICE], w[start : start + _SLICE], None
 
     return passes
 
 
 def _moments(
-    rows: Rows, extract: Callable[[np.ndarray], Floats], some: np.ndarray
+    parts: _Parts, some: Callable[[], Floats], size: Floats | None = None
 ) -> tuple[Floats, Floats]:
     """Weighted means and inverse standard deviations, 0 for constant columns; one pass or two.
 
     Wild values, three robust deviations and more from the median, count as if they stood there:
     penalties act on features in these units, and one sentinel must not set them. Only where they
     make the deviation several times what it is without them: rare values of columns that are
-    mostly alike, such as pixels, are what these columns say.
+    mostly alike, such as pixels, are what these columns say. ``size`` is that of the values which
+    were averaged: means that differ by their rounding alone are constant.
     """
-    mean, spread, low, high = _pass(rows, extract)
-    size = np.maximum(np.abs(low), np.abs(high))
+    mean, spread, low, high = _pass(parts)
+    size = np.maximum(np.abs(low), np.abs(high)) if size is None else size
     varies = spread > _CONSTANT * size
     wild = [int(j) for j in np.flatnonzero(varies) if has_wild(low[j], high[j], mean[j], spread[j])]
     if wild:
-        seen, w = _seen(rows, extract, wild, some)
+        seen, w = _seen(parts, wild, some)
         for j, column in zip(wild, seen, strict=True):
             if weighted_quantile(column, w, 0.25) < weighted_quantile(column, w, 0.75):
                 low[j], high[j] = tame_range(column, w, _WILD)
-        tame_mean, tame_spread, *_ = _pass(rows, lambda X: np.clip(extract(X), low, high))
+        tame_mean, tame_spread, *_ = _pass(lambda: ((np.clip(x, low, high), w) for x, w in parts()))
         inflated = spread > _INFLATED * tame_spread
         mean = np.where(inflated, tame_mean, mean)
         spread = np.where(inflated, tame_spread, spread)
     return mean, np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
 
 
-def _seen(
-    rows: Rows, extract: Callable[[np.ndarray], Floats], columns: list[int], some: np.ndarray
-) -> tuple[Floats, Floats]:
+def _seen(parts: _Parts, columns: list[int], some: Callable[[], Floats]) -> tuple[Floats, Floats]:
     """Some columns (c, n) with weights: of all rows, or where these are too many, of ``some``."""
-    parts, weights, count = [], [], 0
-    for X, w in rows():
+    found, weights, count = [], [], 0
+    for raw, w in parts():
         count += len(w)
         if count > _MOST_SEEN:
-            return extract(some)[:, columns].T, np.ones(len(some))
-        parts.append(extract(X)[:, columns].T)
+            few = some()[:, columns].T
+            return few, np.ones(few.shape[1])
+        found.append(raw[:, columns].T)
         weights.append(w)
-    return np.concatenate(parts, axis=1), np.concatenate(weights)
+    return np.concatenate(found, axis=1), np.concatenate(weights)
 
 
-def _pass(
-    rows: Rows, extract: Callable[[np.ndarray], Floats]
-) -> tuple[Floats, Floats, Floats, Floats]:
+def _pass(parts: _Parts) -> tuple[Floats, Floats, Floats, Floats]:
     """Weighted means, standard deviations, least and greatest values of all rows."""
     low, high = np.full(1, np.inf), np.full(1, -np.inf)
     so_far = (0.0, np.zeros(1), np.zeros(1))
-    for X, w in rows():
-        raw, here = extract(X).astype(np.float64, copy=False), float(w.sum())
+    for raw, w in parts():
+        here = float(w.sum())
         if here == 0.0:
             continue
         local = w @ raw / here

@@ -107,6 +107,8 @@ class Summary:
         Spread of what one robust fit leaves of the target; 0 or None where that is not known.
     y_range : ndarray of shape (2, d), default=None
         Smallest and largest value of the target; None where that is not known.
+    per_row : float, default=1
+        Weight of the subjects over that of the rows: what a gate sees has so much of the weight.
 
     Examples
     --------
@@ -123,6 +125,12 @@ class Summary:
     n_rows: int = 0
     y_noise: Floats | None = None
     y_range: Floats | None = None
+    per_row: float = 1.0
+
+    @property
+    def of_gate(self) -> Summary:
+        """The same for a gate, to which a subject counts once, however many rows it has."""
+        return self if self.per_row == 1.0 else replace(self, weight=self.per_row * self.weight)
 
     @property
     def y_scale(self) -> Floats:

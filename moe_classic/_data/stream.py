@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from moe_classic._numerics import tame_range
 from moe_classic._typing import Floats
 
-from .blocks import Block, Design, FeatureMap
+from .blocks import Block, Design, FeatureMap, design_of
 from .magnitudes import check_spread
 from .sample import Sample, merge_sample, row_hashes
 from .stats import Summary, merged_moments, plain_moments, summarise, wild_outputs
+from .subjects import Subjects
 
-#: A validated block: features (n, p), target (d, n) as numbers or codes, weights (n,).
-RawBlock = tuple[np.ndarray, Floats, Floats]
+
+class RawBlock(NamedTuple):
+    """A validated block: features (n, p), target (d, n) as numbers or codes, weights (n,)."""
+
+    X: np.ndarray
+    key: Floats
+    w: Floats
+    subjects: Subjects | None = None
 
 
 class RowStream:
@@ -29,10 +36,10 @@ class RowStream:
         A callable without arguments that returns an iterable of ``(X, y)`` or ``(X, y, w)``, or
         an iterable that can be iterated over again (a list, not a generator).
     validate : callable
-        ``validate(X, y, w)`` returns a :data:`RawBlock` or raises.
+        ``validate(X, y, w, groups)`` returns a :data:`RawBlock` or raises.
     """
 
-    def __init__(self, blocks: Any, validate: Callable[[Any, Any, Any], Any]) -> None:
+    def __init__(self, blocks: Any, validate: Callable[[Any, Any, Any, Any], Any]) -> None:
         if not callable(blocks):
             if not isinstance(blocks, Iterable):
                 raise TypeError(
@@ -87,12 +94,13 @@ class RowStream:
 
     def _checked(self, number: int, item: Any) -> RawBlock | None:
         """One validated block, None if it has no rows that count."""
-        if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
+        if not isinstance(item, (tuple, list)) or len(item) not in (2, 3, 4):
             raise ValueError(
-                f"block {number} must be a tuple (X, y) or (X, y, w); got {type(item).__name__}"
+                f"block {number} must be a tuple (X, y), (X, y, w) or (X, y, w, groups); got "
+                f"{type(item).__name__}"
                 f"{f' of {len(item)}' if isinstance(item, (tuple, list)) else ''}."
             )
-        X, y, w = (*item, None)[:3]
+        X, y, w, groups = (*item, None, None)[:4]
         if not hasattr(X, "__len__"):
             raise ValueError(
                 f"block {number} has X={X!r}; X must be rows of features, array-like of shape "
@@ -102,19 +110,19 @@ class RowStream:
             return None  # partitions without rows are common
         self._begun = True
         try:
-            block: RawBlock = self._validate(X, y, w)
+            block: RawBlock = self._validate(X, y, w, groups)
         except (TypeError, ValueError) as error:
             raise type(error)(f"block {number}: {error}") from error
         return block if block[2].size else None
 
-    def rows(self) -> Iterator[tuple[np.ndarray, Floats]]:
-        """One pass over features and weights."""
-        return ((X, w) for X, _, w in self)
+    def rows(self) -> Iterator[tuple[np.ndarray, Floats, Subjects | None]]:
+        """One pass over features, weights and subjects."""
+        return ((X, w, subjects) for X, _, w, subjects in self)
 
 
 def _mark(block: RawBlock) -> int:
     """A sum over rows that tells sets of rows apart, whatever their order."""
-    X, key, w = block
+    X, key, w = block[:3]
     # Labels as the user wrote them are read in one pass, and not compared.
     columns = [*X.T, *(key if key.ndim == 2 else ()), w]
     return int(row_hashes(columns).sum(dtype=np.uint64))
@@ -129,8 +137,9 @@ class StreamSource:
     target: Callable[[np.ndarray], np.ndarray]
 
     def __iter__(self) -> Iterator[Block]:
-        for X, key, w in self.stream:
-            yield Block(tuple(Design(m(X)) for m in self.maps), self.target(key), w)
+        for X, key, w, subjects in self.stream:
+            designs = tuple(Design(design_of(m, X, subjects)) for m in self.maps)
+            yield Block(designs, self.target(key), w, subjects)
 
 
 def first_pass(stream: RowStream, size: int) -> tuple[Sample, Summary, int]:
@@ -142,10 +151,12 @@ def first_pass(stream: RowStream, size: int) -> tuple[Sample, Summary, int]:
     sample: Sample | None = None
     summary: Summary | None = None
     low, high, n_rows = np.array(np.inf), np.array(-np.inf), 0
+    whole = _WholeSubjects()
     least, most = np.array(np.inf), np.array(-np.inf)
-    for X, key, w in stream:
+    for number, (X, key, w, subjects) in enumerate(stream):
+        whole.see(subjects, number)
         least, most = np.minimum(least, X.min(axis=0)), np.maximum(most, X.max(axis=0))
-        sample = merge_sample(sample, X, key, w, size)
+        sample = merge_sample(sample, X, key, w, size, subjects)
         summary = _merge(summary, plain_moments(key, w))
         low, high = np.minimum(low, key.min(axis=1)), np.maximum(high, key.max(axis=1))
         n_rows += w.size
@@ -156,7 +167,44 @@ def first_pass(stream: RowStream, size: int) -> tuple[Sample, Summary, int]:
     if wild_outputs(summary, low, high):
         tame = summarise(sample.y, sample.w) if sample.complete else None
         summary = _tamed_moments(stream, summary, sample, low, high) if tame is None else tame
-    return sample, replace(summary, n_rows=n_rows, y_range=np.array([low, high])), n_rows
+    span, share = np.array([low, high]), whole.per_row(summary)
+    return sample, replace(summary, n_rows=n_rows, y_range=span, per_row=share), n_rows
+
+
+class _WholeSubjects:
+    """Checks in a first pass that each subject comes whole, in one block, and counts them."""
+
+    def __init__(self) -> None:
+        self.weight, self.grouped = 0.0, False
+        self.seen: set[Any] = set()
+
+    def see(self, subjects: Subjects | None, number: int) -> None:
+        """Take one block into account; raises for a subject that came before."""
+        if number and self.grouped != (subjects is not None):
+            other = "without" if self.grouped else "with"
+            raise ValueError(
+                f"block {number} comes {other} groups, unlike those before it; yield "
+                "(X, y, w, groups) from all blocks, or from none."
+            )
+        if subjects is None or subjects.labels is None:
+            return
+        self.grouped = True
+        self.weight += float(subjects.w.sum())
+        new = set(subjects.labels.tolist())
+        again = self.seen & new
+        if again:
+            raise ValueError(
+                f"block {number} has rows of group {min(again, key=str)!r}, which an earlier block "
+                "had too; a group must come whole, in one block. Sort the rows by group and cut "
+                "blocks where groups end."
+            )
+        self.seen |= new
+
+    def per_row(self, summary: Summary) -> float:
+        """Weight of the subjects over that of the rows."""
+        if self.grouped and len(self.seen) < 2:
+            raise ValueError("groups holds a single group; at least two are needed.")
+        return self.weight / summary.weight if self.grouped else 1.0
 
 
 def _tamed_moments(
@@ -167,7 +215,7 @@ def _tamed_moments(
     for j in wild_outputs(summary, low, high):
         least[j], most[j] = tame_range(sample.y[j], sample.w)
     tame: Summary | None = None
-    for _, key, w in stream:
+    for _, key, w, _ in stream:
         clipped = np.clip(key, least[:, None], most[:, None])
         tame = _merge(tame, plain_moments(clipped, w))
     return summary if tame is None else tame

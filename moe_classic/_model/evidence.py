@@ -50,12 +50,12 @@ def spurious(model: Model, params: MoEParams, blocks: Iterable[Block], summary: 
 def _worth(model: Model, params: MoEParams, block: Block) -> Floats:
     """What the log-likelihood of a block loses where each expert falls to the others, (K,)."""
     gate = model.log_gate(params, block)
-    joint = gate + model.evaluate(params, block).log_prob
+    joint = gate + model.evaluate(params, block).density
     whole, lost = log_sum_exp(joint), np.empty(len(joint))
     for k in range(len(joint)):
         others = np.delete(np.arange(len(joint)), k)
         left = log_sum_exp(joint[others]) - log_sum_exp(gate[others])
-        lost[k] = block.w @ np.maximum(whole - left, -_MOST).clip(max=_MOST)
+        lost[k] = block.subject_w @ np.maximum(whole - left, -_MOST).clip(max=_MOST)
     return lost
 
 

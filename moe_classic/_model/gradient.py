@@ -42,15 +42,16 @@ def _gradient(model: Model, params: MoEParams, block: Block) -> GradientStats:
     """The same, with arrays that are reused."""
     forward = model.evaluate(params, block)
     S, row = forward.posterior(empty(forward.gate.log_prob.shape))
-    S *= block.w
+    S *= block.subject_w
     parts = [model.gate.gradient(params.gate, block.designs[model.gate_design], S)]
+    rows = block.by_row(S)
     for group, p, fwd, share in zip(
         model.groups, params.experts, forward.experts, model.shares, strict=True
     ):
         first = group.expert.first_derivatives(p, fwd, block.y)
         design = block.designs[group.design]
-        parts.append(group.expert.gradient_from(p, design, first, S[share]))
-    return GradientStats(float(row @ block.w), np.concatenate(parts))
+        parts.append(group.expert.gradient_from(p, design, first, rows[share]))
+    return GradientStats(float(row @ block.subject_w), np.concatenate(parts))
 
 
 def diagonal(model: Model, params: MoEParams, block: Block) -> DiagonalStats:
@@ -60,19 +61,20 @@ def diagonal(model: Model, params: MoEParams, block: Block) -> DiagonalStats:
     """
     forward = model.evaluate(params, block)
     S, _ = forward.posterior()
-    S *= block.w
+    S *= block.subject_w
     size = model.gate.pack(params.gate).size
     if model.gate.has("derivatives") and not model.gate.plain:
         _, curvature = model.gate.derivatives(params.gate, forward.gate, S)
         squares = np.square(block.designs[model.gate_design].Z)
         parts = [(np.einsum("aan->an", curvature) @ squares.T).ravel()]
     else:
-        parts = [np.full(size, block.w.sum())]
+        parts = [np.full(size, block.subject_w.sum())]
+    rows = block.by_row(S)
     for group, p, fwd, share in zip(
         model.groups, params.experts, forward.experts, model.shares, strict=True
     ):
         _, second = group.expert.derivatives(p, fwd, block.y)
-        weighted = np.abs(np.einsum("kjjn->kjn", second)) * S[share][:, None]
+        weighted = np.abs(np.einsum("kjjn->kjn", second)) * rows[share][:, None]
         m = p.coef.shape[1]
         out = np.zeros(group.expert.pack(p).size)
         squares = np.square(block.designs[group.design].Z)

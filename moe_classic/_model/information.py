@@ -118,6 +118,8 @@ def observed_information(model: Model, params: MoEParams, block: Block) -> Infor
     itself.
     """
     layout = variables_of(model, params, [d.width for d in block.designs])
+    if block.subjects is not None:
+        return _information_of_subjects(model, params, block, layout)
     step = max(64, _SLICE_BYTES // (8 * layout.rows))
     value, gradient = 0.0, np.zeros(layout.rows)
     scores, missing = np.zeros((layout.rows, layout.rows)), Missing(layout)
@@ -215,16 +217,17 @@ class Missing:
 
     Kept as the small products that pairs of variables need - packed Grams, sums with a design,
     plain sums - and laid out as a matrix of theta once. Pairs that multiply the same designs share
-    one product.
+    one product. Without ``crossed``, pairs of the gate with an expert are left out.
     """
 
-    def __init__(self, layout: Variables) -> None:
-        self.size, gate = layout.rows, layout.gate
+    def __init__(self, layout: Variables, *, crossed: bool = True) -> None:
+        self.size, gate, self.crossed = layout.rows, layout.gate, crossed
         self.pairs = [(gate, gate)]
         for linear, plain in layout.experts:
             for its, other in zip(linear.places, plain.places, strict=True):
                 lin, alone = Span(linear.design, its), Span(None, other)
-                self.pairs += [(gate, lin), (gate, alone), (lin, lin), (lin, alone), (alone, alone)]
+                self.pairs += [(gate, lin), (gate, alone)] if crossed else []
+                self.pairs += [(lin, lin), (lin, alone), (alone, alone)]
         self.alike: dict[tuple[int | None, int | None], list[int]] = {}
         for i, (a, b) in enumerate(self.pairs):
             self.alike.setdefault((a.design, b.design), []).append(i)
@@ -236,8 +239,9 @@ class Missing:
         for _, share, m, weighted, inner in local.experts:
             u, inside = weighted * block.w, inner * block.w
             for k, expert in enumerate(range(share.start, share.stop)):
-                cross = local.s[:, expert, None] * u[k]
-                weights += [cross[:, :m], cross[:, m:]]
+                if self.crossed:
+                    cross = local.s[:, expert, None] * u[k]
+                    weights += [cross[:, :m], cross[:, m:]]
                 weights += [inside[k, :m, :m], inside[k, :m, m:], inside[k, m:, m:]]
         flat = [omega.reshape(-1, omega.shape[-1]) for omega in weights]
         for designs, numbers in self.alike.items():
@@ -268,7 +272,7 @@ def _product(designs: tuple[int | None, int | None], weights: list[Floats], bloc
     if not known:
         return np.concatenate([omega.sum(axis=1) for omega in weights])
     count = sum(map(len, weights))
-    flat = np.concatenate(weights, out=empty((count, block.w.size)))
+    flat = np.concatenate(weights, out=empty((count, weights[0].shape[1])))
     if len(known) == 1:
         return known[0].scores(flat)
     if designs[0] == designs[1]:
@@ -286,6 +290,97 @@ def _unpacked(a: Span, b: Span, part: Floats) -> Floats:
 
 
 def row_scores(model: Model, params: MoEParams, block: Block) -> Floats:
-    """Gradient of the log-likelihood of every row, without its weight, (D, n)."""
+    """Gradient of the log-likelihood of every subject, without its weight, (D, G)."""
     layout = variables_of(model, params, [d.width for d in block.designs])
+    if block.subjects is not None:
+        gate, experts, R, _ = _subject_scores(model, params, block, layout)
+        return _mean_scores(layout, gate, experts, R)[: layout.size]
     return _expand(layout, _local(model, params, block), block)[: layout.size]
+
+
+# ------------------------------------------------------------------------- subjects
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """Complete scores of the subjects under one expert: places in theta, and (V, G) there."""
+
+    places: Ints
+    scores: Floats
+
+
+def _information_of_subjects(
+    model: Model, params: MoEParams, block: Block, layout: Variables
+) -> InformationStats:
+    """The same where all rows of a subject come from one expert.
+
+    The score of an expert then is the sum of those of the rows, so that the products of scores are
+    those of sums: no Gram of rows, but a product of (V, G) for each expert. Second derivatives
+    still add row by row.
+    """
+    gate, experts, R, local = _subject_scores(model, params, block, layout)
+    w = block.subject_w
+    mean = _mean_scores(layout, gate, experts, R)
+    information = (mean * w) @ mean.T
+    missing = Missing(layout, crossed=False)
+    missing.take(local, block)
+    information -= missing.matrix()
+    for k, (g, e) in enumerate(zip(gate, experts, strict=True)):
+        mine = e.scores * (w * R[k])
+        np.subtract.at(information, np.ix_(e.places, e.places), mine @ e.scores.T)
+        cross = g.scores @ mine.T
+        np.subtract.at(information, np.ix_(g.places, e.places), cross)
+        np.subtract.at(information, np.ix_(e.places, g.places), cross.T)
+    D = layout.size
+    scores = (mean * w) @ mean.T
+    value = float(local.row @ w)
+    return InformationStats(value, (mean @ w)[:D], information[:D, :D], scores[:D, :D])
+
+
+def _mean_scores(
+    layout: Variables, gate: list[_Scores], experts: list[_Scores], R: Floats
+) -> Floats:
+    """Gradient of the log-likelihood of every subject, without its weight, (D, G)."""
+    out = np.zeros((layout.rows, R.shape[1]))
+    for g, e, share in zip(gate, experts, R, strict=True):
+        out[g.places] += share * g.scores
+        np.add.at(out, e.places, share * e.scores)
+    return out
+
+
+def _subject_scores(
+    model: Model, params: MoEParams, block: Block, layout: Variables
+) -> tuple[list[_Scores], list[_Scores], Floats, Local]:
+    """Complete scores of gate and expert, one of each an expert, and R (K, G).
+
+    The last is what adds row by row: the gate as without subjects, of experts the second
+    derivatives alone, and no product of the gate with an expert.
+    """
+    forward = model.evaluate(params, block)
+    R, row = forward.posterior()
+    s, complete = model.gate.derivatives(params.gate, forward.gate, R * block.subject_w)
+    gate, experts, parts = [], [], []
+    Zg = None if layout.gate.design is None else block.designs[layout.gate.design].Z
+    places = layout.gate.places.ravel()
+    for k in range(model.n_experts):
+        own = s[:, k] if Zg is None else (s[:, k, None] * Zg).reshape(places.size, -1)
+        gate.append(_Scores(places, own))
+    rows = block.by_row(R)
+    for group, p, fwd, share, (linear, plain) in zip(
+        model.groups, params.experts, forward.experts, model.shares, layout.experts, strict=True
+    ):
+        first, second = group.expert.derivatives(p, fwd, block.y)
+        m, Z = p.coef.shape[1], block.designs[group.design].Z
+        for d, lines, others in zip(first, linear.places, plain.places, strict=True):
+            sloped = (d[:m, None] * Z).reshape(lines.size, -1)
+            summed = block.by_subject(np.concatenate([sloped, d[m:]]))
+            experts.append(_Scores(np.concatenate([lines.ravel(), others.ravel()]), summed))
+        inner = second * rows[share][:, None, None]
+        parts.append((group.design, share, m, np.zeros_like(first), inner))
+    if model.gate.plain:
+        w = R * block.subject_w
+        products = [(s[:, k] * w[k]) @ s[:, k].T for k in range(len(w))]
+        missing = (np.sum(products, axis=0) - complete)[..., None]
+    else:
+        missing = np.einsum("akn,bkn->abn", R * block.subject_w * s, s) - complete
+    return gate, experts, R, Local(row, s[:, 0], missing, s, parts)

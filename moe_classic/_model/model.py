@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from moe_classic._components import Forward
-from moe_classic._data import Block, Design, Stats, Summary
+from moe_classic._data import Block, Design, Stats, Subjects, Summary
 from moe_classic._numerics import choose, log_sum_exp, softmax_in_place
 from moe_classic._typing import Bools, Floats, Ints
 from moe_classic.experts import Expert
@@ -56,10 +56,10 @@ class MoEStats(Stats):
     experts: tuple[Stats, ...]
 
     def row_weights(self) -> Floats | None:
-        """Weights (K, n) that rows have for the components that are refitted on them."""
+        """Weights that rows or subjects have for components that are refitted on them, (m,)."""
         kept = [part.row_weights() for part in (self.gate, *self.experts)]
         found = [S for S in kept if S is not None]
-        return np.concatenate(found) if found else None
+        return np.concatenate([S.ravel() for S in found]) if found else None
 
 
 @dataclass(frozen=True)
@@ -68,20 +68,26 @@ class ModelForward:
 
     gate: Forward
     experts: tuple[Forward, ...]
+    subjects: Subjects | None = None
 
     @property
     def log_prob(self) -> Floats:
-        """Log densities of all experts, (K, n)."""
+        """Log densities of all experts at every row, (K, n)."""
         if len(self.experts) == 1:
             return self.experts[0].log_prob
         return np.concatenate([f.log_prob for f in self.experts])
 
+    @property
+    def density(self) -> Floats:
+        """Log densities of all experts, of all rows of a subject together, (K, G)."""
+        return self.log_prob if self.subjects is None else self.subjects.sums(self.log_prob)
+
     def log_joint(self, out: Floats | None = None) -> Floats:
-        """``log g_k + log p_k``, (K, n)."""
-        return np.add(self.gate.log_prob, self.log_prob, out=out)
+        """``log g_k + log p_k``, (K, G)."""
+        return np.add(self.gate.log_prob, self.density, out=out)
 
     def posterior(self, out: Floats | None = None) -> tuple[Floats, Floats]:
-        """Responsibilities (K, n), and the logarithms of what they were divided by, (n,).
+        """Responsibilities (K, G), and the logarithms of what they were divided by, (G,).
 
         The latter are temporary inside a workspace.
         """
@@ -91,7 +97,12 @@ class ModelForward:
 
 @dataclass(frozen=True)
 class Model:
-    """Gate and experts with the numbers of their designs."""
+    """Gate and experts with the numbers of their designs.
+
+    Rows of a block may belong to subjects, G of them, each to one expert as a whole; without, a row
+    is a subject. What is said below of subjects, (G,), the gate says of their means, and experts of
+    the sum of their rows.
+    """
 
     gate: Gate
     groups: tuple[Group, ...]
@@ -127,7 +138,7 @@ class Model:
 
     def start(self, widths: list[int], summary: Summary) -> MoEParams:
         """Equal experts, each as likely as the others everywhere."""
-        gate = self.gate.start(self.n_experts, widths[self.gate_design], summary)
+        gate = self.gate.start(self.n_experts, widths[self.gate_design], summary.of_gate)
         experts = tuple(g.expert.start(g.count, widths[g.design], summary) for g in self.groups)
         return MoEParams(gate, experts)
 
@@ -147,7 +158,7 @@ class Model:
     def unpack(self, theta: Floats, like: MoEParams, summary: Summary) -> MoEParams:
         """Inverse of :meth:`pack`, with the shapes of ``like``."""
         first, *rest = self.layout(like)
-        gate = self.gate.unpack(theta[first], like.gate, summary)
+        gate = self.gate.unpack(theta[first], like.gate, summary.of_gate)
         experts = tuple(
             g.expert.unpack(theta[place], old, summary)
             for g, old, place in zip(self.groups, like.experts, rest, strict=True)
@@ -164,7 +175,7 @@ class Model:
 
     def penalty_value(self, params: MoEParams, summary: Summary) -> float:
         """What the solver subtracts from the log-likelihood."""
-        value = self.gate.penalty_value(params.gate, summary)
+        value = self.gate.penalty_value(params.gate, summary.of_gate)
         for group, p in zip(self.groups, params.experts, strict=True):
             value += group.expert.penalty_value(p, summary)
         return value
@@ -182,7 +193,7 @@ class Model:
             g.expert.optimality(p, s, summary)
             for g, p, s in zip(self.groups, params.experts, stats.experts, strict=True)
         ]
-        return self.gate.optimality(params.gate, stats.gate, summary), np.concatenate(parts)
+        return self.gate.optimality(params.gate, stats.gate, summary.of_gate), np.concatenate(parts)
 
     def support(self, params: MoEParams) -> tuple[Floats, Floats, Bools]:
         """Coordinates u of what is not held at zero.
@@ -202,21 +213,21 @@ class Model:
 
     def penalty_gradient(self, params: MoEParams, summary: Summary) -> Floats:
         """Gradient of the penalty, (D,)."""
-        parts = [self.gate.penalty_gradient(params.gate, summary)]
+        parts = [self.gate.penalty_gradient(params.gate, summary.of_gate)]
         for group, p in zip(self.groups, params.experts, strict=True):
             parts.append(group.expert.penalty_gradient(p, summary))
         return np.concatenate(parts)
 
     def penalty_curvature(self, params: MoEParams, summary: Summary) -> Floats:
         """Diagonal of the Hessian of the penalty, (D,)."""
-        parts = [np.diag(self.gate.penalty_hessian(params.gate, summary))]
+        parts = [np.diag(self.gate.penalty_hessian(params.gate, summary.of_gate))]
         for group, p in zip(self.groups, params.experts, strict=True):
             parts.append(group.expert.penalty_curvature(p, summary))
         return np.concatenate(parts)
 
     def penalty_hessian(self, params: MoEParams, summary: Summary) -> Floats:
         """Hessian of the penalty, (D, D)."""
-        parts = [self.gate.penalty_hessian(params.gate, summary)]
+        parts = [self.gate.penalty_hessian(params.gate, summary.of_gate)]
         for group, p in zip(self.groups, params.experts, strict=True):
             parts.append(group.expert.penalty_hessian(p, summary))
         out = np.zeros((sum(map(len, parts)),) * 2)
@@ -284,46 +295,56 @@ class Model:
             g.expert.forward(p, block.designs[g.design], block.y)
             for g, p in zip(self.groups, params.experts, strict=True)
         )
-        return ModelForward(gate, experts)
+        return ModelForward(gate, experts, block.subjects)
 
     def log_joint(self, params: MoEParams, block: Block) -> Floats:
-        """Logarithms of gate times density, log p(y, k | x), (K, n).
+        """Logarithms of gate times density, log p(y, k | x), (K, G).
 
         Under a generative gate of log p(x, y, k).
         """
         return self.evaluate(params, block).log_joint()
 
     def responsibilities(self, params: MoEParams, block: Block) -> Floats:
-        """Posterior probabilities of the experts given x and y, (K, n)."""
+        """Posterior probabilities of the experts given x and y, (K, G)."""
         return self.evaluate(params, block).posterior()[0]
 
     def log_gate(self, params: MoEParams, block: Block) -> Floats:
-        """Log gate probabilities, (K, n)."""
+        """Log gate probabilities, (K, G), or what is told in their place."""
+        if block.told is not None:
+            return block.told
         return self.gate.log_gate(params.gate, block.designs[self.gate_design])
 
     def log_likelihood(self, params: MoEParams, block: Block) -> Floats:
-        """Log density of y given x, one a row, (n,)."""
-        log_prob = self.evaluate(params, block).log_prob
-        return log_sum_exp(self.log_gate(params, block) + log_prob)
+        """Log density of y given x, one a subject, (G,)."""
+        density = self.evaluate(params, block).density
+        return log_sum_exp(self.log_gate(params, block) + density)
+
+    def log_density(self, params: MoEParams, block: Block) -> Floats:
+        """Log densities of the experts at every row, (K, n)."""
+        parts = [
+            g.expert.forward(p, block.designs[g.design], block.y).log_prob
+            for g, p in zip(self.groups, params.experts, strict=True)
+        ]
+        return np.concatenate(parts)
 
     def statistics(
         self, params: MoEParams, forward: ModelForward, block: Block, S: Floats, objective: float
     ) -> MoEStats:
-        """Statistics of every component for the row weights ``S`` (K, n).
+        """Statistics of every component for the weights ``S`` (K, G) of subjects.
 
         Gram matrices that components ask for on the same design come from one BLAS call.
         """
-        shares = self.shares
+        shares, rows = self.shares, block.by_row(S)
         asked = [(self.gate_design, self.gate.curvature(params.gate, forward.gate, S))]
         for group, p, fwd, share in zip(
             self.groups, params.experts, forward.experts, shares, strict=True
         ):
-            asked.append((group.design, group.expert.curvature(p, fwd, S[share])))
+            asked.append((group.design, group.expert.curvature(p, fwd, rows[share])))
         grams = _grams(block, asked)
         gate_design = block.designs[self.gate_design]
         gate = self.gate.statistics(params.gate, forward.gate, gate_design, S, grams[0])
         experts = tuple(
-            g.expert.statistics(p, fwd, block.designs[g.design], S[share], gram)
+            g.expert.statistics(p, fwd, block.designs[g.design], rows[share], gram)
             for g, p, fwd, share, gram in zip(
                 self.groups, params.experts, forward.experts, shares, grams[1:], strict=True
             )
@@ -336,14 +357,17 @@ class Model:
         designs: tuple[Design, ...],
         rng: np.random.Generator,
         experts: Ints | None = None,
+        subjects: Subjects | None = None,
     ) -> tuple[np.ndarray, Ints]:
         """A target (d, n) or codes (n,), and the expert of every row (n,).
 
-        The gate chooses, unless ``experts`` (n,) says which expert speaks for which row.
+        The gate chooses, unless ``experts`` (G,) says which expert speaks for which subject.
         """
         if experts is None:
             gate = self.gate.log_gate(params.gate, designs[self.gate_design])
             experts = choose(np.exp(gate), rng)
+        if subjects is not None:
+            experts = subjects.at_rows(experts)
         draws = np.concatenate(
             [
                 g.expert.sample(p, designs[g.design], rng)
@@ -354,7 +378,7 @@ class Model:
 
     def update(self, params: MoEParams, stats: MoEStats, summary: Summary) -> MoEParams:
         """One step of every component."""
-        gate = self.gate.update(params.gate, stats.gate, summary)
+        gate = self.gate.update(params.gate, stats.gate, summary.of_gate)
         experts = tuple(
             g.expert.update(p, s, summary)
             for g, p, s in zip(self.groups, params.experts, stats.experts, strict=True)

@@ -152,7 +152,7 @@ def _problems(model: Model, params: MoEParams, block: Block) -> Iterator[Iterato
         lines = model.gate.lines(params.gate)
         for first, members in _nodes(model, params, R):
             yield _of_gate(first, lines[first : first + len(members) - 1], members, Z)
-    number = 0
+    number, R = 0, block.by_row(R)
     for i, (group, p) in enumerate(zip(model.groups, params.experts, strict=True)):
         if group.expert.kind.classes and group.expert.has("lines"):
             Z = block.designs[group.design].Z
@@ -383,7 +383,7 @@ def _rises(
     ]
 
     def height(point: MoEParams) -> float:
-        return sum(float(model.log_likelihood(point, b) @ b.w) for b in source)
+        return sum(float(model.log_likelihood(point, b) @ b.subject_w) for b in source)
 
     before = height(points[0])
     for point in points[1:]:

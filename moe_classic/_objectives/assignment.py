@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_classic._data import Block, Summary, row_hashes
+from moe_classic._data import Block, Summary, row_hashes, subject_hashes
 from moe_classic._model import Model, MoEParams, MoEStats
 from moe_classic._numerics import softmax_in_place
 from moe_classic._typing import Bools, Floats, Ints
@@ -53,13 +53,13 @@ class _Assignment(ABC):
         """Statistics of one block at ``params``."""
         forward = self.model.evaluate(params, block)
         S, row = self.share(forward.log_joint(), block)
-        S *= block.w
-        return self.model.statistics(params, forward, block, S, float(row @ block.w))
+        S *= block.subject_w
+        return self.model.statistics(params, forward, block, S, float(row @ block.subject_w))
 
     def value(self, params: MoEParams, block: Block) -> ValueStats:
         """Objective of one block."""
         _, row = self.share(self.model.log_joint(params, block), block)
-        return ValueStats(float(row @ block.w))
+        return ValueStats(float(row @ block.subject_w))
 
 
 @dataclass(frozen=True)
@@ -111,11 +111,16 @@ def _one_hot(labels: Ints, n_experts: int) -> Floats:
 
 
 def _uniform(block: Block, seed: int, draw: int) -> Floats:
-    """Uniform numbers in [0, 1), one a row, that depend on its content only; (n,)."""
-    columns = [row for design in {id(d): d for d in block.designs}.values() for row in design.Z]
+    """Uniform numbers in [0, 1), one a subject, that depend on its content only; (G,)."""
+    n = block.w.size
+    designs = {id(d): d.Z for d in block.designs}.values()
+    columns = [row for Z in designs if Z.shape[1] == n for row in Z]
     columns += list(np.atleast_2d(block.y))
-    columns += [np.full(block.w.size, float(seed)), np.full(block.w.size, float(draw))]
-    return np.asarray(row_hashes(columns) >> np.uint64(11), dtype=np.float64) * 2.0**-53
+    columns += [np.full(n, float(seed)), np.full(n, float(draw))]
+    hashes = row_hashes(columns)
+    if block.subjects is not None:
+        hashes = subject_hashes(hashes, block.subjects)
+    return np.asarray(hashes >> np.uint64(11), dtype=np.float64) * 2.0**-53
 
 
 # ------------------------------------------------------------------------- emptied experts
@@ -133,7 +138,7 @@ def reseed(
     joints = [model.log_joint(params, block) for block in blocks]
     label = np.concatenate([j.argmax(axis=0) for j in joints])
     fit = np.concatenate([j.max(axis=0) for j in joints])
-    w = np.concatenate([b.w for b in blocks])
+    w = np.concatenate([b.subject_w for b in blocks])
     empty = _empty(label, w, model.n_experts)
     if not empty.any():
         return None

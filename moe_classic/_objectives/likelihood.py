@@ -37,7 +37,8 @@ class ValueStats(Stats):
 class MixtureLikelihood:
     """Log-likelihood of the mixture; ``S = w R`` with the posterior R of the experts.
 
-    With a generative gate the likelihood is that of (x, y) jointly.
+    Where rows belong to subjects it is the sum over these of ``log sum_k g_k prod f_k``. With a
+    generative gate the likelihood is that of (x, y) jointly.
     """
 
     model: Model
@@ -48,11 +49,11 @@ class MixtureLikelihood:
         reuse = self.model.additive
         with workspace() if reuse else nullcontext():
             forward = self.model.evaluate(params, block)
-            prior, density = forward.gate.log_prob, forward.log_prob
+            prior, density, w = forward.gate.log_prob, forward.density, block.subject_w
             S = np.add(prior, density, out=density if reuse else None)
-            row = softmax_in_place(S, block.w)
-            forward.gate.mass = block.w
-            height = float(row @ block.w)
+            row = softmax_in_place(S, w)
+            forward.gate.mass = w
+            height = float(row @ w)
             if np.isnan(height):
                 check_densities(self.model, params, block)
             return self.model.statistics(params, forward, block, S, height)
@@ -60,7 +61,7 @@ class MixtureLikelihood:
     def value(self, params: MoEParams, block: Block) -> ValueStats:
         """Log-likelihood of one block."""
         row = log_sum_exp(self.model.log_joint(params, block))
-        return ValueStats(float(row @ block.w))
+        return ValueStats(float(row @ block.subject_w))
 
     def gradient(self, params: MoEParams, block: Block) -> GradientStats:
         """Log-likelihood of one block and its gradient, by Fisher's identity."""
@@ -69,7 +70,7 @@ class MixtureLikelihood:
 
 @dataclass(frozen=True)
 class FixedResponsibilities:
-    """Complete-data log-likelihood under fixed responsibilities ``R`` (K, n) of a single block.
+    """Complete-data log-likelihood under fixed responsibilities ``R`` (K, G) of a single block.
 
     What a start climbs before EM takes over.
     """
@@ -80,7 +81,7 @@ class FixedResponsibilities:
     def __call__(self, params: MoEParams, block: Block) -> MoEStats:
         """Statistics of the one block at ``params``."""
         forward = self.model.evaluate(params, block)
-        S = self.R * block.w
+        S = self.R * block.subject_w
         objective = float((S * forward.log_joint()).sum())
         return self.model.statistics(params, forward, block, S, objective)
 
@@ -94,14 +95,14 @@ def update_under(
     *,
     n_updates: int,
 ) -> MoEParams:
-    """Parameters after some updates under fixed responsibilities ``R`` (K, n).
+    """Parameters after some updates under fixed responsibilities ``R`` (K, G).
 
-    Rows of ``R`` are those of all blocks, which are read once an update, in their order.
+    Subjects of ``R`` are those of all blocks, which are read once an update, in their order.
     """
     for _ in range(n_updates):
         stop, parts = 0, []
         for block in blocks:
-            start, stop = stop, stop + block.w.size
+            start, stop = stop, stop + block.subject_w.size
             parts.append(FixedResponsibilities(model, R[:, start:stop])(params, block))
         params = model.update(params, total(parts), summary)
     return params

@@ -87,6 +87,11 @@ class FittedMixture:
         """What must be known of terms of the summary, by (part, kind, term)."""
         return remarks_of(self)
 
+    @property
+    def grouped(self) -> bool:
+        """Whether the rows of the fit belonged to groups, each to one expert as a whole."""
+        return self.maps[self.model.gate_design].averaged
+
     # -------------------------------------------------------------------- parameters
 
     @property
@@ -114,12 +119,17 @@ class FittedMixture:
 
     # -------------------------------------------------------------------- rows
 
-    def block(self, X: np.ndarray, columns: Floats | None = None) -> Block:
-        """Some validated rows in the user's units; without a target it is blank."""
+    def block(
+        self, X: np.ndarray, columns: Floats | None = None, told: Floats | None = None
+    ) -> Block:
+        """Some validated rows in the user's units; without a target it is blank.
+
+        ``told`` (K, n) are log probabilities of the experts that take the place of the gate's.
+        """
         designs = tuple(Design(checked_design(m, X)) for m in self.maps)
         n = designs[0].Z.shape[1]
         y = self.target.blank(n) if columns is None else self.target.values(columns)
-        return Block(designs, y, np.ones(n))
+        return Block(designs, y, np.ones(n), told=told)
 
     def answers(
         self,
@@ -128,8 +138,9 @@ class FittedMixture:
         columns: Floats | None = None,
         *,
         n_jobs: int | None = None,
+        told: Floats | None = None,
     ) -> list[T]:
-        """What ``answer`` says of each block of validated rows, in order.
+        """What ``answer`` says of each block of validated rows, in order; see :meth:`block`.
 
         ``n_jobs`` threads share the blocks, where all components are our own: estimators of the
         user's have numbers of their own, and need not bear threads.
@@ -138,10 +149,12 @@ class FittedMixture:
         threads = len(blocks) > 1 and self.model.additive
         own = self.model.is_ours and all(m.transformer is None for m in self.maps)
         engine = make_engine(n_jobs if threads else None, bound=own)
-        return engine.map(
-            lambda rows: answer(self.block(X[rows], None if columns is None else columns[:, rows])),
-            blocks,
-        )
+
+        def part(rows: slice) -> T:
+            there = (None if a is None else a[:, rows] for a in (columns, told))
+            return answer(self.block(X[rows], *there))
+
+        return engine.map(part, blocks)
 
     def predictive(self, block: Block) -> Predictive:
         """Predictive distributions of one block."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moe_classic._components import SLOPE
+from moe_classic._components import INTERCEPT, SLOPE
 from moe_classic._data import DesignMap
 from moe_classic._model import Group, Model, MoEParams
 from moe_classic._typing import Floats
@@ -55,6 +55,8 @@ class FittedExpert:
         What summaries show besides, such as the logit of additional zeros.
     unlisted : dict
         What of it is available as attributes.
+    has_intercept_ : bool
+        Whether there is an intercept; without, ``intercept_`` is 0.
     """
 
     label: str
@@ -68,6 +70,7 @@ class FittedExpert:
     carried_: tuple[str, ...] = ()
     rows: tuple[tuple[str, str, float], ...] = ()
     unlisted: dict[str, Any] = field(default_factory=dict)
+    has_intercept_: bool = True
 
     def __getattr__(self, name: str) -> Any:
         for kept in ("extras", "unlisted"):
@@ -80,8 +83,11 @@ class FittedExpert:
     def terms(self, outputs: list[str]) -> dict[tuple[str, str, str], float]:
         """Coefficients and nuisance parameters, keyed by (output, kind, term)."""
         slopes, intercepts = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
-        table = terms_of(outputs, self.feature_names_, slopes, intercepts, self.extras)
-        return table | {(outputs[0], kind, term): value for kind, term, value in self.rows}
+        terms = terms_of(outputs, self.feature_names_, slopes, intercepts, self.extras)
+        terms |= {(outputs[0], kind, term): value for kind, term, value in self.rows}
+        if self.has_intercept_:
+            return terms
+        return {key: value for key, value in terms.items() if key[1] != INTERCEPT}
 
 
 @dataclass(frozen=True)
@@ -173,6 +179,7 @@ def _view_expert(
         design.added,
         rows,
         unlisted,
+        bool(design.constant),
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from moe_classic._data import RawData, Summary
+from moe_classic._data import RawData, Subjects, Summary
 from moe_classic._typing import Bools, Floats
 
 
@@ -32,6 +32,7 @@ class TrainingData:
     X : (n, p), key : (c, n) columns of the target, w : (n,)
     summary : moments of the target as the model sees it
     target : Target
+    subjects : Subjects of the rows, or None
     """
 
     X: Floats
@@ -39,6 +40,7 @@ class TrainingData:
     w: Floats
     summary: Summary
     target: Target
+    subjects: Subjects | None = None
 
 
 class Target(ABC):
@@ -137,7 +139,13 @@ class Target(ABC):
 
     @abstractmethod
     def training_data(
-        self, raw: RawData, moments: Summary | None, *, standardize: bool, common: bool
+        self,
+        raw: RawData,
+        moments: Summary | None,
+        *,
+        standardize: bool,
+        common: bool,
+        centred: bool = True,
     ) -> TrainingData:
         """Rows as the model sees them.
 
@@ -147,6 +155,7 @@ class Target(ABC):
         moments : moments of the columns where already known; ``raw`` may then be a sample
         standardize : whether y may be shifted and scaled
         common : whether all outputs have the same factor
+        centred : whether it may be shifted
         """
 
     # -------------------------------------------------------------------- answers as a y

@@ -124,13 +124,24 @@ class ClassTarget(Target):
         return np.zeros(n, dtype=np.intp)
 
     def training_data(
-        self, raw: RawData, moments: Summary | None, *, standardize: bool, common: bool
+        self,
+        raw: RawData,
+        moments: Summary | None,
+        *,
+        standardize: bool,
+        common: bool,
+        centred: bool = True,
     ) -> TrainingData:
         """Class codes."""
         summary = summarise(self.values(raw.key), raw.w, self.classes.size)
         if moments is not None:
-            summary = replace(summary, weight=moments.weight, n_rows=moments.n_rows)
-        return TrainingData(raw.X, raw.key, raw.w, summary, self)
+            summary = replace(
+                summary,
+                weight=moments.weight,
+                n_rows=moments.n_rows,
+                per_row=moments.per_row,
+            )
+        return TrainingData(raw.X, raw.key, raw.w, summary, self, raw.subjects)
 
     @property
     def names(self) -> list[str]:

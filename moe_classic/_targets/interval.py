@@ -105,13 +105,20 @@ class IntervalTarget(RealTarget):
         return np.where(known, number, usual)[None]
 
     def training_data(
-        self, raw: RawData, moments: Summary | None, *, standardize: bool, common: bool
+        self,
+        raw: RawData,
+        moments: Summary | None,
+        *,
+        standardize: bool,
+        common: bool,
+        centred: bool = True,
     ) -> TrainingData:
         """Ends that are standardised, or not, by the moments of one number a row."""
         middle = summarise(self.number(raw.key), raw.w)
         finite = raw.key[np.isfinite(raw.key)]
         middle = replace(middle, y_range=np.array([[finite.min()], [finite.max()]]))
-        data = super().training_data(raw, middle, standardize=standardize, common=common)
+        how = {"standardize": standardize, "common": common, "centred": centred}
+        data = super().training_data(raw, middle, **how)
         seen = float(raw.w @ (raw.key[0] == raw.key[1])) / float(raw.w.sum())
         return replace(data, target=replace(data.target, seen=seen))  # type: ignore[type-var]
 

@@ -100,13 +100,19 @@ class RealTarget(Target):
         return np.zeros((self.shift.size, n))
 
     def training_data(
-        self, raw: RawData, moments: Summary | None, *, standardize: bool, common: bool
+        self,
+        raw: RawData,
+        moments: Summary | None,
+        *,
+        standardize: bool,
+        common: bool,
+        centred: bool = True,
     ) -> TrainingData:
         """Outputs that are standardised, or not; ``common`` gives all the same factor."""
         first = moments or summarise(raw.key, raw.w)
         if not standardize:
             plain = replace(self, shift=np.zeros_like(self.shift), factor=np.ones_like(self.factor))
-            return TrainingData(raw.X, raw.key, raw.w, first, plain)
+            return TrainingData(raw.X, raw.key, raw.w, first, plain, raw.subjects)
         size = np.abs(first.y_mean)
         # Rounding of a large constant must not be blown up to unit variance.
         constant = first.y_scale <= _CONSTANT * size
@@ -114,11 +120,13 @@ class RealTarget(Target):
         if common:
             factor = np.full_like(factor, np.sqrt((factor**2).mean()))
         variance = np.where(constant, 0.0, first.y_var / factor**2)
+        shift = first.y_mean if centred else np.zeros(size.size)
+        mean = np.zeros(size.size) if centred else first.y_mean / factor
         seen = first.y_range
-        scaled = None if seen is None else (seen - first.y_mean) / factor
-        summary = replace(first, y_mean=np.zeros(size.size), y_var=variance, y_range=scaled)
-        target = replace(self, shift=first.y_mean, factor=factor)
-        return TrainingData(raw.X, raw.key, raw.w, summary, target)
+        scaled = None if seen is None else (seen - shift) / factor
+        summary = replace(first, y_mean=mean, y_var=variance, y_range=scaled)
+        target = replace(self, shift=shift, factor=factor)
+        return TrainingData(raw.X, raw.key, raw.w, summary, target, raw.subjects)
 
     @property
     def names(self) -> list[str]:

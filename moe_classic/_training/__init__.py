@@ -4,6 +4,7 @@ from .bound_model import BoundModel, bind
 from .buffer import RowBuffer
 from .failures import check_fitted_experts, report_fits, warn_failure
 from .finalists import StartRun
+from .nested import from_portfolio
 from .online import OnlineState, check_online, observe, step
 from .problem import em_problem
 from .progress import Monitor, monitors_of, no_monitor
@@ -22,6 +23,7 @@ from .wrap import (
     components,
     described,
     describes_outputs,
+    keeps_origin,
     keeps_target,
     labelled,
     learns_by_batches,
@@ -54,6 +56,8 @@ __all__ = [
     "described",
     "describes_outputs",
     "em_problem",
+    "from_portfolio",
+    "keeps_origin",
     "keeps_target",
     "labelled",
     "learns_by_batches",

@@ -44,21 +44,25 @@ def bind(
 ) -> BoundModel:
     """Fit the designs that gate and experts see and bind them; like designs are shared.
 
+    Where rows belong to subjects the gate has a design of its own, of their means.
+
     Transformers are fitted on ``raw``, rows as the user gave them; moments are those of ``rows``.
     """
     specs: list[Any] = []
     maps: list[DesignMap] = []
-    user_rows = np.flatnonzero(raw.used)
+    user_rows = raw.user_rows
     columns = names_in or [f"x{j}" for j in range(raw.X.shape[1])]
 
-    def design_of(component: Any) -> int:
+    def design_of(component: Any, *, averaged: bool = False) -> int:
         features, carried = component.sees, getattr(component, "carried", ())
+        intercept = getattr(component, "fit_intercept", True)
         owner = type(component).__name__
-        for number, (spec, raw_too, with_it) in enumerate(specs):
-            same = raw_too == component.raw and with_it == carried
+        for number, (spec, *rest) in enumerate(specs):
+            same = rest == [component.raw, carried, intercept]
+            same &= averaged == maps[number].averaged
             if same and same_features(spec, features):
                 return number
-        specs.append((features, component.raw, carried))
+        specs.append((features, component.raw, carried, intercept))
         places = [item.place(columns, owner) for item in carried]
         if carried and features is None:
             features = [j for j in range(len(columns)) if j not in places]
@@ -69,6 +73,8 @@ def bind(
             names_in=names_in,
             standardize=standardize,
             raw=component.raw,
+            averaged=averaged,
+            intercept=intercept,
             owner=owner,
         )
         if carried:
@@ -77,7 +83,7 @@ def bind(
         maps.append(design)
         return len(specs) - 1
 
-    gate_design = design_of(gate)
+    gate_design = design_of(gate, averaged=raw.subjects is not None)
     check_widths(gate, maps[gate_design])
     gate = with_data_names(gate, maps[gate_design], classes, n_jobs)
     bound = []

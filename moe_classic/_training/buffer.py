@@ -36,7 +36,7 @@ class RowBuffer:
     @classmethod
     def of(cls, raw: RawData) -> RowBuffer:
         """Rows of the first batch."""
-        sample = merge_sample(None, raw.X, raw.key, raw.w, raw.w.size)
+        sample = merge_sample(None, raw.X, raw.key, raw.w, raw.w.size, raw.subjects)
         return cls(sample, float(raw.w.sum()))
 
     @property
@@ -56,9 +56,7 @@ class RowBuffer:
 
     def append(self, raw: RawData) -> RowBuffer:
         """With the rows of one more batch."""
-        # Copies: the user may fill the same arrays anew.
-        batch = RawData(raw.X.copy(), raw.key.copy(), raw.w.copy(), raw.used.copy())
-        waiting = (*self.waiting, batch)
+        waiting = (*self.waiting, raw.kept())
         joined = replace(self, waiting=waiting, weight=self.weight + float(raw.w.sum()))
         count = sum(b.w.size for b in waiting)
         # Merging costs as much as there are rows: it waits for as many new ones, up to the bound.
@@ -69,10 +67,9 @@ class RowBuffer:
         """With no batch waiting."""
         if not self.waiting:
             return self
-        X = np.concatenate([b.X for b in self.waiting])
-        key = np.concatenate([b.key for b in self.waiting], axis=1)
-        w = np.concatenate([b.w for b in self.waiting])
-        sample = merge_sample(self.sample, X, key, w, self.size + w.size)
+        new = RawData.stacked(self.waiting)
+        size = self.size + new.w.size
+        sample = merge_sample(self.sample, new.X, new.key, new.w, size, new.subjects)
         return replace(self, sample=sample, waiting=())
 
     def fitted(self) -> RowBuffer:
@@ -82,4 +79,4 @@ class RowBuffer:
     def rows(self) -> RawData:
         """The distinct rows as a fit takes them."""
         s = self.sample
-        return RawData(s.X, s.y, s.w, np.ones(s.w.size, dtype=bool))
+        return RawData(s.X, s.y, s.w, np.ones(s.w.size, dtype=bool), s.subjects)

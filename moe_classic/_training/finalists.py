@@ -6,8 +6,11 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
+from moe_classic._data import Block
+from moe_classic._model import Model, match_experts
 from moe_classic.solvers import Result
 
 
@@ -113,6 +116,30 @@ def number_optima(runs: list[StartRun], followed: list[int], same: float) -> lis
         if bad == top[0] and value >= top[1] - same:
             numbers[i] = count
     return numbers
+
+
+def with_agreement(
+    table: pd.DataFrame, runs: list[StartRun], best: int, model: Model, block: Block
+) -> pd.DataFrame:
+    """The report with the share of the weight that goes to the same experts as in the best run.
+
+    A row or subject goes to its most probable expert; experts of the runs are matched. Runs that
+    were not followed have none.
+    """
+    w, seen = block.subject_w, {}
+    R = model.responsibilities(runs[best].result.params, block)
+    for i in table.index[table.finalist] - 1:
+        result = runs[i].result
+        if id(result) not in seen:
+            other = model.responsibilities(result.params, block)
+            if model.exchangeable:
+                other = other[match_experts(R, other, w)]
+            seen[id(result)] = float(w @ (other.argmax(axis=0) == R.argmax(axis=0)) / w.sum())
+    agreement = [
+        seen[id(runs[i].result)] if followed else np.nan
+        for i, followed in zip(table.index - 1, table.finalist, strict=True)
+    ]
+    return table.assign(agreement=agreement)
 
 
 def report(runs: list[StartRun], followed: list[int], weight: float, same: float) -> pd.DataFrame:

@@ -51,7 +51,8 @@ def resolve_experts(
         groups = [(None, by_name("expert", wrapped_expert(value), EXPERTS, Description), n_experts)]
     for _, expert, _ in groups:
         if expert.kind.classes != TARGETS[target].classes:
-            right = sorted(n for n, cls in EXPERTS.items() if cls.target == target)
+            wanted = TARGETS[target].classes
+            right = sorted(n for n, c in EXPERTS.items() if TARGETS[c.target].classes == wanted)
             raise ValueError(
                 f"expert={expert.name!r} describes a {expert.target} target, this estimator needs "
                 f"a {target} one; choose one of {right}"

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from moe_classic._data import MOST_ROWS, Block, Design, DesignMap, Source, Summary
+from moe_classic._data import MOST_ROWS, Block, Design, DesignMap, Source, Summary, joined
 from moe_classic._model import Model, MoEParams
 from moe_classic._typing import Floats
 from moe_classic.solvers import Problem, Result
@@ -58,7 +58,10 @@ def _whole(source: Source, summary: Summary) -> Block | None:
         Design(np.concatenate([d.Z for d in parts], axis=1))
         for parts in zip(*(b.designs for b in blocks), strict=True)
     )
-    return Block(designs, _joined(b.y for b in blocks), _joined(b.w for b in blocks))
+    parts = [b.subjects for b in blocks if b.subjects is not None]
+    subjects = joined(parts) if parts else None
+    y, w = _joined(b.y for b in blocks), _joined(b.w for b in blocks)
+    return Block(designs, y, w, subjects)
 
 
 def _joined(parts: Iterable[Floats]) -> Floats:
@@ -74,7 +77,7 @@ def _solved(
     maps: tuple[DesignMap, ...],
 ) -> tuple[object, ...] | None:
     """Parameters of the experts after their weighted problems; None where nothing changed."""
-    S = model.responsibilities(params, block) * block.w
+    S = block.by_row(model.responsibilities(params, block)) * block.w
     experts = tuple(
         p
         if maps[g.design].rounding > _LOST

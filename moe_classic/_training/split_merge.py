@@ -27,16 +27,16 @@ _SPLITS = 2
 
 
 def candidates(model: Model, params: MoEParams, block: Block, view: StartData) -> Iterator[Floats]:
-    """Responsibilities (K, n) after each of the most promising moves."""
-    forward = model.evaluate(params, block)
+    """Responsibilities (K, G) after each of the most promising moves."""
+    forward, w = model.evaluate(params, block), block.subject_w
     R, _ = forward.posterior()
-    mass = np.maximum(R @ block.w, np.finfo(float).tiny)
-    fit = ((R * block.w) * forward.log_prob).sum(axis=1) / mass
-    pairs = most_similar_pairs(R, block.w)
+    mass = np.maximum(R @ w, np.finfo(float).tiny)
+    fit = ((R * w) * forward.density).sum(axis=1) / mass
+    pairs = most_similar_pairs(R, w)
     for i, j in pairs[:_PAIRS]:
         others = [k for k in np.argsort(fit) if k not in (i, j)]
         for k in others[:_SPLITS]:
-            yield _moved(R, int(i), int(j), int(k), _halves(view, R[k] * block.w))
+            yield _moved(R, int(i), int(j), int(k), _halves(view, R[k] * w))
 
 
 def most_similar_pairs(R: Floats, w: Floats) -> list[tuple[int, int]]:

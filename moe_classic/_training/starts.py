@@ -24,6 +24,7 @@ from threadpoolctl import ThreadpoolController
 
 from moe_classic._data import Source, Summary
 from moe_classic._model import Model, MoEParams
+from moe_classic._numerics import solve_psd
 from moe_classic._objectives import update_under
 from moe_classic._typing import Floats, Ints
 
@@ -83,7 +84,7 @@ def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _single_fit(view: StartData) -> Floats:
+def single_fit(view: StartData) -> Floats:
     """Residuals (m, d) of one weighted least-squares fit."""
     root = np.sqrt(view.w)[:, None]
     A = np.column_stack([view.X, np.ones(len(view.X))])
@@ -115,7 +116,7 @@ def joint_clusters(view: StartData, rng: np.random.Generator) -> Ints:
 
 def residual_clusters(view: StartData, rng: np.random.Generator) -> Ints:
     """k-means on (x, residual of a single fit)."""
-    r = _single_fit(view)
+    r = single_fit(view)
     spread = r.std(axis=0)
     r = r / np.where(spread > 0.0, spread, 1.0)
     stretch = np.exp(rng.uniform(-0.5, 1.5)) * np.sqrt(max(view.X.shape[1], 1))
@@ -130,9 +131,17 @@ def elemental_fits(view: StartData, rng: np.random.Generator) -> Ints:
     for k in range(view.n_experts):
         chosen = view.pick(rows, rng)
         gram = A[chosen].T @ A[chosen] + 1e-6 * np.eye(A.shape[1])
-        coef = np.linalg.solve(gram, A[chosen].T @ view.target[chosen])
+        coef = _solved(gram, A[chosen].T @ view.target[chosen])
         miss[k] = ((view.target - A @ coef) ** 2).sum(axis=1)
     return miss.argmin(axis=0)
+
+
+def _solved(gram: Floats, b: Floats) -> Floats:
+    """Solution (q, m); where a wild value makes the ridge no more than rounding, the least one."""
+    try:
+        return np.asarray(np.linalg.solve(gram, b))
+    except np.linalg.LinAlgError:
+        return solve_psd(gram[None], b[None])[0]
 
 
 def local_fits(view: StartData, rng: np.random.Generator) -> Ints:
@@ -145,7 +154,7 @@ def local_fits(view: StartData, rng: np.random.Generator) -> Ints:
         chosen = np.argpartition(distance, near - 1)[:near]
         B = A[chosen] * view.w[chosen, None]
         gram = B.T @ A[chosen] + 1e-3 * view.w[chosen].mean() * np.eye(A.shape[1])
-        coef = np.linalg.solve(gram, B.T @ view.target[chosen])
+        coef = _solved(gram, B.T @ view.target[chosen])
         error = ((view.target - A @ coef) ** 2).sum(axis=1)
         miss[k] = error + 1e-3 * distance
     return miss.argmin(axis=0)

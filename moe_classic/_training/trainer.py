@@ -21,7 +21,9 @@ from moe_classic._data import (
     Source,
     Stats,
     StreamSource,
+    Subjects,
     Summary,
+    design_of,
     merge_sample,
     raw_features,
     sample_size,
@@ -47,13 +49,14 @@ from moe_classic._typing import Floats
 from moe_classic.solvers import EM, GradientAscent, Problem, Result, Solver
 
 from .bound_model import BoundModel
-from .finalists import StartRun, report, run_finalists
+from .finalists import StartRun, report, run_finalists, with_agreement
 from .noise import with_noise
 from .online import OnlineState
 from .progress import no_monitor
 from .settle import settled
 from .split_merge import candidates
 from .starts import STRATEGIES, StartData, params_from_responsibilities, portfolio, soften
+from .subject_starts import SUBJECT_STRATEGIES, of_subjects
 from .wild import past_wild_values
 from .wrap import unit_columns
 
@@ -136,11 +139,11 @@ def final_pass(model: Model, params: MoEParams, source: Source, engine: Any) -> 
 
     def look(block: Block) -> FinalPass:
         forward = model.evaluate(params, block)
-        ll = log_sum_exp(model.log_gate(params, block) + forward.log_prob)
+        ll, w = log_sum_exp(model.log_gate(params, block) + forward.density), block.subject_w
         S, row = forward.posterior()
-        S *= block.w
-        stats = online.statistics(params, forward, block, S, float(row @ block.w))
-        return FinalPass(S.sum(axis=1), float(ll @ block.w), stats)
+        S *= w
+        stats = online.statistics(params, forward, block, S, float(row @ w))
+        return FinalPass(block.by_row(S).sum(axis=1), float(ll @ w), stats)
 
     return engine.map_reduce(look, source)
 
@@ -187,8 +190,14 @@ class Trainer:
         sample = self.sample(self._sample_size)
         self.data = with_noise(self.data, self.model, self.maps, sample)
         self.summary = self.data.summary
-        seen = self.maps[self.model.gate_design](sample.X)
-        self.model = replace(self.model, gate=self.model.gate.informed(seen, sample.w))
+        seen = design_of(self.maps[self.model.gate_design], sample.X, sample.subjects)
+        w = sample.w if sample.subjects is None else sample.subjects.w
+        self.model = replace(self.model, gate=self.model.gate.informed(seen, w))
+
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether the model that is fitted is the one that was given: trees may grow."""
+        return True
 
     @property
     def _sample_size(self) -> int:
@@ -198,7 +207,7 @@ class Trainer:
 
     def all_rows(self) -> Problem:
         """The fitting problem on all rows."""
-        return self.problem(self.data.X, self.data.key, self.data.w)
+        return self.problem(self.data.X, self.data.key, self.data.w, self.data.subjects)
 
     @cached_property
     def null(self) -> tuple[Floats, ...]:
@@ -221,17 +230,23 @@ class Trainer:
     def _few(self) -> Sample:
         """Rows that are spread over all, as many as show what hides in none of them."""
         step = max(1, self.data.w.size // _FEW_ROWS)
-        rows = slice(None, None, step)
-        data = self.data
-        return Sample(data.X[rows], data.key[..., rows], data.w[rows], complete=step == 1)
+        data, rows, subjects = self.data, np.arange(0, self.data.w.size, step), None
+        if data.subjects is not None:
+            chosen = np.arange(0, data.subjects.count, step)
+            rows, subjects = data.subjects.rows_of(chosen), data.subjects.taken(chosen)
+        X, key, w = data.X[rows], data.key[..., rows], data.w[rows]
+        return Sample(X, key, w, step == 1, subjects)
 
     def sample(self, size: int) -> Sample:
         """At most ``size`` distinct rows to try starts on."""
         if self._taken is None or self._taken[0] != size:
-            self._taken = size, take_sample(self.data.X, self.data.key, self.data.w, size)
+            data = self.data
+            self._taken = size, take_sample(data.X, data.key, data.w, size, data.subjects)
         return self._taken[1]
 
-    def problem(self, X: Floats, key: Floats, w: Floats) -> Problem:
+    def problem(
+        self, X: Floats, key: Floats, w: Floats, subjects: Subjects | None = None
+    ) -> Problem:
         """The fitting problem on some rows."""
         source = ArraySource(
             X,
@@ -242,9 +257,12 @@ class Trainer:
             self.data.target.to_model,
             self.model.n_experts,
             self.engine.n_threads,
+            subjects,
         )
         # Penalties are per unit of weight: of the rows at hand.
         summary = replace(self.summary, weight=float(w.sum()), n_rows=w.size)
+        if subjects is not None:
+            summary = replace(summary, per_row=float(subjects.w.sum()) / summary.weight)
         return Problem(
             self.model, MixtureLikelihood(self.model), source, summary, self.engine, self.seed
         )
@@ -268,19 +286,23 @@ class Trainer:
             return 0.0
         value = self.data.target.log_unit
         if self.model.gate.generative:
-            value += self.maps[self.model.gate_design].log_unit
+            value += self.maps[self.model.gate_design].log_unit * self.summary.per_row
         return -value
 
     # -------------------------------------------------------------------- one start
 
-    def from_params(self, params: MoEParams) -> Trained:
-        """One long run from given parameters."""
+    def from_params(
+        self, params: MoEParams, name: str = "warm start", *, never_below: bool = False
+    ) -> Trained:
+        """One long run from given parameters; these themselves if it falls and must not."""
         problem = self.all_rows()
-        result = self.long_run(problem, params, "warm start")
-        return self._single(problem, result, "warm start")
+        result = self.long_run(problem, params, name)
+        if never_below and result.objective < (first := problem.evaluate(params)[0]):
+            result = replace(result, params=params, objective=first, trace=[first])
+        return self._single(problem, result, name)
 
     def from_responsibilities(self, R: Floats) -> Trained:
-        """One long run from given responsibilities (K, n)."""
+        """One long run from given responsibilities (K, G)."""
         problem = self.all_rows()
         params = params_from_responsibilities(self.model, problem.source, R, self.summary)
         result = self.long_run(problem, params, "responsibilities")
@@ -302,7 +324,7 @@ class Trainer:
         result = self._settled(problem, result)
         n_degenerate = self._degenerate(result.params, problem)
         runs = [StartRun(name, result.objective, result, n_degenerate)]
-        table = report(runs, [0], problem.summary.weight, 0.0)
+        table = report(runs, [0], problem.summary.weight, 0.0).assign(agreement=1.0)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
         return Trained(result, table, last_pass, n_degenerate)
 
@@ -359,6 +381,7 @@ class Trainer:
                 runs.append(moved)
                 finalists.append(best)
         table = report(runs, finalists, weight, same)
+        table = with_agreement(table, runs, best, self.model, start_sample.block)
         problem, result = small, runs[best].result
         if not complete:
             problem = self.all_rows()
@@ -392,8 +415,10 @@ class Trainer:
         """A trainer of these rows alone, small enough to be sent elsewhere, and what it tries."""
         on_sample = copy(self)
         on_sample._taken = None
-        on_sample.data = replace(self.data, X=sample.X, key=sample.y, w=sample.w)
-        problem = on_sample.problem(sample.X, sample.y, sample.w)
+        on_sample.data = replace(
+            self.data, X=sample.X, key=sample.y, w=sample.w, subjects=sample.subjects
+        )
+        problem = on_sample.problem(sample.X, sample.y, sample.w, sample.subjects)
         block = sample.block(self.maps, on_sample.data.target.to_model)
         return on_sample, StartSample(problem, on_sample._view(sample), block, sample.complete)
 
@@ -463,14 +488,18 @@ class Trainer:
         block = sample.block(self.maps, self.data.target.to_model)
         designs = {self.model.gate_design, *(g.design for g in self.model.groups)}
         widest = max(designs, key=lambda number: block.designs[number].width)
-        X = unit_columns(block.designs[widest].Z[:-1].T, sample.w, self.model)
+        Z = block.designs[widest].Z[:-1]
+        if sample.subjects is not None and self.maps[widest].averaged:
+            Z = sample.subjects.at_rows(Z)
+        X = unit_columns(Z.T, sample.w, self.model)
         first = self.model.groups[0]
         seen = first.expert.start_target(block.y, block.designs[first.design])
         values, summary = block.y, self.summary
         if seen is not None:
             values, summary = seen, summarise(seen, sample.w)
         target = tamed(self.data.target.points(values, summary).T, sample.w).T
-        return StartData(np.ascontiguousarray(X), target, sample.w, self.model.n_experts)
+        view = StartData(np.ascontiguousarray(X), target, sample.w, self.model.n_experts)
+        return view if sample.subjects is None else of_subjects(view, sample.subjects)
 
     def names(self, init: str, n_init: int) -> list[str]:
         """Names of the strategies of ``n_init`` starts."""
@@ -480,7 +509,8 @@ class Trainer:
         self, name: str, view: StartData, block: Block, summary: Summary, rng: np.random.Generator
     ) -> MoEParams:
         """Parameters at one start."""
-        R = soften(STRATEGIES[name](view, rng), self.model.n_experts)
+        strategies = STRATEGIES if block.subjects is None else SUBJECT_STRATEGIES
+        R = soften(strategies[name](view, rng), self.model.n_experts)
         return params_from_responsibilities(self.model, [block], R, summary)
 
     def short_run(
@@ -518,5 +548,6 @@ class StreamTrainer(Trainer):
 
     def sample(self, size: int) -> Sample:
         """At most ``size`` distinct rows of those drawn in the first pass."""
-        sample = merge_sample(None, self.drawn.X, self.drawn.y, self.drawn.w, size)
+        drawn = self.drawn
+        sample = merge_sample(None, drawn.X, drawn.y, drawn.w, size, drawn.subjects)
         return replace(sample, complete=sample.complete and self.drawn.complete)

@@ -84,6 +84,11 @@ def keeps_target(value: Any) -> bool:
     return not all(described("equivariant", e) for e in components(value))
 
 
+def keeps_origin(value: Any) -> bool:
+    """Whether y may be scaled and not shifted: some expert has no intercept."""
+    return not all(getattr(e, "fit_intercept", True) for e in components(value))
+
+
 def described(fact: str, expert: Any) -> bool:
     """A fact about an expert given by name or as itself; False for what is neither."""
     expert = EXPERTS.get(expert) if isinstance(expert, str) else expert

@@ -26,7 +26,14 @@ from ._glm import (
 )
 from ._linear import LinearExpert
 from ._linear import LinearParams as LinearParams
-from ._location_scale import GaussianExpert, LaplaceExpert, StudentTExpert, SymmetricNoiseExpert
+from ._location_scale import (
+    GaussianExpert,
+    LaplaceExpert,
+    SkewNormalExpert,
+    SkewTExpert,
+    StudentTExpert,
+    SymmetricNoiseExpert,
+)
 from ._wrapped import EstimatorExpert
 from ._wrapped import EstimatorParams as EstimatorParams
 from ._wrappers import CensoredExpert, TruncatedExpert, UniformExpert, ZeroInflatedExpert
@@ -45,6 +52,8 @@ EXPERTS: dict[str, type[Expert]] = {
         MultinomialExpert,
         NegativeBinomialExpert,
         PoissonExpert,
+        SkewNormalExpert,
+        SkewTExpert,
         StudentTExpert,
         UniformExpert,
         WeibullExpert,
@@ -72,6 +81,8 @@ __all__ = [
     "MultinomialExpert",
     "NegativeBinomialExpert",
     "PoissonExpert",
+    "SkewNormalExpert",
+    "SkewTExpert",
     "Stats",
     "StudentTExpert",
     "Summary",

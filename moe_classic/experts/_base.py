@@ -55,6 +55,8 @@ class Description(Component):
         estimator may standardise the target.
     several_outputs : whether several outputs can be described.
     link : name of the function of the prediction that is linear in x, for tables.
+    deviance_power : power of the mean that the variance grows with, where the deviance of the
+        family is a Tweedie one and scores explain that; None scores by squared errors.
     own_scales : whether every output has a scale of its own, so that each may be standardised by
         its own factor.
     """
@@ -69,6 +71,7 @@ class Description(Component):
     intervals: bool = False
     #: Columns that whatever is wrapped around the expert needs; they come first.
     outer: tuple[Carried, ...] = ()
+    deviance_power: ClassVar[int | None] = None
 
     @property
     def kind(self) -> TargetKind:
@@ -130,6 +133,14 @@ class Expert(Description, ABC):
     def start_target(self, y: np.ndarray, design: Design) -> Floats | None:
         """``y`` (d, n) on a scale on which it is about linear in x, for starts; None as it is."""
         return None
+
+    def nested(self) -> tuple[Expert, ...]:
+        """Families that this one contains, whose fits it starts from too; the larger ones last."""
+        return ()
+
+    def from_nested(self, params: Any) -> Any:
+        """Parameters of such a family as those of this one: the same density."""
+        raise NotImplementedError(f"{type(self).__name__} names no families that it contains.")
 
     # -------------------------------------------------------------------- log density and sums
 
@@ -319,6 +330,8 @@ class Expert(Description, ABC):
         """Places in theta that describe some of the features of the design."""
         return np.empty(0, dtype=np.intp)
 
+    #: Fields near one of whose values the information matrix is singular: value and reach.
+    singular_near: ClassVar[dict[str, tuple[float, float]]] = {}
     #: Fields whose floor :meth:`degenerate` watches.
     floored: ClassVar[frozenset[str]] = frozenset()
 

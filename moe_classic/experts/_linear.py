@@ -66,12 +66,19 @@ class LinearExpert(Expert):
     floored: ClassVar[frozenset[str]] = frozenset({"scale", "chol"})
     features: Any
     alpha: float
+    #: Whether there is a constant; families that do not take it as an argument have one.
+    fit_intercept: bool = True
     #: In place of ``alpha``, of families that have it.
     penalty: Penalty | None = None
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
         check_alpha(type(self).__name__, self.alpha)
+        if not isinstance(self.fit_intercept, (bool, np.bool_)):
+            raise TypeError(
+                f"{type(self).__name__}: fit_intercept={self.fit_intercept!r} must be True or "
+                "False."
+            )
         check_penalty(self)
 
     # -------------------------------------------------------------------- carried columns

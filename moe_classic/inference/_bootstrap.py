@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
+from moe_classic._data import Subjects, design_of
 from moe_classic._model import MoEParams, match_experts, supported
 from moe_classic._objectives import MixtureLikelihood
 from moe_classic._typing import Floats, Ints
@@ -68,7 +69,7 @@ def bootstrap(
 
 def _check_counts(case: FittedModel) -> None:
     """Raise if the weights add up to too few rows to resample."""
-    rows, size = float(case.w.sum()), case.model.pack(case.params).size
+    rows, size = float(case.subject_w.sum()), case.model.pack(case.params).size
     if round(rows) <= size:
         raise ValueError(
             f"sample_weight adds up to {rows:g} rows, the model has {size} parameters: weights are "
@@ -88,12 +89,12 @@ class _Refits:
         """Parameters of every refit, None where it failed."""
         case = self.case
         self.designs = case.designs()
-        self.blocks = cut_blocks(self.designs, case.y, case.w)
+        self.blocks = cut_blocks(self.designs, case.y, case.w, case.subjects)
         self.R = self._responsibilities(case.params)
         return [self._matched(self._refit(rng)) for rng in streams]
 
     def _responsibilities(self, params: MoEParams) -> Floats:
-        """Responsibilities at the original rows, (K, n)."""
+        """Responsibilities at the original rows or subjects, (K, G)."""
         return np.concatenate(
             [self.case.model.responsibilities(params, b) for b in self.blocks], axis=1
         )
@@ -102,24 +103,39 @@ class _Refits:
         """Parameters for one data set."""
         case = self.case
         if self.parametric:
-            X, y = simulate(case, rng)
-            designs, w = [m(X) for m in case.maps], np.ones(len(X))
+            X, y, subjects = simulate(case, rng)
+            designs, w = [design_of(m, X, subjects) for m in case.maps], np.ones(len(X))
         else:
-            w = resampled(case.w, self.clusters, rng)
-            rows = np.flatnonzero(w)
-            designs = [Z[:, rows] for Z in self.designs]
-            y, w = case.y[..., rows], w[rows]
+            designs, y, w, subjects = self._drawn(rng)
         summary = replace(case.summary, weight=float(w.sum()))
-        blocks = cut_blocks(designs, y, w)
+        if subjects is not None:
+            summary = replace(summary, per_row=float(subjects.w.sum()) / summary.weight)
+        blocks = cut_blocks(designs, y, w, subjects)
         problem = Problem(case.model, MixtureLikelihood(case.model), blocks, summary)
         return climb(problem, case.params, case.tol)
+
+    def _drawn(
+        self, rng: np.random.Generator
+    ) -> tuple[list[Floats], np.ndarray, Floats, Subjects | None]:
+        """Designs, target, weights and subjects of a resample of the rows, or of the subjects."""
+        case = self.case
+        w = resampled(case.subject_w, self.clusters, rng)
+        chosen = np.flatnonzero(w)
+        if case.subjects is None:
+            return [Z[:, chosen] for Z in self.designs], case.y[..., chosen], w[chosen], None
+        subjects, rows = case.subjects.taken(chosen, w[chosen]), case.subjects.rows_of(chosen)
+        designs = [
+            Z[:, chosen if m.averaged else rows]
+            for m, Z in zip(case.maps, self.designs, strict=True)
+        ]
+        return designs, case.y[..., rows], subjects.rows_weight, subjects
 
     def _matched(self, params: MoEParams | None) -> MoEParams | None:
         """Parameters with the experts in the order of the original fit."""
         model = self.case.model
         if params is None or model.n_experts == 1 or not model.exchangeable:
             return params
-        order = match_experts(self.R, self._responsibilities(params), self.case.w)
+        order = match_experts(self.R, self._responsibilities(params), self.case.subject_w)
         return model.reorder(params, order)
 
 

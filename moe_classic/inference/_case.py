@@ -9,10 +9,25 @@ import numpy as np
 
 from moe_classic._arguments import counts_of
 from moe_classic._components import require
-from moe_classic._data import ArraySource, Block, Design, DesignMap, Summary, default_block_size
+from moe_classic._data import (
+    ArraySource,
+    Block,
+    Design,
+    DesignMap,
+    Subjects,
+    Summary,
+    default_block_size,
+    design_of,
+)
 from moe_classic._engine import SerialEngine, ThreadedEngine, make_engine
 from moe_classic._model import Model, MoEParams, null_of_theta, separated_theta
-from moe_classic._results import FittedMixture, checked_pairs, fitted_mixture
+from moe_classic._results import (
+    FittedMixture,
+    checked_pairs,
+    fitted_mixture,
+    gathered_subjects,
+    require_groups,
+)
 from moe_classic._typing import Floats, Ints
 
 
@@ -29,6 +44,7 @@ class FittedModel:
     w : (n,) positive weights, read as counts of rows
     rows : (n,) places of these rows among the user's
     weight_unit : what a unit of the user's weight counts
+    subjects : Subjects of the rows, or None; they then are what is independent
     """
 
     fitted: FittedMixture
@@ -40,6 +56,7 @@ class FittedModel:
     tol: float
     weight_unit: float
     engine: SerialEngine | ThreadedEngine
+    subjects: Subjects | None = None
 
     @property
     def model(self) -> Model:
@@ -90,31 +107,49 @@ class FittedModel:
 
     def log_likelihood(self) -> float:
         """Weighted log-likelihood of the rows' y given their x, in the user's units."""
-        blocks = cut_blocks(self.designs(), self.y, self.w)
-        total = sum(float(self.model.log_likelihood(self.params, b) @ b.w) for b in blocks)
+        blocks = cut_blocks(self.designs(), self.y, self.w, self.subjects)
+        total = sum(float(self.model.log_likelihood(self.params, b) @ b.subject_w) for b in blocks)
         return total - float(np.log(self.factor).sum() * self.w.sum())
 
     def source(self) -> ArraySource:
         """The rows, block by block."""
-        return ArraySource(self.X, self.y, self.w, self.maps)
+        return ArraySource(self.X, self.y, self.w, self.maps, subjects=self.subjects)
+
+    @property
+    def subject_w(self) -> Floats:
+        """Weights of the subjects, or of the rows, (G,)."""
+        return self.w if self.subjects is None else self.subjects.w
 
     def designs(self) -> list[Floats]:
-        """Design matrices (q, n) of all rows."""
-        return [m(self.X) for m in self.maps]
+        """Design matrices (q, n) of all rows, of a gate of subjects (q, G)."""
+        return [design_of(m, self.X, self.subjects) for m in self.maps]
 
 
 def fitted_model(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, weight_kind: str = "frequency"
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    weight_kind: str = "frequency",
+    groups: Any = None,
 ) -> FittedModel:
-    """The case of a fitted estimator and validated rows; raises if it has no parameters."""
+    """The case of a fitted estimator and validated rows; raises if it has no parameters.
+
+    Rows of a group stand side by side.
+    """
     fitted = fitted_mixture(estimator)
+    require_groups(fitted, groups, "inference")
     X, columns = checked_pairs(estimator, X, y)
     check_parametric(fitted.model)
     given = _checked_weights(sample_weight, len(X))
     w = np.asarray(counts_of(given, weight_kind))
     unit = 1.0 if weight_kind == "frequency" else float(w.sum()) / fitted.summary.weight
-    rows = np.flatnonzero(w > 0.0)
-    if rows.size < len(X):
+    used = w > 0.0
+    rows, subjects = np.flatnonzero(used), None
+    if groups is not None:
+        order, subjects = gathered_subjects(groups, w, used, whole=True)
+        rows = rows if order is None else rows[order]
+    if rows.size < len(X) or subjects is not None:
         X, columns, w = X[rows], columns[:, rows], w[rows]
     return FittedModel(
         fitted,
@@ -127,6 +162,7 @@ def fitted_model(
         unit,
         # Its threads make designs, and run the transformers of the user's.
         make_engine(estimator.n_jobs),
+        subjects,
     )
 
 
@@ -155,15 +191,27 @@ def _checked_weights(sample_weight: Any, n: int) -> Floats:
 # ------------------------------------------------------------------------- rows as blocks
 
 
-def cut_blocks(designs: list[Floats], y: np.ndarray, w: Floats) -> list[Block]:
-    """Blocks of designs (q, n) that are kept from pass to pass."""
+def cut_blocks(
+    designs: list[Floats], y: np.ndarray, w: Floats, subjects: Subjects | None = None
+) -> list[Block]:
+    """Blocks of designs (q, n), of a gate of subjects (q, G), that are kept from pass to pass."""
     step = default_block_size([len(Z) for Z in designs])
     blocks = []
-    for start in range(0, w.size, step):
-        part = slice(start, start + step)
-        cut = tuple(Design(Z[:, part], keep=True) for Z in designs)
-        blocks.append(Block(cut, y[..., part], w[part]))
+    for part, inside in _parts(w.size, step, subjects):
+        cut = tuple(
+            Design(Z[:, part if Z.shape[1] == w.size else inside], keep=True) for Z in designs
+        )
+        mine = None if subjects is None else subjects.part(inside)
+        blocks.append(Block(cut, y[..., part], w[part], mine))
     return blocks
+
+
+def _parts(n: int, step: int, subjects: Subjects | None) -> list[tuple[slice, slice]]:
+    """Slices of the rows, and of the subjects."""
+    if subjects is not None:
+        return list(subjects.cut(step))
+    parts = [slice(start, start + step) for start in range(0, n, step)]
+    return list(zip(parts, parts, strict=True))
 
 
 # ------------------------------------------------------------------------- rows from the model
@@ -185,27 +233,42 @@ def check_simulable(case: FittedModel) -> None:
         )
 
 
-def simulate(case: FittedModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def simulate(
+    case: FittedModel, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, Subjects | None]:
     """Rows from the fitted model: features (m, p) and standardised target (d, m) or codes (m,).
 
     Features stay as they are, those that a generative gate describes are drawn from it. A row of
-    weight 2 stands for two rows and gives two.
+    weight 2 stands for two rows and gives two; so does a subject.
     """
     model, params = case.model, case.params
-    X, experts = np.repeat(case.X, np.rint(case.w).astype(np.intp), axis=0), None
+    times = np.repeat(np.arange(case.subject_w.size), np.rint(case.subject_w).astype(np.intp))
+    subjects, experts = None, None
+    X = case.X[times if case.subjects is None else case.subjects.rows_of(times)]
+    if case.subjects is not None:
+        subjects = case.subjects.taken(times, np.ones(times.size))
     if model.gate.generative:
-        X, experts = _draw_features(case, X, rng)
-    designs = tuple(Design(m(X)) for m in case.maps)
-    return X, model.sample(params, designs, rng, experts)[0]
+        X, experts = _draw_features(case, X, rng, subjects)
+    designs = tuple(Design(design_of(m, X, subjects)) for m in case.maps)
+    return X, model.sample(params, designs, rng, experts, subjects)[0], subjects
 
 
 def _draw_features(
-    case: FittedModel, X: np.ndarray, rng: np.random.Generator
+    case: FittedModel, X: np.ndarray, rng: np.random.Generator, subjects: Subjects | None
 ) -> tuple[Floats, Ints]:
-    """Features (m, p) with those of the gate drawn from it, and the expert of every row (m,)."""
+    """Features (m, p) with those of the gate drawn from it, and the expert of every subject.
+
+    A subject has its rows moved, so that their mean is what was drawn.
+    """
     design = case.maps[case.model.gate_design]
-    experts, standard = case.model.gate.sample_rows(case.params.gate, len(X), rng)
+    count = len(X) if subjects is None else subjects.count
+    experts, standard = case.model.gate.sample_rows(case.params.gate, count, rng)
     X = X.astype(np.float64)
     columns = np.arange(standard.shape[1]) if design.columns is None else design.columns
-    X[:, columns] = design.centre + standard * design.unit
+    drawn = design.centre + standard * design.unit
+    if subjects is None:
+        X[:, columns] = drawn
+    else:
+        moved = drawn.T - subjects.means(X[:, columns].T)
+        X[:, columns] += subjects.at_rows(moved).T
     return X, experts

@@ -61,7 +61,7 @@ class Curvature:
 
 
 def curvature(case: FittedModel, clusters: Ints | None = None) -> Curvature:
-    """Derivatives at the fit; ``clusters`` (n,) numbers from 0 the clusters of the rows."""
+    """Derivatives at the fit; ``clusters`` (G,) numbers from 0 those of rows, or of subjects."""
     model = smoothed(case)
 
     def of_block(block: Block) -> InformationStats:
@@ -80,8 +80,8 @@ def _cluster_scores(model: Model, case: FittedModel, clusters: Ints) -> Floats:
     size = case.model.pack(case.params).size
     sums, stop = np.zeros((count, size)), 0
     for block in case.source():
-        start, stop = stop, stop + block.w.size
-        rows = row_scores(model, case.params, block) * block.w
+        start, stop = stop, stop + block.subject_w.size
+        rows = row_scores(model, case.params, block) * block.subject_w
         np.add.at(sums, clusters[start:stop], rows.T)
     return sums.T @ sums
 
@@ -118,7 +118,8 @@ def smoothed(case: FittedModel) -> Model:
 
 def masses(case: FittedModel) -> Floats:
     """Rows that each expert explains, (K,)."""
-    parts = [case.model.responsibilities(case.params, b) @ b.w for b in case.source()]
+    model = case.model
+    parts = [b.by_row(model.responsibilities(case.params, b)) @ b.w for b in case.source()]
     return np.sum(parts, axis=0, dtype=np.float64)
 
 

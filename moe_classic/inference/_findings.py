@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import eigh
@@ -19,6 +20,8 @@ _PENALTY_SHARE = 0.5
 _AT_BOUND = 1e-6
 #: The same where the likelihood still rises towards the bound.
 _NEAR_BOUND = 1e-3
+#: Length of an interval, relative to its low end, beyond which distances from there are no shares.
+_LONG = 200.0
 #: Part of a direction without effect from which on a coefficient is told to be in it.
 _ALIASED_PART = 1e-6
 #: Share of a direction that a parameter needs to be named.
@@ -95,6 +98,10 @@ def _constant_columns(case: FittedModel, starts: list[int]) -> list[Caveat]:
         places = component.about(p, dead) if dead.size else dead
         if places.size:
             found.append(Caveat(start + places, CONSTANT, fixed=True))
+        if not case.maps[number].constant:
+            # No term of the tables: it is 0 by the user's will.
+            absent = component.about(p, np.array([-1]))
+            found.append(Caveat(start + absent, "", fixed=True))
     return found
 
 
@@ -126,6 +133,7 @@ def _expert_findings(case: FittedModel, seen: Curvature, number: int, start: int
     low, found = np.asarray(expert.degenerate(p, case.summary)), []
     for name, value, bounds, at in expert.fields(p):
         places = start + at
+        found += _singular_findings(expert, name, value, places)
         if bounds is not None:
             found += _bound_findings(name, value, bounds, places, seen)
         elif name in expert.floored and low.any():
@@ -133,6 +141,16 @@ def _expert_findings(case: FittedModel, seen: Curvature, number: int, start: int
             note = "at its lower bound min_scale: the expert interpolates its rows"
             found.append(Caveat(mine.ravel(), note, fixed=True))
     return found
+
+
+def _singular_findings(expert: Any, name: str, value: Floats, places: Ints) -> list[Caveat]:
+    """Entries near a value at which no information is left."""
+    if name not in expert.singular_near:
+        return []
+    centre, reach = expert.singular_near[name]
+    near = places[np.abs(value - centre) <= reach]
+    note = f"near {centre:g}, where the information is singular: no Wald test of {centre:g} holds"
+    return [Caveat(near, note)] if near.size else []
 
 
 def _bound_findings(
@@ -144,7 +162,8 @@ def _bound_findings(
     diagonal = np.abs(np.diag(seen.information))
     for v, place in zip(value.ravel(), places.ravel(), strict=True):
         inside = (v - low) / (high - low)
-        distance = min(inside, 1.0 - inside)
+        # An interval over many orders of magnitude is long next to its low end.
+        distance = min((v - low) / min(high - low, _LONG * max(abs(low), 1.0)), 1.0 - inside)
         # Where the optimum lies at the bound, a Newton step in the logit is about one, outwards.
         outward = seen.gradient[place] * (1.0 if inside > 0.5 else -1.0) > 0.3 * diagonal[place]
         if distance < _AT_BOUND or (distance < _NEAR_BOUND and outward):

@@ -212,6 +212,11 @@ def likelihood_ratio_test(restricted: Any, full: Any) -> HypothesisTest:
             f"restricted was fitted to {rows[0][1]} rows of weight {rows[0][0]:g}, full to "
             f"{rows[1][1]} rows of weight {rows[1][0]:g}; fit both to the same rows."
         )
+    if small.summary.per_row != large.summary.per_row:
+        raise ValueError(
+            "restricted and full were fitted with different groups, which are other likelihoods; "
+            "fit both with the same groups, or both without."
+        )
     df = large.n_parameters - small.n_parameters
     if df < 1:
         raise ValueError(

@@ -42,6 +42,7 @@ from ._tables import (
     held_terms,
     notes_of,
     precision_sentence,
+    rival_sentence,
     singular_sentence,
     wald_table,
     weight_sentence,
@@ -247,6 +248,7 @@ def inference(
     n_jobs: int | None = None,
     random_state: Any = None,
     weight_kind: str = "frequency",
+    groups: Any = None,
 ) -> Inference:
     """Standard errors, tests and intervals of a fitted mixture of experts.
 
@@ -280,6 +282,9 @@ def inference(
         Frequencies count rows: a weight of 2 is the same as a repeated row. Precisions, such as
         ``1 / error**2``, say how exact a row is beside others: they are divided by their mean, so
         that there are as many rows as are given.
+    groups : array-like of shape (n_samples,), default=None
+        Labels of the subjects, those of the fit. They take the place of rows in all of the above:
+        scores add within a group, whole groups are resampled and drawn.
 
     Returns
     -------
@@ -317,17 +322,17 @@ def inference(
     _check_kind(kind, clusters, n_bootstrap, n_jobs, random_state)
     if not isinstance(level, numbers.Real) or not 0.0 < level < 1.0:
         raise ValueError(f"level={level!r} must lie strictly between 0 and 1, such as 0.95.")
-    case = fitted_model(estimator, X, y, sample_weight, weight_kind)
-    groups = _cluster_numbers(clusters, np.shape(X)[0], case.rows)
+    case = fitted_model(estimator, X, y, sample_weight, weight_kind, groups)
+    numbers_ = _cluster_numbers(clusters, np.shape(X)[0], case)
     _check_smooth(kind, case)
-    terms, curve = Terms(case), curvature(case, groups)
+    terms, curve = Terms(case), curvature(case, numbers_)
     known = caveats(case, curve)
     about_weights = [] if clusters is not None else precision_sentence(case.w, weight_kind)
     if kind in _BOOTSTRAP:
         draws = bootstrap(
             case,
             parametric=kind == "parametric_bootstrap",
-            clusters=groups,
+            clusters=numbers_,
             count=500 if n_bootstrap is None else n_bootstrap,
             n_jobs=n_jobs,
             rng=generator(random_state),
@@ -336,8 +341,9 @@ def inference(
         result = _from_draws(delta_method, terms, draws, curve, kind, level, known)
     else:
         result = _from_curvature(estimator, case, terms, curve, kind, level, known)
-    if about_weights:
-        result = replace(result, warnings=(*about_weights, *result.warnings))
+    about = [*about_weights, *rival_sentence(case.fitted)]
+    if about:
+        result = replace(result, warnings=(*about, *result.warnings))
     if result.warnings:
         warnings.warn(" ".join(result.warnings), UserWarning, stacklevel=2)
     return result
@@ -379,8 +385,8 @@ def _check_smooth(kind: str, case: FittedModel) -> None:
         )
 
 
-def _cluster_numbers(clusters: Any, n: int, rows: Ints) -> Ints | None:
-    """Numbers from 0 of the clusters of the rows that count."""
+def _cluster_numbers(clusters: Any, n: int, case: FittedModel) -> Ints | None:
+    """Numbers from 0 of the clusters of the rows that count, or of the subjects."""
     if clusters is None:
         return None
     labels = np.asarray(clusters)
@@ -388,10 +394,18 @@ def _cluster_numbers(clusters: Any, n: int, rows: Ints) -> Ints | None:
         raise ValueError(
             f"clusters has shape {labels.shape}, X has {n} rows; give one label a row."
         )
-    _, numbers_ = np.unique(labels[rows], return_inverse=True)
+    _, numbers_ = np.unique(labels[case.rows], return_inverse=True)
     if numbers_.max() == 0:
         raise ValueError("clusters has a single label; at least two clusters are needed.")
-    return numbers_
+    if case.subjects is None:
+        return numbers_
+    first = numbers_[case.subjects.starts]
+    if (case.subjects.at_rows(first) != numbers_).any():
+        raise ValueError(
+            "clusters divides a group, whose rows depend on each other; give all rows of a group "
+            "the label of one cluster, or leave clusters out: groups are clusters."
+        )
+    return first
 
 
 # ------------------------------------------------------------------------- results

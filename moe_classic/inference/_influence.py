@@ -29,7 +29,7 @@ from ._terms import Terms
 
 @dataclass(frozen=True)
 class Influence:
-    """Influence of every row on the parameters.
+    """Influence of every row, or group of rows, on the parameters.
 
     Attributes
     ----------
@@ -40,6 +40,8 @@ class Influence:
     shifts : DataFrame of shape (n_samples, n_parameters)
         Changes of the parameters of ``Inference.table`` without the row, in standard errors; NaN
         where there is none.
+    labels : ndarray of shape (n_groups,), or None
+        Labels of the groups, which then stand in place of rows.
 
     Examples
     --------
@@ -54,6 +56,7 @@ class Influence:
 
     distance: Floats
     shifts: pd.DataFrame
+    labels: np.ndarray | None = None
 
     def largest(self, count: int = 10) -> pd.DataFrame:
         """The rows with the largest distance.
@@ -65,7 +68,8 @@ class Influence:
         Returns
         -------
         table : DataFrame
-            Indexed by row number: ``distance``, the parameter that moves most and its ``shift``.
+            Indexed by row number, or label of the group: ``distance``, the parameter that moves
+            most and its ``shift``.
         """
         rows = np.argsort(-self.distance, kind="stable")[:count]
         size = np.nan_to_num(np.abs(self.shifts.to_numpy()[rows]))
@@ -77,11 +81,17 @@ class Influence:
                 "parameter": names,
                 "shift": self.shifts.to_numpy()[rows, most],
             },
-            index=pd.Index(rows, name="row"),
+            index=(
+                pd.Index(rows, name="row")
+                if self.labels is None
+                else pd.Index(self.labels[rows], name="group")
+            ),
         )
 
 
-def influence(estimator: Any, X: Any, y: Any, *, sample_weight: Any = None) -> Influence:
+def influence(
+    estimator: Any, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None
+) -> Influence:
     """One-step case deletion: how much each row moves the estimates.
 
     Parameters
@@ -90,6 +100,9 @@ def influence(estimator: Any, X: Any, y: Any, *, sample_weight: Any = None) -> I
         With linear experts.
     X, y, sample_weight :
         The rows on which it was fitted. Rows of weight 0 have no influence.
+    groups : array-like of shape (n_samples,), default=None
+        Labels of the subjects of a model that was fitted to some. Whole groups then are deleted,
+        those with weight in the order of their sorted labels.
 
     Returns
     -------
@@ -110,22 +123,24 @@ def influence(estimator: Any, X: Any, y: Any, *, sample_weight: Any = None) -> I
     >>> influence(moe, X, y).largest(3).shape
     (3, 3)
     """
-    case = fitted_model(estimator, X, y, sample_weight)
+    case = fitted_model(estimator, X, y, sample_weight, groups=groups)
     curve, terms, model = curvature(case), Terms(case), smoothed(case)
     fixed = fixed_places(caveats(case, curve), curve.gradient.size)
     theta = theta_covariance(curve, "observed", fixed, case.summary.weight, case.open)
     J = terms.jacobian(case.params)
-    distance, steps = np.zeros(len(np.asarray(X))), []
+    labels = None if case.subjects is None else case.subjects.labels
+    distance, steps = np.zeros(len(np.asarray(X) if labels is None else labels)), []
+    rows = case.rows if labels is None else np.arange(distance.size)
     parts = []
     for block in case.source():
-        scores = row_scores(model, case.params, block) * block.w
+        scores = row_scores(model, case.params, block) * block.subject_w
         moved = theta.covariance @ scores
         parts.append((scores * moved).sum(axis=0))
         steps.append(-(J @ moved))
-    distance[case.rows] = np.concatenate(parts)
+    distance[rows] = np.concatenate(parts)
     error = np.sqrt(np.maximum((J @ theta.covariance * J).sum(axis=1), 0.0))
     known = (error > 0.0) & ~theta.undetermined(J)
     shifts = np.zeros((distance.size, len(J)))
     moved = np.concatenate(steps, axis=1)
-    shifts[case.rows] = np.where(known, moved.T / np.where(known, error, 1.0), np.nan)
-    return Influence(distance, pd.DataFrame(shifts, columns=terms.index()))
+    shifts[rows] = np.where(known, moved.T / np.where(known, error, 1.0), np.nan)
+    return Influence(distance, pd.DataFrame(shifts, columns=terms.index()), labels)

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from moe_classic._components import Label, spoken
+from moe_classic._results import FittedMixture
 from moe_classic._typing import Bools, Floats, Ints
 
 from ._findings import Caveat
@@ -14,6 +15,9 @@ from ._terms import Terms
 
 #: Part of a term along a direction without effect from which on it is not determined.
 _ALIASED_PART = 1e-6
+#: Nats below the best within which another labelling is told of, and the share of the weight with
+#: the same experts below which it is another.
+_NEARLY, _OTHER = 2.0, 0.9
 #: Names written out in one sentence.
 _MOST_NAMES = 6
 
@@ -125,7 +129,8 @@ def found_sentences(terms: Terms, J: Floats, found: list[Caveat], *, held: bool)
         return _joined([_name(terms.labels[i], terms.kinds) for i in concerned])
 
     tail = ", held there for the other standard errors."
-    return [f"{names(f)}: {f.note}" + (tail if held and f.fixed else ".") for f in found]
+    told = [f for f in found if f.note]
+    return [f"{names(f)}: {f.note}" + (tail if held and f.fixed else ".") for f in told]
 
 
 def weight_sentence(rows: float, fit: float) -> list[str]:
@@ -147,6 +152,28 @@ def precision_sentence(w: Floats, weight_kind: str) -> list[str]:
         f"sample_weight adds up to {total:.3g} for {rows} rows, and weights are read as counts of "
         "rows. If they are precisions, such as 1 / error**2, set weight_kind='precision'; if they "
         "are sampling weights, kind='sandwich' with a cluster a row."
+    ]
+
+
+def rival_sentence(fitted: FittedMixture) -> list[str]:
+    """What to say where a start ended nearly as high with rows given to other experts."""
+    report = getattr(fitted, "report", None)
+    if not report or "agreement" not in report or np.ptp(report["weight"]) > 0.0:
+        return []
+    if not np.isclose(report["weight"][0], fitted.summary.weight):
+        return []  # starts were tried on some of the rows
+    height, agreement = np.array(report["objective"]), np.array(report["agreement"])
+    sound = np.array(report["degenerate_experts"]) == 0
+    rivals = sound & (height > height[np.nanargmax(agreement)] - _NEARLY) & (agreement < _OTHER)
+    if not rivals.any():
+        return []
+    i = int(np.argmax(np.where(rivals, height, -np.inf)))
+    lost = max(float(height[np.nanargmax(agreement)] - height[i]), 0.0)
+    return [
+        f"Another labelling of the data is nearly as good: start {report['start'][i]} ended "
+        f"{lost:.2g} nats below the best with {1.0 - agreement[i]:.0%} of the weight given to "
+        "other experts (start_report_). Standard errors are those of the best one and say nothing "
+        "of the choice."
     ]
 
 

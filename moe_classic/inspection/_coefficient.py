@@ -66,6 +66,7 @@ class CoefficientDisplay:
         kind: str = "observed",
         level: float = 0.95,
         sample_weight: Any = None,
+        groups: Any = None,
         part: str = "expert",
         terms: Any = None,
         scale: Any = "auto",
@@ -78,7 +79,7 @@ class CoefficientDisplay:
         ----------
         estimator : fitted estimator
             A mixture of experts, a pipeline that ends in one, or a search over them.
-        X, y, sample_weight :
+        X, y, sample_weight, groups :
             The rows on which it was fitted.
         kind : str, default="observed"
             Kind of standard errors; see :func:`moe_classic.inference.inference`. Of a Bayesian
@@ -110,7 +111,8 @@ class CoefficientDisplay:
             return cls._of_rows(table, rows, title, part, terms, scale).plot(ax, **plot)
         moe = fitted_moe(estimator, needs="inference", caller=cls.__name__)
         rows = inner_rows(estimator, X)
-        result = inference(moe, rows, y, kind=kind, level=level, sample_weight=sample_weight)
+        options = {"sample_weight": sample_weight, "groups": groups}
+        result = inference(moe, rows, y, kind=kind, level=level, **options)
         return cls.from_inference(result, rows, part=part, terms=terms, scale=scale, ax=ax, **plot)
 
     @classmethod

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from moe_classic._arguments import check_one_of
-from moe_classic._results import fitted_mixture, fitted_moe, inner_rows
+from moe_classic._components import TARGETS
+from moe_classic._results import checked_rows, fitted_mixture, fitted_moe, inner_rows
 from moe_classic._typing import Floats
 
 from ._profile import Profile, column, make_profile
@@ -140,10 +141,7 @@ class FanDisplay:
         points = None if y is None else (column(X, profile.names[0]), np.ravel(y))
         targets = _target_grid(quantiles, points, n_points)
         mean = np.asarray(moe.predict(rows)).reshape(-1)
-        density = [
-            profile.fold(np.exp(moe.score_samples(rows, _constant(t, mean.size, flat=flat))))
-            for t in targets
-        ]
+        density = [profile.fold(_density(moe, rows, t, mean.size, flat=flat)) for t in targets]
         display = cls(
             values=profile.axes[0],
             mean=profile.fold(mean),
@@ -259,6 +257,19 @@ def _levels(coverages: Any) -> Floats:
 def _constant(value: float, n: int, *, flat: bool) -> Floats:
     """The same target for every row, of the shape that was fitted."""
     return np.full(n if flat else (n, 1), value)
+
+
+def _density(moe: Any, rows: Any, value: float, n: int, *, flat: bool) -> Floats:
+    """Density of every row at one value, 0 where y cannot be, (n,)."""
+    fitted = fitted_mixture(moe)
+    experts = [group.expert for group in fitted.model.groups]
+    if all(e.kind == TARGETS["real"] and not hasattr(e, "window") for e in experts):
+        return np.exp(moe.score_samples(rows, _constant(value, n, flat=flat)))
+    parts = fitted.answers(
+        lambda b: fitted.predictive(b).output(0).density(np.full(b.w.size, value)),
+        checked_rows(moe, rows),
+    )
+    return np.concatenate(parts)
 
 
 def _quantiles(moe: Any, rows: Any, profile: Profile, levels: Floats) -> Floats:

@@ -93,7 +93,9 @@ class Report:
         return f"Report({len(self.html):,} characters; save('report.html') writes it)"
 
 
-def report(estimator: Any, X: Any, y: Any, *, title: str = "Mixture of experts") -> Report:
+def report(
+    estimator: Any, X: Any, y: Any, *, title: str = "Mixture of experts", groups: Any = None
+) -> Report:
     """Tables and pictures of a fit on one page.
 
     Parameters
@@ -104,6 +106,8 @@ def report(estimator: Any, X: Any, y: Any, *, title: str = "Mixture of experts")
         The rows on which it was fitted.
     title : str, default="Mixture of experts"
         Heading of the page.
+    groups : array-like of shape (n_samples,), default=None
+        Labels of the subjects of a mixture that was fitted to some.
 
     Returns
     -------
@@ -130,7 +134,7 @@ def report(estimator: Any, X: Any, y: Any, *, title: str = "Mixture of experts")
     rows = inner_rows(estimator, X)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        parts = list(_parts(moe, rows, y))
+        parts = list(_parts(moe, rows, y, groups))
     said = tuple(dict.fromkeys(str(w.message) for w in caught))
     told = "".join(f"<li>{escape(text)}</li>" for text in said)
     note = f"<h2>To be known</h2><ul>{told}</ul>" if said else ""
@@ -142,20 +146,20 @@ def report(estimator: Any, X: Any, y: Any, *, title: str = "Mixture of experts")
 # ------------------------------------------------------------------------- parts
 
 
-def _parts(moe: Any, X: Any, y: Any) -> Iterator[str]:
+def _parts(moe: Any, X: Any, y: Any, groups: Any) -> Iterator[str]:
     """Pieces of the body, the head of the page first."""
     yield expert_cards(moe)
     parametric = None
     try:
-        parametric = inference(moe, X, y, kind=_kind(moe))
+        parametric = inference(moe, X, y, kind=_kind(moe), groups=groups)
     except (TypeError, ValueError) as error:
         yield f"<h2>Parameters</h2><p>No standard errors: {escape(str(error))}</p>"
     if parametric is not None:
         yield f"<h2>Parameters</h2>{parametric.summary().to_html()}"
         yield _terms(parametric.wald_test_terms())
-    yield from _pictures(moe, X, y, parametric)
+    yield from _pictures(moe, X, y, parametric, groups)
     if parametric is not None:
-        yield _rows(influence(moe, X, y).largest(_ROWS))
+        yield _rows(influence(moe, X, y, groups=groups).largest(_ROWS))
 
 
 def _kind(moe: Any) -> str:
@@ -181,15 +185,15 @@ def _terms(tests: pd.DataFrame) -> str:
 
 def _rows(largest: pd.DataFrame) -> str:
     """Rows that move the fit most."""
-    table = largest.to_html(border=0, float_format="{:.3g}".format)
+    table, what = largest.to_html(border=0, float_format="{:.3g}".format), largest.index.name
     return (
-        "<h2>Rows that move the fit most</h2><p>Without the row all parameters move by the "
-        "distance, in units of their covariance; the parameter that moves most, by the shift, in "
-        f"standard errors.</p>{table}"
+        f"<h2>{what.capitalize()}s that move the fit most</h2><p>Without the {what} all "
+        "parameters move by the distance, in units of their covariance; the parameter that moves "
+        f"most, by the shift, in standard errors.</p>{table}"
     )
 
 
-def _pictures(moe: Any, X: Any, y: Any, parametric: Any) -> Iterator[str]:
+def _pictures(moe: Any, X: Any, y: Any, parametric: Any, groups: Any) -> Iterator[str]:
     """Pictures with their headings."""
     features = _telling(moe, X, parametric)
     for feature in features:
@@ -200,7 +204,7 @@ def _pictures(moe: Any, X: Any, y: Any, parametric: Any) -> Iterator[str]:
         yield _picture(f"Gate along {feature}", GateDisplay, moe, X, **options)
     if parametric is not None:
         yield _picture("Coefficients", CoefficientDisplay.from_inference, parametric, X)
-    yield _picture("Which expert", ResponsibilityDisplay, moe, X, y)
+    yield _picture("Which expert", ResponsibilityDisplay, moe, X, y, groups=groups)
     if hasattr(moe, "residuals") and fitted_mixture(moe).target.flat:
         yield _picture("Residuals", ResidualDisplay, moe, X, y)
         yield _picture("Residuals as a worm", ResidualDisplay, moe, X, y, kind="worm")

@@ -58,7 +58,14 @@ class ResponsibilityDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: Any, *, ax: Any = None, **plot: Any
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        groups: Any = None,
+        ax: Any = None,
+        **plot: Any,
     ) -> ResponsibilityDisplay:
         """Compute and draw the responsibilities of a fitted estimator.
 
@@ -68,6 +75,8 @@ class ResponsibilityDisplay:
             A mixture of experts, a pipeline that ends in one, or a search over them.
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        groups : array-like of shape (n_samples,), default=None
+            Labels of the subjects of a mixture that was fitted to some.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure.
         **plot
@@ -78,7 +87,8 @@ class ResponsibilityDisplay:
         display : ResponsibilityDisplay
         """
         moe = fitted_moe(estimator, needs="responsibilities", caller=cls.__name__)
-        R = moe.responsibilities(inner_rows(estimator, X), y)
+        known = {} if groups is None else {"groups": groups}
+        R = moe.responsibilities(inner_rows(estimator, X), y, **known)
         return cls(responsibilities=R, labels=fitted_record(moe).labels).plot(ax, **plot)
 
     def plot(self, ax: Any = None, *, kind: str = "rows") -> ResponsibilityDisplay:

@@ -60,6 +60,16 @@ class Sensitivity:
         ``"exact"`` or ``"qmc"``.
     coverage : float or None
         Of the intervals; None where there are none.
+
+    Examples
+    --------
+    >>> from moe_classic import MoERegressor
+    >>> from moe_classic.datasets import load_motorcycle
+    >>> from moe_classic.inspection import sensitivity
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> moe = MoERegressor(3, random_state=0).fit(X, y)
+    >>> sensitivity(moe, X).table.total.round(6).tolist()
+    [1.0]
     """
 
     table: pd.DataFrame

@@ -104,6 +104,7 @@ def bootstrap_lrt(
     n_bootstrap: int = 99,
     n_jobs: int | None = None,
     random_state: Any = None,
+    groups: Any = None,
 ) -> LikelihoodRatioTest:
     """Test K experts against K + 1 by the likelihood ratio on simulated data.
 
@@ -121,6 +122,9 @@ def bootstrap_lrt(
         Processes over the data sets.
     random_state : int, RandomState or None, default=None
         Seed of the draws and of the starts.
+    groups : array-like of shape (n_samples,), default=None
+        Labels of the subjects that rows were measured on, as for ``fit``; subjects are drawn as
+        wholes.
 
     Returns
     -------
@@ -158,11 +162,12 @@ def bootstrap_lrt(
         raise ValueError(f"n_bootstrap={n_bootstrap!r} must be an integer >= 1.")
     seed = check_random_state(random_state).randint(2**31 - 1)
     template = clone(template).set_params(random_state=seed)
-    *_, null, alternative = path(template, 1, K + 1, X, y)
-    check_simulable(fitted_model(null.estimator, X, y, None))
+    *_, null, alternative = path(template, 1, K + 1, X, y, groups=groups)
+    check_simulable(fitted_model(null.estimator, X, y, None, groups=groups))
     streams = np.random.default_rng(seed).spawn(int(n_bootstrap))
     draws = Parallel(n_jobs=n_jobs)(
-        delayed(_simulated_statistic)(template, null.estimator, X, y, rng) for rng in streams
+        delayed(_simulated_statistic)(template, null.estimator, X, y, groups, rng)
+        for rng in streams
     )
     statistic, drawn = 2.0 * (alternative.objective - null.objective), np.array(draws)
     p = (1.0 + float((drawn >= statistic).sum())) / (1.0 + drawn.size)
@@ -177,14 +182,15 @@ def _single(n_experts: Any) -> list[Any]:
 
 
 def _simulated_statistic(
-    template: Any, null: Any, X: Any, y: Any, rng: np.random.Generator
+    template: Any, null: Any, X: Any, y: Any, groups: Any, rng: np.random.Generator
 ) -> float:
     """The statistic on one data set drawn from the null model."""
-    case = fitted_model(null, X, y, None)
-    X_new, drawn = simulate(case, rng)
+    case = fitted_model(null, X, y, None, groups=groups)
+    X_new, drawn, subjects = simulate(case, rng)
+    labels = None if subjects is None else subjects.member
     target, names = case.fitted.target.from_model(drawn), column_names(null)
     X_new = X_new if names is None else pd.DataFrame(X_new, columns=names)
     K = null.n_experts
     seeded = clone(template).set_params(random_state=int(rng.integers(2**31 - 1)))
-    *_, small, large = path(seeded, 1, K + 1, X_new, target)
+    *_, small, large = path(seeded, 1, K + 1, X_new, target, groups=labels)
     return 2.0 * (large.objective - small.objective)

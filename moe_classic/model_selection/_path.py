@@ -93,7 +93,13 @@ def checked_counts(n_experts: Any) -> list[int]:
 
 
 def path(
-    template: Any, low: int, high: int, X: Any, y: Any, sample_weight: Any = None
+    template: Any,
+    low: int,
+    high: int,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    groups: Any = None,
 ) -> Iterator[PathFit]:
     """The best fits with ``low``, ``low + 1``, ... ``high`` experts.
 
@@ -102,12 +108,13 @@ def path(
     previous: PathFit | None = None
     for K in range(low, high + 1):
         fresh = clone(template).set_params(n_experts=K)
-        best = _grown(_fitted(fresh, X, y, sample_weight), "portfolio")
+        best = _grown(_fitted(fresh, X, y, sample_weight, groups), "portfolio")
         if previous is not None:
-            grown = split_expert(template, previous, X, y, sample_weight)
+            grown = split_expert(template, previous, X, y, sample_weight, groups)
             best = best if grown is None else max(best, grown, key=_rank)
             if previous.degenerate == 0 and _fell(best, previous):
-                best = max(best, _copied(template, previous, X, y, sample_weight), key=_rank)
+                copied = _copied(template, previous, X, y, sample_weight, groups)
+                best = max(best, copied, key=_rank)
         yield best
         previous = best
 
@@ -122,31 +129,32 @@ def _fell(best: PathFit, previous: PathFit) -> bool:
 
 
 def split_expert(
-    template: Any, fit: PathFit, X: Any, y: Any, sample_weight: Any = None
+    template: Any, fit: PathFit, X: Any, y: Any, sample_weight: Any = None, groups: Any = None
 ) -> PathFit | None:
     """The best fit with one expert more that starts from a split of one expert of ``fit``.
 
     None where nothing tells rows apart: features and errors are constant.
     """
     trials = []
-    for name, R in _splits(fit.estimator, X, y, sample_weight):
+    for name, R in _splits(fit.estimator, X, y, sample_weight, groups):
         short = min(_TRIAL_PASSES, template.max_iter)
         trial = _started(template, R).set_params(max_iter=short)
-        trials.append(_grown(_fitted(trial, X, y, sample_weight), name))
+        trials.append(_grown(_fitted(trial, X, y, sample_weight, groups), name))
     if not trials:
         return None
-    return _finished(template, max(trials, key=_rank), X, y, sample_weight)
+    return _finished(template, max(trials, key=_rank), X, y, sample_weight, groups)
 
 
-def _copied(template: Any, fit: PathFit, X: Any, y: Any, sample_weight: Any) -> PathFit:
+def _copied(
+    template: Any, fit: PathFit, X: Any, y: Any, sample_weight: Any, groups: Any
+) -> PathFit:
     """``fit`` with its largest expert twice: the same likelihood."""
-    R = fit.estimator.responsibilities(X, y)
+    R = fit.estimator.responsibilities(X, y, groups=groups)
     k = int(R.sum(axis=0).argmax())
     trial = _started(template, _divided(R, k, np.full(len(R), 0.5)))
     name = f"copy of {fitted_mixture(fit.estimator).labels[k]}"
-    return _finished(
-        template, _grown(_fitted(trial, X, y, sample_weight), name), X, y, sample_weight
-    )
+    trial = _grown(_fitted(trial, X, y, sample_weight, groups), name)
+    return _finished(template, trial, X, y, sample_weight, groups)
 
 
 def _started(template: Any, R: Floats) -> Any:
@@ -154,22 +162,24 @@ def _started(template: Any, R: Floats) -> Any:
     return clone(template).set_params(n_experts=R.shape[1], init=R, n_init=1)
 
 
-def _finished(template: Any, trial: PathFit, X: Any, y: Any, sample_weight: Any) -> PathFit:
+def _finished(
+    template: Any, trial: PathFit, X: Any, y: Any, sample_weight: Any, groups: Any
+) -> PathFit:
     """A trial run to convergence, with the arguments of the template."""
     estimator = trial.estimator
     arguments = {**template.get_params(deep=False), "n_experts": estimator.n_experts}
     if not estimator.converged_:
         estimator.set_params(max_iter=arguments["max_iter"], warm_start=True)
-        _fitted(estimator, X, y, sample_weight)
+        _fitted(estimator, X, y, sample_weight, groups)
     # The start was a means: a clone of the fit should start like the template.
     estimator.set_params(**{k: arguments[k] for k in ("init", "n_init", "max_iter", "warm_start")})
     return _grown(estimator, trial.start)
 
 
-def _fitted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
+def _fitted(estimator: Any, X: Any, y: Any, sample_weight: Any, groups: Any) -> Any:
     """The fitted estimator; what it warns of is read off its attributes."""
     with without_convergence_warnings():
-        return estimator.fit(X, y, sample_weight)
+        return estimator.fit(X, y, sample_weight, groups=groups)
 
 
 def _grown(estimator: Any, start: str) -> PathFit:
@@ -181,19 +191,27 @@ def _grown(estimator: Any, start: str) -> PathFit:
 # ------------------------------------------------------------------------- splits
 
 
-def _splits(fit: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[tuple[str, Floats]]:
-    """Responsibilities (n, K + 1) with one expert divided, and what was done."""
-    R = fit.responsibilities(X, y)
+def _splits(
+    fit: Any, X: Any, y: Any, sample_weight: Any, groups: Any = None
+) -> Iterator[tuple[str, Floats]]:
+    """Responsibilities (n, K + 1) with one expert divided, and what was done.
+
+    Groups are divided by the means of their rows, and by how far these are apart.
+    """
+    R = fit.responsibilities(X, y, groups=groups)
     labels = fitted_mixture(fit).labels
     rows = np.asarray(checked_rows(fit, X), dtype=np.float64)
     w = np.ones(len(R)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     errors = _errors(fit, X, y)
+    spread = np.linalg.norm(errors, axis=2)
+    if groups is not None:
+        rows, errors, spread = (_group_means(a, groups) for a in (rows, errors, spread))
     for k, label in enumerate(labels):
         mass = R[:, k] * w
         sides = {
             "residual": _axis(errors[:, k], mass),
             "features": _axis(rows, mass),
-            "spread": np.linalg.norm(errors[:, k], axis=1),
+            "spread": spread[:, k],
         }
         for name, position in sides.items():
             above = _upper_half(position, mass)
@@ -207,6 +225,14 @@ def _divided(R: Floats, k: int, share: Floats) -> Floats:
     new = np.column_stack([R, R[:, k] * share])
     new[:, k] -= new[:, -1]
     return new
+
+
+def _group_means(a: Floats, groups: Any) -> Floats:
+    """Means over the rows of each group, at every row; (n, ...)."""
+    _, member, count = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    sums = np.zeros((count.size, *a.shape[1:]))
+    np.add.at(sums, member, a)
+    return (sums / count.reshape(-1, *(1,) * (a.ndim - 1)))[member]
 
 
 def _errors(fit: Any, X: Any, y: Any) -> Floats:

@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import clone, is_classifier
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import GroupKFold, check_cv
 from sklearn.utils import _safe_indexing
 
 from moe_classic._arguments import counts_of
-from moe_classic._results import PrintedTable, Section, number
-from moe_classic._typing import Floats
+from moe_classic._results import PrintedTable, Section, number, numbered_subjects, subject_weights
+from moe_classic._typing import Floats, Ints
 from moe_classic.estimators import MoERegressor
 
 from ._path import PathFit, checked_counts, checked_template, path
@@ -124,16 +124,17 @@ class _Task:
     X: Any
     y: Any
     w: Floats | None
+    groups: np.ndarray | None
 
     def fits(self) -> list[PathFit]:
         """Fits for the asked numbers of experts."""
         low, high = self.counts[0], self.counts[-1]
-        fits = path(self.template, low, high, self.X, self.y, self.w)
+        fits = path(self.template, low, high, self.X, self.y, self.w, self.groups)
         return [fit for K, fit in zip(range(low, high + 1), fits, strict=True) if K in self.counts]
 
-    def scores(self, test: tuple[Any, Any]) -> Floats:
-        """Log densities (n_counts, n_test) of held-out rows."""
-        return np.array([fit.estimator.score_samples(*test) for fit in self.fits()])
+    def scores(self, X: Any, y: Any, groups: np.ndarray | None) -> Floats:
+        """Log densities (n_counts, n_test) of held-out rows, or groups."""
+        return np.array([f.estimator.score_samples(X, y, groups=groups) for f in self.fits()])
 
 
 def select(
@@ -149,6 +150,7 @@ def select(
     sample_weight: Any = None,
     n_jobs: int | None = None,
     weight_kind: str = "frequency",
+    groups: Any = None,
 ) -> Selection:
     """Choose the number of experts, their family and the gate.
 
@@ -168,7 +170,7 @@ def select(
         The first three are lower for better models; ``"log_score"``, the mean log density of
         held-out rows, is higher.
     cv : int, splitter or iterable, default=None
-        Folds for ``criterion="log_score"``; None means 5.
+        Folds for ``criterion="log_score"``; None means 5. With ``groups``, of whole groups.
     sample_weight : array-like of shape (n_samples,), default=None
     n_jobs : int or None, default=None
         Processes over families and folds.
@@ -176,6 +178,9 @@ def select(
         What weights are, as for :func:`moe_classic.inference.inference`: how often a row stands
         for itself, or ``1 / error^2``, of which only the ratios mean something. Precisions are
         given to the fits with mean 1, so that the criteria count rows.
+    groups : array-like of shape (n_samples,), default=None
+        Labels of the subjects that rows were measured on, as for ``fit``. BIC and ICL then count
+        groups, and ``"log_score"`` is a mean over held-out groups.
 
     Returns
     -------
@@ -218,9 +223,10 @@ def select(
     families = _families(template, experts, gates)
     sample_weight = counts_of(sample_weight, weight_kind)
     w = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    tasks = [_Task(family, counts, X, y, w) for family in families]
+    labels = None if groups is None else np.asarray(groups)
+    tasks = [_Task(family, counts, X, y, w, labels) for family in families]
     fits = Parallel(n_jobs=n_jobs)(delayed(task.fits)() for task in tasks)
-    rows = [_row(fit, X, y, w) for path_ in fits for fit in path_]
+    rows = [_row(fit, X, y, w, labels) for path_ in fits for fit in path_]
     table = pd.DataFrame(rows)
     if criterion == "log_score":
         table = _with_log_scores(table, tasks, 5 if cv is None else cv, n_jobs)
@@ -267,7 +273,9 @@ def _title(component: Any) -> str:
     return component if isinstance(component, str) else " ".join(repr(component).split())
 
 
-def _row(fit: PathFit, X: Any, y: Any, w: Floats | None) -> dict[str, Any]:
+def _row(
+    fit: PathFit, X: Any, y: Any, w: Floats | None, groups: np.ndarray | None
+) -> dict[str, Any]:
     """Row of the table."""
     estimator = fit.estimator
     return {
@@ -277,9 +285,9 @@ def _row(fit: PathFit, X: Any, y: Any, w: Floats | None) -> dict[str, Any]:
         "n_parameters": estimator.n_parameters_,
         "log_likelihood": estimator.log_likelihood_,
         "objective": fit.objective,
-        "aic": estimator.aic(X, y, w),
-        "bic": estimator.bic(X, y, w),
-        "icl": estimator.icl(X, y, w),
+        "aic": estimator.aic(X, y, w, groups=groups),
+        "bic": estimator.bic(X, y, w, groups=groups),
+        "icl": estimator.icl(X, y, w, groups=groups),
         "start": fit.start,
         "converged": estimator.converged_,
         "degenerate_experts": fit.degenerate,
@@ -302,13 +310,23 @@ def _best(table: pd.DataFrame, criterion: str) -> int:
     return int(near.n_parameters.idxmin())
 
 
+def _weights(w: Floats | None, groups: np.ndarray | None, test: Ints) -> Floats:
+    """Weights of held-out rows, or groups in the order of their labels."""
+    own = np.ones(len(test)) if w is None else w[test]
+    if groups is None:
+        return own
+    return subject_weights(*numbered_subjects(groups[test], len(test)), own)
+
+
 def _with_log_scores(
     table: pd.DataFrame, tasks: list[_Task], cv: Any, n_jobs: int | None
 ) -> pd.DataFrame:
     """The table with the mean log density of held-out rows."""
     first = tasks[0]
-    X, y, w = first.X, first.y, first.w
-    folds = list(check_cv(cv, y, classifier=is_classifier(first.template)).split(X, y))
+    X, y, w, groups = first.X, first.y, first.w, first.groups
+    if isinstance(cv, int) and groups is not None:
+        cv = GroupKFold(cv)
+    folds = list(check_cv(cv, y, classifier=is_classifier(first.template)).split(X, y, groups))
     jobs = []
     for task in tasks:
         for train, test in folds:
@@ -318,10 +336,12 @@ def _with_log_scores(
                 _safe_indexing(X, train),
                 _safe_indexing(y, train),
                 None if w is None else w[train],
+                None if groups is None else groups[train],
             )
-            jobs.append((part, (_safe_indexing(X, test), _safe_indexing(y, test))))
-    scores = Parallel(n_jobs=n_jobs)(delayed(part.scores)(test) for part, test in jobs)
-    weights = np.concatenate([np.ones(len(test)) if w is None else w[test] for _, test in folds])
+            held_out = (_safe_indexing(X, test), _safe_indexing(y, test))
+            jobs.append((part, (*held_out, None if groups is None else groups[test])))
+    scores = Parallel(n_jobs=n_jobs)(delayed(part.scores)(*test) for part, test in jobs)
+    weights = np.concatenate([_weights(w, groups, test) for _, test in folds])
     means, errors = [], []
     for i in range(len(tasks)):
         rows = np.concatenate(scores[i * len(folds) : (i + 1) * len(folds)], axis=1)

@@ -11,6 +11,7 @@ expectation-maximisation map for y.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -153,7 +154,7 @@ class Predictive:
 
     def log_density(self, y: Floats) -> Floats:
         """Log density at ``y`` (d, n), (n,)."""
-        return self.model.log_likelihood(self.params, Block(self.block.designs, y, self.block.w))
+        return self.model.log_likelihood(self.params, replace(self.block, y=y))
 
     def mode(self) -> Floats:
         """Highest point of the density, (d, n).

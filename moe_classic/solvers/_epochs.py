@@ -279,13 +279,14 @@ def squared_scores(model: Model, params: MoEParams, block: Block) -> SquareStats
     """
     forward = model.evaluate(params, block)
     S, _ = forward.posterior()
-    S *= block.w
+    S *= block.subject_w
+    rows = block.by_row(S)
     parts = [_gate_squares(model, params, forward.gate, block, S)]
     for group, p, fwd, share in zip(
         model.groups, params.experts, forward.experts, model.shares, strict=True
     ):
         first = group.expert.first_derivatives(p, fwd, block.y)
-        weighted = S[share][:, None] * first**2
+        weighted = rows[share][:, None] * first**2
         m = p.coef.shape[1]
         out = np.zeros(group.expert.pack(p).size)
         places = group.expert.coefficient_places(p)
@@ -300,7 +301,7 @@ def _gate_squares(model: Model, params: MoEParams, fwd: Forward, block: Block, S
     """Squared scores of the gate, or the weight where it has no pointwise derivatives."""
     gate = model.gate
     if not gate.has("derivatives"):
-        return np.full(gate.pack(params.gate).size, block.w.sum())
+        return np.full(gate.pack(params.gate).size, block.subject_w.sum())
     first, _ = gate.derivatives(params.gate, fwd, S)
     pointwise = np.einsum("kn,akn->an", S, first**2)
     if gate.plain:

@@ -65,7 +65,8 @@ def test_experts_too_many_are_dropped_as_long_as_the_bound_rises():
     R = np.random.default_rng(0).dirichlet(np.full(8, 0.3), 400).T
     run = climb(mixture, mixture.from_responsibilities(R), max_iter=60, tol=1e-4)
     run, path = pruned(mixture, run, max_iter=60, tol=1e-4, tries=3)
-    counts, heights = np.array(path).T
+    counts = np.array([step.n_experts for step in path])
+    heights = np.array([step.evidence for step in path])
     assert counts[0] == 8
     assert (np.diff(counts) == -1).all()
     assert (np.diff(heights) > 0.0).all()

@@ -4,7 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moe_classic._cli.table import UsageError, check_complete, find_task, numbers, tone_table
+from moe_classic._cli.table import (
+    Table,
+    UsageError,
+    check_complete,
+    find_task,
+    numbers,
+    sample_of,
+    tone_table,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,3 +60,21 @@ def test_tone_table_holds_the_bundled_rows():
     assert table.X.shape == (150, 1)
     assert (table.target, table.task) == ("tuned", "regression")
     assert set(table.labels) == {"stretchratio", "tuned"}
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_a_sample_keeps_rows_together_and_shares_of_classes(task):
+    n = 1000
+    y = np.where(np.arange(n) < 10, 0, 1 + np.arange(n) % 2)
+    table = Table("t", pd.DataFrame({"row": np.arange(n)}), y, "y", task)
+    few = sample_of(table, 200, 0, 5)
+    assert np.array_equal(y[few.X.row], few.y)
+    assert few.X.row.is_unique
+    if task == "regression":
+        assert len(few.y) == 200
+    else:
+        # Two of two hundred would be the share of the first.
+        assert np.bincount(few.y).tolist() == [5, 99, 99]
+    assert few.X.equals(sample_of(table, 200, 0, 5).X)
+    assert not few.X.equals(sample_of(table, 200, 1, 5).X)
+    assert sample_of(table, n, 0, 5) is table

@@ -247,3 +247,14 @@ def test_a_child_forked_after_a_fit_can_run_k_means():
         [sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, env=free
     )
     assert done.stdout.strip() == "ended", done.stderr
+
+
+@pytest.mark.parametrize("strategy", ["elemental", "local"])
+def test_strategies_bear_repeated_columns_with_a_sentinel(rng, strategy):
+    x = rng.normal(size=20)
+    x[3] = 1e12
+    X, y = np.column_stack([x, x]), rng.normal(size=(20, 1))
+    for seed in range(20):
+        view = StartData(X, y, np.ones(20), 2)
+        labels = STRATEGIES[strategy](view, np.random.default_rng(seed))
+        assert labels.shape == (20,)

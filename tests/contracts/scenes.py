@@ -39,6 +39,7 @@ class Case:
     outputs : outputs of a real target, or number of classes
     n_experts, n_features : size of the group and of what it sees
     monotone : whether a step climbs without damping
+    ends : whether steps are near a maximum after 150 of them; slants grow for long on sixty rows
     cls : the component itself, where it is not registered
     """
 
@@ -48,6 +49,7 @@ class Case:
     n_experts: int = 3
     n_features: int = 2
     monotone: bool = False
+    ends: bool = True
     cls: Any = None
 
     def __str__(self) -> str:
@@ -102,6 +104,11 @@ _EXPERT_CASES = [
     Case("negative_binomial", {"dispersion": 1e-6}, n_experts=1, n_features=0),
     Case("poisson"),
     Case("poisson", {"alpha": 0.2}, n_experts=1),
+    Case("skew_normal", ends=False),
+    Case("skew_normal", {"alpha": 0.2}, ends=False),
+    Case("skew_t", ends=False),
+    Case("skew_t", {"df": 3.0}, monotone=True, ends=False),
+    Case("skew_t", {"df_bounds": (1.0, 30.0), "alpha": 0.2}, ends=False),
     Case("student_t"),
     Case("student_t", {"df": 4.0}, monotone=True),
     Case("student_t", {"df": 1.5, "alpha": 0.2}, monotone=True),

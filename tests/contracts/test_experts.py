@@ -35,6 +35,9 @@ from .scenes import (
 
 each_expert = pytest.mark.parametrize("case", EXPERT_CASES, ids=str)
 each_real_expert = pytest.mark.parametrize("case", REAL_CASES, ids=str)
+# Around skew noise no normal density touches: there a mode is searched for.
+touching_only = [c for c in REAL_CASES if LINEAR_EXPERTS[c.name]().has("precision")]
+each_touching_expert = pytest.mark.parametrize("case", touching_only, ids=str)
 each_count_expert = pytest.mark.parametrize("case", COUNT_CASES, ids=str)
 each_range_expert = pytest.mark.parametrize("case", RANGE_CASES, ids=str)
 each_other_expert = pytest.mark.parametrize("case", OTHER_CASES, ids=str)
@@ -183,7 +186,7 @@ def test_standard_density_is_the_slope_of_the_standard_cdf(case):
     )
 
 
-@each_real_expert
+@each_touching_expert
 def test_precision_touches_the_density_at_the_residual(case):
     scene = expert_scene(case)
     expert, params, d = scene.component, scene.params, case.outputs
@@ -470,7 +473,7 @@ def test_update_climbs_after_damping(case, seed):
         assert after > before or np.abs(slope).max() < 1e-6 * scene.summary.weight
 
 
-@each_smooth_expert
+@pytest.mark.parametrize("case", [c for c in smooth_only if c.ends], ids=str)
 def test_update_ends_where_the_gradient_vanishes(case):
     scene = expert_scene(case)
     expert, params = scene.component, scene.params

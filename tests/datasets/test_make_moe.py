@@ -22,7 +22,32 @@ REAL = sorted(
     name for name, cls in EXPERTS.items() if cls.target == "real" and issubclass(cls, LinearExpert)
 )
 CLASS = sorted(name for name, cls in EXPERTS.items() if cls.target == "class")
-NOISE = {"gaussian": stats.norm, "laplace": stats.laplace, "student_t": stats.t(4.0)}
+
+
+class SkewT(stats.rv_continuous):
+    """Azzalini & Capitanio (2003), slant 3 and four degrees of freedom."""
+
+    def _logpdf(self, z):
+        tail = stats.t.logcdf(3.0 * z * np.sqrt(5.0 / (4.0 + z**2)), 5.0)
+        return np.log(2.0) + stats.t.logpdf(z, 4.0) + tail
+
+    def _pdf(self, z):
+        return np.exp(self._logpdf(z))
+
+    def _cdf(self, z):
+        grid = np.sinh(np.linspace(-9.0, 9.0, 40_001))
+        density = self._pdf(grid)
+        steps = 0.5 * np.diff(grid) * (density[1:] + density[:-1])
+        return np.interp(z, grid, np.r_[0.0, np.cumsum(steps)])
+
+
+NOISE = {
+    "gaussian": stats.norm,
+    "laplace": stats.laplace,
+    "skew_normal": stats.skewnorm(3.0),
+    "skew_t": SkewT(),
+    "student_t": stats.t(4.0),
+}
 
 every_gate = pytest.mark.parametrize("gate", ["constant", "gaussian", "softmax"])
 every_real = pytest.mark.parametrize("expert", REAL)

@@ -63,6 +63,12 @@ class Case:
         text = " ".join(repr(self.estimator).split())
         return f"case {self.number}: {text}.{self.way} on {shape}, {self.words}"
 
+    @property
+    def heard(self) -> tuple[Array, Array]:
+        """X and y of the rows with weight: a class that has none need not be known."""
+        used = np.ones(len(self.X), dtype=bool) if self.w is None else self.w > 0.0
+        return self.X[used], self.y[used]
+
     def fit(self, estimator: Any) -> Any:
         """``estimator`` fitted to the rows."""
         weights = () if self.w is None else (self.w,)

@@ -52,7 +52,7 @@ def check(case: Case) -> str:
             return "refused"
         if case.way == "batches" and not hasattr(estimator, "n_features_in_"):
             return "waiting"
-        answers = _answers(estimator, case.X, case.y)
+        answers = _answers(estimator, *case.heard)
         _agree(estimator, answers)
         if case.way != "batches":
             _climbs(estimator)
@@ -173,6 +173,6 @@ def _is_a_transaction(estimator: Any, case: Case, before: dict[str, np.ndarray])
         _is_a_sentence("refit", error)
     else:
         raise FoundError("rows of infinities are fitted")
-    for name, ask in _questions(estimator, case.X, case.y).items():
+    for name, ask in _questions(estimator, *case.heard).items():
         if name in before and not np.array_equal(np.asarray(ask()), before[name]):
             raise FoundError(f"{name} is another after a refused refit")

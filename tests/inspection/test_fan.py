@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from moe_classic import MoERegressor
+from moe_classic.datasets import make_moe
+from moe_classic.experts import GammaExpert, GaussianExpert, PoissonExpert, TruncatedExpert
 from moe_classic.inspection import FanDisplay
 
 
@@ -58,3 +60,21 @@ def test_several_outputs_are_refused(rng):
     moe = MoERegressor(1).fit(X, rng.standard_normal((30, 2)))
     with pytest.raises(ValueError, match="draws one output"):
         FanDisplay.from_estimator(moe, X)
+
+
+@pytest.mark.parametrize(
+    "expert",
+    [GammaExpert(), PoissonExpert(), TruncatedExpert(GaussianExpert(), low=0.0)],
+    ids=lambda e: e.name,
+)
+def test_values_that_cannot_be_have_density_zero(expert):
+    X, y = make_moe(200, expert=expert, n_experts=1, random_state=0)
+    moe = MoERegressor(1, expert=expert).fit(X, y)
+    display = FanDisplay.from_estimator(moe, X, y)
+    below = display.targets < 0.0
+    assert below.any()
+    assert (display.density[:, below] == 0.0).all()
+    if not expert.kind.step:
+        inside = ~below
+        mass = np.trapezoid(display.density[:, inside], display.targets[inside], axis=1)
+        assert mass == pytest.approx(1.0, abs=0.2)

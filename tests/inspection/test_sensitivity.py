@@ -67,9 +67,9 @@ def test_ishigami_by_a_mixture():
     rng = np.random.default_rng(0)
     X = rng.uniform(-np.pi, np.pi, (5000, 3))
     y = np.sin(X[:, 0]) * (1.0 + 0.1 * X[:, 2] ** 4) + 7.0 * np.sin(X[:, 1]) ** 2
-    cubes = PolynomialFeatures(3, include_bias=False)
+    curves = PolynomialFeatures(4, include_bias=False)
     moe = BayesianMoERegressor(
-        16, expert_features=cubes, n_init=1, prune=False, max_iter=60, random_state=0
+        12, expert_features=curves, n_init=1, prune=False, max_iter=60, random_state=0
     ).fit(X, y)
     table = sensitivity(moe, X, n_draws=10, random_state=0).table
     np.testing.assert_allclose(table.first_order, [0.3139, 0.4424, 0.0], atol=0.03)

@@ -259,6 +259,7 @@ def crps_of_given_mixtures() -> Values:
 _SIZES: dict[str, dict[str, int]] = {
     "make_inverse_sine": {"n_samples": 50},
     "make_moe": {"n_samples": 50},
+    "make_policies": {"n_samples": 60},
     "make_piecewise_linear": {"n_samples": 50},
     "make_robot_arm": {"n_train": 40, "n_test": 20},
     "make_speakers": {"n_samples": 60},

@@ -99,6 +99,8 @@ _regression(
     expert=[("plane", GaussianExpert()), ("robust", StudentTExpert(df=4.0, features=[0]))],
 )
 _regression("estimator experts", expert=Ridge(alpha=0.1), regular=False)
+_regression("skew_normal expert", heavy, expert="skew_normal", regular=False)
+_regression("skew_t expert", heavy, expert="skew_t", regular=False)
 for density in ("laplace", "student_t"):
     _regression(
         f"estimator experts, {density}",
@@ -310,3 +312,47 @@ def partial_fit_of_heavy_tails() -> Values:
 @case("classification, partial_fit")
 def partial_fit_of_classes() -> Values:
     return _learnt(MoEClassifier(2, **QUICK), *classes(), classes=[0, 1, 2])
+
+
+def _of_subjects(moe: Any, X: np.ndarray, y: np.ndarray) -> Values:
+    """Answers of a fit whose rows belong to subjects of three, with half of them known."""
+    groups = np.arange(len(X)) // 3
+    w = 1.0 + groups % 2
+    moe.fit(X, y, w, groups=groups)
+    half = np.arange(len(X)) < len(X) // 2
+    told = {"groups": groups, "history": (X[half], y[half], groups[half])}
+    numbers = moe.inference(X, y, kind="sandwich", sample_weight=w, groups=groups)
+    return {
+        "log_likelihood_": moe.log_likelihood_,
+        "last of trace_": moe.trace_[-1],
+        "criteria": [getattr(moe, name)(X, y, w, groups=groups) for name in ("aic", "bic", "icl")],
+        "gate_proba": moe.gate_proba(X, groups=groups)[:9],
+        "responsibilities": moe.responsibilities(X, y, groups=groups)[:9],
+        "expert_log_density": moe.expert_log_density(X, y)[:9],
+        "score_samples": moe.score_samples(X, y, groups=groups),
+        "predict with a history": moe.predict_expert(X, **told),
+        "gate with a history": moe.gate_proba(X, **told),
+        "agreement": moe.start_report_["agreement"],
+        "standard errors": numbers.table["std_error"],
+        "terms": "; ".join(map(str, numbers.table.index)),
+    }
+
+
+@case("regression, groups")
+def groups_of_rows() -> Values:
+    return _of_subjects(MoERegressor(2, **QUICK), *lines())
+
+
+@case("classification, groups")
+def groups_of_classes() -> Values:
+    moe = MoEClassifier(2, expert=MultinomialExpert(alpha=1e-2), gate=boundary, **QUICK)
+    return _of_subjects(moe, *classes())
+
+
+@case("regression, fit_blocks of groups")
+def fit_blocks_of_groups() -> Values:
+    X, y = lines()
+    cuts = [slice(i, i + 30) for i in range(0, len(X), 30)]
+    blocks = [(X[c], y[c], None, np.arange(len(X))[c] // 3) for c in cuts]
+    moe = MoERegressor(2, **QUICK).fit_blocks(blocks)
+    return {"log_likelihood_": moe.log_likelihood_, "gate_proba": moe.gate_proba(X[:9])}

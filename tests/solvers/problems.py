@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -111,6 +111,10 @@ def _spread(model: Model, start: MoEParams, apart: float, rng: np.random.Generat
     theta = model.groups[0].expert.pack(old)
     theta = np.concatenate([coef.ravel(), theta[coef.size :]])
     expert = model.groups[0].expert.unpack(theta, old, _LOOSE)
+    if hasattr(expert, "slant"):
+        # Noise that leans: without, the information is singular and all converge slowly.
+        sides = np.resize([3.0, -3.0], expert.slant.shape[0])
+        expert = replace(expert, slant=sides[:, None])
     logits = model.gate.pack(start.gate)
     gate = model.gate.unpack(logits + 0.7 * rng.standard_normal(logits.size), start.gate, _LOOSE)
     return MoEParams(gate, (expert,))

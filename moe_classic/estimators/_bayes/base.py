@@ -123,7 +123,7 @@ class BayesianEstimator(TransformerMixin, BaseEstimator):
     def _search(self, search: Search, data: TrainingData, raw: RawData) -> Found:
         """Run the starts that the arguments ask for."""
         if not isinstance(self.init, str):
-            R = given_responsibilities(self.init, raw.used, self.n_experts)
+            R = given_responsibilities(self.init, raw, self.n_experts)
             return search.from_responsibilities(data, R)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
         count = min(self.n_experts, data.w.size)
@@ -257,11 +257,16 @@ class BayesianEstimator(TransformerMixin, BaseEstimator):
 
     @property
     def pruning_report_(self) -> pd.DataFrame:
-        """Mixtures on the way of the best start: ``n_experts`` and their ``lower_bound``."""
+        """Mixtures on the way of the best start.
+
+        ``n_experts``, their ``lower_bound``, and ``log_evidence``, the estimate by which an expert
+        is dropped: the bound with the curvature of logits at their means, and with the orders of
+        the experts counted.
+        """
         fitted = self._posterior()
-        table = pd.DataFrame(fitted.path, columns=["n_experts", "lower_bound"])
         moved = fitted.offset * fitted.summary.weight
-        return table.assign(lower_bound=table.lower_bound + moved)
+        rows = [(s.n_experts, s.bound + moved, s.evidence + moved) for s in fitted.path]
+        return pd.DataFrame(rows, columns=["n_experts", "lower_bound", "log_evidence"])
 
     # -------------------------------------------------------------------- answers
 

@@ -25,7 +25,8 @@ class BayesianMoEClassifier(ClassifierAnswers, BayesianEstimator):
 
     stands to :class:`MoEClassifier` as :class:`BayesianMoERegressor` stands to
     :class:`MoERegressor`: a posterior of every coefficient, a lower bound on the log evidence,
-    experts dropped as long as it rises, probabilities that are averages over the posterior.
+    experts dropped that the evidence does not ask for, probabilities that are averages over the
+    posterior.
 
     Parameters
     ----------
@@ -33,12 +34,12 @@ class BayesianMoEClassifier(ClassifierAnswers, BayesianEstimator):
         Number of experts to begin with, at most one a distinct row.
     expert_features, gate_features : None, list, or transformer, default=None
         As for :class:`BayesianMoERegressor`.
-    coef_prior : tuple of float, default=(0.5, 0.5)
+    coef_prior : tuple of float, default=(0.5, 2.0)
         Shape and rate of the gamma distribution of the precision of each feature of each expert,
         one for all classes, where features have unit variance (automatic relevance determination).
-        A coefficient is so, by default, Cauchy distributed with scale 1 up to the coding of the
+        A coefficient is so, by default, Cauchy distributed with scale 2 up to the coding of the
         classes.
-    gate_prior : tuple of float, default=(0.5, 0.5)
+    gate_prior : tuple of float, default=(0.5, 2.0)
         The same of the gate.
     prune, init, n_init, max_iter, tol, n_jobs, random_state, order_by
         As for :class:`BayesianMoERegressor`.
@@ -86,8 +87,8 @@ class BayesianMoEClassifier(ClassifierAnswers, BayesianEstimator):
         *,
         expert_features: Any = None,
         gate_features: Any = None,
-        coef_prior: tuple[float, float] = (0.5, 0.5),
-        gate_prior: tuple[float, float] = (0.5, 0.5),
+        coef_prior: tuple[float, float] = (0.5, 2.0),
+        gate_prior: tuple[float, float] = (0.5, 2.0),
         prune: bool = True,
         init: Any = "auto",
         n_init: int = 10,

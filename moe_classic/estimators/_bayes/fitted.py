@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moe_classic._bayes import raw_terms
+from moe_classic._bayes import Step, raw_terms
 from moe_classic._data import DesignMap
 from moe_classic._numerics import softmax_in_place
 from moe_classic._results import FittedMixture, term_index
@@ -56,12 +56,12 @@ class FittedPosterior(FittedMixture):
     ----------
     report : list of dict
         What became of every start.
-    path : list of (number of experts, bound)
+    path : list of Step
         Mixtures on the way of the best start.
     """
 
     report: list[dict[str, Any]]
-    path: list[tuple[int, float]]
+    path: list[Step]
 
     @property
     def expert_map(self) -> DesignMap:

@@ -21,7 +21,8 @@ class BayesianMoERegressor(RegressorAnswers, BayesianEstimator):
     stands to :class:`MoERegressor` as :class:`~sklearn.mixture.BayesianGaussianMixture` stands to
     :class:`~sklearn.mixture.GaussianMixture`. Variational Bayes gives a posterior of every
     coefficient and scale, and a lower bound on the log evidence of the data. The fit begins with
-    ``n_experts`` experts and drops one after the other as long as the bound rises. Predictions
+    ``n_experts`` experts and drops one after the other as long as an estimate of the evidence
+    rises. Predictions
     average over the posterior: the density of an expert is a Student-t that widens away from the
     rows that it has seen.
 
@@ -33,23 +34,23 @@ class BayesianMoERegressor(RegressorAnswers, BayesianEstimator):
         What experts and gate see of X. None: all columns; a list of column names or indices: these;
         ``[]``: nothing; a transformer is cloned
         and fitted inside.
-    noise_prior : tuple of float, default=(1.0, 0.001)
+    noise_prior : tuple of float, default=(0.5, 0.005)
         Shape and rate of the gamma distribution of the precision of the noise of an expert, where y
-        has unit variance. The default allows standard deviations from about 0.01 up.
-    coef_prior : tuple of float, default=(0.5, 0.5)
+        has unit variance. The default is next to flat for standard deviations between 0.03 and 1.
+    coef_prior : tuple of float, default=(0.5, 2.0)
         Shape and rate of the gamma distribution of the precision of each coefficient of each
         expert, in units of its noise (automatic relevance determination): features without an
-        effect are shrunk to zero. A coefficient is so, by default, Cauchy distributed with the
-        standard deviation of the noise as its scale.
-    gate_prior : tuple of float, default=(0.5, 0.5)
+        effect are shrunk to zero. A coefficient is so, by default, Cauchy distributed with twice
+        the standard deviation of the noise as its scale.
+    gate_prior : tuple of float, default=(0.5, 2.0)
         The same of the gate, with one precision a feature for all experts.
     prune : bool, default=True
-        Whether experts are dropped that the bound can do without.
+        Whether experts are dropped that the evidence does not ask for.
     init : str or array-like of shape (n_samples, n_experts), default="auto"
         As for :class:`MoERegressor`.
     n_init : int, default=10
-        Number of starts; the best five are followed to their ends, and the highest bound wins. On
-        more than 20,000 rows they are tried on a sample, which also settles the number of experts.
+        Number of starts; the best five are followed to their ends, and the highest evidence wins.
+        On more than 20,000 rows they are tried on a sample, which settles the number of experts.
     max_iter : int, default=500
         Largest number of sweeps of a run.
     tol : float, default=1e-6
@@ -80,7 +81,7 @@ class BayesianMoERegressor(RegressorAnswers, BayesianEstimator):
     start_report_ : DataFrame
         What became of every start, best first.
     pruning_report_ : DataFrame
-        Numbers of experts on the way, with their bounds.
+        Numbers of experts on the way, with bounds and estimates of the evidence.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If X had names.
@@ -113,7 +114,7 @@ class BayesianMoERegressor(RegressorAnswers, BayesianEstimator):
     >>> X, y = load_motorcycle(return_X_y=True)
     >>> moe = BayesianMoERegressor(random_state=0).fit(X, y)
     >>> moe.n_experts_
-    3
+    4
     """
 
     def __init__(
@@ -122,9 +123,9 @@ class BayesianMoERegressor(RegressorAnswers, BayesianEstimator):
         *,
         expert_features: Any = None,
         gate_features: Any = None,
-        noise_prior: tuple[float, float] = (1.0, 0.001),
-        coef_prior: tuple[float, float] = (0.5, 0.5),
-        gate_prior: tuple[float, float] = (0.5, 0.5),
+        noise_prior: tuple[float, float] = (0.5, 0.005),
+        coef_prior: tuple[float, float] = (0.5, 2.0),
+        gate_prior: tuple[float, float] = (0.5, 2.0),
         prune: bool = True,
         init: Any = "auto",
         n_init: int = 10,

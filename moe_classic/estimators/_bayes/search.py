@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._bayes import BayesianLogits, BayesianMixture, Run, climb, pruned
+from moe_classic._bayes import BayesianLogits, BayesianMixture, Run, Step, climb, pruned
 from moe_classic._data import MOST_ROWS, Design, DesignMap, take_sample, tamed
 from moe_classic._targets import TrainingData
 from moe_classic._training import STRATEGIES, StartData, portfolio, soften
@@ -30,13 +30,13 @@ class Found:
     run : Run
     mixture : BayesianMixture, with the rows of the last climb
     report : one dict a start, best first
-    path : numbers of experts with their bounds, on the way of the best
+    path : mixtures on the way of the best
     """
 
     run: Run
     mixture: BayesianMixture
     report: list[dict[str, Any]]
-    path: list[tuple[int, float]]
+    path: list[Step]
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ class Search:
         names = portfolio(init, n_init)
         runs = [self._short(mixture, soften(STRATEGIES[name](view, rng), K)) for name in names]
         order = sorted(range(len(runs)), key=lambda i: -runs[i].state.bound)
-        paths: dict[int, list[tuple[int, float]]] = {}
+        paths: dict[int, list[Step]] = {}
         for i in order[:_FINALISTS]:
             runs[i], paths[i] = self._long(mixture, runs[i])
-        best = max(paths, key=lambda i: runs[i].state.bound)
+        best = max(paths, key=lambda i: paths[i][-1].evidence)
         same = self.tol * float(some.w.sum())
         rows = _report(names, runs, list(paths), same)
         if some is data:
@@ -98,9 +98,9 @@ class Search:
         few = min(_SHORT, self.max_iter)
         return climb(mixture, mixture.from_responsibilities(R), max_iter=few, tol=_ROUGH)
 
-    def _long(self, mixture: BayesianMixture, run: Run) -> tuple[Run, list[tuple[int, float]]]:
+    def _long(self, mixture: BayesianMixture, run: Run) -> tuple[Run, list[Step]]:
         """To the end, with experts dropped before and after."""
-        path = [(run.state.n_experts, run.state.bound)]
+        path = [Step.at(mixture, run.state)]
         while True:
             last = run.state.n_experts
             if self.prune:
@@ -110,7 +110,7 @@ class Search:
             if run.state.n_experts == last and len(path) > 1:
                 return run, path
             run = self._continued(mixture, run)
-            path.append((run.state.n_experts, run.state.bound))
+            path.append(Step.at(mixture, run.state))
 
     def _continued(self, mixture: BayesianMixture, run: Run) -> Run:
         """A run to its end; the trace is of the experts that are left."""
@@ -119,11 +119,11 @@ class Search:
 
 
 def _sampled(data: TrainingData) -> TrainingData:
-    """At most :data:`MOST_ROWS` rows with the weight of all."""
+    """At most :data:`MOST_ROWS` rows."""
     if data.w.size <= MOST_ROWS:
         return data
     some = take_sample(data.X, data.key, data.w, MOST_ROWS)
-    return replace(data, X=some.X, key=some.y, w=some.w * (data.w.sum() / some.w.sum()))
+    return replace(data, X=some.X, key=some.y, w=some.w)
 
 
 def _kept(m: DesignMap, X: np.ndarray) -> Design:

@@ -23,6 +23,7 @@ from moe_classic._adapters import (
     fit_all,
     layers_of,
 )
+from moe_classic._arguments import refuse_groups
 from moe_classic._data import BlendRows, DesignMap, distinct_rows
 from moe_classic._results import FittedBlend, column_names
 from moe_classic._targets import ClassTarget, Target
@@ -86,7 +87,15 @@ class MetaPi(BlendEstimator):
 
     # -------------------------------------------------------------------- fit
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, sources: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        sources: Any = None,
+        groups: Any = None,
+    ) -> Self:
         """Fit every expert on its own source, then the gate on all rows.
 
         Parameters
@@ -99,6 +108,8 @@ class MetaPi(BlendEstimator):
             Label of every row's source. Experts learn from their own source; the gate is never
             told. None makes one source of all rows. In scikit-learn's pipelines and searches it
             is metadata: ``set_fit_request(sources=True)``.
+        groups : None
+            Refused: every row has the experts blended anew.
 
         Returns
         -------
@@ -117,6 +128,7 @@ class MetaPi(BlendEstimator):
         ConvergenceWarning
             If the gate was still learning after ``max_iter`` steps.
         """
+        refuse_groups(self, groups, "every row has the experts blended anew")
         options = self._checked()
         columns, X, y, w = self._validated(X, y, sample_weight)
         labels, codes = source_codes(sources, len(X))

@@ -9,7 +9,7 @@ import numpy as np
 
 from moe_classic._arguments import check_integer, check_real
 from moe_classic._components import INTERCEPT, SLOPE, WEIGHT
-from moe_classic._data import DesignMap, checked_design, fit_design
+from moe_classic._data import DesignMap, checked_design, fit_design, slices_of
 from moe_classic._typing import Floats
 
 from .net import BlendData, BlendNet, Trace, blend_objective, descend, error_of, simplex_weights
@@ -155,7 +155,7 @@ class GateOptions:
         """What the gate sees of X, standardised by the weighted moments."""
         return fit_design(
             self.features,
-            lambda: [(X, w)],
+            slices_of(X, w),
             fit_on=(X, y),
             names_in=names,
             standardize=True,

@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 
 from moe_classic._adapters import emit_warnings
-from moe_classic._arguments import check_integer, check_real
+from moe_classic._arguments import check_integer, check_real, refuse_groups
 from moe_classic._data import distinct_rows
 from moe_classic._results import FittedBlend, column_names
 from moe_classic._routing import capacity_of, random_partition
@@ -104,7 +104,7 @@ class HardMoE(BlendEstimator):
 
     # -------------------------------------------------------------------- fit
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Fit experts and gate in turn.
 
         Parameters
@@ -114,6 +114,8 @@ class HardMoE(BlendEstimator):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0. Equal rows are merged, so that a weight of 2 is the same as a repeated
             row; capacities count distinct rows.
+        groups : None
+            Refused: hard mixtures give rows to experts one by one.
 
         Returns
         -------
@@ -129,6 +131,7 @@ class HardMoE(BlendEstimator):
         FitFailedWarning
             If an expert could not be fitted: which one, and why.
         """
+        refuse_groups(self, groups, "hard mixtures give rows to experts one by one")
         options, descriptions = self._checked()
         columns, X, y, w = self._validated(X, y, sample_weight)
         rows = distinct_rows(X, y, w, np.zeros(len(X), dtype=np.intp))

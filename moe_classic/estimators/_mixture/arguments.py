@@ -8,6 +8,7 @@ import numpy as np
 
 from moe_classic._arguments import check_integer, check_real
 from moe_classic._components import TARGETS
+from moe_classic._data import RawData
 from moe_classic._training import (
     STRATEGIES,
     by_name,
@@ -74,18 +75,32 @@ def check_init(init: Any, n_init: int) -> None:
         )
 
 
-def given_responsibilities(init: Any, used: np.ndarray, n_experts: int) -> Floats:
-    """Responsibilities (K, n) from an array for all of the user's rows, of which some count."""
-    R = np.asarray(init, dtype=np.float64)
+def given_responsibilities(init: Any, raw: RawData, n_experts: int) -> Floats:
+    """Responsibilities (K, G) from an array for all of the user's rows, of which some count.
+
+    Rows of a subject are averaged.
+    """
+    R, used = np.asarray(init, dtype=np.float64), raw.used
     if R.shape != (used.size, n_experts):
         raise ValueError(
             f"init has shape {np.shape(init)}, responsibilities need one row a sample "
             f"and one column an expert: ({used.size}, {n_experts})."
         )
-    R = R[used]
+    R = R[raw.user_rows]
     if not np.isfinite(R).all() or (R < 0.0).any() or not (R.sum(axis=1) > 0.0).all():
         raise ValueError("init must be finite, not negative, with a positive sum in every row.")
-    return (R / R.sum(axis=1, keepdims=True)).T
+    R = (R / R.sum(axis=1, keepdims=True)).T
+    return R if raw.subjects is None else raw.subjects.means(R)
+
+
+def check_subjects(solver: Solver) -> None:
+    """Raise if a solver climbs something that has no meaning for groups of rows."""
+    if solver.objective_name not in ("likelihood", "classification likelihood"):
+        raise ValueError(
+            f"groups needs an objective that gives all rows of a group to one expert; {solver!r} "
+            f"climbs {solver.objective_name}, which adds errors of single rows. Leave groups out, "
+            "or use solver='em'."
+        )
 
 
 def with_instances(estimator: Any, params: dict[str, Any]) -> dict[str, Any]:

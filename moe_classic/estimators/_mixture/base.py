@@ -11,17 +11,15 @@ import pandas as pd
 from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from moe_classic._arguments import counts_of
 from moe_classic._compat import CallbackSupportMixin, with_callbacks
 from moe_classic._data import MOST_ROWS, RawData, Rows, first_pass, slices_of
 from moe_classic._engine import make_engine
 from moe_classic._model import check_order_by
 from moe_classic._results import (
     Explanation,
-    checked_rows,
     explain_rows,
     importances,
     one_equation,
@@ -34,17 +32,21 @@ from moe_classic._training import (
     Trainer,
     bind,
     check_fitted_experts,
+    from_portfolio,
+    keeps_origin,
     keeps_target,
     monitors_of,
     refuse_blocks,
     report_fits,
 )
 from moe_classic._typing import Floats
-from moe_classic.estimators import _answers, _reporting
+from moe_classic.estimators import _reporting
 from moe_classic.inference import Inference, inference
 from moe_classic.solvers import DivergenceError, Solver
 
+from . import answers
 from .arguments import (
+    check_subjects,
     describes_intervals,
     describes_several,
     given_responsibilities,
@@ -87,7 +89,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
     # -------------------------------------------------------------------- fit
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Fit by maximum likelihood.
 
         Parameters
@@ -98,6 +100,13 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             Target.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0; a weight of 2 is the same as a repeated row.
+        groups : array-like of shape (n_samples,), default=None
+            Labels of the subjects that rows were measured on. All rows of a group then come from
+            one expert, and the log-likelihood is ``sum_i log sum_k g_k(x_i) prod f_k`` over the
+            groups, with the product over the rows of each. The gate sees the mean of the rows of a
+            group, its features where these are constant within groups; those that vary are called
+            ``mean(name)`` in all tables. Weights must be alike within a group. None: rows are
+            independent.
 
         Returns
         -------
@@ -115,18 +124,27 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         -----
         ConvergenceWarning
             If ``max_iter`` was reached; the message names the log-likelihood still to gain.
+
+        References
+        ----------
+        Groups: Wedel & DeSarbo (1995), A mixture likelihood approach for generalized linear
+        models, Journal of Classification 12; Grun & Leisch (2008), FlexMix version 2: finite
+        mixtures with concomitant variables and varying and constant parameters, Journal of
+        Statistical Software 28.
         """
         checker = self._checker()
-        return self._fit_rows(checker(X, y, sample_weight), checker, X, y)
+        return self._fit_rows(checker(X, y, sample_weight, groups), checker, X, y)
 
     def _fit_rows(
         self, raw: RawData, checker: RowChecker, X: Any = None, y: Any = None
     ) -> MixtureEstimator:
         """Fit validated rows; callbacks are shown ``X`` and ``y``."""
         arguments = self._resolve_arguments()
-        self._check_size(raw.w.size)
+        if raw.subjects is not None:
+            check_subjects(arguments[2])
+        self._check_size(raw.size, of_subjects=raw.subjects is not None)
         data = self._training_data(raw.merged() if isinstance(self.init, str) else raw, checker)
-        rows = slices_of(data.X, data.w)
+        rows = slices_of(data.X, data.w, data.subjects)
         return self._fit_data(arguments, data, rows, raw, checker, shown={"X": X, "y": y})
 
     @with_callbacks
@@ -141,9 +159,10 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         ----------
         blocks : callable or iterable
             A callable without arguments that returns an iterable of ``(X, y)`` or
-            ``(X, y, sample_weight)`` tuples, for example
+            ``(X, y, sample_weight)`` or ``(X, y, sample_weight, groups)`` tuples, for example
             ``lambda: ((f[cols], f["y"]) for f in pd.read_csv(path, chunksize=100_000))``; or an
-            iterable that can be iterated over again, such as a list.
+            iterable that can be iterated over again, such as a list. Weights may be None; a group
+            must come whole, in one block.
 
         Returns
         -------
@@ -169,8 +188,11 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         drawn, moments, n_rows = first_pass(stream, MOST_ROWS)
         if n_rows < 2:
             raise ValueError("blocks yielded a single row with positive weight; give at least two.")
-        self._check_size(n_rows)
-        raw = RawData(drawn.X, drawn.y, drawn.w, np.ones(drawn.w.size, dtype=bool))
+        used = np.ones(drawn.w.size, dtype=bool)
+        raw = RawData(drawn.X, drawn.y, drawn.w, used, drawn.subjects)
+        if raw.subjects is not None:
+            check_subjects(arguments[2])
+        self._check_size(n_rows, of_subjects=raw.subjects is not None)
         data = self._training_data(raw, checker, moments)
         source = {"stream": stream, "drawn": drawn}
         return self._fit_data(arguments, data, stream.rows, raw, checker, source=source, shown={})
@@ -224,24 +246,30 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         """Components and solver from the constructor's arguments, all checked."""
         return resolve_arguments(self, self._target.kind)
 
-    def _check_size(self, n: int) -> None:
-        """Raise if there are more experts than rows."""
+    def _check_size(self, n: int, *, of_subjects: bool = False) -> None:
+        """Raise if there are more experts than rows, or than groups of them."""
         if self.n_experts > n:
+            what = "groups" if of_subjects else f"n_samples={n} rows of X"
             raise ValueError(
-                f"n_experts={self.n_experts} is more than the n_samples={n} rows of X with "
-                "positive weight; use fewer experts or more rows."
+                f"n_experts={self.n_experts} is more than the {f'{n} ' * of_subjects}{what} with "
+                f"positive weight; use fewer experts or more {'groups' if of_subjects else 'rows'}."
             )
 
     def _training_data(
         self, raw: RawData, checker: RowChecker, moments: Any = None
     ) -> TrainingData:
         """Rows as the model sees them; ``moments`` of the raw target where already known."""
-        return checker.target.training_data(
+        data = checker.target.training_data(
             raw,
             moments,
             standardize=self.standardize and not keeps_target(self.expert),
             common=scales_in_common(self.expert),
+            centred=not keeps_origin(self.expert),
         )
+        if raw.subjects is None or moments is not None:
+            return data
+        per_row = float(raw.subjects.w.sum()) / data.summary.weight
+        return replace(data, summary=replace(data.summary, per_row=per_row))
 
     def _make_trainer(
         self,
@@ -304,8 +332,8 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             return trainer.from_params(self._fitted.params_for(trainer.data.target))
         if isinstance(self.init, str):
             rng = np.random.default_rng(trainer.seed)
-            return trainer.from_portfolio(self.init, self.n_init, rng)
-        R = given_responsibilities(self.init, raw.used, self.n_experts)
+            return from_portfolio(trainer, self.init, self.n_init, rng)
+        R = given_responsibilities(self.init, raw, self.n_experts)
         return trainer.from_responsibilities(R)
 
     def _record(self, trainer: Trainer, trained: Trained) -> LearnedMixture:
@@ -353,50 +381,19 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             raise AttributeError(f"this {type(self).__name__} holds no record of its fit")
         return self._fitted
 
-    # -------------------------------------------------------------------- gate and experts
+    # -------------------------------------------------------------------- about rows
 
-    gate_proba = _answers.gate_proba
-    predict_expert = _answers.predict_expert
-    responsibilities = _answers.responsibilities
-    score_samples = _answers.score_samples
-    log_likelihood = _answers.log_likelihood
+    gate_proba = answers.gate_proba
+    predict_expert = answers.predict_expert
+    responsibilities = answers.responsibilities
+    expert_log_density = answers.expert_log_density
+    score_samples = answers.score_samples
+    log_likelihood = answers.log_likelihood
+    aic = answers.aic
+    bic = answers.bic
+    icl = answers.icl
 
-    def aic(
-        self, X: Any, y: Any, sample_weight: Any = None, *, weight_kind: str = "frequency"
-    ) -> float:
-        """Akaike's criterion ``-2 L + 2 d`` (1974); lower is better.
-
-        ``weight_kind`` says what weights are, as for :meth:`inference`.
-        """
-        sample_weight = counts_of(sample_weight, weight_kind)
-        return -2.0 * self.log_likelihood(X, y, sample_weight) + 2.0 * self.n_parameters_
-
-    def bic(
-        self, X: Any, y: Any, sample_weight: Any = None, *, weight_kind: str = "frequency"
-    ) -> float:
-        """Schwarz's criterion ``-2 L + d log n`` (1978), n the total weight; lower is better.
-
-        ``weight_kind`` says what weights are, as for :meth:`inference`.
-        """
-        sample_weight = counts_of(sample_weight, weight_kind)
-        value = self.log_likelihood(X, y, sample_weight)
-        w = _check_sample_weight(sample_weight, checked_rows(self, X), dtype=np.float64)
-        n = float(w.sum())
-        return -2.0 * value + self.n_parameters_ * float(np.log(n))
-
-    def icl(
-        self, X: Any, y: Any, sample_weight: Any = None, *, weight_kind: str = "frequency"
-    ) -> float:
-        """Integrated completed likelihood: BIC plus twice the entropy of the responsibilities.
-
-        Biernacki, Celeux & Govaert (2000); lower is better, and lower where experts are told
-        apart clearly. ``weight_kind`` says what weights are, as for :meth:`inference`.
-        """
-        sample_weight = counts_of(sample_weight, weight_kind)
-        R = self.responsibilities(X, y)
-        w = _check_sample_weight(sample_weight, R, dtype=np.float64)
-        logs = np.log(np.where(R > 0.0, R, 1.0))
-        return self.bic(X, y, sample_weight) - 2.0 * float(w @ (R * logs).sum(axis=1))
+    # -------------------------------------------------------------------- about a fit
 
     @property
     def start_report_(self) -> pd.DataFrame:
@@ -420,6 +417,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         n_jobs: int | None = None,
         random_state: Any = None,
         weight_kind: str = "frequency",
+        groups: Any = None,
     ) -> Inference:
         """Standard errors, tests and intervals; see :func:`moe_classic.inference.inference`.
 
@@ -428,7 +426,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         X, y : array-like
             The rows that the model was fitted to.
         kind : {"observed", "opg", "sandwich", "bootstrap", "parametric_bootstrap"}
-        sample_weight, clusters, level, n_bootstrap, n_jobs, random_state, weight_kind
+        sample_weight, clusters, level, n_bootstrap, n_jobs, random_state, weight_kind, groups
             As for :func:`moe_classic.inference.inference`.
 
         Returns
@@ -448,6 +446,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             n_jobs=n_jobs,
             random_state=random_state,
             weight_kind=weight_kind,
+            groups=groups,
         )
 
     # -------------------------------------------------------------------- which features it uses

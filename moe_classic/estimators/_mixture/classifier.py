@@ -14,12 +14,11 @@ from moe_classic._compat import with_callbacks
 from moe_classic._data import Block
 from moe_classic._model import check_said
 from moe_classic._numerics import choose
-from moe_classic._results import FittedMixture, checked_rows, fitted_mixture
+from moe_classic._results import FittedMixture, checked_rows, fitted_mixture, told_experts
 from moe_classic._routing import check_top_k
 from moe_classic._targets import ClassTarget, Target
 from moe_classic._training import learns_by_batches
 from moe_classic._typing import Floats
-from moe_classic.estimators import _probabilities
 from moe_classic.predictive import TopExperts
 
 from .online import learn_batch
@@ -33,13 +32,17 @@ class ClassifierAnswers(ClassifierMixin):
     classes_: np.ndarray
     n_jobs: int | None
 
-    predict_log_proba = _probabilities.predict_log_proba
-    predict = _probabilities.predict
-    score = _probabilities.score
-
     @available_if(learns_by_batches)
     @with_callbacks
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        sample_weight: Any = None,
+        *,
+        groups: Any = None,
+    ) -> Self:
         """Learn from one batch of rows that need not be seen again.
 
         The first batch is fitted as :meth:`fit` would. Because a few rows choose a poor hill, the
@@ -61,6 +64,9 @@ class ClassifierAnswers(ClassifierMixin):
         classes : array-like of shape (n_classes,), default=None
             All classes that will ever occur; needed in the first call, must agree later.
         sample_weight : array-like of shape (n_samples,), default=None
+        groups : array-like of shape (n_samples,), default=None
+            Labels of subjects, as for :meth:`fit`; in all batches or in none. A group must come
+            whole, in one batch: one that comes again is taken for another.
 
         Returns
         -------
@@ -90,11 +96,46 @@ class ClassifierAnswers(ClassifierMixin):
                 f"classes={classes!r} differs from the classes of the first call, "
                 f"{self.classes_.tolist()}."
             )
-        return learn_batch(self, X, y, sample_weight, target)
+        return learn_batch(self, X, y, sample_weight, target, groups=groups)
 
     # -------------------------------------------------------------------- predictions
 
-    def predict_proba(self, X: Any, *, top_k: int | None = None) -> Floats:
+    def predict(
+        self, X: Any, *, top_k: int | None = None, groups: Any = None, history: Any = None
+    ) -> np.ndarray:
+        """Most probable class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        top_k : int or None, default=None
+            How many experts a row consults, those that the gate ranks highest, their weights
+            scaled to sum to one; None consults all. An expert is evaluated on the rows that
+            consult it and on no others, which pays where experts are expensive.
+        groups : array-like of shape (n_samples,), default=None
+            Labels of the subjects that the rows are of; see :meth:`fit`. The gate sees the mean of
+            the rows of each. None: every row is a subject of its own.
+        history : tuple (X_past, y_past, groups_past), default=None
+            Rows that were seen of subjects, by the labels in ``groups``: the posterior of these
+            rows takes the place of the gate. Subjects without a history are new, and have the gate.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        proba = self.predict_proba(X, top_k=top_k, groups=groups, history=history)
+        return self.classes_[proba.argmax(axis=1)]
+
+    def predict_log_proba(
+        self, X: Any, *, top_k: int | None = None, groups: Any = None, history: Any = None
+    ) -> Floats:
+        """Logarithms of :meth:`predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X, top_k=top_k, groups=groups, history=history))
+
+    def predict_proba(
+        self, X: Any, *, top_k: int | None = None, groups: Any = None, history: Any = None
+    ) -> Floats:
         """Class probabilities, the experts' blended by the gate.
 
         Parameters
@@ -102,6 +143,8 @@ class ClassifierAnswers(ClassifierMixin):
         X : array-like of shape (n_samples, n_features)
         top_k : int or None, default=None
             How many experts a row consults; see :meth:`predict`.
+        groups, history
+            Which subject each row is of, and what was seen of these; see :meth:`predict`.
 
         Returns
         -------
@@ -115,7 +158,8 @@ class ClassifierAnswers(ClassifierMixin):
                 return TopExperts(fitted.model, fitted.params, block, count).proba().T
             return np.einsum("kn,kcn->nc", fitted.gate_proba(block), _expert_proba(fitted, block))
 
-        proba = np.concatenate(fitted.answers(blend, X, n_jobs=self.n_jobs))
+        known = told_experts(self, X, groups, history)
+        proba = np.concatenate(fitted.answers(blend, X, n_jobs=self.n_jobs, told=known))
         return proba / proba.sum(axis=1, keepdims=True)
 
     def expert_predictions(self, X: Any) -> Floats:

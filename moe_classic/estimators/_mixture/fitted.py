@@ -96,13 +96,14 @@ def check_warm_start(
             f"{last.model.n_experts} experts and {n_features} features, now there are "
             f"{n_experts} and {checker.n_features}. Set warm_start=False."
         )
-    designs = [(m.names, m.width) for m in bound.maps]
-    if designs != [(m.names, m.width) for m in last.maps] or not same_shapes(
+    designs = [(m.names, m.width, m.averaged) for m in bound.maps]
+    if designs != [(m.names, m.width, m.averaged) for m in last.maps] or not same_shapes(
         bound.model.start(bound.widths, data.summary), last.params
     ):
         raise ValueError(
             "warm_start=True cannot go on: the last fit had other experts, another gate, other "
-            "features, or a target of another kind. Set warm_start=False."
+            "features, a target of another kind, or groups where now there are none or the other "
+            "way round. Set warm_start=False."
         )
 
 

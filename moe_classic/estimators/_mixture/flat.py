@@ -85,7 +85,10 @@ class MoERegressor(RegressorAnswers, MixtureEstimator):
         What became of every start, best first: ``strategy``, ``objective``, ``optimum`` (number of
         the optimum at which it ended, 1 for the best, 0 where it was not followed to its end),
         ``passes``, ``finalist`` (whether it was followed), ``converged``, ``degenerate_experts``,
-        and the ``weight`` of the rows on which it was tried. Up to 1,000 rows all are followed.
+        the ``weight`` of the rows on which it was tried, and ``agreement``: the share of it that
+        goes to the same experts as under the best (nan where not followed). Up to 1,000 rows all
+        are followed. A start within 2 nats of the best with another partition is a rival that
+        :meth:`inference` tells of.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If X had names.

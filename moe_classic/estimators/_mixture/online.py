@@ -9,7 +9,7 @@ on averaged statistics.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any, cast
@@ -22,6 +22,7 @@ from moe_classic._objectives import MixtureLikelihood
 from moe_classic._targets import Target
 from moe_classic._training import OnlineState, RowBuffer, check_online, observe, step
 from moe_classic._typing import Floats
+from moe_classic.experts import Description
 from moe_classic.solvers import EM, DivergenceError, Problem
 
 from .fitted import LearnedMixture
@@ -49,24 +50,34 @@ def as_one(estimator: Any, step: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def learn_batch(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, target: Target | None = None
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    target: Target | None = None,
+    groups: Any = None,
 ) -> Any:
     """Fit the first batches, or take one more into account; ``target`` says what the first y is."""
-    return as_one(estimator, _learn, X, y, sample_weight, target)
+    return as_one(estimator, _learn, X, y, sample_weight, target, groups)
 
 
-def _learn(estimator: Any, X: Any, y: Any, sample_weight: Any, target: Target | None) -> Any:
+def _learn(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, target: Target | None, groups: Any
+) -> Any:
     """The same, step by step."""
     fitted: LearnedMixture | None = estimator._fitted
     if fitted is None:
-        groups, gate, solver = estimator._resolve_arguments()
-        check_online([gate, *(expert for _, expert, _ in groups)], solver)
-        return _begin(estimator, X, y, sample_weight, target)
+        kinds, gate, solver = estimator._resolve_arguments()
+        experts = [expert for _, expert, _ in kinds]
+        check_online([gate, *experts], solver)
+        return _begin(estimator, X, y, sample_weight, target, groups, experts)
+    _check_alike(fitted.grouped, groups)
     checker = estimator._checker(fitted.target, fitted=True)
     if _weighs_nothing(sample_weight):
         checker(X, y)
         return estimator
-    raw = checker(X, y, sample_weight)
+    raw = checker(X, y, sample_weight, groups, whole=False)
+    _check_target([g.expert for g in fitted.model.groups], raw)
     if fitted.buffer is None:
         set_online(estimator, _next(estimator, fitted, raw))
         return estimator
@@ -81,30 +92,46 @@ def _learn(estimator: Any, X: Any, y: Any, sample_weight: Any, target: Target | 
     return estimator
 
 
-def _begin(estimator: Any, X: Any, y: Any, sample_weight: Any, target: Target | None) -> Any:
-    """The first fit, once there are rows enough: two, and one an expert."""
+def _check_target(experts: Sequence[Description], raw: RawData) -> None:
+    """Raise if an expert cannot describe a target, by the number of its row in the batch."""
+    for expert in experts:
+        expert.check_target(raw.key, rows=raw.user_rows)
+
+
+def _begin(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    target: Target | None,
+    groups: Any,
+    experts: Sequence[Description],
+) -> Any:
+    """The first fit, once there are rows enough: two, and one an expert; or so many groups."""
     rows, checker = estimator._waiting or (None, estimator._checker(target, least=1))
     checker = copy(checker)
     if _weighs_nothing(sample_weight):
         checker(X, y)
         return estimator
-    raw = checker(X, y, sample_weight)
     if rows is not None:
-        raw = RawData(
-            np.concatenate([rows.X, raw.X]),
-            np.concatenate([rows.key, raw.key], axis=1),
-            np.concatenate([rows.w, raw.w]),
-            np.ones(rows.w.size + raw.w.size, dtype=bool),
-        )
-    if raw.w.size < max(2, estimator.n_experts):
-        estimator._waiting = RawData(*(np.array(a) for a in _arrays(raw))), checker
+        _check_alike(rows.subjects is not None, groups)
+    raw = checker(X, y, sample_weight, groups, whole=False)
+    _check_target(experts, raw)
+    raw = raw if rows is None else RawData.stacked([rows, raw])
+    if raw.size < max(2, estimator.n_experts):
+        estimator._waiting = raw.kept(), checker
         return estimator
     return _fit_first(estimator, raw, checker, X, y)
 
 
-def _arrays(raw: RawData) -> tuple[np.ndarray, ...]:
-    """The arrays of some rows."""
-    return raw.X, raw.key, raw.w, raw.used
+def _check_alike(grouped: bool, groups: Any) -> None:  # noqa: FBT001
+    """Raise if a batch comes with groups and those before came without, or the other way."""
+    if grouped != (groups is not None):
+        first, now = ("with", "without") if grouped else ("without", "with")
+        raise ValueError(
+            f"the first rows came {first} groups, this batch comes {now}; pass groups with all "
+            "batches or with none."
+        )
 
 
 def _weighs_nothing(sample_weight: Any) -> bool:
@@ -133,6 +160,8 @@ def _refit(
     """Fit all the rows kept, and go on from the higher of that and the hill of today."""
     model, source = fitted.model, source_of(estimator, fitted, raw)
     summary = replace(fitted.summary, weight=float(raw.w.sum()), n_rows=raw.w.size)
+    if raw.subjects is not None:
+        summary = replace(summary, per_row=float(raw.subjects.w.sum()) / summary.weight)
     problem = Problem(model, MixtureLikelihood(model), source, summary)
     start, before = fitted.online.params, estimator.__dict__.copy()
     old = EM().run(problem, start, max_iter=estimator.max_iter, tol=estimator.tol)
@@ -172,4 +201,4 @@ def set_online(
 def source_of(estimator: Any, fitted: LearnedMixture, raw: RawData) -> ArraySource:
     """Validated rows as the model sees them, with the standardisation of the first rows."""
     y = fitted.target.to_model(raw.key)
-    return ArraySource(raw.X, y, raw.w, fitted.maps, estimator.block_size)
+    return ArraySource(raw.X, y, raw.w, fitted.maps, estimator.block_size, subjects=raw.subjects)

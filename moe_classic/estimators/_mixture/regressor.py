@@ -8,12 +8,19 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy.special import ndtri
 from sklearn.base import RegressorMixin
+from sklearn.metrics import d2_tweedie_score
 from sklearn.utils.metaestimators import available_if
 
 from moe_classic._arguments import check_fraction, check_integer, check_one_of, generator
 from moe_classic._compat import with_callbacks
 from moe_classic._data import Block
-from moe_classic._results import FittedMixture, checked_pairs, checked_rows, fitted_mixture
+from moe_classic._results import (
+    FittedMixture,
+    checked_pairs,
+    checked_rows,
+    fitted_mixture,
+    told_experts,
+)
 from moe_classic._routing import check_top_k
 from moe_classic._targets import RealTarget, Target
 from moe_classic._training import learns_by_batches
@@ -48,7 +55,7 @@ class RegressorAnswers(RegressorMixin):
 
     @available_if(learns_by_batches)
     @with_callbacks
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Learn from one batch of rows that need not be seen again.
 
         The first batch is fitted as :meth:`fit` would. Because a few rows choose a poor hill, the
@@ -71,6 +78,9 @@ class RegressorAnswers(RegressorMixin):
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
+        groups : array-like of shape (n_samples,), default=None
+            Labels of subjects, as for :meth:`fit`; in all batches or in none. A group must come
+            whole, in one batch: one that comes again is taken for another.
 
         Returns
         -------
@@ -87,7 +97,7 @@ class RegressorAnswers(RegressorMixin):
         Cappe & Moulines (2009), On-line expectation-maximization algorithm for latent data models,
         Journal of the Royal Statistical Society B 71.
         """
-        return learn_batch(self, X, y, sample_weight)
+        return learn_batch(self, X, y, sample_weight, groups=groups)
 
     # -------------------------------------------------------------------- predictions
 
@@ -97,6 +107,8 @@ class RegressorAnswers(RegressorMixin):
         return_std: bool = False,  # noqa: FBT001, FBT002
         *,
         top_k: int | None = None,
+        groups: Any = None,
+        history: Any = None,
     ) -> Any:
         """Conditional mean.
 
@@ -111,6 +123,12 @@ class RegressorAnswers(RegressorMixin):
             How many experts a row consults, those that the gate ranks highest, their
             probabilities scaled to sum to one; None consults all. An expert is evaluated on the
             rows that consult it and on no others, which pays where experts are expensive.
+        groups : array-like of shape (n_samples,), default=None
+            Labels of the subjects that the rows are of; see :meth:`fit`. The gate sees the mean of
+            the rows of each. None: every row is a subject of its own.
+        history : tuple (X_past, y_past, groups_past), default=None
+            Rows that were seen of subjects, by the labels in ``groups``: the posterior of these
+            rows takes the place of the gate. Subjects without a history are new, and have the gate.
 
         Returns
         -------
@@ -125,17 +143,46 @@ class RegressorAnswers(RegressorMixin):
             at_x = mixture(block)
             return [at_x.mean(), np.sqrt(at_x.variance())] if return_std else [at_x.mean()]
 
-        parts = fitted.answers(moments, X, n_jobs=self.n_jobs)
+        known = told_experts(self, X, groups, history)
+        parts = fitted.answers(moments, X, n_jobs=self.n_jobs, told=known)
         answers = [_joined(fitted, moment) for moment in zip(*parts, strict=True)]
         return tuple(answers) if return_std else answers[0]
 
-    def predict_quantile(self, X: Any, q: Any) -> Floats:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Share of what a constant leaves unexplained that the predictions explain.
+
+        Of squared errors (R^2); where all experts are Poisson, all gamma or all inverse Gaussian,
+        of their deviance (D^2), as scikit-learn scores generalised linear models.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+            1 at best, 0 for predictions as good as the mean of y.
+        """
+        powers = {g.expert.deviance_power for g in fitted_mixture(self).model.groups}
+        power = powers.pop() if len(powers) == 1 else None
+        if power is None:
+            return float(super().score(X, y, sample_weight))
+        predicted = self.predict(X)
+        return float(d2_tweedie_score(y, predicted, sample_weight=sample_weight, power=power))
+
+    def predict_quantile(
+        self, X: Any, q: Any, *, groups: Any = None, history: Any = None
+    ) -> Floats:
         """Conditional quantiles; of each output on its own.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         q : float or sequence of float in (0, 1)
+        groups, history
+            Which subject each row is of, and what was seen of these; as for :meth:`gate_proba`.
 
         Returns
         -------
@@ -151,32 +198,39 @@ class RegressorAnswers(RegressorMixin):
             at_x = fitted.predictive(block)
             return [at_x.quantile(v) for v in levels]
 
-        parts = fitted.answers(quantiles, X, n_jobs=self.n_jobs)
+        known = told_experts(self, X, groups, history)
+        parts = fitted.answers(quantiles, X, n_jobs=self.n_jobs, told=known)
         columns = [_joined(fitted, level) for level in zip(*parts, strict=True)]
         return columns[0] if np.ndim(q) == 0 else np.stack(columns, axis=-1)
 
-    def predict_interval(self, X: Any, coverage: float = 0.9) -> Floats:
+    def predict_interval(
+        self, X: Any, coverage: float = 0.9, *, groups: Any = None, history: Any = None
+    ) -> Floats:
         """Central prediction interval.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         coverage : float in (0, 1), default=0.9
+        groups, history
+            Which subject each row is of, and what was seen of these; as for :meth:`gate_proba`.
 
         Returns
         -------
         interval : ndarray of shape (n_samples[, n_outputs], 2)
         """
         tail = 0.5 * (1.0 - check_fraction("coverage", coverage))
-        return self.predict_quantile(X, [tail, 1.0 - tail])
+        return self.predict_quantile(X, [tail, 1.0 - tail], groups=groups, history=history)
 
-    def predict_cdf(self, X: Any, y: Any) -> Floats:
+    def predict_cdf(self, X: Any, y: Any, *, groups: Any = None, history: Any = None) -> Floats:
         """P(Y <= y | x), of each output on its own: the probability integral transform.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        groups, history
+            Which subject each row is of, and what was seen of these; as for :meth:`gate_proba`.
 
         Returns
         -------
@@ -184,12 +238,17 @@ class RegressorAnswers(RegressorMixin):
         """
         (X, columns), fitted = checked_pairs(self, X, y), fitted_mixture(self)
         columns = fitted.target.exact(columns)
+        known = told_experts(self, X, groups, history)
         parts = fitted.answers(
-            lambda b: fitted.predictive(b).cdf(b.y), X, columns, n_jobs=self.n_jobs
+            lambda b: fitted.predictive(b).cdf(b.y),
+            X,
+            columns,
+            n_jobs=self.n_jobs,
+            told=known,
         )
         return _joined(fitted, parts)
 
-    def crps(self, X: Any, y: Any) -> Floats:
+    def crps(self, X: Any, y: Any, *, groups: Any = None, history: Any = None) -> Floats:
         """Continuous ranked probability score of each row, in the units of y; lower is better.
 
         Gneiting & Raftery (2007), Strictly proper scoring rules, prediction, and estimation.
@@ -198,6 +257,8 @@ class RegressorAnswers(RegressorMixin):
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        groups, history
+            Which subject each row is of, and what was seen of these; as for :meth:`gate_proba`.
 
         Returns
         -------
@@ -205,8 +266,13 @@ class RegressorAnswers(RegressorMixin):
         """
         (X, columns), fitted = checked_pairs(self, X, y), fitted_mixture(self)
         columns = fitted.target.exact(columns)
+        known = told_experts(self, X, groups, history)
         parts = fitted.answers(
-            lambda b: predictive_crps(fitted.predictive(b), b.y), X, columns, n_jobs=self.n_jobs
+            lambda b: predictive_crps(fitted.predictive(b), b.y),
+            X,
+            columns,
+            n_jobs=self.n_jobs,
+            told=known,
         )
         return _joined(fitted, parts)
 
@@ -245,19 +311,24 @@ class RegressorAnswers(RegressorMixin):
         rest = target.shaped(target.exact(columns)) - mean
         return np.asarray(rest if kind == "response" else rest / std, dtype=np.float64)
 
-    def predict_mode(self, X: Any) -> Floats:
+    def predict_mode(self, X: Any, *, groups: Any = None, history: Any = None) -> Floats:
         """Highest point of the conditional density.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+        groups, history
+            Which subject each row is of, and what was seen of these; as for :meth:`gate_proba`.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
         X, fitted = checked_rows(self, X), fitted_mixture(self)
-        parts = fitted.answers(lambda b: fitted.predictive(b).mode(), X, n_jobs=self.n_jobs)
+        known = told_experts(self, X, groups, history)
+        parts = fitted.answers(
+            lambda b: fitted.predictive(b).mode(), X, n_jobs=self.n_jobs, told=known
+        )
         return _joined(fitted, parts)
 
     def expert_predictions(self, X: Any) -> Floats:

@@ -16,7 +16,7 @@ from moe_classic._data import (
     check_spread,
     check_weight,
 )
-from moe_classic._results import column_names
+from moe_classic._results import column_names, gathered_subjects
 from moe_classic._targets import Target
 from moe_classic._typing import Floats
 
@@ -74,36 +74,50 @@ class RowChecker:
         """Column names of X, if it has any."""
         return column_names(self.columns)
 
-    def __call__(self, X: Any, y: Any, sample_weight: Any = None) -> RawData:
-        """Validated rows with positive weight, all of a fit or a batch."""
-        raw = self._raw(X, y, sample_weight)
+    def __call__(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, *, whole: bool = True
+    ) -> RawData:
+        """Validated rows with positive weight, all of a fit or a batch.
+
+        Those of a group stand side by side; ``whole`` says that no more rows will come.
+        """
+        raw = self._raw(X, y, sample_weight, groups, whole=whole)
         check_spread("X", raw.X.min(axis=0), raw.X.max(axis=0), self.names)
         check_spread("y", raw.key.min(axis=1), raw.key.max(axis=1))
         return raw
 
-    def _raw(self, X: Any, y: Any, sample_weight: Any) -> RawData:
-        """Validated rows with positive weight."""
+    def _raw(
+        self, X: Any, y: Any, sample_weight: Any, groups: Any, *, whole: bool = True
+    ) -> RawData:
+        """Validated rows, of which there may be more than these."""
         given = y
         X, y, w, used = self._validated(X, y, sample_weight)
+        order, subjects = None, None
+        if groups is not None:
+            order, subjects = gathered_subjects(groups, w, used, whole=whole)
         if self.known is None:
             self.known = self.kind.learn(y, used).named(given)
-        if used.all():
-            return RawData(X, self.known.columns(y), w, used)
-        return RawData(X[used], self.known.columns(y[used]), w[used], used)
+        if not used.all():
+            X, y, w = X[used], y[used], w[used]
+        if order is not None:
+            X, y, w = X[order], y[order], w[order]
+        return RawData(X, self.known.columns(y), w, used, subjects, order)
 
     def stream(self, blocks: Any) -> RowStream:
         """A user's blocks, validated on every pass."""
         if self.known is None and self.kind.whole:
             parts = RowStream(blocks, self._as_given)
-            self.known = self.kind.learn_in_parts(y for _, y, _ in parts)
+            self.known = self.kind.learn_in_parts(part[1] for part in parts)
 
-        def validate(X: Any, y: Any, sample_weight: Any) -> RawBlock:
-            raw = self._raw(X, y, sample_weight)
-            return raw.X, raw.key, raw.w
+        def validate(X: Any, y: Any, sample_weight: Any, groups: Any) -> RawBlock:
+            raw = self._raw(X, y, sample_weight, groups, whole=False)
+            return RawBlock(raw.X, raw.key, raw.w, raw.subjects)
 
         return RowStream(blocks, validate)
 
-    def _as_given(self, X: Any, y: Any, sample_weight: Any) -> tuple[Floats, np.ndarray, Floats]:
+    def _as_given(
+        self, X: Any, y: Any, sample_weight: Any, groups: Any
+    ) -> tuple[Floats, np.ndarray, Floats]:
         """Rows with positive weight, their target as the user wrote it."""
         X, y, w, used = self._validated(X, y, sample_weight)
         return X[used], y[used], w[used]

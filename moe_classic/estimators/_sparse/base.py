@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from moe_classic._arguments import refuse_groups
 from moe_classic._compat import CallbackSupportMixin, with_callbacks
 from moe_classic._data import RawData
 from moe_classic._nets import Net, Outcome
@@ -56,7 +57,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     # -------------------------------------------------------------------- fit
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Fit by Adam on batches, until rows held out are no longer predicted better.
 
         Parameters
@@ -65,6 +66,8 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0. Losses are weighted means; batches and capacities count rows.
+        groups : None
+            Refused: routers send rows one by one.
 
         Returns
         -------
@@ -85,6 +88,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         RoutingWarning
             If experts get hardly any rows, many pairs find no room, or many rows no expert.
         """
+        refuse_groups(self, groups, "routers send rows one by one")
         last = self._fitted if self.warm_start else None
         checker = self._checker(last)
         raw = self._checked(checker, X, y, sample_weight)

@@ -150,12 +150,20 @@ class TreeEstimator(MixtureEstimator):
                 "set it to 0."
             )
 
-    def _check_size(self, n: int) -> None:
-        """Raise if there are more leaves than rows."""
+    def _check_size(self, n: int, *, of_subjects: bool = False) -> None:
+        """Raise if there are more leaves than rows, or than groups; or where groups do not fit."""
+        if of_subjects and (self._grows() or self.least_squares_iter):
+            what = "branching='grow'" if self._grows() else "least_squares_iter"
+            raise ValueError(
+                f"groups has no meaning with {what}, which splits and fits single rows. Give the "
+                "tree a shape, such as branching=(2, 2), and leave least_squares_iter at 0."
+            )
         if not self._grows() and self.n_experts > n:
+            what = f"{n} groups" if of_subjects else f"n_samples={n} rows of X"
             raise ValueError(
                 f"branching={self.branching!r} asks for {self.n_experts} leaves, more than the "
-                f"n_samples={n} rows of X with positive weight; use fewer leaves or more rows."
+                f"{what} with positive weight; use fewer leaves or more "
+                f"{'groups' if of_subjects else 'rows'}."
             )
 
     # -------------------------------------------------------------------- fit
@@ -194,12 +202,14 @@ class TreeEstimator(MixtureEstimator):
 
     # -------------------------------------------------------------------- nodes
 
-    def node_proba(self, X: Any) -> Floats:
+    def node_proba(self, X: Any, *, groups: Any = None) -> Floats:
         """Probability that a row passes through each node, before y is seen.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+        groups : array-like of shape (n_samples,), default=None
+            Labels of subjects; the gates see the mean of the rows of each.
 
         Returns
         -------
@@ -208,6 +218,9 @@ class TreeEstimator(MixtureEstimator):
             add up to their parent, leaves to 1. A child's column over its parent's is the
             conditional probability that the gate of the parent gives.
         """
+        if groups is not None:
+            shape = self._mixture.params.gate.shape
+            return np.ascontiguousarray(shape.up(self.gate_proba(X, groups=groups).T).T)
         X, fitted = checked_rows(self, X), self._mixture
         gate, params = cast(TreeGate, fitted.model.gate), fitted.params.gate
         number = fitted.model.gate_design
@@ -219,19 +232,24 @@ class TreeEstimator(MixtureEstimator):
             )
         )
 
-    def node_responsibilities(self, X: Any, y: Any) -> Floats:
+    def node_responsibilities(self, X: Any, y: Any, *, groups: Any = None) -> Floats:
         """Posterior probability of each node given x and y.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        groups : array-like of shape (n_samples,), default=None
+            Labels of subjects, whose rows have their posterior in common.
 
         Returns
         -------
         R : ndarray of shape (n_samples, n_nodes)
             Nodes breadth first, as in :meth:`node_proba`.
         """
+        if groups is not None:
+            shape = self._mixture.params.gate.shape
+            return np.ascontiguousarray(shape.up(self.responsibilities(X, y, groups=groups).T).T)
         (X, columns), fitted = checked_pairs(self, X, y), self._mixture
         shape, posterior = fitted.params.gate.shape, fitted.model.responsibilities
         return np.concatenate(

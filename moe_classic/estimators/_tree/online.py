@@ -81,6 +81,11 @@ def learn_recursively(
 def _learn(self: Any, X: Any, y: Any, sample_weight: Any, forgetting: Forgetting) -> None:
     """A first fit, where there was none, and the recursions."""
     fitted: LearnedMixture | None = self._fitted
+    if fitted is not None and fitted.grouped:
+        raise ValueError(
+            "the model was fitted with groups, and learn_recursively learns single rows one by "
+            "one. Use partial_fit with groups."
+        )
     checker = self._checker(None if fitted is None else fitted.target, fitted=fitted is not None)
     raw = checker(X, y, sample_weight)
     if fitted is None:

@@ -15,8 +15,9 @@ of experts, NIPS 8.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 
@@ -49,6 +50,10 @@ _WORTH = 1e-4
 _BLOCK_ROWS = 1024
 
 
+#: Where a local fit began, where it ended, and how high.
+Trial = tuple[MoEParams, MoEParams, float]
+
+
 @dataclass(frozen=True)
 class Split:
     """A node with C new leaves.
@@ -77,12 +82,16 @@ class Splitter:
     block : Block
         All rows of the sample.
     summary : Summary
+    tried : dict
+        Local fits by the rows and the partition that they began with: starts of a tree, and
+        partitions of a node, often cut alike.
     """
 
     model: Model
     view: StartData
     block: Block
     summary: Summary
+    tried: dict[bytes, Trial] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def widths(self) -> list[int]:
@@ -153,14 +162,22 @@ class Splitter:
         best, height = None, (False, -np.inf)
         for name, child in zip(names, rng.spawn(len(names)), strict=True):
             R = soften(STRATEGIES[name](view, child), count)
-            start = params_from_responsibilities(model, [part], R, self.summary)
-            run = EM(finish=None).run(problem, start, max_iter=LOCAL_PASSES, tol=1e-6)
+            start, end, value = self._trial(problem, part, R, h)
             # A leaf that came to interpolate a few rows is likely only by that.
-            sound = not model.n_degenerate(run.params, self.summary)
-            score = run.objective if rank is None else rank(_branch(model, run.params))
+            sound = not model.n_degenerate(end, self.summary)
+            score = value if rank is None else rank(_branch(model, end))
             if best is None or (sound, score) > height:
-                best, height = run.params if sound else start, (sound, score)
+                best, height = end if sound else start, (sound, score)
         return self._copies(h, count) if best is None else self._as_split(best, model, h)
+
+    def _trial(self, problem: Problem, part: Block, R: Floats, h: Floats) -> Trial:
+        """Where responsibilities ``R`` of the rows with weights ``h`` begin and where they lead."""
+        key = blake2b(h.tobytes() + R.tobytes()).digest()
+        if key not in self.tried:
+            start = params_from_responsibilities(problem.model, [part], R, self.summary)
+            run = EM(finish=None).run(problem, start, max_iter=LOCAL_PASSES, tol=1e-6)
+            self.tried[key] = start, run.params, run.objective
+        return self.tried[key]
 
     def flat_model(self, count: int) -> Model:
         """The gate of one node over ``count`` leaves."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from moe_classic._data import MOST_ROWS, Block, Summary, sample_size
+from moe_classic._data import MOST_ROWS, Block, Sample, Summary, sample_size
 from moe_classic._engine import Workers
 from moe_classic._model import Model, MoEParams
 from moe_classic._objectives import MixtureLikelihood
@@ -29,7 +29,7 @@ from moe_classic.solvers import EM, STOPPED, Problem, Result
 
 from .grow import Growth, GrowthStep, grow
 from .least_squares import least_squares
-from .split import Splitter
+from .split import Splitter, Trial
 
 #: Partitions that split well; each is tried at every node of its starts, "best" tries them all.
 SPLITS = ("kmeans", "principal", "residual", "segments", "cut")
@@ -73,6 +73,24 @@ class TreeTrainer(Trainer):
 
     settings = TreeSettings()
     history: list[GrowthStep] | None = None
+    #: Local fits on the rows that starts are tried on.
+    _tried: dict[bytes, Trial] | None = None
+
+    def _on(self, sample: Sample) -> tuple[Trainer, StartSample]:
+        """What is tried on these rows is known from start to start."""
+        on_sample, start_sample = super()._on(sample)
+        vars(on_sample)["_tried"] = {}
+        return on_sample, start_sample
+
+    @property
+    def surgical(self) -> bool:
+        """Whether branches can be fitted by themselves, row by row: not where there are groups."""
+        return self.data.subjects is None and surgical(self.model)
+
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether the tree does not grow."""
+        return self.settings.growth is None
 
     # -------------------------------------------------------------------- starts
 
@@ -84,8 +102,10 @@ class TreeTrainer(Trainer):
         self, name: str, view: StartData, block: Block, summary: Summary, rng: np.random.Generator
     ) -> MoEParams:
         """Parameters of one start, by recursive splitting."""
-        if surgical(self.model):
-            params = Splitter(self.model, view, block, summary).start(split_names(name), rng)
+        if self.surgical:
+            tried = {} if self._tried is None else self._tried
+            splitter = Splitter(self.model, view, block, summary, tried)
+            params = splitter.start(split_names(name), rng)
         else:
             labels = recursive_labels(self.model.gate.nested, view, split_names(name), rng)
             R = soften(labels, self.model.n_experts)
@@ -104,7 +124,7 @@ class TreeTrainer(Trainer):
         rng = np.random.default_rng(0)
         for _ in range(_REPAIRS):
             rest = self.max_iter - result.n_iter
-            if rest < 2 or result.message == STOPPED or not surgical(self.model):
+            if rest < 2 or result.message == STOPPED or not self.surgical:
                 return result
             repaired = self._repaired(result.params, rng)
             if repaired is None:
@@ -130,7 +150,7 @@ class TreeTrainer(Trainer):
 
     def moves(self, start_sample: StartSample, run: StartRun, workers: Workers) -> StartRun | None:
         """A run after growing anew, level by level, the branches that gain by it, or None."""
-        if not surgical(self.model):
+        if not self.surgical:
             return super().moves(start_sample, run, workers)
         small = start_sample.problem
         splitter = Splitter(self.model, start_sample.view, start_sample.block, small.summary)

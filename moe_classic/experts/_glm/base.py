@@ -57,6 +57,8 @@ class GLMExpert(LinearExpert):
         ``offset`` and ``exposure`` name.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     offset : str or int, default=None
         Column of X, by name or index, that is added to the linear predictor.
     exposure : str or int, default=None
@@ -84,12 +86,14 @@ class GLMExpert(LinearExpert):
         *,
         features: Any = None,
         alpha: float = 1e-4,
+        fit_intercept: bool = True,
         offset: str | int | None = None,
         exposure: str | int | None = None,
         penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.offset = offset
         self.exposure = exposure
         self.penalty = penalty

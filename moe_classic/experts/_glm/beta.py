@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import betainc, betaincinv, digamma, expit, gammaln, logit, polygamma
 
 from moe_classic._data import Summary
-from moe_classic._numerics import gamma_functions
+from moe_classic._numerics import empty, gamma_functions
 from moe_classic._typing import Floats
 
 from .joint import ConcentrationParams, JointExpert
@@ -36,6 +36,8 @@ class BetaExpert(JointExpert):
         What the experts see of X; see :class:`PoissonExpert`.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     concentration : float, default=None
         The f of the variance ``m (1 - m) / (1 + f)``, known as the precision too.
         None estimates one of every expert, of 1e6 at most.
@@ -75,11 +77,13 @@ class BetaExpert(JointExpert):
         *,
         features: Any = None,
         alpha: float = 1e-4,
+        fit_intercept: bool = True,
         concentration: float | None = None,
         offset: str | int | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.offset = offset
         self.concentration = concentration
 
@@ -98,11 +102,10 @@ class BetaExpert(JointExpert):
 
     def parts(self, eta: Floats, y: Floats, phi: Floats) -> tuple[Floats, Any]:
         """Log density; the two shares of the concentration, slopes in them, and curvatures."""
-        small = np.exp(-np.abs(eta))
-        large = phi / (1.0 + small)
-        small *= large
-        right = eta >= 0.0
-        a, b = np.where(right, large, small), np.where(right, small, large)
+        a, b = np.negative(eta, out=empty(eta.shape)), np.exp(eta, out=empty(eta.shape))
+        for share in (np.exp(a, out=a), b):
+            share += 1.0
+            np.divide(phi, share, out=share)
         up, down = np.log(y), np.log1p(-y)
         (log_a, psi_a, bend_a), (log_b, psi_b, bend_b) = gamma_functions(a), gamma_functions(b)
         log_prob = (a - 1.0) * up
@@ -111,10 +114,11 @@ class BetaExpert(JointExpert):
         log_prob -= log_a
         log_prob += gammaln(phi)
         left, right = np.subtract(up, psi_a, out=psi_a), np.subtract(down, psi_b, out=psi_b)
-        v = a * b
-        v /= phi
-        slope, rise = v * (left - right), a * left
-        rise += b * right
+        v, slope, rise = (empty(eta.shape) for _ in range(3))
+        np.divide(np.multiply(a, b, out=v), phi, out=v)
+        np.multiply(v, np.subtract(left, right, out=slope), out=slope)
+        np.multiply(a, left, out=rise)
+        rise += np.multiply(b, right, out=right)
         return log_prob, (a, b, bend_a, bend_b, v, slope, rise)
 
     def first(self, eta: Floats, y: Floats, phi: Floats, work: Any) -> tuple[Floats, Floats]:

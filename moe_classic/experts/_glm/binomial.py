@@ -39,6 +39,8 @@ class BinomialExpert(GLMExpert):
         ``trials`` and ``offset`` name.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     trials : int, str, or None, default=None
         In how many trials the successes were counted: the name of a column of X, or one number for
         all rows. None is 1: y is 0 or 1. A column of an array without names is given by
@@ -75,12 +77,14 @@ class BinomialExpert(GLMExpert):
         *,
         features: Any = None,
         alpha: float = 1e-4,
+        fit_intercept: bool = True,
         trials: int | str | None = None,
         trials_column: int | None = None,
         offset: str | int | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.offset = offset
         self.trials = trials
         self.trials_column = trials_column

@@ -33,6 +33,8 @@ class GammaExpert(LogMean, JointExpert):
         What the experts see of X; see :class:`PoissonExpert`.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     dispersion : float, default=None
         Variance over squared mean, which is one over the shape; 1 is the exponential distribution.
         None estimates one of every expert, of 1e-6 at least.
@@ -59,6 +61,7 @@ class GammaExpert(LogMean, JointExpert):
 
     name: ClassVar[str] = "gamma"
     target: ClassVar[str] = "positive"
+    deviance_power: ClassVar[int | None] = 2
     nuisances: ClassVar[dict[str, Any]] = {"dispersion": "positive"}
     floored: ClassVar[frozenset[str]] = frozenset({"dispersion"})
     record = DispersionParams
@@ -68,12 +71,14 @@ class GammaExpert(LogMean, JointExpert):
         *,
         features: Any = None,
         alpha: float = 1e-4,
+        fit_intercept: bool = True,
         dispersion: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.offset = offset
         self.exposure = exposure
         self.dispersion = dispersion

@@ -5,9 +5,10 @@
     log p(y | x) = (log l - log 2 pi - 3 log y - l D) / 2,
     D = (y - mu)^2 / (mu^2 y),   mu = exp(eta)
 
-with ``l = 1 / dispersion``, so that the variance is ``dispersion * mu^3``. Link: logarithm. Step:
-Fisher scoring in the coefficients, Newton's in the logarithm of the dispersion. Tweedie (1957),
-Statistical properties of inverse Gaussian distributions, Annals of Mathematical Statistics 28.
+with ``l = 1 / dispersion``, so that the variance is ``dispersion * mu^3``. Link: logarithm. Step: a
+scoring step in the coefficients whose weights are more than half the curvature, Newton's in the
+logarithm of the dispersion. Tweedie (1957), Statistical properties of inverse Gaussian
+distributions, Annals of Mathematical Statistics 28.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class InverseGaussianExpert(LogMean, JointExpert):
         What the experts see of X; see :class:`PoissonExpert`.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     dispersion : float, default=None
         Variance over the third power of the mean, in units of 1 / y. None estimates one of every
         expert, of 1e-6 over the mean of y at least.
@@ -66,6 +69,7 @@ class InverseGaussianExpert(LogMean, JointExpert):
 
     name: ClassVar[str] = "inverse_gaussian"
     target: ClassVar[str] = "positive"
+    deviance_power: ClassVar[int | None] = 3
     nuisances: ClassVar[dict[str, Any]] = {"dispersion": "positive"}
     floored: ClassVar[frozenset[str]] = frozenset({"dispersion"})
     record = DispersionParams
@@ -75,12 +79,14 @@ class InverseGaussianExpert(LogMean, JointExpert):
         *,
         features: Any = None,
         alpha: float = 1e-4,
+        fit_intercept: bool = True,
         dispersion: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.offset = offset
         self.exposure = exposure
         self.dispersion = dispersion
@@ -126,8 +132,13 @@ class InverseGaussianExpert(LogMean, JointExpert):
         return bend, (1.0 - r) * inverse / phi, -0.5 * D / phi
 
     def weights(self, eta: Floats, y: Floats, phi: Floats, work: Any) -> Floats:
-        """Expected information, ``l / mu``: the observed one may be negative."""
-        weights: Floats = work[0] / phi
+        """``l max(1, r) / mu``: more than half the observed information ``l (2 r - 1) / mu``.
+
+        That may be negative; its mean ``l / mu`` may be less than half of it where y exceeds its
+        mean, and steps then swing from side to side for ever.
+        """
+        inverse, r, _ = work
+        weights: Floats = np.maximum(r, 1.0) * inverse / phi
         return weights
 
     # -------------------------------------------------------------------- answers about y

@@ -37,6 +37,8 @@ class LognormalExpert(LogMean, JointExpert):
         What the experts see of X; see :class:`PoissonExpert`.
     alpha : float, default=0.0
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     scale : float, default=None
         Standard deviation of log y. None estimates one of every expert, of 1e-3 at least.
     offset, exposure : str or int, default=None
@@ -71,12 +73,14 @@ class LognormalExpert(LogMean, JointExpert):
         *,
         features: Any = None,
         alpha: float = 0.0,
+        fit_intercept: bool = True,
         scale: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.offset = offset
         self.exposure = exposure
         self.scale = scale

@@ -70,10 +70,17 @@ class MultinomialExpert(LinearExpert):
         :class:`~sklearn.linear_model.LogisticRegression` with ``C = 1 / (alpha n)``), in
         standardised units, per unit of sample weight. Inside its region an expert often finds its
         classes separable; without a penalty its slopes are then infinite.
-    penalty : Penalty, default=None
-        In place of ``alpha``, which then stays at its default: an object of
-        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
-        zero.
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 1e-4,
+        fit_intercept: bool = True,
+        penalty: Penalty | None = None,
+    ) -> None:
+        self.features = features
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.penalty = penalty
 
     References
     ----------
@@ -98,10 +105,16 @@ class MultinomialExpert(LinearExpert):
     link: ClassVar[str] = "logit"
 
     def __init__(
-        self, *, features: Any = None, alpha: float = 1e-4, penalty: Penalty | None = None
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 1e-4,
+        fit_intercept: bool = True,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.penalty = penalty
 
     def start(self, n_experts: int, width: int, summary: Summary) -> MultinomialParams:
@@ -242,10 +255,17 @@ class LogisticExpert(MultinomialExpert):
         What the experts see of X; see :class:`GaussianExpert`.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
-    penalty : Penalty, default=None
-        In place of ``alpha``, which then stays at its default: an object of
-        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
-        zero.
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 1e-4,
+        fit_intercept: bool = True,
+        penalty: Penalty | None = None,
+    ) -> None:
+        self.features = features
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.penalty = penalty
 
     References
     ----------
@@ -265,9 +285,16 @@ class LogisticExpert(MultinomialExpert):
     name: ClassVar[str] = "logistic"
 
     def __init__(
-        self, *, features: Any = None, alpha: float = 1e-4, penalty: Penalty | None = None
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 1e-4,
+        fit_intercept: bool = True,
+        penalty: Penalty | None = None,
     ) -> None:
-        super().__init__(features=features, alpha=alpha, penalty=penalty)
+        super().__init__(
+            features=features, alpha=alpha, fit_intercept=fit_intercept, penalty=penalty
+        )
 
     def slopes_penalty(self, summary: Summary) -> Bound:
         """Twice alpha: centred slopes of two classes are half their difference."""

@@ -40,6 +40,8 @@ class NegativeBinomialExpert(LogMean, JointExpert):
         What the experts see of X; see :class:`PoissonExpert`.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     dispersion : float, default=None
         The phi of the variance ``mu + phi mu^2``. None estimates one of every expert, between 1e-6,
         where the family is Poisson, and 1e6.
@@ -76,12 +78,14 @@ class NegativeBinomialExpert(LogMean, JointExpert):
         *,
         features: Any = None,
         alpha: float = 1e-4,
+        fit_intercept: bool = True,
         dispersion: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.offset = offset
         self.exposure = exposure
         self.dispersion = dispersion

@@ -35,6 +35,8 @@ class PoissonExpert(LogMean):
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight. Where all counts
         of an expert are zero its slopes are otherwise infinite.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     offset : str or int, default=None
         Column of X, by name or index, that is added to the linear predictor.
     exposure : str or int, default=None
@@ -66,6 +68,7 @@ class PoissonExpert(LogMean):
 
     name: ClassVar[str] = "poisson"
     target: ClassVar[str] = "count"
+    deviance_power: ClassVar[int | None] = 1
 
     def forward(self, params: LinearParams, design: Design, y: Floats) -> Forward:
         """Log probability and its slopes, from one exponential."""

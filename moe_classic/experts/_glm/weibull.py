@@ -37,6 +37,8 @@ class WeibullExpert(LogMean, JointExpert):
         What the experts see of X; see :class:`PoissonExpert`.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     shape : float, default=None
         The power k: hazards fall below 1 and rise above it; 1 is the exponential distribution.
         None estimates one of every expert, of 1000 at most.
@@ -76,12 +78,14 @@ class WeibullExpert(LogMean, JointExpert):
         *,
         features: Any = None,
         alpha: float = 1e-4,
+        fit_intercept: bool = True,
         shape: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.offset = offset
         self.exposure = exposure
         self.shape = shape

@@ -3,6 +3,9 @@
 from .base import LocationScaleExpert, ScaleParams
 from .gaussian import GaussianExpert, GaussianParams
 from .laplace import LaplaceExpert
+from .skew import SkewExpert
+from .skew_normal import SkewNormalExpert
+from .skew_t import SkewTExpert
 from .student_t import StudentTExpert, StudentTParams
 from .symmetric import SymmetricNoiseExpert
 
@@ -12,6 +15,9 @@ __all__ = [
     "LaplaceExpert",
     "LocationScaleExpert",
     "ScaleParams",
+    "SkewExpert",
+    "SkewNormalExpert",
+    "SkewTExpert",
     "StudentTExpert",
     "StudentTParams",
     "SymmetricNoiseExpert",

@@ -57,6 +57,10 @@ class GaussianExpert(LocationScaleExpert):
         constants; a transformer is cloned and fitted inside.
     alpha : float, default=0.0
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept. Without, lines go through the origin of the features as they
+        were given, which are scaled and not centred, and neither is y; a column of ones among the
+        features is then a feature like others.
     covariance_type : {"full", "diag", "spherical"}, default="full"
         Covariance of the noise between the outputs; of no consequence for one output.
     tied : bool, default=False
@@ -97,6 +101,7 @@ class GaussianExpert(LocationScaleExpert):
         *,
         features: Any = None,
         alpha: float = 0.0,
+        fit_intercept: bool = True,
         covariance_type: str = "full",
         tied: bool = False,
         min_scale: float = 1e-3,
@@ -104,6 +109,7 @@ class GaussianExpert(LocationScaleExpert):
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.covariance_type = covariance_type
         self.tied = tied
         self.min_scale = min_scale
@@ -134,7 +140,11 @@ class GaussianExpert(LocationScaleExpert):
                     f"between the {summary.y_mean.size} outputs; set covariance_type='diag'."
                 )
             return FullGaussian(
-                features=self.features, alpha=self.alpha, tied=self.tied, min_scale=self.min_scale
+                features=self.features,
+                alpha=self.alpha,
+                fit_intercept=self.fit_intercept,
+                tied=self.tied,
+                min_scale=self.min_scale,
             )
         return self
 
@@ -182,8 +192,9 @@ class GaussianExpert(LocationScaleExpert):
         with frame():
             weighted = np.multiply(S[:, None, :], e, out=empty(e.shape))
             rss, score = np.einsum("kjn,kjn->kj", weighted, e), design.scores(weighted)
-        # The last product of two features is that of the constants.
-        return LeastSquaresStats(grams, score, rss, grams[:, -1].copy())
+        # The last product of two features is that of the constants, where there are.
+        mass = grams[:, -1].copy() if self.fit_intercept else S.sum(axis=1)
+        return LeastSquaresStats(grams, score, rss, mass)
 
     def update(
         self, params: GaussianParams, stats: LeastSquaresStats, summary: Summary

@@ -60,10 +60,17 @@ class FullGaussian(LinearExpert):
     nuisances: ClassVar[dict[str, Any]] = {"chol": "cholesky"}
 
     def __init__(
-        self, *, features: Any = None, alpha: float = 0.0, tied: bool = False, min_scale: float
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 0.0,
+        fit_intercept: bool = True,
+        tied: bool = False,
+        min_scale: float,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.tied = tied
         self.min_scale = min_scale
 

@@ -53,6 +53,8 @@ class LaplaceExpert(LocationScaleExpert):
         What the experts see of X; see :class:`GaussianExpert`.
     alpha : float, default=0.0
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     min_scale : float, default=1e-3
         Smallest scale b, as a share of the noise; see :class:`GaussianExpert`.
     penalty : Penalty, default=None
@@ -86,11 +88,13 @@ class LaplaceExpert(LocationScaleExpert):
         *,
         features: Any = None,
         alpha: float = 0.0,
+        fit_intercept: bool = True,
         min_scale: float = 1e-3,
         penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.min_scale = min_scale
         self.penalty = penalty
 
@@ -155,6 +159,7 @@ class LaplaceExpert(LocationScaleExpert):
             width,
             features=self.features,
             alpha=self.alpha,
+            fit_intercept=self.fit_intercept,
             min_scale=self.min_scale,
             penalty=self.penalty,
         )

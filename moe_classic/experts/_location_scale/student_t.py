@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import digamma, gammaln, polygamma
+from scipy.special import gammaln
 
 from moe_classic._components import STUDENT_T, Forward, NoiseFamily
 from moe_classic._data import Design, Stats, Summary
@@ -29,6 +29,7 @@ from moe_classic._typing import Floats
 from moe_classic.penalties import Penalty
 
 from .base import LocationScaleExpert, ScaleParams
+from .student_tail import height_bend, height_slope
 
 #: Largest change of log v in one step.
 _MAX_LOG_STEP = 1.0
@@ -72,6 +73,8 @@ class StudentTExpert(LocationScaleExpert):
         What the experts see of X; see :class:`GaussianExpert`.
     alpha : float, default=0.0
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     df : float or None, default=None
         Degrees of freedom, > 0; None estimates them, for every expert its own. With ``df <= 1``
         the mean does not exist and ``predict`` returns the location; with ``df <= 2`` the variance
@@ -112,6 +115,7 @@ class StudentTExpert(LocationScaleExpert):
         *,
         features: Any = None,
         alpha: float = 0.0,
+        fit_intercept: bool = True,
         df: float | None = None,
         df_bounds: tuple[float, float] = (2.0, 200.0),
         min_scale: float = 1e-3,
@@ -119,6 +123,7 @@ class StudentTExpert(LocationScaleExpert):
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.df = df
         self.df_bounds = df_bounds
         self.min_scale = min_scale
@@ -360,7 +365,4 @@ def _best_df(z: Floats, S: Floats, df: Floats, bounds: tuple[float, float]) -> f
 
 def _df_at_location(df: Floats) -> tuple[Floats, Floats]:
     """First and second derivative of the log density at its location in v, (K, 1) each."""
-    half, both = df / 2.0, (df + 1.0) / 2.0
-    first = 0.5 * (digamma(both) - digamma(half) - 1.0 / df)
-    second = 0.25 * (polygamma(1, both) - polygamma(1, half)) + 0.5 / df**2
-    return first, second
+    return height_slope(df), height_bend(df)

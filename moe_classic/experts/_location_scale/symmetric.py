@@ -45,6 +45,8 @@ class SymmetricNoiseExpert(LocationScaleExpert):
         What the experts see of X; see :class:`GaussianExpert`.
     alpha : float, default=0.0
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    fit_intercept : bool, default=True
+        Whether there is an intercept; see :class:`GaussianExpert`.
     min_scale : float, default=1e-3
         Smallest scale, as a share of the noise; see :class:`GaussianExpert`.
 
@@ -56,10 +58,16 @@ class SymmetricNoiseExpert(LocationScaleExpert):
     """
 
     def __init__(
-        self, *, features: Any = None, alpha: float = 0.0, min_scale: float = 1e-3
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 0.0,
+        fit_intercept: bool = True,
+        min_scale: float = 1e-3,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.fit_intercept = fit_intercept
         self.min_scale = min_scale
 
     # -------------------------------------------------------------------- what a family says

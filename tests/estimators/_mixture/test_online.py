@@ -88,3 +88,15 @@ def test_a_first_block_of_one_row_is_fine():
     np.testing.assert_allclose(model.predict(X), whole.predict(X), rtol=1e-6)
     with pytest.raises(ValueError, match="a single row"):
         MoERegressor(1).fit_blocks([(X[:1], y[:1])])
+
+
+def test_a_wrong_value_is_told_by_its_row_in_the_batch():
+    X, y = np.arange(40.0)[:, None], np.arange(40.0) % 5
+    wrong, w = y.copy(), np.ones(40)
+    wrong[30], w[:3] = 0.5, 0.0
+    first = MoERegressor(1, expert="poisson").partial_fit(X, y)
+    few = MoERegressor(2, expert="poisson").partial_fit(X[:1], y[:1])
+    for moe in (first, few, MoERegressor(1, expert="poisson")):
+        for weights in (None, w):
+            with pytest.raises(ValueError, match=r"PoissonExpert describes .* 0\.5 in row 30\."):
+                moe.partial_fit(X, wrong, sample_weight=weights)

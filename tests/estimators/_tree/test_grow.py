@@ -24,6 +24,7 @@ from moe_classic.estimators._tree.grow import Growth, _Grower, grow
 from moe_classic.estimators._tree.split import Splitter
 from moe_classic.experts import GaussianExpert, StudentTExpert
 from moe_classic.gates import TreeGate
+from moe_classic.solvers import EM
 
 #: Two partitions tried at every leaf.
 QUICK = {"n_init": 2, "tol": 1e-4, "random_state": 0}
@@ -63,6 +64,19 @@ def test_tree_comes_back_from_its_branches(started):
     again = assemble(take_apart(splitter.model, params), 2, shared)
     np.testing.assert_array_equal(again.gate.coef, params.gate.coef)
     np.testing.assert_array_equal(splitter.model.pack(again), splitter.model.pack(params))
+
+
+def test_partitions_that_cut_alike_are_fitted_once(rng, monkeypatch):
+    X, y = pieces(rng)
+    splitter, known = (splitter_on(X, y, GaussianExpert()) for _ in range(2))
+    runs, run = [], EM.run
+    monkeypatch.setattr(EM, "run", lambda *a, **k: runs.append(a) or run(*a, **k))
+    begun = [splitter.start(("principal",), np.random.default_rng(0)) for _ in range(2)]
+    assert len(runs) == len(splitter.tried) > 0
+    # Known or not, a start is the same.
+    alone = known.start(("principal",), np.random.default_rng(0))
+    for params in begun:
+        np.testing.assert_array_equal(splitter.model.pack(params), known.model.pack(alone))
 
 
 def test_shared_parameters_are_told_apart(rng):

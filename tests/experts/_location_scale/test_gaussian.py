@@ -139,7 +139,13 @@ def test_bind_hands_full_covariances_to_an_expert_of_their_own():
     assert expert.bind(one) is expert
     bound = expert.bind(two)
     assert type(bound) is FullGaussian
-    assert bound.get_params() == {"features": [0], "alpha": 0.1, "tied": True, "min_scale": 0.02}
+    assert bound.get_params() == {
+        "features": [0],
+        "alpha": 0.1,
+        "tied": True,
+        "min_scale": 0.02,
+        "fit_intercept": True,
+    }
     diagonal = GaussianExpert(covariance_type="diag")
     assert diagonal.bind(two) is diagonal
 

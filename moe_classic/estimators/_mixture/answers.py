@@ -1,0 +1,246 @@
+"""What all mixtures answer about rows: experts, likelihoods, criteria. Methods of theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight
+
+from moe_classic._arguments import counts_of
+from moe_classic._data import Block
+from moe_classic._numerics import log_sum_exp
+from moe_classic._results import (
+    checked_pairs,
+    checked_rows,
+    numbered_subjects,
+    require_groups,
+    subject_log_joint,
+    subject_weights,
+    told_experts,
+)
+from moe_classic._typing import Floats, Ints
+
+from .fitted import LearnedMixture
+
+# -------------------------------------------------------------------- gate and experts
+
+
+def gate_proba(self: Any, X: Any, *, groups: Any = None, history: Any = None) -> Floats:
+    """Gate probabilities: which expert where, before y is seen.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    groups : array-like of shape (n_samples,), default=None
+        Labels of the subjects that the rows are of; see :meth:`fit`. The gate sees the mean of
+        the rows of each. None: every row is a subject of its own.
+    history : tuple (X_past, y_past, groups_past), default=None
+        Rows that were seen of subjects, by the labels in ``groups``. Those with a history have
+        its :meth:`responsibilities` in place of what the gate says; those without are new.
+
+    Returns
+    -------
+    proba : ndarray of shape (n_samples, n_experts)
+    """
+    X, fitted = checked_rows(self, X), self._mixture
+    log_proba = told_experts(self, X, groups, history)
+    if log_proba is not None:
+        return np.exp(log_proba).T
+    gate = fitted.answers(lambda b: fitted.gate_proba(b).T, X, n_jobs=self.n_jobs)
+    return np.concatenate(gate)
+
+
+def predict_expert(self: Any, X: Any, *, groups: Any = None, history: Any = None) -> Ints:
+    """Number of the expert with the highest gate probability, from 0.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    groups, history
+        As for :meth:`gate_proba`.
+
+    Returns
+    -------
+    expert : ndarray of int of shape (n_samples,)
+    """
+    return self.gate_proba(X, groups=groups, history=history).argmax(axis=1)
+
+
+def responsibilities(self: Any, X: Any, y: Any, *, groups: Any = None) -> Floats:
+    """Posterior probabilities of the experts given x and y.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    groups : array-like of shape (n_samples,), default=None
+        Labels of subjects, whose rows have their posterior in common; see :meth:`fit`.
+
+    Returns
+    -------
+    R : ndarray of shape (n_samples, n_experts)
+    """
+    if groups is not None:
+        joint, numbers, _ = subject_log_joint(self, X, y, groups)
+        return np.exp(joint - log_sum_exp(joint))[:, numbers].T
+    (X, columns), fitted = checked_pairs(self, X, y), self._mixture
+    posterior = fitted.model.responsibilities
+    return np.concatenate(
+        fitted.answers(lambda b: posterior(fitted.params, b).T, X, columns, n_jobs=self.n_jobs)
+    )
+
+
+def expert_log_density(self: Any, X: Any, y: Any) -> Floats:
+    """Log density (log probability for classes) of y given x under each expert by itself.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+
+    Returns
+    -------
+    log_density : ndarray of shape (n_samples, n_experts)
+        Natural logarithms, in the units of y. With :meth:`gate_proba` they make up
+        :meth:`score_samples` and :meth:`responsibilities`.
+    """
+    (X, columns), fitted = checked_pairs(self, X, y), self._mixture
+    density = fitted.model.log_density
+    return np.concatenate(
+        fitted.answers(lambda b: density(fitted.params, b).T, X, columns, n_jobs=self.n_jobs)
+    )
+
+
+# -------------------------------------------------------------------- likelihood
+
+
+def score_samples(self: Any, X: Any, y: Any = None, *, groups: Any = None) -> Floats:
+    """Log density (log probability for classes) of y given x.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        None scores what the model says without a target: log p(x) with a gate that describes
+        x (Gaussian), 0 with any other.
+    groups : array-like of shape (n_samples,), default=None
+        Labels of subjects, whose rows come from one expert; see :meth:`fit`. None: every row
+        is a subject of its own.
+
+    Returns
+    -------
+    log_density : ndarray of shape (n_samples,), or with groups (n_groups,)
+        Natural logarithms; of groups in the order of their sorted labels.
+    """
+    if groups is not None:
+        if y is None:
+            raise ValueError("score_samples: groups has no meaning without y; leave it out.")
+        return log_sum_exp(subject_log_joint(self, X, y, groups)[0])
+    if y is None:
+        X, columns, density = checked_rows(self, X), None, _log_marginal
+    else:
+        (X, columns), density = checked_pairs(self, X, y), _log_conditional
+    fitted = self._mixture
+    answers = fitted.answers(lambda b: density(fitted, b), X, columns, n_jobs=self.n_jobs)
+    return np.concatenate(answers)
+
+
+def log_likelihood(
+    self: Any, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
+) -> float:
+    """Total conditional log-likelihood in nats; see :meth:`score_samples`."""
+    parts = self.score_samples(X, y, groups=groups)
+    return float(parts @ _weights(self, X, sample_weight, groups))
+
+
+def _weights(self: Any, X: Any, sample_weight: Any, groups: Any) -> Floats:
+    """Weights of the rows, or of the groups in the order of their sorted labels."""
+    X = checked_rows(self, X)
+    w = np.asarray(
+        _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    )
+    return w if groups is None else subject_weights(*numbered_subjects(groups, len(X)), w)
+
+
+def aic(
+    self: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    weight_kind: str = "frequency",
+    groups: Any = None,
+) -> float:
+    """Akaike's criterion ``-2 L + 2 d`` (1974); lower is better.
+
+    ``weight_kind`` says what weights are, as for :meth:`inference`; ``groups`` are those of
+    :meth:`fit`.
+    """
+    require_groups(self._mixture, groups, "aic")
+    sample_weight = counts_of(sample_weight, weight_kind)
+    value = self.log_likelihood(X, y, sample_weight, groups=groups)
+    return -2.0 * value + 2.0 * self.n_parameters_
+
+
+def bic(
+    self: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    weight_kind: str = "frequency",
+    groups: Any = None,
+) -> float:
+    """Schwarz's criterion ``-2 L + d log n`` (1978), n the total weight; lower is better.
+
+    ``weight_kind`` says what weights are, as for :meth:`inference`. With ``groups``, those of
+    :meth:`fit`, n is the number of groups: they are what is independent.
+    """
+    require_groups(self._mixture, groups, "bic")
+    sample_weight = counts_of(sample_weight, weight_kind)
+    value = self.log_likelihood(X, y, sample_weight, groups=groups)
+    n = float(_weights(self, X, sample_weight, groups).sum())
+    return -2.0 * value + self.n_parameters_ * float(np.log(n))
+
+
+def icl(
+    self: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    weight_kind: str = "frequency",
+    groups: Any = None,
+) -> float:
+    """Integrated completed likelihood: BIC plus twice the entropy of the responsibilities.
+
+    Biernacki, Celeux & Govaert (2000); lower is better, and lower where experts are told
+    apart clearly. ``weight_kind`` says what weights are, as for :meth:`inference`; the entropy
+    is that of rows, or of ``groups``.
+    """
+    require_groups(self._mixture, groups, "icl")
+    value = self.bic(X, y, sample_weight, weight_kind=weight_kind, groups=groups)
+    w = _weights(self, X, counts_of(sample_weight, weight_kind), groups)
+    if groups is None:
+        R = self.responsibilities(X, y)
+    else:
+        joint = subject_log_joint(self, X, y, groups)[0]
+        R = np.exp(joint - log_sum_exp(joint)).T
+    logs = np.log(np.where(R > 0.0, R, 1.0))
+    return value - 2.0 * float(w @ (R * logs).sum(axis=1))
+
+
+def _log_conditional(fitted: LearnedMixture, block: Block) -> Floats:
+    """Log p(y | x), (n,)."""
+    return fitted.model.log_likelihood(fitted.params, block)
+
+
+def _log_marginal(fitted: LearnedMixture, block: Block) -> Floats:
+    """Log p(x) of a generative gate in the units of X, 0 for others; (n,)."""
+    gate, number = fitted.model.gate, fitted.model.gate_design
+    design = block.designs[number]
+    if not gate.generative:
+        return np.zeros(design.Z.shape[1])
+    log_joint = gate.log_joint(fitted.params.gate, design)
+    return log_sum_exp(log_joint) - fitted.maps[number].log_unit
