@@ -10,6 +10,11 @@ On the degrees of freedom of the lasso, Annals of Statistics 35)::
 
 with m of P slopes not zero (Chen & Chen 2008, Extended Bayesian information criteria for model
 selection with large model spaces, Biometrika 95).
+
+Penalties shrink what they keep, and a criterion of shrunken fits pays with slopes that are not
+needed; so likelihoods that are compared are those of relaxed fits, which have the slopes of a fit
+and no penalty on them (Meinshausen 2007, Relaxed lasso, Computational Statistics & Data Analysis
+52).
 """
 
 from __future__ import annotations
@@ -31,12 +36,14 @@ from moe_classic._warnings import without_convergence_warnings
 from moe_classic.estimators import MoERegressor
 from moe_classic.experts import GaussianExpert
 from moe_classic.gates import SoftmaxGate
-from moe_classic.penalties import Lasso
+from moe_classic.penalties import Lasso, Support
 
 _CRITERIA = ("ebic", "bic", "aic")
 #: Smallest penalty over the largest, factor by which the end with no slopes is looked for, and
 #: most steps of that.
 _SHARE, _FACTOR, _MOST = 0.05, 1.5, 40
+#: Slopes over rows above which no fit without shrinkage is made.
+_RELAXED = 0.2
 
 
 @dataclass(frozen=True)
@@ -48,13 +55,14 @@ class RegularizationPath:
     table : DataFrame
         One row a fit, strongest penalties first within each ``gate_ratio``: ``alpha``,
         ``gate_ratio``, ``n_slopes`` (not zero), ``n_parameters``, ``log_likelihood``,
-        ``objective`` (less the penalty), ``aic``, ``bic``, ``ebic``, ``converged``.
+        ``objective`` (less the penalty), ``relaxed_log_likelihood`` (without shrinkage; NaN
+        where there was no such fit), ``aic``, ``bic``, ``ebic``, ``converged``.
     coefs_ : ndarray of shape (n_fits, K, n_slopes_of_an_expert)
         Slopes of the experts on standardised features, experts as in the fit of that row.
     best_index_ : int
         Row of the table that was chosen.
     best_estimator_ : estimator
-        Its fit.
+        Its fit, relaxed unless asked not to be.
     criterion : str
 
     Examples
@@ -85,7 +93,8 @@ def path(
     alphas: Any = 50,
     gate_ratios: Any = "auto",
     criterion: str = "ebic",
-    gamma: float = 0.5,
+    gamma: float = 1.0,
+    relaxed: bool = True,
     sample_weight: Any = None,
 ) -> RegularizationPath:
     """Fit along a path of penalties on the slopes of experts and gate, and choose one.
@@ -110,8 +119,14 @@ def path(
         other families.
     criterion : {"ebic", "bic", "aic"}, default="ebic"
         What is lowest for the fit that is chosen.
-    gamma : float, default=0.5
-        Weight of the number of models in the extended criterion, from 0, where it is the BIC.
+    gamma : float, default=1.0
+        Weight of the number of models in the extended criterion, from 0, where it is the BIC; 1 is
+        consistent however fast the number of slopes grows with that of rows (as a power).
+    relaxed : bool, default=True
+        Whether criteria are those of fits without shrinkage on the slopes that are not zero, and
+        the chosen one is such a fit: a slope is held at zero in the experts in which it was zero.
+        Fits with more than a fifth as many slopes as rows are then not chosen, nor those in which
+        an expert interpolates its rows.
     sample_weight : array-like of shape (n,), default=None
 
     Returns
@@ -150,12 +165,21 @@ def path(
     with without_convergence_warnings():
         ratios = walk.ratios() if gate_ratios == "auto" else gate_ratios
         found = [(r, a, fit) for r in ratios for a, fit in walk.along(alphas, r)]
-    rows = [_row(fit, a, r, gamma, walk.n) for r, a, fit in found]
+        fits = [fit for _, _, fit in found]
+        others = [walk.relaxed(fit) for fit in fits] if relaxed else fits
+    rows = [
+        _row(fit, other, a, r, gamma, walk.n)
+        for (r, a, fit), other in zip(found, others, strict=True)
+    ]
     table = pd.DataFrame(rows)
-    best = int(table[criterion].to_numpy().argmin())
-    fits = [fit for _, _, fit in found]
+    if not np.isfinite(table[criterion]).any():
+        raise ValueError(
+            "path: no fit has few enough slopes for these rows; give stronger alphas, or set "
+            "relaxed=False."
+        )
+    best = int(np.nanargmin(table[criterion].to_numpy()))
     coefs = np.stack([_slopes(fit) for fit in fits])
-    return RegularizationPath(table, coefs, best, fits[best], criterion)
+    return RegularizationPath(table, coefs, best, others[best], criterion)
 
 
 def _positive(name: str, values: Any) -> list[float]:
@@ -244,6 +268,23 @@ class _Walk:
             fits.append(self.fit(a, ratio, fits[-1]))
         return fits[1:]
 
+    def relaxed(self, fit: Any) -> Any:
+        """The fit without shrinkage on the slopes that are not zero; None where that is unsound."""
+        if _count(fit) > _RELAXED * self.n:
+            return None
+        record = fitted_mixture(fit)
+        held = (_slopes(fit) == 0.0).reshape(self.template.n_experts, -1, _width(fit)).all(axis=1)
+        new = copy(fit).set_params(warm_start=True)
+        new.expert = clone(new.expert).set_params(penalty=Support(_ridge_of(new.expert), held))
+        if record.model.gate.sparse:
+            lines = record.model.gate.lines(record.standard_params.gate)
+            out = (lines[:, :-1] == 0.0).all(axis=0)[None]
+            new.gate = clone(new.gate).set_params(penalty=Support(_ridge_of(new.gate), out))
+        new.fit(self.X, self.y, sample_weight=self.w)
+        after = fitted_mixture(new)
+        sound = not after.model.n_degenerate(after.standard_params, after.summary)
+        return new.set_params(warm_start=False) if sound else None
+
     def fit(self, alpha: float, ratio: float, start: Any = None) -> Any:
         """A fit from the estimator's own starts, or from another fit."""
         strengths = {"expert__penalty__alpha": alpha}
@@ -255,6 +296,17 @@ class _Walk:
             new = copy(start).set_params(expert=expert, gate=gate, warm_start=True)
         new.fit(self.X, self.y, sample_weight=self.w)
         return new.set_params(warm_start=False)
+
+
+def _ridge_of(component: Any) -> float:
+    """The ridge that the component has by default."""
+    return float(type(component)().alpha)
+
+
+def _width(fit: Any) -> int:
+    """How many features the experts see."""
+    (group,), (params,) = fitted_mixture(fit).model.groups, fitted_mixture(fit).params.experts
+    return int(group.expert.learned(group.expert.lines(params)).shape[-1] - 1)
 
 
 def _slopes(fit: Any) -> Floats:
@@ -282,19 +334,23 @@ def _possible(fit: Any) -> int:
     return int(_slopes(fit).size + gate)
 
 
-def _row(fit: Any, alpha: float, ratio: float, gamma: float, n: float) -> dict[str, Any]:
+def _row(
+    fit: Any, other: Any, alpha: float, ratio: float, gamma: float, n: float
+) -> dict[str, Any]:
     """The line of a fit in the table."""
-    m, P, df = _count(fit), _possible(fit), fit.n_parameters_
+    judged = fit if other is None else other
+    m, P, df = _count(judged), _possible(fit), judged.n_parameters_
     models = gammaln(P + 1.0) - gammaln(m + 1.0) - gammaln(P - m + 1.0)
-    deviance = -2.0 * fit.log_likelihood_
+    deviance = np.nan if other is None else -2.0 * other.log_likelihood_
     bic = deviance + df * np.log(n)
     return {
         "alpha": alpha,
         "gate_ratio": ratio,
-        "n_slopes": m,
-        "n_parameters": df,
+        "n_slopes": _count(fit),
+        "n_parameters": fit.n_parameters_,
         "log_likelihood": fit.log_likelihood_,
         "objective": fit.trace_[-1],
+        "relaxed_log_likelihood": -0.5 * deviance if other is not fit else np.nan,
         "aic": deviance + 2.0 * df,
         "bic": bic,
         "ebic": bic + 2.0 * gamma * models,

@@ -19,6 +19,7 @@ from ._centred import CentredRidge as CentredRidge
 from ._centred import centring as centring
 from ._penalty import Bound as Bound
 from ._penalty import ElasticNet, GroupLasso, Lasso, Penalty, Ridge
+from ._penalty import Support as Support
 from ._penalty import check_penalty as check_penalty
 from ._sparse import SparseSlopes as SparseSlopes
 from ._sparse import centred_slopes as centred_slopes

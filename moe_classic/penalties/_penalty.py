@@ -260,6 +260,28 @@ class GroupLasso(Penalty):
         return SparseSlopes(self.alpha * weight, own, ridge, grouped=True, symmetric=symmetric)
 
 
+class Support(Penalty):
+    """Features whose slopes are held at zero, the others free but for a ridge.
+
+    Parameters
+    ----------
+    alpha : float
+        Strength of the ridge.
+    held : ndarray of bool of shape (K, p)
+        Features of each expert; of a gate, (1, p).
+    """
+
+    def __init__(self, alpha: float = 0.0, held: Any = None) -> None:
+        self.alpha = alpha
+        self.held = held
+
+    def bound(self, weight: float, *, symmetric: bool = False, doubled: bool = False) -> Bound:
+        """The penalty for rows of this total weight."""
+        ridge = _ridge(self.alpha * weight, symmetric=symmetric, doubled=doubled)
+        held = None if self.held is None else np.asarray(self.held)[:, None]
+        return SparseSlopes(0.0, None, ridge, symmetric=symmetric, held=held)
+
+
 def check_penalty(owner: Any) -> None:
     """Raise if the penalty of a component has no meaning, alone or beside its ``alpha``."""
     penalty, name = owner.penalty, type(owner).__name__

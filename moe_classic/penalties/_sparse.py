@@ -34,6 +34,8 @@ class SparseSlopes:
         Whether all slopes of a feature make up one group.
     symmetric : bool
         Whether coefficients are relative to a last class.
+    held : ndarray of bool of shape (K, 1, q - 1), or None
+        Features whose slopes stay zero in single experts.
     """
 
     pull: float
@@ -41,13 +43,17 @@ class SparseSlopes:
     ridge: SquaredSlopes | CentredRidge
     grouped: bool = False
     symmetric: bool = False
+    held: Bools | None = None
 
     def costs(self, coef: Floats) -> Floats:
-        """Strengths of the features, (q - 1,); of groups times the root of their size."""
+        """Strengths of slopes, (K or 1, 1, q - 1); of groups times roots of sizes, (q - 1,)."""
         K, m, q = coef.shape
         size = K * (m + 1 if self._over(coef) else m) if self.grouped else 1
         weights = np.ones(q - 1) if self.weights is None else self.weights
-        return np.asarray(self.pull * np.sqrt(size) * weights)
+        costs = np.asarray(self.pull * np.sqrt(size) * weights)
+        if self.grouped:
+            return costs
+        return np.where(self.held, np.inf, costs) if self.held is not None else costs[None, None]
 
     def _over(self, coef: Floats) -> bool:
         """Whether classes are more than coefficients say; two have one vector of slopes."""
@@ -64,10 +70,11 @@ class SparseSlopes:
     def value(self, coef: Floats) -> float:
         """The penalty of coefficients (K, M, q)."""
         slopes, costs = self.slopes(coef), self.costs(coef)
-        size = np.linalg.norm(slopes, axis=(0, 1)) if self.grouped else np.abs(slopes).sum((0, 1))
+        size = np.linalg.norm(slopes, axis=(0, 1)) if self.grouped else np.abs(slopes)
         # An infinite strength costs nothing at zero.
         inside = size > 0.0
-        return float(costs[inside] @ size[inside]) + self.ridge.value(coef)
+        paid = np.broadcast_to(costs, size.shape)[inside] @ size[inside]
+        return float(paid) + self.ridge.value(coef)
 
     def kinks(self, coef: Floats) -> Floats:
         """Subgradient of the part with kinks, of the shape of :meth:`slopes`; 0 at zeros."""
@@ -139,16 +146,19 @@ class SparseSlopes:
             values.append(value)
             signed.append(kink)
 
-        slopes, kinked = self.slopes(coef), self.costs(coef) > 0.0
+        slopes = self.slopes(coef)
+        kinked = np.broadcast_to(self.costs(coef) > 0.0, slopes.shape)
         for k in range(K):
             for j in range(q - 1):
                 all_in = inside[k, :, j].all()
                 own = coef[k, :, j] if all_in else slopes[k, :m, j]
                 for c in np.flatnonzero(inside[k, :m, j]):
-                    kink = bool(kinked[j]) and not (self.grouped or (all_in and self._over(coef)))
+                    kink = bool(kinked[k, c, j]) and not (
+                        self.grouped or (all_in and self._over(coef))
+                    )
                     add(places[k, c, j : j + 1], 1.0, own[c], kink=kink)
                 if self._over(coef) and not all_in and inside[k, m, j]:
-                    add(places[k, :, j], -1.0, slopes[k, m, j], kink=bool(kinked[j]))
+                    add(places[k, :, j], -1.0, slopes[k, m, j], kink=bool(kinked[k, m, j]))
             for row, value in zip(places[k, :, -1:], coef[k, :, -1], strict=True):
                 add(row, 1.0, value, kink=False)
         T = np.stack(columns, axis=1) if columns else np.zeros((coef.size, 0))
@@ -185,12 +195,13 @@ class SparseSlopes:
         K, m, q = x.shape
         over = len(A[0]) > 1 and self.symmetric and m > 1
         if not self.grouped:
-            cost = np.tile(np.r_[costs, 0.0], (m, 1))
+            cost = np.zeros(x.shape)
+            cost[..., :-1] = costs
             if over:
-                cost[-1, -1] = np.inf
+                cost[:, -1, -1] = np.inf
             parts = [
-                lasso_step(a, s.ravel(), b.ravel(), cost.ravel())
-                for a, s, b in zip(A, g, x, strict=True)
+                lasso_step(a, s.ravel(), b.ravel(), c.ravel())
+                for a, s, b, c in zip(A, g, x, cost, strict=True)
             ]
             return np.stack(parts).reshape(x.shape)
         keep = np.ones((K, m, q), dtype=bool)

@@ -41,6 +41,7 @@ def test_a_path_goes_from_no_slope_to_many_and_finds_those_that_are(sparse, foun
 def test_numbers_of_a_path_are_those_of_its_fits(sparse, found):
     X, y = sparse
     row, best = found.table.iloc[found.best_index_], found.best_estimator_
+    assert row.relaxed_log_likelihood == best.log_likelihood_ > row.log_likelihood
     assert row.ebic == found.table.ebic.min()
     assert row.n_parameters == best.n_parameters_ == row.n_slopes + 2 + 2 + 1
     assert row.bic == pytest.approx(best.bic(X, y), rel=1e-10)
@@ -48,9 +49,9 @@ def test_numbers_of_a_path_are_those_of_its_fits(sparse, found):
     m, total = int(row.n_slopes), 24
     models = np.log(float(np.prod(np.arange(total, total - m, -1.0))))
     models -= np.log(float(np.prod(np.arange(1.0, m + 1.0))))
-    assert row.ebic == pytest.approx(row.bic + models, rel=1e-10)
-    coefs = np.stack([e.coef_ for e in best.experts_]) * X.std(axis=0) / y.std()
-    np.testing.assert_allclose(found.coefs_[found.best_index_], coefs, rtol=1e-6)
+    assert row.ebic == pytest.approx(row.bic + 2.0 * models, rel=1e-10)
+    coefs = np.stack([e.coef_ for e in best.experts_])
+    assert ((coefs == 0.0) == (found.coefs_[found.best_index_] == 0.0)).all()
 
 
 def test_a_path_is_no_lower_than_fits_of_its_own(sparse, found):
@@ -60,6 +61,25 @@ def test_a_path_is_no_lower_than_fits_of_its_own(sparse, found):
     gate = SoftmaxGate(penalty=Lasso(row.alpha * row.gate_ratio))
     alone = MoERegressor(2, expert=expert, gate=gate, random_state=3).fit(X, y)
     assert row.objective > alone.trace_[-1] - 1e-6
+
+
+def test_a_relaxed_fit_is_that_of_experts_with_these_features(sparse, found):
+    X, y = sparse
+    features = [np.flatnonzero(e.coef_).tolist() for e in found.best_estimator_.experts_]
+    experts = [GaussianExpert(features=f) for f in features]
+    gate = SoftmaxGate(features=[0])
+    alone = MoERegressor(2, expert=experts, gate=gate, random_state=0).fit(X, y)
+    best = found.best_estimator_
+    assert best.log_likelihood_ == pytest.approx(alone.log_likelihood_, abs=1e-6)
+
+
+def test_shrunken_fits_may_be_chosen(sparse):
+    X, y = sparse
+    chosen = path(X, y, alphas=6, relaxed=False)
+    assert chosen.table.relaxed_log_likelihood.isna().all()
+    best = chosen.best_estimator_
+    coefs = np.stack([e.coef_ for e in best.experts_]) * X.std(axis=0) / y.std()
+    np.testing.assert_allclose(chosen.coefs_[chosen.best_index_], coefs, rtol=1e-6)
 
 
 def test_strengths_and_ratios_may_be_given(sparse):
