@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Names
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -50,6 +50,7 @@ class Component(BaseEstimator):
     additive : whether its statistics are sums over rows of bounded size.
     smooth : whether the log density is twice differentiable in the parameters.
     raw : whether it is to see X as the user gave it, not standardised.
+    takes_missing : whether it knows what to do with NaN in X.
     features : what it sees of X; None is all of it.
     plural : what several like it are called.
     """
@@ -59,6 +60,7 @@ class Component(BaseEstimator):
     additive: ClassVar[bool] = True
     smooth: ClassVar[bool] = True
     raw: ClassVar[bool] = False
+    takes_missing: bool = False
     #: Whether a penalty makes slopes exactly zero, and the objective has kinks.
     sparse: bool = False
     features: Any = None
@@ -78,7 +80,7 @@ class Component(BaseEstimator):
         return TypeError(f"{type(self).__name__} has no `{ability}`: {ABILITIES[ability]}.")
 
     def with_data_names(
-        self, names: list[str] | None, width: int, classes: Any, n_jobs: int | None
+        self, names: Names, width: int, classes: Any, n_jobs: int | None
     ) -> Component:
         """The component that knows the user's names, classes and ``n_jobs``, if it cares."""
         return self

@@ -81,6 +81,11 @@ class LinearExpert(Expert):
             )
         check_penalty(self)
 
+    def stacks(self, params: LinearParams) -> bool:
+        """Where experts share no field."""
+        own = all(len(getattr(params, f.name)) == params.n_experts for f in fields(params))
+        return own and self.penalty is None
+
     # -------------------------------------------------------------------- carried columns
 
     def learned(self, coef: Floats) -> Floats:
@@ -164,6 +169,14 @@ class LinearExpert(Expert):
         """What the slopes cost: ``alpha / 2`` times their squares, per unit of weight, or more."""
         return self.slopes_penalty(summary).value(self.learned(params.coef))
 
+    def penalties(self, params: LinearParams, summary: Summary) -> Any:
+        """That of each expert, (K,) or 0."""
+        if not self.alpha:
+            return 0.0
+        term = self.slopes_penalty(summary)
+        # Under a lasso experts are not asked: they do not stack.
+        return 0.0 if isinstance(term, SparseSlopes) else term.each(self.learned(params.coef))
+
     def penalty_gradient(self, params: LinearParams, summary: Summary) -> Floats:
         """Gradient of the penalty with respect to theta, (n_theta,)."""
         coef, out = self.learned(params.coef), np.zeros(self.pack(params).size)
@@ -180,7 +193,8 @@ class LinearExpert(Expert):
         """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
         coef, size = self.learned(params.coef), self.pack(params).size
         out, m = np.zeros((size, size)), coef.size
-        out[:m, :m] = self.slopes_penalty(summary).hessian(coef)
+        if self.alpha:
+            out[:m, :m] = self.slopes_penalty(summary).hessian(coef)
         return out
 
     # -------------------------------------------------------------------- derivatives

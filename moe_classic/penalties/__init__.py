@@ -17,6 +17,7 @@ coefficients (..., M, q) whose last column, the intercept, is free.
 
 from ._centred import CentredRidge as CentredRidge
 from ._centred import centring as centring
+from ._centred import coupling as coupling
 from ._penalty import Bound as Bound
 from ._penalty import ElasticNet, GroupLasso, Lasso, Penalty, Ridge
 from ._penalty import Support as Support

@@ -22,9 +22,10 @@ import numpy as np
 from moe_classic._model import Model, MoEParams
 from moe_classic._typing import Floats
 
-from ._ascent import MonotoneAscent, Point
+from ._ascent import MonotoneAscent
 from ._base import ENOUGH, Limits, Problem, Result
-from ._quadratic import affordable, at_bound, quadratic
+from ._paths import Path, Point, Survey
+from ._quadratic import affordable, at_bound
 from ._stopping import gain_left, tight_tolerance
 
 #: Violation of the conditions of optimality, per unit of weight, at which a climb may end, and
@@ -36,37 +37,31 @@ _PATIENCE = 1.5
 _HALVINGS = 5
 
 
-def climb_kinks(
+def kinks_path(
     problem: Problem, params: MoEParams, limits: Limits, *, newton: bool = True
-) -> Result:
+) -> Path[Result]:
     """EM, with steps of Newton's method on the support where they are affordable."""
-    ascent = MonotoneAscent(problem, params, limits)
+    ascent = MonotoneAscent(problem, (yield params), limits)
     newton = newton and affordable(problem, params)
     enough, turn = tight_tolerance(limits.enough, problem.summary.weight), _FIRST
     while not ascent.over:
         start = ascent.best
-        point = ascent.step(start)
+        point = yield from ascent.step(start)
         if point is None:
             break
         ascent.accept(point)
         ascent.left = gain_left(ascent.trace)
         if ascent.over:
             break
-        if ascent.left <= enough and _violation(problem, point) <= _OPTIMAL:
+        if ascent.left <= enough and point.violation <= _OPTIMAL:
             ascent.end(ENOUGH)
         elif newton and ascent.passes >= turn and _same_zeros(problem.model, start, point):
-            ahead = _on_support(problem, point, ascent)
+            ahead = yield from _on_support(problem, point, ascent)
             if ahead is None:
                 turn = int(_PATIENCE * ascent.passes) + 1
             else:
                 ascent.accept(ahead)
     return ascent.result()
-
-
-def _violation(problem: Problem, point: Point) -> float:
-    """How far a point is from the conditions of optimality, in nats per unit of weight."""
-    parts = problem.model.optimality(point.params, point.stats, problem.summary)
-    return max(float(np.max(part, initial=0.0)) for part in parts)
 
 
 def _same_zeros(model: Model, a: Point, b: Point) -> bool:
@@ -75,10 +70,10 @@ def _same_zeros(model: Model, a: Point, b: Point) -> bool:
     return first.shape == second.shape and bool((first == second).all())
 
 
-def _on_support(problem: Problem, point: Point, ascent: MonotoneAscent) -> Point | None:
+def _on_support(problem: Problem, point: Point, ascent: MonotoneAscent) -> Path[Point | None]:
     """A point that Newton's method on the support leads to, or None where that does not climb."""
     model, summary = problem.model, problem.summary
-    seen = quadratic(problem, point.params)
+    seen = yield Survey(point.params)
     ascent.passes += 1
     T, u, signed = model.support(point.params)
     held = at_bound(problem, model.pack(point.params), seen.gradient, point.params)
@@ -93,7 +88,7 @@ def _on_support(problem: Problem, point: Point, ascent: MonotoneAscent) -> Point
             return None
         moved = np.where(signed & (u * (u + step) <= 0.0), 0.0, u + step)
         params = model.unpack(T @ moved, point.params, summary)
-        ahead = ascent.evaluate(params)
+        ahead = yield from ascent.look(params)
         if ascent.not_below(ahead, point):
             return ahead
         step *= 0.25
@@ -111,9 +106,9 @@ def _newton_step(slope: Floats, matrix: Floats) -> Floats | None:
     return np.asarray(vectors @ (vectors.T @ (slope / scale) / values) / scale)
 
 
-def settled_zeros(problem: Problem, result: Result, limits: Limits) -> Result:
+def settled_zeros(problem: Problem, result: Result, limits: Limits) -> Path[Result]:
     """The result after steps of EM alone, which make zeros of an extrapolation exact."""
     rest = replace(limits, max_iter=max(limits.max_iter - result.n_iter, 2))
-    last = climb_kinks(problem, result.params, rest, newton=False)
+    last = yield from kinks_path(problem, result.params, rest, newton=False)
     trace = result.trace + [value for value in last.trace[1:] if value > result.objective]
     return replace(last, trace=trace, n_iter=result.n_iter + last.n_iter)

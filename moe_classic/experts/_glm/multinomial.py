@@ -124,6 +124,10 @@ class MultinomialExpert(LinearExpert):
         coef[..., -1] = np.log(share[:-1] / share[-1])
         return MultinomialParams(coef)
 
+    def stacks(self, params: LinearParams) -> bool:
+        """Where Newton's systems are small, however many experts there are."""
+        return self.penalty is None and not _wide(params)
+
     def slopes_penalty(self, summary: Summary) -> Bound:
         """Slopes centred over classes, so that no class is special."""
         if self.penalty is not None:
@@ -171,10 +175,11 @@ class MultinomialExpert(LinearExpert):
             rule = "bound" if _wide(params) else "newton"
             A = np.stack([logit_curvature(g, params.coef[0], rule) for g in stats.gram])
             delta = term.step(params.coef, A, stats.score[:, :-1]) - params.coef
+        elif _wide(params):
+            each = zip(params.coef, stats.gram, stats.score, strict=True)
+            delta = np.stack([bohning_step(c, g, s, term.pull) for c, g, s in each])
         else:
-            step = bohning_step if _wide(params) else newton_step
-            parts = zip(params.coef, stats.gram, stats.score, strict=True)
-            delta = np.stack([step(c, g, s, term.pull) for c, g, s in parts])
+            delta = newton_step(params.coef, stats.gram, stats.score, term.pull)
         delta = limited(delta)
         starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
         return MultinomialParams(params.coef + np.where(starved, 0.0, delta))
