@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, TypeVar
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from moe_classic._typing import Floats, Names
@@ -60,6 +61,8 @@ class Component(BaseEstimator):
     smooth: ClassVar[bool] = True
     raw: ClassVar[bool] = False
     takes_missing: bool = False
+    #: Whether a penalty makes slopes exactly zero, and the objective has kinks.
+    sparse: bool = False
     features: Any = None
 
     def has(self, ability: str) -> bool:
@@ -87,6 +90,11 @@ class Component(BaseEstimator):
         if not self.has("lines"):
             return 0
         coef = self.lines(params)
+        if self.sparse:
+            # Slopes that are zero do not count already: what is left to directions of the others.
+            off = coef.reshape(-1, coef.shape[-1])[:, :-1] == 0.0
+            ranks = [np.linalg.matrix_rank(null[:-1][row]) if row.any() else 0 for row in off]
+            return int(len(ranks) * null.shape[1] - sum(ranks))
         return int(coef.size // coef.shape[-1] * null.shape[1])
 
     def notices(self, params: Any) -> tuple[Any, ...]:

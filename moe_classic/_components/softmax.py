@@ -135,6 +135,20 @@ def assemble(gram: Floats, m: int, q: int) -> Floats:
     return blocks.reshape(*gram.shape[:-2], m * q, m * q)
 
 
+def logit_curvature(gram: Floats, coef: Floats, rule: str) -> Floats:
+    """The curvature (m q, m q) that a step uses, or a bound on it: of Newton, blocks or Bohning."""
+    m, q = coef.shape
+    if rule == "newton":
+        return assemble(gram, m, q)
+    if rule == "bound":
+        return np.asarray(np.kron(0.5 * centring(m), unpack_symmetric(gram[0], q)), np.float64)
+    own = 2.0 * unpack_symmetric(gram, q)
+    out: Floats = np.tile(own[-1], (m, m))
+    for c, block in enumerate(own[:-1]):
+        out[c * q : (c + 1) * q, c * q : (c + 1) * q] += block
+    return out
+
+
 def newton_step(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
     """Full Newton steps for coefficients (..., C - 1, q); ``score`` is (..., C, q)."""
     *lead, m, q = coef.shape

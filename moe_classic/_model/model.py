@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from moe_classic._components import Forward
 from moe_classic._data import Block, Design, Stats, Subjects, Summary
@@ -175,12 +176,43 @@ class Model:
         """
         return self.unpack(0.5 * (self.pack(a) + self.pack(b)), b, summary)
 
-    def penalty(self, params: MoEParams, summary: Summary) -> float:
+    def penalty_value(self, params: MoEParams, summary: Summary) -> float:
         """What the solver subtracts from the log-likelihood."""
-        value = self.gate.penalty(params.gate, summary.of_gate)
+        value = self.gate.penalty_value(params.gate, summary.of_gate)
         for group, p in zip(self.groups, params.experts, strict=True):
-            value += group.expert.penalty(p, summary)
+            value += group.expert.penalty_value(p, summary)
         return value
+
+    @property
+    def sparse(self) -> bool:
+        """Whether some penalty makes slopes exactly zero."""
+        return self.gate.sparse or any(g.expert.sparse for g in self.groups)
+
+    def optimality(
+        self, params: MoEParams, stats: MoEStats, summary: Summary
+    ) -> tuple[Any, Floats]:
+        """Violations of the conditions of optimality by the gate, and by the experts (K,)."""
+        parts = [
+            g.expert.optimality(p, s, summary)
+            for g, p, s in zip(self.groups, params.experts, stats.experts, strict=True)
+        ]
+        return self.gate.optimality(params.gate, stats.gate, summary.of_gate), np.concatenate(parts)
+
+    def support(self, params: MoEParams) -> tuple[Floats, Floats, Bools]:
+        """Coordinates u of what is not held at zero.
+
+        Returns
+        -------
+        T : ndarray of shape (D, r)
+            ``pack(params) = T u``.
+        u : ndarray of shape (r,)
+        signed : ndarray of bool, shape (r,)
+            Whose signs must stay for the penalty to be smooth.
+        """
+        parts = [self.gate.support(params.gate)]
+        parts += [g.expert.support(p) for g, p in zip(self.groups, params.experts, strict=True)]
+        bases, values, signed = zip(*parts, strict=True)
+        return block_diag(*bases), np.concatenate(values), np.concatenate(signed)
 
     def penalty_gradient(self, params: MoEParams, summary: Summary) -> Floats:
         """Gradient of the penalty, (D,)."""

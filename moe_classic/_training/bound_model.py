@@ -14,6 +14,7 @@ from moe_classic._model import Group, Model
 from moe_classic._typing import Names
 from moe_classic.experts import Description
 from moe_classic.gates import Gate
+from moe_classic.penalties import Penalty
 
 from .wrap import with_data_names
 
@@ -87,11 +88,13 @@ def bind(
         return len(specs) - 1
 
     gate_design = design_of(gate, averaged=raw.subjects is not None)
+    check_widths(gate, maps[gate_design])
     gate = with_data_names(gate, maps[gate_design], classes, n_jobs)
     bound = []
     for label, expert, count in groups:
         expert.check_target(raw.key, rows=user_rows)
         number = design_of(expert)
+        check_widths(expert, maps[number])
         seeing = expert.bind(summary).seeing(maps[number], columns)
         bound_expert = with_data_names(seeing, maps[number], classes, n_jobs)
         bound.append(Group(bound_expert, count, number, label))
@@ -106,3 +109,10 @@ def _check_numbers(names_in: Names, places: list[int], owner: str) -> None:
                 f"{owner}: column {names_in[j]!r} must hold numbers to stand in an equation as it "
                 "is; it holds others."
             )
+
+
+def check_widths(component: Any, design: DesignMap) -> None:
+    """Raise unless the penalty of a component has a weight for each feature of its design."""
+    penalty = getattr(component, "penalty", None)
+    if isinstance(penalty, Penalty):
+        penalty.check_width(type(component).__name__, design.names)

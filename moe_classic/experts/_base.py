@@ -199,7 +199,7 @@ class Expert(Description, ABC):
         """Logarithm of how much less noise each expert has than others and one fit, (K,)."""
         return np.zeros(params.n_experts)
 
-    def penalty(self, params: Any, summary: Summary) -> float:
+    def penalty_value(self, params: Any, summary: Summary) -> float:
         """What is subtracted from the log-likelihood."""
         return 0.0
 
@@ -219,6 +219,15 @@ class Expert(Description, ABC):
         """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
         size = self.pack(params).size
         return np.zeros((size, size))
+
+    def optimality(self, params: Any, stats: Any, summary: Summary) -> Floats:
+        """Largest violation of the conditions of optimality by slopes under a lasso, (K,)."""
+        return np.zeros(params.n_experts)
+
+    def support(self, params: Any) -> tuple[Floats, Floats, Bools]:
+        """Coordinates of what is not held at zero: ``theta = T u``, and whose signs stay."""
+        theta = self.pack(params)
+        return np.eye(theta.size), theta, np.zeros(theta.size, dtype=bool)
 
     # -------------------------------------------------------------------- derivatives
 

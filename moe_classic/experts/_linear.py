@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from moe_classic._components import (
     Bounds,
@@ -22,10 +23,13 @@ from moe_classic._components import (
 )
 from moe_classic._data import Design, Summary
 from moe_classic._numerics import empty
-from moe_classic._typing import Floats, Ints
-from moe_classic.penalties import CentredRidge, Ridge
+from moe_classic._typing import Bools, Floats, Ints
+from moe_classic.penalties import Bound, Penalty, SparseSlopes, SquaredSlopes, check_penalty
 
 from ._base import Expert
+
+#: A summary for what depends on no moment.
+_UNIT = Summary(1.0, np.zeros(1), np.ones(1))
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class LinearExpert(Expert):
     alpha: float
     #: Whether there is a constant; families that do not take it as an argument have one.
     fit_intercept: bool = True
+    #: In place of ``alpha``, of families that have it.
+    penalty: Penalty | None = None
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
@@ -73,10 +79,12 @@ class LinearExpert(Expert):
                 f"{type(self).__name__}: fit_intercept={self.fit_intercept!r} must be True or "
                 "False."
             )
+        check_penalty(self)
 
     def stacks(self, params: LinearParams) -> bool:
         """Where experts share no field."""
-        return all(len(getattr(params, f.name)) == params.n_experts for f in fields(params))
+        own = all(len(getattr(params, f.name)) == params.n_experts for f in fields(params))
+        return own and self.penalty is None
 
     # -------------------------------------------------------------------- carried columns
 
@@ -114,19 +122,60 @@ class LinearExpert(Expert):
 
     # -------------------------------------------------------------------- penalty
 
-    def slopes_penalty(self, summary: Summary) -> Ridge | CentredRidge:
-        """What is subtracted for the slopes."""
-        return Ridge(self.alpha * summary.weight)
+    @property
+    def sparse(self) -> bool:  # type: ignore[override]
+        """Whether slopes may be exactly zero."""
+        return self.penalty is not None and self.penalty.sparse
 
-    def penalty(self, params: LinearParams, summary: Summary) -> float:
-        """``alpha / 2`` times the squared slopes, per unit of weight."""
+    def slopes_penalty(self, summary: Summary) -> Bound:
+        """What is subtracted for the slopes."""
+        if self.penalty is not None:
+            return self.penalty.bound(summary.weight)
+        return SquaredSlopes(self.alpha * summary.weight)
+
+    def coef_score(self, params: Any, stats: Any) -> Floats:
+        """Slopes of the log-likelihood in the learned coefficients, (K, M, r)."""
+        return self.learned(stats.score)
+
+    def optimality(self, params: Any, stats: Any, summary: Summary) -> Floats:
+        """Largest violation of the conditions of optimality in each expert, (K,).
+
+        In nats per unit of weight and standardised unit of a coefficient; 0 without zeros.
+        """
+        term = self.slopes_penalty(summary)
+        if not isinstance(term, SparseSlopes):
+            return np.zeros(params.n_experts)
+        left = term.residual(self.learned(params.coef), self.coef_score(params, stats))
+        return np.asarray(left.max(axis=(1, 2)) / summary.weight)
+
+    def support(self, params: Any) -> tuple[Floats, Floats, Bools]:
+        """Coordinates of what is not held at zero; see :class:`~moe_classic._model.Model`."""
+        term, theta = self.slopes_penalty(_UNIT), self.pack(params)
+        if not isinstance(term, SparseSlopes):
+            return super().support(params)
+        T, u, signed = term.support(self.learned(params.coef))
+        rest = theta.size - len(T)
+        u = np.concatenate([u, theta[len(T) :]])
+        signed = np.concatenate([signed, np.zeros(rest, dtype=bool)])
+        return block_diag(T, np.eye(rest)), u, signed
+
+    def n_parameters(self, params: Any) -> Any:
+        """Number of free parameters of the whole group: slopes that are zero are none."""
+        term = self.slopes_penalty(_UNIT) if self.sparse else None
+        zero = term.n_zero(self.learned(params.coef)) if isinstance(term, SparseSlopes) else 0
+        return super().n_parameters(params) - zero
+
+    def penalty_value(self, params: LinearParams, summary: Summary) -> float:
+        """What the slopes cost: ``alpha / 2`` times their squares, per unit of weight, or more."""
         return self.slopes_penalty(summary).value(self.learned(params.coef))
 
     def penalties(self, params: LinearParams, summary: Summary) -> Any:
         """That of each expert, (K,) or 0."""
         if not self.alpha:
             return 0.0
-        return self.slopes_penalty(summary).each(self.learned(params.coef))
+        term = self.slopes_penalty(summary)
+        # Under a lasso experts are not asked: they do not stack.
+        return 0.0 if isinstance(term, SparseSlopes) else term.each(self.learned(params.coef))
 
     def penalty_gradient(self, params: LinearParams, summary: Summary) -> Floats:
         """Gradient of the penalty with respect to theta, (n_theta,)."""

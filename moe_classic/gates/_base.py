@@ -151,7 +151,7 @@ class Gate(Component, ABC):
         """Penalties (S,) of several gates at once, where :meth:`stacks` says so, or 0."""
         return 0.0
 
-    def penalty(self, params: Any, summary: Summary) -> float:
+    def penalty_value(self, params: Any, summary: Summary) -> float:
         """What is subtracted from the log-likelihood."""
         return 0.0
 
@@ -163,6 +163,15 @@ class Gate(Component, ABC):
         """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
         size = self.pack(params).size
         return np.zeros((size, size))
+
+    def optimality(self, params: Any, stats: Any, summary: Summary) -> Any:
+        """Largest violation of the conditions of optimality by slopes under a lasso."""
+        return 0.0
+
+    def support(self, params: Any) -> tuple[Floats, Floats, Bools]:
+        """Coordinates of what is not held at zero: ``theta = T u``, and whose signs stay."""
+        theta = self.pack(params)
+        return np.eye(theta.size), theta, np.zeros(theta.size, dtype=bool)
 
     # -------------------------------------------------------------------- records
 

@@ -33,6 +33,7 @@ from moe_classic._components import (
     curvatures,
     limited,
     line_terms,
+    logit_curvature,
     moved_score,
     moved_score_blocks,
     newton_step,
@@ -40,8 +41,15 @@ from moe_classic._components import (
 )
 from moe_classic._data import Design, DesignMap, Summary
 from moe_classic._numerics import empty, frame
-from moe_classic._typing import Floats
-from moe_classic.penalties import CentredRidge
+from moe_classic._typing import Bools, Floats
+from moe_classic.penalties import (
+    Bound,
+    CentredRidge,
+    Penalty,
+    SparseSlopes,
+    centred_slopes,
+    check_penalty,
+)
 
 from ._base import Gate, GateRow, line_rows
 
@@ -97,6 +105,11 @@ class SoftmaxGate(Gate):
         L2 penalty on the slopes, centred over experts, in standardised units, per unit of sample
         weight. The default lets a gate become steep and keeps separable regions finite. Values
         more than three robust deviations from the median of a feature do not set its units.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero. Shown are then slopes about the middle one of the experts, so that a feature that
+        tells no two of them apart has zeros alone.
 
     References
     ----------
@@ -118,13 +131,17 @@ class SoftmaxGate(Gate):
 
     name: ClassVar[str] = "softmax"
 
-    def __init__(self, *, features: Any = None, alpha: float = 1e-6) -> None:
+    def __init__(
+        self, *, features: Any = None, alpha: float = 1e-6, penalty: Penalty | None = None
+    ) -> None:
         self.features = features
         self.alpha = alpha
+        self.penalty = penalty
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
         check_alpha("SoftmaxGate", self.alpha)
+        check_penalty(self)
 
     def for_classes(self, *, named: bool) -> SoftmaxGate:
         """By name, with the penalty on slopes that class experts have."""
@@ -132,7 +149,7 @@ class SoftmaxGate(Gate):
 
     def stacks(self, params: SoftmaxParams) -> bool:
         """With Newton's steps; bounds are for gates with so much to do that calls cost nothing."""
-        return _rule(params) == "newton"
+        return self.penalty is None and _rule(params) == "newton"
 
     def start(self, n_experts: int, width: int, summary: Summary) -> SoftmaxParams:
         """All experts equally likely everywhere."""
@@ -168,8 +185,13 @@ class SoftmaxGate(Gate):
         """One Newton or bound step."""
         if not params.coef.size:
             return params
-        step = _STEPS[_rule(params)]
-        delta = step(params.coef, stats.gram, stats.score, self.alpha * summary.weight)
+        term, rule = self.slopes_penalty(summary), _rule(params)
+        if isinstance(term, SparseSlopes):
+            coef = params.coef[None]
+            A = logit_curvature(stats.gram, params.coef, rule)
+            delta = (term.step(coef, A[None], stats.score[None, :-1]) - coef)[0]
+        else:
+            delta = _STEPS[rule](params.coef, stats.gram, stats.score, term.pull)
         return SoftmaxParams(params.coef + limited(delta))
 
     def translate(self, stats: LogitStats, old: SoftmaxParams, new: SoftmaxParams) -> LogitStats:
@@ -212,23 +234,52 @@ class SoftmaxGate(Gate):
 
     def penalties(self, params: SoftmaxParams, summary: Summary) -> Floats:
         """Those of several gates, whose coefficients are (S, K - 1, q)."""
-        return self.slopes_penalty(summary).each(params.coef)
+        return CentredRidge(self.alpha * summary.weight).each(params.coef)
 
-    def slopes_penalty(self, summary: Summary) -> CentredRidge:
+    @property
+    def sparse(self) -> bool:  # type: ignore[override]
+        """Whether slopes may be exactly zero."""
+        return self.penalty is not None and self.penalty.sparse
+
+    def slopes_penalty(self, summary: Summary) -> Bound:
         """Slopes centred over experts, so that no expert is special."""
+        if self.penalty is not None:
+            return self.penalty.bound(summary.weight, symmetric=True)
         return CentredRidge(self.alpha * summary.weight)
 
-    def penalty(self, params: SoftmaxParams, summary: Summary) -> float:
+    def penalty_value(self, params: SoftmaxParams, summary: Summary) -> float:
         """``alpha / 2`` times the squared slopes centred over experts, per unit of weight."""
-        return self.slopes_penalty(summary).value(params.coef)
+        return self.slopes_penalty(summary).value(params.coef[None])
 
     def penalty_gradient(self, params: SoftmaxParams, summary: Summary) -> Floats:
         """Gradient of the penalty, (n_theta,)."""
-        return self.slopes_penalty(summary).gradient(params.coef).ravel()
+        return self.slopes_penalty(summary).gradient(params.coef[None]).ravel()
 
     def penalty_hessian(self, params: SoftmaxParams, summary: Summary) -> Floats:
         """Hessian of the penalty, (n_theta, n_theta)."""
-        return self.slopes_penalty(summary).hessian(params.coef)
+        return self.slopes_penalty(summary).hessian(params.coef[None])
+
+    def optimality(self, params: SoftmaxParams, stats: LogitStats, summary: Summary) -> float:
+        """Largest violation of the conditions of optimality, in nats per unit of weight."""
+        term = self.slopes_penalty(summary)
+        if not (isinstance(term, SparseSlopes) and params.coef.size):
+            return 0.0
+        left = term.residual(params.coef[None], stats.score[None, :-1])
+        return float(left.max() / summary.weight)
+
+    def support(self, params: SoftmaxParams) -> tuple[Floats, Floats, Bools]:
+        """Coordinates of what is not held at zero: ``theta = T u``, and whose signs stay."""
+        term = None if self.penalty is None else self.penalty.bound(1.0, symmetric=True)
+        if not (isinstance(term, SparseSlopes) and params.coef.size):
+            return super().support(params)
+        return term.support(params.coef[None])
+
+    def n_parameters(self, params: SoftmaxParams) -> int:
+        """Number of free parameters: slopes that are zero are none."""
+        term = None if self.penalty is None else self.penalty.bound(1.0, symmetric=True)
+        if not (isinstance(term, SparseSlopes) and params.coef.size):
+            return params.coef.size
+        return params.coef.size - term.n_zero(params.coef[None])
 
     # -------------------------------------------------------------------- packing
 
@@ -256,8 +307,12 @@ class SoftmaxGate(Gate):
         return params.coef
 
     def shown(self, params: SoftmaxParams, design: DesignMap) -> dict[str, Any]:
-        """Slopes and intercepts relative to the last expert."""
-        slopes, intercepts = design.original(params.full)
+        """Slopes and intercepts relative to the last expert; under a lasso to the middle one."""
+        full = params.full
+        if self.sparse and params.coef.size and len(full) > 2:
+            full = full.copy()
+            full[:, :-1] = centred_slopes(params.coef[None])[0]
+        slopes, intercepts = design.original(full)
         return {"coef_": slopes, "intercept_": intercepts}
 
     def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[GateRow]:

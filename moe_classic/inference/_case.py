@@ -174,6 +174,13 @@ def check_parametric(model: Model) -> None:
     )
     parts = (model.gate, *(g.expert for g in model.groups))
     require(parts, ("derivatives", "terms"), who="inference", instead=instead)
+    sparse = [type(part).__name__ for part in parts if part.sparse]
+    if sparse:
+        raise ValueError(
+            f"inference has no standard errors for {sparse[0]} with a penalty that sets slopes to "
+            "zero: they would take the choice of features as given. Choose features by "
+            "model_selection.path, and fit them without a penalty to other rows."
+        )
 
 
 def _checked_weights(sample_weight: Any, n: int) -> Floats:

@@ -3,15 +3,19 @@
 Likelihoods of mixtures with K and K + 1 experts do not differ by a chi-squared variable: under the
 smaller model the parameters of the larger one are not identified. So models are compared by
 information criteria or by the log score of held-out rows (:func:`select`), and tested against each
-other by simulation (:func:`bootstrap_lrt`).
+other by simulation (:func:`bootstrap_lrt`). Which slopes an expert and the gate need is seen along
+a path of penalties (:func:`path`).
 """
 
 from ._likelihood_ratio import LikelihoodRatioTest, bootstrap_lrt
+from ._regularization import RegularizationPath, path
 from ._select import Selection, select
 
 __all__ = [
     "LikelihoodRatioTest",
+    "RegularizationPath",
     "Selection",
     "bootstrap_lrt",
+    "path",
     "select",
 ]

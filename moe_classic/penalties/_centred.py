@@ -10,7 +10,7 @@ import numpy as np
 
 from moe_classic._typing import Floats
 
-from ._ridge import without_intercepts
+from ._squares import without_intercepts
 
 
 @cache

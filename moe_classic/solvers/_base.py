@@ -82,13 +82,13 @@ class Problem:
         """Penalised objective and statistics at ``params``: one pass over the data."""
         with np.errstate(over="ignore", invalid="ignore"):
             stats = self.engine.map_reduce(lambda b: self.objective(params, b), self.source)
-        return float(stats.objective) - self.model.penalty(params, self.summary), stats
+        return float(stats.objective) - self.model.penalty_value(params, self.summary), stats
 
     def value(self, params: MoEParams) -> float:
         """Penalised objective at ``params``: a light pass."""
         with np.errstate(over="ignore", invalid="ignore"):
             stats = self.engine.map_reduce(lambda b: self.objective.value(params, b), self.source)
-        return stats.objective - self.model.penalty(params, self.summary)
+        return stats.objective - self.model.penalty_value(params, self.summary)
 
     def slope(self, params: MoEParams) -> tuple[float, Floats]:
         """Penalised objective and its gradient (D,) in unconstrained coordinates: one pass."""
@@ -96,7 +96,7 @@ class Problem:
             stats = self.engine.map_reduce(
                 lambda b: self.objective.gradient(params, b), self.source
             )
-        value = stats.objective - self.model.penalty(params, self.summary)
+        value = stats.objective - self.model.penalty_value(params, self.summary)
         return value, stats.gradient - self.model.penalty_gradient(params, self.summary)
 
 
@@ -184,6 +184,8 @@ class Solver(BaseEstimator, ABC):
 
     name: ClassVar[str]
     requires: ClassVar[tuple[str, ...]] = ()
+    #: Whether slopes may be exactly zero at the optimum.
+    takes_kinks: ClassVar[bool] = False
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range or has no meaning beside the others."""
@@ -191,6 +193,16 @@ class Solver(BaseEstimator, ABC):
     def check_model(self, model: Model) -> None:
         """Raise if gate or experts lack what this solver needs."""
         self.require(model, self.requires)
+
+    def check_penalties(self, model: Model) -> None:
+        """Raise if the objective has kinks that this solver cannot climb along."""
+        parts = (model.gate, *(g.expert for g in model.groups))
+        kinked = [part for part in parts if part.sparse]
+        if kinked and not self.takes_kinks:
+            raise ValueError(
+                f"solver={self.name!r} needs a smooth objective, and the penalty of {kinked[0]!r} "
+                "has kinks where slopes are zero. Use solver='em' or 'squarem', or a Ridge."
+            )
 
     def require(self, model: Model, needs: tuple[str, ...]) -> None:
         """Raise unless gate and experts have all abilities that are needed."""
@@ -223,6 +235,7 @@ class Solver(BaseEstimator, ABC):
         """Climb for at most ``max_iter`` passes; ``tol`` is in nats per unit of weight."""
         self.check()
         self.check_model(problem.model)
+        self.check_penalties(problem.model)
         enough = tol * problem.summary.weight
         return self.climb(problem, params, Limits(max_iter, enough, monitor, tol**0.5))
 

@@ -32,6 +32,7 @@ from moe_classic._objectives import SHARES, ClassificationLikelihood, reseed
 from ._ascent import MonotoneAscent, em_path, run_em
 from ._base import ENOUGH, STOPPED, Limits, Problem, Result, Solver, joined_results
 from ._concavity import warmed_up
+from ._kinks import kinks_path, settled_zeros
 from ._lbfgs import LBFGS, differentiable
 from ._newton import Newton
 from ._paths import Path, walk
@@ -89,6 +90,7 @@ class EM(Solver):
     """
 
     name: ClassVar[str] = "em"
+    takes_kinks: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -135,6 +137,7 @@ class EM(Solver):
         """Raise if the finish is impossible for the components."""
         if self.finish in _FINISHES:
             _FINISHES[self.finish]().check_model(model)
+            _FINISHES[self.finish]().check_penalties(model)
 
     def finisher(self, problem: Problem, params: MoEParams) -> Finish | None:
         """The solver that takes over, or None."""
@@ -174,10 +177,15 @@ class EM(Solver):
             params, before = anneal(problem, params, self.annealing, limits.max_iter // 2)
         rest = limits.less(before)
         finisher = self.finisher(problem, params)
-        if finisher is None:
+        if problem.model.sparse and self.finish != "squarem":
+            newton = self.finish is not None
+            result = yield from kinks_path(problem, params, rest, newton=newton)
+        elif finisher is None:
             result = yield from em_path(problem, params, rest)
         else:
             result = yield from _finished(problem, params, rest, finisher)
+            if problem.model.sparse:
+                result = yield from settled_zeros(problem, result, rest)
         return _judged(replace(result, n_iter=result.n_iter + before), limits.enough)
 
 

@@ -45,12 +45,15 @@ class Point:
         Returns the parameters after the step.
     weights : ndarray of shape (K, n), or None
         Weights of the rows for each expert, where statistics hold rows.
+    violation : float
+        Of the conditions of optimality by slopes under a lasso, in nats per unit of weight.
     """
 
     params: MoEParams
     value: float
     ahead: Callable[[], MoEParams]
     weights: Floats | None = None
+    violation: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,11 @@ def look(problem: Problem, params: MoEParams) -> Point:
     """One pass at ``params``; the step is taken once it is asked for."""
     value, stats = problem.evaluate(params)
     step = cache(partial(problem.model.update, params, stats, problem.summary))
-    return Point(params, value, step, stats.row_weights())
+    if not problem.model.sparse:
+        return Point(params, value, step, stats.row_weights())
+    left = problem.model.optimality(params, stats, problem.summary)
+    worst = max(float(np.max(part, initial=0.0)) for part in left)
+    return Point(params, value, step, stats.row_weights(), worst)
 
 
 def look_together(problem: Problem, several: Sequence[MoEParams]) -> list[Point]:

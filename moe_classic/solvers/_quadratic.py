@@ -49,7 +49,7 @@ def quadratic(problem: Problem, params: MoEParams) -> Quadratic:
             lambda b: observed_information(model, params, b), problem.source
         )
     return Quadratic(
-        stats.objective - model.penalty(params, summary),
+        stats.objective - model.penalty_value(params, summary),
         stats.gradient - model.penalty_gradient(params, summary),
         stats.information + model.penalty_hessian(params, summary),
     )

@@ -24,6 +24,7 @@ from moe_classic._model import MoEParams
 
 from ._ascent import MonotoneAscent
 from ._base import ENOUGH, Limits, Problem, Result, Solver
+from ._kinks import settled_zeros
 from ._paths import Path, Point, walk
 from ._stopping import tight_tolerance
 
@@ -58,11 +59,15 @@ class SQUAREM(Solver):
     """
 
     name: ClassVar[str] = "squarem"
+    takes_kinks: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ("additive", "pack")
 
     def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
         """EM with extrapolation."""
-        return walk(problem, squarem_path(problem, params, limits))
+        result = walk(problem, squarem_path(problem, params, limits))
+        if not problem.model.sparse:
+            return result
+        return walk(problem, settled_zeros(problem, result, limits))
 
 
 def squarem_path(

@@ -53,7 +53,7 @@ def test_errors_are_those_of_equations_1_to_3():
     e1 = ((t - (g[:, None] * m).sum(axis=0)) ** 2).sum()
     e2 = (g[:, None] * (t - m) ** 2).sum()
     e3 = -np.log((g * np.exp(-0.5 * ((t - m) ** 2).sum(axis=1))).sum(axis=0)).sum()
-    penalty = problem.model.penalty(params, problem.summary)
+    penalty = problem.model.penalty_value(params, problem.summary)
     for error, value in (("cooperative", e1), ("competitive", e2), ("unit_likelihood", e3)):
         # The same sums in another order.
         assert posed(problem, error).value(params) == pytest.approx(-value - penalty, rel=1e-12)

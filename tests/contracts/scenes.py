@@ -181,7 +181,7 @@ class Scene:
     def objective(self, params: Any) -> float:
         """``sum S log p`` minus the penalty."""
         fit = float((self.S * self.log_prob(params)).sum())
-        return fit - self.component.penalty(params, self.summary)
+        return fit - self.component.penalty_value(params, self.summary)
 
     def gradient(self, params: Any, S: np.ndarray) -> np.ndarray:
         """The component's gradient of ``sum S log p``."""

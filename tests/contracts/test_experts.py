@@ -373,7 +373,7 @@ def test_gradient_from_ready_derivatives_is_the_gradient(case):
 def test_penalty_derivatives_equal_central_differences(case):
     scene = expert_scene(case)
     expert, theta = scene.component, scene.component.pack(scene.params)
-    value = differences(lambda t: expert.penalty(scene.at(t), scene.summary), theta)
+    value = differences(lambda t: expert.penalty_value(scene.at(t), scene.summary), theta)
     slope = expert.penalty_gradient(scene.params, scene.summary)
     assert_slopes_match(slope, value)
     bend = differences(lambda t: expert.penalty_gradient(scene.at(t), scene.summary), theta)
@@ -383,7 +383,7 @@ def test_penalty_derivatives_equal_central_differences(case):
         expert.penalty_curvature(scene.params, scene.summary), np.diag(hessian), rtol=1e-14
     )
     alpha = expert.alpha
-    assert (expert.penalty(scene.params, scene.summary) > 0.0) == (
+    assert (expert.penalty_value(scene.params, scene.summary) > 0.0) == (
         alpha > 0.0 and case.n_features > 0
     )
 

@@ -114,7 +114,7 @@ def test_derivatives_equal_central_differences(case):
 def test_penalty_derivatives_equal_central_differences(case):
     scene = gate_scene(case)
     gate, theta = scene.component, scene.component.pack(scene.params)
-    value = differences(lambda t: gate.penalty(scene.at(t), scene.summary), theta)
+    value = differences(lambda t: gate.penalty_value(scene.at(t), scene.summary), theta)
     slope = gate.penalty_gradient(scene.params, scene.summary)
     assert_slopes_match(slope, value.reshape(theta.shape))
     bend = differences(lambda t: gate.penalty_gradient(scene.at(t), scene.summary), theta)
@@ -122,7 +122,7 @@ def test_penalty_derivatives_equal_central_differences(case):
     assert_slopes_match(hessian, bend.reshape(theta.size, theta.size))
     slopes = case.n_experts > 1 and case.n_features > 0
     penalised = slopes and getattr(gate, "alpha", 0.0) > 0.0
-    assert (gate.penalty(scene.params, scene.summary) > 0.0) == penalised
+    assert (gate.penalty_value(scene.params, scene.summary) > 0.0) == penalised
 
 
 # ------------------------------------------------------------------------- statistics

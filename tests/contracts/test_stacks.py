@@ -129,7 +129,7 @@ def test_penalty_of_a_gate_counts_subjects_once():
     problem = of_subjects(problem, SIZES[0])
     gate = problem.model.gate.set_params(alpha=0.5)
     model = replace(problem.model, gate=gate)
-    each = [model.penalty(params, problem.summary) for params in starts]
+    each = [model.penalty_value(params, problem.summary) for params in starts]
     together = penalties(model, stack(starts), problem.summary, STARTS)
     np.testing.assert_allclose(together, each, rtol=1e-12)
 
@@ -188,7 +188,7 @@ def test_shared_scales_are_not_stacked():
 @pytest.mark.parametrize("gate", GATES)
 def test_penalties_of_starts_are_those_of_each(expert, outputs, K, settings, gate):
     problem, starts = scene(expert, outputs, K, settings, gate)
-    each = [problem.model.penalty(params, problem.summary) for params in starts]
+    each = [problem.model.penalty_value(params, problem.summary) for params in starts]
     together = penalties(problem.model, stack(starts), problem.summary, STARTS)
     np.testing.assert_allclose(together, each, rtol=1e-12, atol=1e-15)
 

@@ -89,7 +89,7 @@ def test_bound_never_overshoots(soft, bound, rng):
     for _ in range(5):
         params, value = SoftmaxParams(3.0 * rng.standard_normal((2, 3))), -np.inf
         for _ in range(10):
-            penalty = gate.penalty(params, summary_of(S))
+            penalty = gate.penalty_value(params, summary_of(S))
             new = (S * gate.log_gate(params, design)).sum() - penalty
             assert new >= value - 1e-9 * abs(new)  # a theorem: rounding only
             value = new

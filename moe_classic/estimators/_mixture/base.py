@@ -324,6 +324,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             n_jobs=self.n_jobs,
         )
         solver.check_model(bound.model)
+        solver.check_penalties(bound.model)
         check_order_by(self.order_by, bound.model, bound.maps, len(data.target.names))
         if not self.warm_start:
             return bound

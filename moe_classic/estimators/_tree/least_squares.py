@@ -51,7 +51,7 @@ def least_squares(problem: Problem, params: MoEParams, passes: int) -> MoEParams
     for _ in range(passes):
         with np.errstate(over="ignore", invalid="ignore"):
             stats = problem.engine.map_reduce(partial(_look, problem.model, params), problem.source)
-        value = stats.model.objective - problem.model.penalty(params, problem.summary)
+        value = stats.model.objective - problem.model.penalty_value(params, problem.summary)
         if value > height:
             best, height = params, value
         new = problem.model.update(params, stats.model, problem.summary)

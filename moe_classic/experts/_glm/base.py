@@ -24,6 +24,7 @@ from moe_classic._numerics import empty, solve_psd, unpack_symmetric
 from moe_classic._typing import Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
+from moe_classic.penalties import Penalty, SparseSlopes
 
 #: Predictors beyond this are taken as this: products of derivatives stay finite.
 _FARTHEST = 200.0
@@ -63,6 +64,10 @@ class GLMExpert(LinearExpert):
     exposure : str or int, default=None
         Column of X whose logarithm is added to the linear predictor: under a log link the mean is
         proportional to it.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     Attributes
     ----------
@@ -84,12 +89,14 @@ class GLMExpert(LinearExpert):
         fit_intercept: bool = True,
         offset: str | int | None = None,
         exposure: str | int | None = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.offset = offset
         self.exposure = exposure
+        self.penalty = penalty
 
     @property
     def carried(self) -> tuple[Carried, ...]:
@@ -172,8 +179,14 @@ class GLMExpert(LinearExpert):
 
     def update(self, params: LinearParams, stats: GLMStats, summary: Summary) -> LinearParams:
         """One Newton step."""
-        A, score = self.system(params, stats, summary)
-        delta = limited(solve_psd(A, score.transpose(0, 2, 1)).transpose(0, 2, 1))
+        term = self.slopes_penalty(summary)
+        if isinstance(term, SparseSlopes):
+            coef = self.learned(params.coef)
+            A = self.learned_block(unpack_symmetric(stats.gram, params.coef.shape[-1]))
+            delta = limited(term.step(coef, A, self.coef_score(params, stats)) - coef)
+        else:
+            A, score = self.system(params, stats, summary)
+            delta = limited(solve_psd(A, score.transpose(0, 2, 1)).transpose(0, 2, 1))
         return LinearParams(self.stepped(params, delta, self.starved(stats, summary)))
 
     def starved(self, stats: Any, summary: Summary) -> Any:

@@ -84,13 +84,11 @@ class InverseGaussianExpert(LogMean, JointExpert):
         offset: str | int | None = None,
         exposure: str | int | None = None,
     ) -> None:
-        super().__init__(
-            features=features,
-            alpha=alpha,
-            fit_intercept=fit_intercept,
-            offset=offset,
-            exposure=exposure,
-        )
+        self.features = features
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.offset = offset
+        self.exposure = exposure
         self.dispersion = dispersion
 
     def check_target(self, y: np.ndarray, *, rows: Any = None) -> None:

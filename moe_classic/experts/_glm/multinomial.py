@@ -25,6 +25,7 @@ from moe_classic._components import (
     bohning_step,
     curvatures,
     limited,
+    logit_curvature,
     moved_score,
     newton_step,
     normalise,
@@ -34,7 +35,7 @@ from moe_classic._numerics import empty, frame
 from moe_classic._typing import Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
-from moe_classic.penalties import CentredRidge
+from moe_classic.penalties import Bound, CentredRidge, Penalty, SparseSlopes
 
 #: How much larger a Newton system may be where there is a single expert: its steps end at the
 #: optimum, those of several wait for the gate.
@@ -69,8 +70,17 @@ class MultinomialExpert(LinearExpert):
         :class:`~sklearn.linear_model.LogisticRegression` with ``C = 1 / (alpha n)``), in
         standardised units, per unit of sample weight. Inside its region an expert often finds its
         classes separable; without a penalty its slopes are then infinite.
-    fit_intercept : bool, default=True
-        Whether there is an intercept; see :class:`GaussianExpert`.
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 1e-4,
+        fit_intercept: bool = True,
+        penalty: Penalty | None = None,
+    ) -> None:
+        self.features = features
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.penalty = penalty
 
     References
     ----------
@@ -95,11 +105,17 @@ class MultinomialExpert(LinearExpert):
     link: ClassVar[str] = "logit"
 
     def __init__(
-        self, *, features: Any = None, alpha: float = 1e-4, fit_intercept: bool = True
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 1e-4,
+        fit_intercept: bool = True,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.penalty = penalty
 
     def start(self, n_experts: int, width: int, summary: Summary) -> MultinomialParams:
         """Experts that predict the class shares everywhere."""
@@ -110,10 +126,12 @@ class MultinomialExpert(LinearExpert):
 
     def stacks(self, params: LinearParams) -> bool:
         """Where Newton's systems are small, however many experts there are."""
-        return not _wide(params)
+        return self.penalty is None and not _wide(params)
 
-    def slopes_penalty(self, summary: Summary) -> CentredRidge:
+    def slopes_penalty(self, summary: Summary) -> Bound:
         """Slopes centred over classes, so that no class is special."""
+        if self.penalty is not None:
+            return self.penalty.bound(summary.weight, symmetric=True)
         return CentredRidge(self.alpha * summary.weight)
 
     # -------------------------------------------------------------------- log density
@@ -152,15 +170,23 @@ class MultinomialExpert(LinearExpert):
         self, params: LinearParams, stats: ClassStats, summary: Summary
     ) -> MultinomialParams:
         """One Newton or bound step for every expert."""
-        pull = self.slopes_penalty(summary).pull
-        if _wide(params):
+        term = self.slopes_penalty(summary)
+        if isinstance(term, SparseSlopes):
+            rule = "bound" if _wide(params) else "newton"
+            A = np.stack([logit_curvature(g, params.coef[0], rule) for g in stats.gram])
+            delta = term.step(params.coef, A, stats.score[:, :-1]) - params.coef
+        elif _wide(params):
             each = zip(params.coef, stats.gram, stats.score, strict=True)
-            delta = np.stack([bohning_step(c, g, s, pull) for c, g, s in each])
+            delta = np.stack([bohning_step(c, g, s, term.pull) for c, g, s in each])
         else:
-            delta = newton_step(params.coef, stats.gram, stats.score, pull)
+            delta = newton_step(params.coef, stats.gram, stats.score, term.pull)
         delta = limited(delta)
         starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
         return MultinomialParams(params.coef + np.where(starved, 0.0, delta))
+
+    def coef_score(self, params: Any, stats: Any) -> Floats:
+        """Slopes of the log-likelihood in the coefficients, (K, C - 1, q)."""
+        return np.asarray(stats.score[:, :-1])
 
     def translate(self, stats: ClassStats, old: LinearParams, new: LinearParams) -> ClassStats:
         """Scores at ``old`` as they are at ``new``, to second order."""
@@ -234,8 +260,17 @@ class LogisticExpert(MultinomialExpert):
         What the experts see of X; see :class:`GaussianExpert`.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
-    fit_intercept : bool, default=True
-        Whether there is an intercept; see :class:`GaussianExpert`.
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 1e-4,
+        fit_intercept: bool = True,
+        penalty: Penalty | None = None,
+    ) -> None:
+        self.features = features
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.penalty = penalty
 
     References
     ----------
@@ -255,12 +290,21 @@ class LogisticExpert(MultinomialExpert):
     name: ClassVar[str] = "logistic"
 
     def __init__(
-        self, *, features: Any = None, alpha: float = 1e-4, fit_intercept: bool = True
+        self,
+        *,
+        features: Any = None,
+        alpha: float = 1e-4,
+        fit_intercept: bool = True,
+        penalty: Penalty | None = None,
     ) -> None:
-        super().__init__(features=features, alpha=alpha, fit_intercept=fit_intercept)
+        super().__init__(
+            features=features, alpha=alpha, fit_intercept=fit_intercept, penalty=penalty
+        )
 
-    def slopes_penalty(self, summary: Summary) -> CentredRidge:
+    def slopes_penalty(self, summary: Summary) -> Bound:
         """Twice alpha: centred slopes of two classes are half their difference."""
+        if self.penalty is not None:
+            return self.penalty.bound(summary.weight, symmetric=True, doubled=True)
         return CentredRidge(2.0 * self.alpha * summary.weight)
 
     def bind(self, summary: Summary) -> LinearExpert:

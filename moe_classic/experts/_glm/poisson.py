@@ -42,6 +42,10 @@ class PoissonExpert(LogMean):
     exposure : str or int, default=None
         Column of X, by name or index, to which means are proportional: time at risk, area, number
         of policies. Its logarithm is added to the linear predictor; values must be > 0.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------

@@ -83,13 +83,11 @@ class WeibullExpert(LogMean, JointExpert):
         offset: str | int | None = None,
         exposure: str | int | None = None,
     ) -> None:
-        super().__init__(
-            features=features,
-            alpha=alpha,
-            fit_intercept=fit_intercept,
-            offset=offset,
-            exposure=exposure,
-        )
+        self.features = features
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.offset = offset
+        self.exposure = exposure
         self.shape = shape
 
     def first_value(self, summary: Summary) -> float:

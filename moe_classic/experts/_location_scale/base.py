@@ -23,6 +23,7 @@ from moe_classic._numerics import solve_psd, unpack_symmetric
 from moe_classic._typing import Bools, Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
+from moe_classic.penalties import SparseSlopes
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,13 @@ class LocationScaleExpert(LinearExpert):
             What the weighted sum of squares changes by: ``- 2 delta' g + delta' A delta``.
         """
         q = params.coef.shape[-1]
-        A = unpack_symmetric(gram, q)
-        if self.alpha == 0.0:
+        A, term = unpack_symmetric(gram, q), self.slopes_penalty(summary)
+        if isinstance(term, SparseSlopes):
+            delta = self._sparse_change(params.coef, A, score, unit, term)
+        elif not term.pull:
             delta = solve_psd(A, score.transpose(0, 2, 1)).transpose(0, 2, 1)
         else:
-            ridge = self.alpha * summary.weight * np.broadcast_to(unit, score.shape[:2])
+            ridge = term.pull * np.broadcast_to(unit, score.shape[:2])
             D = np.ones(q)
             D[-1] = 0.0
             delta = np.empty_like(score)
@@ -137,9 +140,24 @@ class LocationScaleExpert(LinearExpert):
         drop = ((delta @ A) * delta).sum(-1) - 2.0 * (delta * score).sum(-1)
         return delta, drop
 
+    def _sparse_change(
+        self, coef: Floats, A: Floats, score: Floats, unit: Floats, term: SparseSlopes
+    ) -> Floats:
+        """The step (K, d, q) under a penalty with kinks: every output is a problem of its own."""
+        K, d, q = coef.shape
+        unit = np.broadcast_to(unit, (K, d))
+        curves = (A[:, None] / unit[:, :, None, None]).reshape(-1, q, q)
+        slopes = (score / unit[:, :, None]).reshape(-1, 1, q)
+        new = term.step(coef.reshape(-1, 1, q), curves, slopes)
+        return np.asarray(new.reshape(coef.shape) - coef)
+
+    def coef_score(self, params: Any, stats: Any) -> Floats:
+        """Slopes of the log-likelihood in the coefficients, (K, d, q)."""
+        return np.asarray(stats.score / params.scale[:, :, None] ** 2)
+
     def settle(self, params: Any, design: Design, y: Floats, S: Floats, summary: Summary) -> Any:
         """Lines of the weighted problems to the last digit; penalised ones are smooth enough."""
-        if self.alpha:
+        if self.alpha or self.penalty is not None:
             return params
         e = residuals(params, design, y)
         changes = [self.exact_change(design.Z, *row) for row in zip(e, S, strict=True)]

@@ -22,6 +22,7 @@ from moe_classic._data import Design, Summary
 from moe_classic._numerics import empty, frame, least_squares_change
 from moe_classic._typing import Floats
 from moe_classic.experts._linear import LinearExpert
+from moe_classic.penalties import Penalty
 
 from .base import LeastSquaresStats, LocationScaleExpert, ScaleParams
 from .gaussian_full import FullGaussian
@@ -69,6 +70,10 @@ class GaussianExpert(LocationScaleExpert):
         linear fit by least absolute deviations, as a standard deviation, or that of y where it is
         smaller, the fit is exact or rows are few. Without a floor the likelihood is unbounded: an
         expert may pass through a few rows exactly.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -100,6 +105,7 @@ class GaussianExpert(LocationScaleExpert):
         covariance_type: str = "full",
         tied: bool = False,
         min_scale: float = 1e-3,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
@@ -107,6 +113,7 @@ class GaussianExpert(LocationScaleExpert):
         self.covariance_type = covariance_type
         self.tied = tied
         self.min_scale = min_scale
+        self.penalty = penalty
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
@@ -127,6 +134,11 @@ class GaussianExpert(LocationScaleExpert):
     def bind(self, summary: Summary) -> LinearExpert:
         """Full covariances of several outputs are worked on by an expert of their own."""
         if summary.y_mean.size > 1 and self.covariance_type == "full":
+            if self.penalty is not None:
+                raise ValueError(
+                    f"GaussianExpert: penalty={self.penalty!r} needs noise that is independent "
+                    f"between the {summary.y_mean.size} outputs; set covariance_type='diag'."
+                )
             return FullGaussian(
                 features=self.features,
                 alpha=self.alpha,

@@ -23,6 +23,7 @@ from moe_classic._components import LAPLACE, Forward, NoiseFamily
 from moe_classic._data import Design, Stats, Summary
 from moe_classic._numerics import empty, frame, least_absolute_change
 from moe_classic._typing import Floats
+from moe_classic.penalties import Penalty
 
 from .base import LocationScaleExpert, ScaleParams
 
@@ -56,6 +57,10 @@ class LaplaceExpert(LocationScaleExpert):
         Whether there is an intercept; see :class:`GaussianExpert`.
     min_scale : float, default=1e-3
         Smallest scale b, as a share of the noise; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -85,17 +90,23 @@ class LaplaceExpert(LocationScaleExpert):
         alpha: float = 0.0,
         fit_intercept: bool = True,
         min_scale: float = 1e-3,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.min_scale = min_scale
+        self.penalty = penalty
 
     def online(self) -> LaplaceExpert:
         """The expert with curvatures that are bounded."""
         bounded = copy(self)
         bounded._smoothing = _ONLINE_SMOOTHING
         return bounded
+
+    def coef_score(self, params: Any, stats: Any) -> Floats:
+        """Slopes of the log-likelihood in the coefficients, (K, 1, q)."""
+        return np.asarray(stats.score / params.scale[:, :, None])
 
     # -------------------------------------------------------------------- log density
 
@@ -150,6 +161,7 @@ class LaplaceExpert(LocationScaleExpert):
             alpha=self.alpha,
             fit_intercept=self.fit_intercept,
             min_scale=self.min_scale,
+            penalty=self.penalty,
         )
 
     def derivatives(self, params: ScaleParams, fwd: Forward, y: Floats) -> tuple[Floats, Floats]:

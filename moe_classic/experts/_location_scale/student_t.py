@@ -26,6 +26,7 @@ from moe_classic._components import STUDENT_T, Forward, NoiseFamily
 from moe_classic._data import Design, Stats, Summary
 from moe_classic._numerics import empty, frame
 from moe_classic._typing import Floats
+from moe_classic.penalties import Penalty
 
 from .base import LocationScaleExpert, ScaleParams
 from .student_tail import height_bend, height_slope
@@ -83,6 +84,10 @@ class StudentTExpert(LocationScaleExpert):
         Smaller lower bounds let an expert lock on to a few rows that lie exactly on a line.
     min_scale : float, default=1e-3
         Smallest scale, as a share of the noise; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -114,6 +119,7 @@ class StudentTExpert(LocationScaleExpert):
         df: float | None = None,
         df_bounds: tuple[float, float] = (2.0, 200.0),
         min_scale: float = 1e-3,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
@@ -121,6 +127,7 @@ class StudentTExpert(LocationScaleExpert):
         self.df = df
         self.df_bounds = df_bounds
         self.min_scale = min_scale
+        self.penalty = penalty
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""

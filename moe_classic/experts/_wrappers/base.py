@@ -155,6 +155,11 @@ class Wrapper(Expert):
                 f"{name}: expert={inner!r} shares parameters between experts, which a wrapper "
                 "cannot; leave tied=False."
             )
+        if inner.sparse:
+            raise ValueError(
+                f"{name}: expert={inner!r} has slopes that may be exactly zero, and the steps of a "
+                "wrapper are smooth; use alpha= or a Ridge."
+            )
         inner.check()
 
     def bind(self, summary: Summary) -> Any:
@@ -245,9 +250,9 @@ class Wrapper(Expert):
         lines: Floats = self.inside.lines(self.own(params))
         return lines
 
-    def penalty(self, params: Any, summary: Summary) -> float:
+    def penalty_value(self, params: Any, summary: Summary) -> float:
         """That of the expert inside."""
-        return float(self.inside.penalty(self.own(params), summary))
+        return float(self.inside.penalty_value(self.own(params), summary))
 
     def penalty_gradient(self, params: Any, summary: Summary) -> Floats:
         """Gradient of the penalty."""

@@ -31,7 +31,7 @@ from moe_classic._components import (
 from moe_classic._data import Design, DesignMap, Summary, column_numbers
 from moe_classic._typing import Floats, Ints
 from moe_classic.experts._linear import LinearParams
-from moe_classic.penalties import Ridge
+from moe_classic.penalties import SquaredSlopes
 
 from .base import Seen, Wrapper
 from .mass import Mass, mass_of
@@ -245,14 +245,14 @@ class ZeroInflatedExpert(Wrapper):
 
     # -------------------------------------------------------------------- penalty
 
-    def _ridge(self, summary: Summary) -> Ridge:
+    def _ridge(self, summary: Summary) -> SquaredSlopes:
         """What is subtracted for the slopes of the logit."""
-        return Ridge(self.alpha * summary.weight)
+        return SquaredSlopes(self.alpha * summary.weight)
 
-    def penalty(self, params: Any, summary: Summary) -> float:
+    def penalty_value(self, params: Any, summary: Summary) -> float:
         """Of both."""
         logit = params.coef[:, -1:][..., self.seen]
-        return super().penalty(params, summary) + self._ridge(summary).value(logit)
+        return super().penalty_value(params, summary) + self._ridge(summary).value(logit)
 
     def penalty_gradient(self, params: Any, summary: Summary) -> Floats:
         """Gradient of both."""

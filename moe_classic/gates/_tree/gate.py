@@ -292,7 +292,7 @@ class TreeGate(Gate):
         """Slopes centred over siblings, so that no child is special."""
         return CentredRidge(self.alpha * summary.weight)
 
-    def penalty(self, params: TreeParams, summary: Summary) -> float:
+    def penalty_value(self, params: TreeParams, summary: Summary) -> float:
         """``alpha / 2`` times the squared slopes centred over siblings, per unit of weight."""
         ridge = self.slopes_penalty(summary)
         return sum(ridge.value(_rows_of(params, f)) for f in params.shape.families)

@@ -60,7 +60,7 @@ def test_bound_never_overshoots(classes, bound, rng):
         theta = 3.0 * rng.standard_normal(6)
         params, value = expert.unpack(theta, start, summary), -np.inf
         for _ in range(10):
-            new = expert.log_prob(params, design, y) @ w - expert.penalty(params, summary)
+            new = expert.log_prob(params, design, y) @ w - expert.penalty_value(params, summary)
             assert new >= value - 1e-9 * abs(new)  # a theorem: rounding only
             value = new
             params = update(expert, params, design, y, w[None], summary)
@@ -97,11 +97,11 @@ def test_logistic_is_multinomial_with_two_classes(classes):
     one, summary = fit(LogisticExpert(alpha=0.1), design, y, w, times=3, n_classes=2)
     two, _ = fit(MultinomialExpert(alpha=0.2), design, y, w, times=3, n_classes=2)
     np.testing.assert_allclose(one.coef, two.coef, rtol=1e-12)
-    assert LogisticExpert(alpha=0.1).penalty(one, summary) == pytest.approx(
+    assert LogisticExpert(alpha=0.1).penalty_value(one, summary) == pytest.approx(
         0.05 * w.sum() * (one.coef[..., :-1] ** 2).sum(), rel=1e-12
     )
-    assert MultinomialExpert(alpha=0.2).penalty(two, summary) == pytest.approx(
-        LogisticExpert(alpha=0.1).penalty(one, summary), rel=1e-12
+    assert MultinomialExpert(alpha=0.2).penalty_value(two, summary) == pytest.approx(
+        LogisticExpert(alpha=0.1).penalty_value(one, summary), rel=1e-12
     )
 
 

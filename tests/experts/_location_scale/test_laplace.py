@@ -55,7 +55,7 @@ def test_penalised_fit_cannot_be_improved(rng):
 
     def objective(theta):
         at = expert.unpack(theta, params, summary)
-        return expert.log_prob(at, design, y).sum() - expert.penalty(at, summary)
+        return expert.log_prob(at, design, y).sum() - expert.penalty_value(at, summary)
 
     best = objective(theta)
     # The objective is concave in the coefficients: no direction may climb.

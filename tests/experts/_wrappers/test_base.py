@@ -129,7 +129,7 @@ def test_statistics_carried_to_other_parameters_are_those_there(name):
 def test_penalty_has_its_gradient_and_hessian(name):
     scene = wrapped_scene(name)
     expert, theta = scene.component, scene.component.pack(scene.params)
-    numeric = differences(lambda t: expert.penalty(scene.at(t), scene.summary), theta)
+    numeric = differences(lambda t: expert.penalty_value(scene.at(t), scene.summary), theta)
     assert_slopes_match(expert.penalty_gradient(scene.params, scene.summary), numeric)
     bend = differences(lambda t: expert.penalty_gradient(scene.at(t), scene.summary), theta)
     assert_slopes_match(expert.penalty_hessian(scene.params, scene.summary), bend)

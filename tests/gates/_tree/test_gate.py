@@ -73,7 +73,7 @@ def test_tree_of_one_gate_equals_the_softmax_gate_to_the_last_bit(rng, K):
         gate.derivatives(params, fwd, S), flat.derivatives(same, other, S), strict=True
     ):
         np.testing.assert_array_equal(a, b)
-    assert gate.penalty(params, summary) == flat.penalty(same, summary)
+    assert gate.penalty_value(params, summary) == flat.penalty_value(same, summary)
     np.testing.assert_array_equal(
         gate.penalty_gradient(params, summary), flat.penalty_gradient(same, summary)
     )
@@ -145,7 +145,7 @@ def test_node_with_very_many_children_climbs_under_its_bound(rng):
     params = gate.start(36, 3, summary)
 
     def height(p):
-        return (S * gate.log_joint(p, design)).sum() - gate.penalty(p, summary)
+        return (S * gate.log_joint(p, design)).sum() - gate.penalty_value(p, summary)
 
     values = [height(params)]
     for _ in range(5):

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from moe_classic.penalties import CentredRidge, Ridge
+from moe_classic.penalties import CentredRidge, SquaredSlopes
 
 
-@pytest.mark.parametrize("penalty", [Ridge(0.7), CentredRidge(0.7)], ids=["ridge", "centred"])
+@pytest.mark.parametrize(
+    "penalty", [SquaredSlopes(0.7), CentredRidge(0.7)], ids=["ridge", "centred"]
+)
 @pytest.mark.parametrize("shape", [(2, 3), (4, 2, 3), (3, 0, 2), (2, 1, 1)])
 def test_derivatives_are_those_of_central_differences(rng, penalty, shape):
     coef, step = rng.standard_normal(shape), 1e-5
@@ -37,5 +39,5 @@ def test_centred_penalty_has_no_special_class(rng):
 
 
 def test_a_pull_of_zero_costs_nothing(rng):
-    assert Ridge(0.0).value(rng.standard_normal((2, 3))) == 0.0
+    assert SquaredSlopes(0.0).value(rng.standard_normal((2, 3))) == 0.0
     assert CentredRidge(0.0).value(rng.standard_normal((2, 3))) == 0.0

@@ -10,7 +10,7 @@ from moe_classic._typing import Floats
 
 
 @dataclass(frozen=True)
-class Ridge:
+class SquaredSlopes:
     """``pull / 2`` times the squared slopes.
 
     Parameters
