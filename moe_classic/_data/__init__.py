@@ -21,7 +21,7 @@ from .features import (
     slices_of,
     unique_names,
 )
-from .magnitudes import LARGEST, check_largest, check_spread, check_weight
+from .magnitudes import LARGEST, check_largest, check_spread, check_weight, least_and_most
 from .rows import RawData
 from .sample import (
     MOST_ROWS,
@@ -67,6 +67,7 @@ __all__ = [
     "fit_design",
     "gathered",
     "joined",
+    "least_and_most",
     "merge_sample",
     "raw_features",
     "row_hashes",

@@ -12,7 +12,7 @@ from moe_classic._numerics import tame_range
 from moe_classic._typing import Floats
 
 from .blocks import Block, Design, FeatureMap, design_of
-from .magnitudes import check_spread
+from .magnitudes import check_spread, least_and_most
 from .sample import Sample, merge_sample, row_hashes
 from .stats import Summary, merged_moments, plain_moments, summarise, wild_outputs
 from .subjects import Subjects
@@ -155,7 +155,8 @@ def first_pass(stream: RowStream, size: int) -> tuple[Sample, Summary, int]:
     least, most = np.array(np.inf), np.array(-np.inf)
     for number, (X, key, w, subjects) in enumerate(stream):
         whole.see(subjects, number)
-        least, most = np.minimum(least, X.min(axis=0)), np.maximum(most, X.max(axis=0))
+        here = least_and_most(X)
+        least, most = np.fmin(least, here[0]), np.fmax(most, here[1])
         sample = merge_sample(sample, X, key, w, size, subjects)
         summary = _merge(summary, plain_moments(key, w))
         low, high = np.minimum(low, key.min(axis=1)), np.maximum(high, key.max(axis=1))
