@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from moe_classic._components import carrying
-from moe_classic._data import DesignMap, RawData, Rows, Summary, fit_design, same_features
+from moe_classic._data import (
+    DesignMap,
+    RawData,
+    Rows,
+    Summary,
+    fit_design,
+    raw_features,
+    same_features,
+)
 from moe_classic._model import Group, Model
 from moe_classic.experts import Description
 from moe_classic.gates import Gate
@@ -53,11 +61,11 @@ def bind(
     def design_of(component: Any) -> int:
         features, carried = component.sees, getattr(component, "carried", ())
         owner = type(component).__name__
-        for number, (spec, raw_too, with_it) in enumerate(specs):
+        for number, spec, raw_too, with_it in specs:
             same = raw_too == component.raw and with_it == carried
             if same and same_features(spec, features):
                 return number
-        specs.append((features, component.raw, carried))
+        specs.append((len(maps), features, component.raw, carried))
         places = [item.place(columns, owner) for item in carried]
         if carried and features is None:
             features = [j for j in range(len(columns)) if j not in places]
@@ -78,6 +86,11 @@ def bind(
 
     gate_design = design_of(gate)
     gate = with_data_names(gate, maps[gate_design], classes, n_jobs)
+    if gate.own_units:
+        seen = maps[gate_design]
+        features = raw_features(raw.X, seen.columns, seen.transformer, seen.names_in)
+        gate, maps[gate_design] = gate.seeing(seen, features, raw.w, standardize=standardize)
+        specs.clear()  # nobody shares a design in such units
     bound = []
     for label, expert, count in groups:
         expert.check_target(raw.key, rows=user_rows)
