@@ -9,7 +9,15 @@ import numpy as np
 
 from moe_classic._adapters import TableColumns
 from moe_classic._components import carrying
-from moe_classic._data import DesignMap, RawData, Rows, Summary, fit_design, same_features
+from moe_classic._data import (
+    DesignMap,
+    RawData,
+    Rows,
+    Summary,
+    fit_design,
+    raw_features,
+    same_features,
+)
 from moe_classic._model import Group, Model
 from moe_classic._typing import Names
 from moe_classic.experts import Description
@@ -60,11 +68,11 @@ def bind(
         intercept = getattr(component, "fit_intercept", True)
         owner = type(component).__name__
         facts = [component.raw, component.takes_missing, carried, intercept]
-        for number, (spec, *rest) in enumerate(specs):
+        for number, spec, *rest in specs:
             same = rest == facts and averaged == maps[number].averaged
             if same and same_features(spec, features):
                 return number
-        specs.append((features, *facts))
+        specs.append((len(maps), features, *facts))
         places = [item.place(columns, owner) for item in carried]
         _check_numbers(names_in, places, owner)
         if carried and features is None:
@@ -90,6 +98,11 @@ def bind(
     gate_design = design_of(gate, averaged=raw.subjects is not None)
     check_widths(gate, maps[gate_design])
     gate = with_data_names(gate, maps[gate_design], classes, n_jobs)
+    if gate.own_units:
+        seen = maps[gate_design]
+        features = raw_features(raw.X, seen.columns, seen.transformer, seen.names_in)
+        gate, maps[gate_design] = gate.seeing(seen, features, raw.w, standardize=standardize)
+        specs.clear()  # nobody shares a design in such units
     bound = []
     for label, expert, count in groups:
         expert.check_target(raw.key, rows=user_rows)

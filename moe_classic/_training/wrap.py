@@ -166,9 +166,9 @@ def with_data_names(
 
 
 def unit_columns(X: Floats, w: Floats, model: Model) -> Floats:
-    """Features (m, p) for the starts: standardised here if an estimator is to see them raw."""
+    """Features (m, p) for the starts: standardised here if some component has not."""
     parts = [model.gate, *(g.expert for g in model.groups)]
-    if not any(c.raw for c in parts):
+    if not (model.gate.own_units or any(c.raw for c in parts)):
         return X
     missing = np.isnan(X)
     if missing.any():

@@ -11,6 +11,7 @@ from ._base import line_rows as line_rows
 from ._constant import ConstantGate
 from ._estimator import EstimatorGate
 from ._gaussian import GaussianGate
+from ._mixed import MixedGate
 from ._softmax import SoftmaxGate
 from ._tree import Nested as Nested
 from ._tree import TreeGate
@@ -23,7 +24,7 @@ from ._tree import tree_shape as tree_shape
 from ._tree import write_branching as write_branching
 
 GATES: dict[str, type[Gate]] = {
-    cls.name: cls for cls in (ConstantGate, GaussianGate, SoftmaxGate, TreeGate)
+    cls.name: cls for cls in (ConstantGate, GaussianGate, MixedGate, SoftmaxGate, TreeGate)
 }
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Forward",
     "Gate",
     "GaussianGate",
+    "MixedGate",
     "SoftmaxGate",
     "Stats",
     "Summary",

@@ -40,6 +40,8 @@ class Gate(Component, ABC):
     exchangeable : whether experts may be put in a new order by :meth:`reorder`.
     plain : whether its coordinates multiply no design: the information then treats each as a
         local variable of its own.
+    own_units : whether it decides itself how its features are scaled, in :meth:`seeing`; no
+        other component shares its design then.
 
     Examples
     --------
@@ -52,6 +54,7 @@ class Gate(Component, ABC):
     generative: ClassVar[bool] = False
     exchangeable: ClassVar[bool] = True
     plain: ClassVar[bool] = False
+    own_units: ClassVar[bool] = False
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
@@ -65,6 +68,12 @@ class Gate(Component, ABC):
         ``named``: whether it was asked for by its name alone, with no settings to keep.
         """
         return self
+
+    def seeing(
+        self, design: DesignMap, raw: Floats, w: Floats, *, standardize: bool
+    ) -> tuple[Gate, DesignMap]:
+        """The gate that has seen its features (n, q - 1) with weights, and its design; as given."""
+        return self, design
 
     def informed(self, Z: Floats, w: Floats) -> Gate:
         """The gate for a design of which some rows are ``Z`` (q, m), with weights; itself."""

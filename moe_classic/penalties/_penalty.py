@@ -202,7 +202,7 @@ class Lasso(Penalty):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((200, 6))
     >>> y = 2.0 * X[:, 1] + rng.standard_normal(200)
-    >>> moe = MoERegressor(1, expert=GaussianExpert(penalty=Lasso(0.2))).fit(X, y)
+    >>> moe = MoERegressor(1, expert=GaussianExpert(penalty=Lasso(0.4))).fit(X, y)
     >>> np.flatnonzero(moe.experts_[0].coef_)
     array([1])
     """

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from moe_classic._data.blocks import Design
+from moe_classic._data.features import DesignMap
 from moe_classic._data.stats import Stats, Summary, summarise
 from moe_classic._numerics.memory import _arena, workspace
 from moe_classic.experts import EXPERTS
@@ -125,6 +126,11 @@ _GATE_CASES = [
     Case("gaussian", {"covariance_type": "tied", "reg_covar": 0.0}, monotone=True),
     Case("gaussian", {"covariance_type": "tied", "reg_covar": 0.0}, n_experts=1, monotone=True),
     Case("gaussian", n_features=0, monotone=True),
+    Case("mixed", {"reg_covar": 0.0}, monotone=True),
+    Case("mixed", {"families": {0: "bernoulli", 1: "gamma"}}, monotone=True),
+    Case("mixed", {"families": {0: "categorical", 1: "poisson"}}, n_experts=2, monotone=True),
+    Case("mixed", {"families": {0: "exponential", 1: "gaussian"}}, n_experts=1, monotone=True),
+    Case("mixed", n_features=0, monotone=True),
     Case("softmax"),
     Case("softmax", {"alpha": 0.0}, n_experts=2),
     Case("softmax", {"alpha": 0.2}, n_experts=4),
@@ -315,11 +321,38 @@ def gate_scene(case: Case, n: int = 60, seed: int = 0) -> Scene:
     gate.check()
     design = make_design(n, case.n_features, rng)
     w, S, signed = _weights(case.n_experts, n, rng)
+    if gate.own_units:
+        gate, design = _in_own_units(gate, design, w, rng)
     summary = Summary(float(w.sum()), np.zeros(1), np.ones(1))
     start = gate.start(case.n_experts, design.width, summary)
     theta = gate.pack(start)
     params = gate.unpack(theta + 0.5 * rng.standard_normal(theta.size), start, summary)
     return Scene(gate, freeze(params), design, None, w, summary, S, signed)
+
+
+def _in_own_units(
+    gate: Any, design: Design, w: np.ndarray, rng: np.random.Generator
+) -> tuple[Any, Design]:
+    """A gate that has seen columns of its families, and the design that it asks for."""
+    columns = design.Z[:-1].T.copy()
+    for j, family in getattr(gate, "families", {}).items() if gate.families != "auto" else ():
+        columns[:, j] = COLUMNS[family](columns[:, j], rng)
+    p = columns.shape[1]
+    names = tuple(f"x{j}" for j in range(p))
+    seen = DesignMap(None, None, None, np.zeros(p), np.ones(p), names)
+    gate, seen = gate.seeing(seen, columns, w, standardize=True)
+    return gate, Design(frozen(seen(columns)))
+
+
+#: Values of a family, from standard normal ones.
+COLUMNS: dict[str, Callable[..., np.ndarray]] = {
+    "gaussian": lambda x, rng: x,
+    "bernoulli": lambda x, rng: (x > 0.5) * 1.0,
+    "categorical": lambda x, rng: np.clip(np.rint(x), -1.0, 1.0) + 4.0,
+    "poisson": lambda x, rng: rng.poisson(np.exp(0.5 * x)) * 1.0,
+    "gamma": lambda x, rng: np.exp(0.5 * x),
+    "exponential": lambda x, rng: -3.0 * np.log(rng.random(x.size)),
+}
 
 
 # ------------------------------------------------------------------------- calculus

@@ -1,9 +1,13 @@
 """Rows of a fit, in blocks and with weights."""
 
 import numpy as np
+import pytest
 
 from moe_classic import MoERegressor
+from moe_classic.experts import GaussianExpert
+from moe_classic.gates import SoftmaxGate
 from moe_classic.inference import inference
+from moe_classic.penalties import Lasso
 
 from .fits import errors, two_lines
 
@@ -33,3 +37,16 @@ def test_blocks_do_not_matter(rng):
     order = rng.permutation(9000)
     mixed = inference(fit, X[order], y[order], kind="sandwich", clusters=order // 3)
     np.testing.assert_allclose(errors(whole), errors(mixed), rtol=1e-10)
+
+
+# Standard errors after a choice of features are not what they seem.
+@pytest.mark.parametrize(
+    "parts",
+    [{"expert": GaussianExpert(penalty=Lasso(0.1))}, {"gate": SoftmaxGate(penalty=Lasso(0.1))}],
+)
+def test_penalties_with_zeros_have_no_standard_errors(parts):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 2))
+    moe = MoERegressor(2, n_init=1, random_state=0, **parts).fit(X, X[:, 0] + rng.normal(size=80))
+    with pytest.raises(ValueError, match="take the choice of features as given"):
+        moe.inference(X, X[:, 0])

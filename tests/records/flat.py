@@ -164,6 +164,7 @@ _regression("gaussian gate", gate="gaussian")
 for kind in ("diag", "tied"):
     _regression(f"gaussian gate, {kind}", gate=GaussianGate(covariance_type=kind))
 _regression("gaussian gate of a column", gate=GaussianGate(features=[0], reg_covar=1e-3))
+_regression("mixed gate", gate="mixed")
 _regression("constant gate", gate="constant")
 _regression("softmax gate, alpha", gate=SoftmaxGate(alpha=0.05))
 _regression("softmax gate of a column", gate=SoftmaxGate(features=[0]))

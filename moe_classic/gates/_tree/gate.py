@@ -134,7 +134,7 @@ class TreeGate(Gate):
             return known[self.node]()
         if isinstance(self.node, (SoftmaxGate, ConstantGate)):
             return self.node
-        if self.node == "gaussian" or getattr(self.node, "generative", False):
+        if self.node in ("gaussian", "mixed") or getattr(self.node, "generative", False):
             raise ValueError(
                 f"TreeGate: node={self.node!r} is a generative gate, it describes x itself; in a "
                 "tree that density would be counted once a level. Use node='softmax' or "
