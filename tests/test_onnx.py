@@ -17,7 +17,7 @@ from moe_classic import (
     MoERegressor,
 )
 from moe_classic.experts import GaussianExpert, SkewNormalExpert, WeibullExpert
-from moe_classic.gates import GaussianGate, SoftmaxGate
+from moe_classic.gates import GaussianGate, MixedGate, SoftmaxGate
 from moe_classic.gates._tree.gate import TreeGate
 from moe_classic.onnx import to_onnx
 
@@ -32,6 +32,7 @@ GATES = [
     "constant",
     SoftmaxGate(features=[1]),
     GaussianGate(covariance_type="tied"),
+    "mixed",
     TreeGate((2, 2)),
     TreeGate([[2], 1, 1]),
     TreeGate((4,)),
@@ -76,6 +77,32 @@ def test_classification_in_single_precision_agrees_to_1e_5(table, gate):
     ordered = np.sort(expected, axis=1)
     sure = ordered[:, -1] - ordered[:, -2] > 1e-4
     np.testing.assert_array_equal(label[sure], moe.predict(X)[sure])
+
+
+def test_mixed_columns_are_exported_with_values_that_nobody_draws():
+    rng = np.random.default_rng(0)
+    z = rng.random(300) < 0.5
+    X = np.column_stack(
+        [
+            rng.poisson(np.where(z, 2.0, 9.0)),
+            rng.gamma(np.where(z, 2.0, 8.0)),
+            rng.integers(0, 3, 300) + z,
+            rng.exponential(np.where(z, 1.0, 4.0)),
+            rng.random(300) < np.where(z, 0.2, 0.6),
+        ]
+    )
+    gate = MixedGate(families={2: "categorical", 3: "exponential"})
+    y = np.where(z, X[:, 1], 3.0) + X[:, 3] + 0.5 * rng.standard_normal(300)
+    moe = MoERegressor(2, gate=gate, **QUICK).fit(X, y)
+    X[:5] = [
+        [-1, 1, 1, 1, 0],
+        [2.5, 1, 1, 1, 0],
+        [2, -1, 7, 1, 0],
+        [2, 1, 1, -1, 0],
+        [2, 1, 1, 1, 3],
+    ]
+    proba = run(to_onnx(moe, dtype=np.float64), X, "gate")[0]
+    np.testing.assert_allclose(proba, moe.gate_proba(X), atol=1e-10)
 
 
 def test_hierarchies_are_exported(table):

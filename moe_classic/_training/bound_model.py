@@ -99,6 +99,11 @@ def bind(
     check_widths(gate, maps[gate_design])
     gate = with_data_names(gate, maps[gate_design], classes, n_jobs)
     if gate.own_units:
+        if raw.subjects is not None:
+            raise ValueError(
+                f"{type(gate).__name__} describes counts and categories, and with groups a gate "
+                "sees the means of each subject, which are none; use gate='softmax' or 'gaussian'."
+            )
         seen = maps[gate_design]
         features = raw_features(raw.X, seen.columns, seen.transformer, seen.names_in)
         gate, maps[gate_design] = gate.seeing(seen, features, raw.w, standardize=standardize)

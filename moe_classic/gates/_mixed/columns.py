@@ -19,6 +19,8 @@ _OWNER = "MixedGate"
 _COUNT_MEAN = 20.0
 #: Most categories of a column.
 _MOST_LEVELS = 1000
+#: Share of one half in the typical mean of indicators and counts.
+_INSIDE = 1e-3
 #: Spread below this share of the size is rounding.
 _CONSTANT = 1e-13
 
@@ -152,9 +154,9 @@ def _column(name: str, levels: tuple[float, ...], z: Floats, w: Floats, low: flo
         return unseen(name, low)
     sums = family.statistics(z, levels) @ w / w.sum()
     if family.discrete and name != "categorical":
-        # One row beside the others, half a step inside: all 0 is no proof of never.
-        weight = float(w.sum())
-        sums = sums * np.array([1.0, weight / (weight + 1.0)]) + np.array([0, 0.5 / (weight + 1.0)])
+        # A little inside the range: all 0 is no proof of never. A share, so that weights may have
+        # any unit and a weight of 2 is a repeated row.
+        sums = sums * np.array([1.0, 1.0 - _INSIDE]) + np.array([0.0, 0.5 * _INSIDE])
     typical = family.fitted(sums[None], low)[0]
     return Column(name, levels, low, typical, sums if family.discrete else 0.0 * sums)
 

@@ -10,7 +10,7 @@ from .families import Column
 
 
 def statistics_node(graph: Any, column: Column, z: str) -> str:
-    """T (n, T) of a column ``z`` (n, 1): zero where values are missing or cannot be drawn."""
+    """Statistics (n, T) of a column ``z`` (n, 1): zero for values that cannot be drawn."""
     if column.family == "categorical":
         levels = graph.constant(np.array([column.levels]))
         return _number(graph, graph.node("Equal", z, levels))

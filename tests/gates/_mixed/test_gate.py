@@ -102,3 +102,10 @@ def test_trees_refuse_it():
     for node in ("mixed", MixedGate()):
         with pytest.raises(ValueError, match="generative gate"):
             _ = TreeGate((2, 2), node=node).node_gate
+
+
+def test_units_of_weights_do_not_matter(table, fitted):
+    X, y = table
+    model = MoERegressor(2, gate=MixedGate(families=FAMILIES), random_state=0)
+    heavy = model.fit(X, y, sample_weight=np.full(300, 8.0))
+    np.testing.assert_allclose(heavy.predict(X), fitted.predict(X), rtol=1e-6, atol=1e-6)
