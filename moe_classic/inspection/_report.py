@@ -18,9 +18,9 @@ from moe_classic._results import (
     expert_cards,
     fitted_mixture,
     fitted_moe,
-    inner_rows,
     number,
     probability,
+    unwrapped,
 )
 from moe_classic.inference import inference, influence
 
@@ -129,9 +129,9 @@ def report(
     >>> page.html.count("<img")
     7
     """
-    moe = fitted_moe(estimator, needs="gate_proba", caller="report")
+    fitted_moe(estimator, needs="gate_proba", caller="report")
+    moe, rows, y = unwrapped(estimator, X, y, needs="gate_proba", caller="report")
     fitted_mixture(moe)
-    rows = inner_rows(estimator, X)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         parts = list(_parts(moe, rows, y, groups))

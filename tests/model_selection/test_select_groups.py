@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from moe_classic import MoERegressor
 from moe_classic.model_selection import bootstrap_lrt, select
@@ -47,3 +49,18 @@ def test_a_bootstrap_test_draws_subjects(table):
     test = bootstrap_lrt(X, y, estimator=TEMPLATE, n_bootstrap=19, random_state=0, groups=groups)
     assert test.p_value == pytest.approx(0.05)
     assert test.statistic > test.null.max()
+
+
+def test_pipelines_and_groups_are_selected_together():
+    rng = np.random.default_rng(0)
+    member = np.repeat(np.arange(30), 4)
+    X = 100.0 + 5.0 * rng.normal(size=(120, 1))
+    y = np.where(member % 2, 1.0, -1.0) * (X[:, 0] - 100.0) + rng.normal(size=120)
+    moe = MoERegressor(gate="constant", random_state=0)
+    options = {"n_experts": [1, 2], "groups": member, "criterion": "log_score", "cv": 3}
+    piped = select(X, y, estimator=make_pipeline(StandardScaler(), moe), **options)
+    plain = select(X, y, estimator=moe, **options)
+    assert piped.table["n_experts"][piped.best_index_] == 2
+    columns = ["bic", "icl", "log_score"]
+    np.testing.assert_allclose(piped.table[columns], plain.table[columns], rtol=1e-5)
+    assert piped.best_estimator_[-1].n_experts == 2

@@ -166,11 +166,21 @@ class ZeroInflatedExpert(Wrapper):
         rows, centre, inverse = [], [], []
         for place in places:
             at = np.flatnonzero(inner == place)
-            if at.size and design.transformer is None:
+            if design.transformer is not None:
+                # Columns of numbers in a table of levels are left as they are by the encoder.
+                taken = place not in carried
+                at = np.flatnonzero([taken and name == columns[place] for name in design.names])
+            if at.size:
                 rows.append(int(at[0]))
                 centre.append(design.centre[at[0]])
                 inverse.append(design.inverse[at[0]])
                 continue
+            if place not in carried:
+                raise ValueError(
+                    f"{type(self).__name__}: features={self.features!r} names the column "
+                    f"{columns[place]!r}, which does not hold numbers; encode it before, "
+                    "make_pipeline(TableEncoder(), ...), and name its levels."
+                )
             own = [item.role == _KIND for item in design.carried]  # type: ignore[attr-defined]
             j = next(j for j in range(count) if own[j] and carried[j] == place)
             rows.append(p + j)

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.tree import DecisionTreeRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import get_tags
 
 from moe_classic import (
@@ -24,8 +24,14 @@ from moe_classic import (
     MoERegressor,
     SparseMoERegressor,
 )
-from moe_classic.experts import EstimatorExpert, GaussianExpert, PoissonExpert
-from moe_classic.gates import SoftmaxGate
+from moe_classic.experts import (
+    CensoredExpert,
+    EstimatorExpert,
+    GaussianExpert,
+    PoissonExpert,
+    ZeroInflatedExpert,
+)
+from moe_classic.gates import EstimatorGate, SoftmaxGate
 from moe_classic.model_selection import select
 from moe_classic.preprocessing import TableEncoder, UnseenLevelWarning
 
@@ -285,3 +291,66 @@ def test_a_router_that_hashes_needs_numbers(data):
     router = HashRouter(features=["city"])
     with pytest.raises(ValueError, match="hashes numbers"):
         SparseMoERegressor(2, router=router, max_iter=1).fit(table, y)
+
+
+# ------------------------------------------------------------------------- beside groups and ends
+
+
+def table_of_visits(n=240):
+    """A table with levels that are constant within groups and levels that are not."""
+    rng = np.random.default_rng(0)
+    member = np.repeat(np.arange(n // 4), 4)
+    table = pd.DataFrame({"t": rng.normal(size=n), "sex": np.array(["f", "m"])[member % 2]})
+    table["city"] = np.array(["A", "B", "C"])[rng.integers(3, size=n)]
+    y = np.where(table.sex == "m", 2.0, -1.0) * table.t + 0.3 * rng.normal(size=n)
+    return table, y.to_numpy(), member
+
+
+def test_gates_of_groups_see_means_of_levels():
+    table, y, member = table_of_visits()
+    moe = MoERegressor(2, random_state=0, tol=1e-10).fit(table, y, groups=member)
+    assert moe.gate_.feature_names_ == ("mean(t)", "sex[m]", "mean(city[B])", "mean(city[C])")
+    dummies = pd.get_dummies(table, drop_first=True, dtype=float)
+    plain = MoERegressor(2, random_state=0, tol=1e-10).fit(dummies, y, groups=member)
+    assert moe.log_likelihood_ == pytest.approx(plain.log_likelihood_, rel=1e-8)
+
+
+def test_an_estimator_as_gate_is_refused_levels_that_vary_within_a_group():
+    table, y, member = table_of_visits()
+    gate = EstimatorGate(DecisionTreeClassifier(max_depth=2))
+    with pytest.raises(ValueError, match="'city' varies within a group"):
+        MoERegressor(2, gate=gate).fit(table, y, groups=member)
+
+
+def test_ends_of_intervals_stand_beside_gaps_that_nobody_sees():
+    table, y, _ = table_of_visits()
+    ends = np.column_stack([np.where(y < -1.0, -np.inf, y), np.maximum(y, -1.0)])
+    expert = CensoredExpert(GaussianExpert(features=["t"]))
+    gate = SoftmaxGate(features=["t"])
+    gaps = table.assign(u=np.where(y > 0.0, np.nan, 1.0))
+    moe = MoERegressor(2, expert=expert, gate=gate, random_state=0, tol=1e-10)
+    without = moe.fit(table, ends).log_likelihood_
+    assert moe.fit(gaps, ends).log_likelihood_ == pytest.approx(without, rel=1e-8)
+
+
+def test_a_later_block_with_gaps_is_refused_by_the_column():
+    table, y, _ = table_of_visits()
+    rows = table[["t"]].assign(u=1.0 * (table.sex == "m"))
+    later = rows[100:].assign(u=np.nan)
+    blocks = [(rows[:100], y[:100]), (later, y[100:])]
+    with pytest.raises(ValueError, match="missing values in 'u'"):
+        MoERegressor(2, gate=SoftmaxGate(features=["t"])).fit_blocks(blocks)
+
+
+def test_extra_zeros_depend_on_numbers_of_a_table_with_levels():
+    table, y, _ = table_of_visits()
+    counts = np.round(np.abs(y))
+    expert = ZeroInflatedExpert(PoissonExpert(), features=["t"])
+    moe = MoERegressor(1, expert=expert, random_state=0).fit(table, counts)
+    dummies = pd.get_dummies(table, drop_first=True, dtype=float)
+    plain = MoERegressor(1, expert=expert, random_state=0).fit(dummies, counts)
+    assert moe.log_likelihood_ == pytest.approx(plain.log_likelihood_, rel=1e-8)
+    with pytest.raises(ValueError, match="'city', which does not hold numbers"):
+        moe.set_params(expert=ZeroInflatedExpert(PoissonExpert(), features=["city"])).fit(
+            table, counts
+        )
