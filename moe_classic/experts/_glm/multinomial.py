@@ -70,17 +70,10 @@ class MultinomialExpert(LinearExpert):
         :class:`~sklearn.linear_model.LogisticRegression` with ``C = 1 / (alpha n)``), in
         standardised units, per unit of sample weight. Inside its region an expert often finds its
         classes separable; without a penalty its slopes are then infinite.
-        self,
-        *,
-        features: Any = None,
-        alpha: float = 1e-4,
-        fit_intercept: bool = True,
-        penalty: Penalty | None = None,
-    ) -> None:
-        self.features = features
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.penalty = penalty
+    fit_intercept : bool, default=True
+        Whether equations have a constant.
+    penalty : Penalty, default=None
+        What the slopes cost in place of ``alpha``; see :mod:`moe_classic.penalties`.
 
     References
     ----------
@@ -260,17 +253,10 @@ class LogisticExpert(MultinomialExpert):
         What the experts see of X; see :class:`GaussianExpert`.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
-        self,
-        *,
-        features: Any = None,
-        alpha: float = 1e-4,
-        fit_intercept: bool = True,
-        penalty: Penalty | None = None,
-    ) -> None:
-        self.features = features
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.penalty = penalty
+    fit_intercept : bool, default=True
+        Whether equations have a constant.
+    penalty : Penalty, default=None
+        What the slopes cost in place of ``alpha``; see :mod:`moe_classic.penalties`.
 
     References
     ----------
