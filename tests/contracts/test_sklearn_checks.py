@@ -11,6 +11,7 @@ from moe_classic import (
     MoEClassifier,
     MoERegressor,
 )
+from moe_classic._compat import HAS_CALLBACKS
 from moe_classic.experts import GaussianExpert, StudentTExpert
 from moe_classic.gates import GaussianGate, SoftmaxGate
 
@@ -44,4 +45,8 @@ ESTIMATORS = [
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(ESTIMATORS)
 def test_estimator_passes_scikit_learns_check(estimator, check):
+    name = getattr(check, "func", check).__name__
+    if name == "check_positive_only_tag_during_fit" and not HAS_CALLBACKS:
+        # Before 1.9 it takes a mean off whole numbers in place, for whatever takes categories.
+        pytest.skip("this scikit-learn's check cannot run on estimators that take categories")
     check(estimator)
