@@ -183,8 +183,8 @@ def likelihood_ratio_test(restricted: Any, full: Any) -> HypothesisTest:
     ------
     ValueError
         If the numbers of experts differ (the statistic then is not chi-squared; see
-        :func:`moe_classic.model_selection.bootstrap_lrt`), the rows differ, or the larger fit has
-        no more parameters or a lower likelihood.
+        :func:`moe_classic.model_selection.bootstrap_lrt`), the rows differ, a penalty sets slopes
+        to zero, or the larger fit has no more parameters or a lower likelihood.
 
     Examples
     --------
@@ -217,6 +217,12 @@ def likelihood_ratio_test(restricted: Any, full: Any) -> HypothesisTest:
             "restricted and full were fitted with different groups, which are other likelihoods; "
             "fit both with the same groups, or both without."
         )
+    for name, fit in (("restricted", small), ("full", large)):
+        if any(part.sparse for part in (fit.model.gate, *(g.expert for g in fit.model.groups))):
+            raise ValueError(
+                f"{name} has a penalty that sets slopes to zero: it is no maximum of the "
+                "likelihood, and the ratio is not chi-squared. Fit both without such a penalty."
+            )
     df = large.n_parameters - small.n_parameters
     if df < 1:
         raise ValueError(

@@ -11,6 +11,7 @@ from scipy.stats import chi2
 from moe_classic import MoEClassifier, MoERegressor
 from moe_classic.experts import GaussianExpert, LogisticExpert
 from moe_classic.inference import inference, likelihood_ratio_test
+from moe_classic.penalties import Lasso
 
 from .fits import classes_of, line_data, two_lines
 
@@ -217,6 +218,12 @@ def test_likelihood_ratio_refuses_what_is_not_nested(fit, lines):
         likelihood_ratio_test(MoERegressor(2, n_init=1, random_state=0).fit(X[:99], y[:99]), fit)
     with pytest.raises(ValueError, match="must have more of them"):
         likelihood_ratio_test(fit, fit)
+
+
+def test_likelihood_ratio_refuses_penalties_with_zeros(fit, lines):
+    sparse = MoERegressor(2, expert=GaussianExpert(penalty=Lasso(0.1)), n_init=1, random_state=0)
+    with pytest.raises(ValueError, match="restricted has a penalty that sets slopes to zero"):
+        likelihood_ratio_test(sparse.fit(*lines), fit)
 
 
 # ------------------------------------------------------------------------- intervals
