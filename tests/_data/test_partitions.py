@@ -1,0 +1,247 @@
+"""Rows in Dask's partitions give the fit of all rows at once, wherever they are computed."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LinearRegression
+
+from moe_classic import (
+    HierarchicalMoERegressor,
+    MoEClassifier,
+    MoERegressor,
+)
+from moe_classic._data import is_dask, stream_of
+
+dask = pytest.importorskip("dask")
+da = pytest.importorskip("dask.array")
+dd = pytest.importorskip("dask.dataframe")
+
+N = 24000  # more than starts are tried on
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(N, 2))
+    y = np.where(X[:, 0] > 0.0, X[:, 1], 1.0 - X[:, 1]) + 0.1 * rng.normal(size=N)
+    return X, y, rng.integers(0, 3, size=N).astype(float)
+
+
+def cut(a, sizes):
+    return da.from_array(a, chunks=(sizes, *((w,) for w in a.shape[1:])))
+
+
+def even(count):
+    return tuple(map(len, np.array_split(np.arange(N), count)))
+
+
+def answers(moe, X):
+    params = [v for v in moe.experts_[0].__dict__.values() if isinstance(v, (float, np.ndarray))]
+    return moe.log_likelihood_, moe.gate_proba(X), moe.predict(X), *params
+
+
+def assert_alike(a, b, X, rtol=1e-10):
+    for one, other in zip(answers(a, X), answers(b, X), strict=True):
+        np.testing.assert_allclose(one, other, rtol=rtol, atol=1e-10)
+
+
+OPTIONS = {"n_init": 2, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def in_blocks(data):
+    X, y, _ = data
+    blocks = [(X[i : i + 5000], y[i : i + 5000]) for i in range(0, N, 5000)]
+    return MoERegressor(2, **OPTIONS).fit_blocks(blocks)
+
+
+@pytest.mark.parametrize(
+    "sizes", [even(1), even(2), even(7), even(64), (1, 17000, 10, N - 17011)], ids=len
+)
+def test_every_partitioning_gives_the_same_fit(data, in_blocks, sizes):
+    X, y, _ = data
+    moe = MoERegressor(2, **OPTIONS).fit(cut(X, sizes), cut(y, sizes))
+    assert_alike(moe, in_blocks, X[:500])
+
+
+def test_weights_and_frames_with_names(data):
+    X, y, w = data
+    frame = pd.DataFrame(X, columns=["a", "b"]).assign(y=y, w=w)
+    parts = dd.from_pandas(frame, npartitions=3)
+    moe = MoERegressor(2, **OPTIONS).fit(parts[["a", "b"]], parts["y"], parts["w"])
+    whole = MoERegressor(2, **OPTIONS).fit(frame[["a", "b"]], y, w)
+    assert list(moe.feature_names_in_) == ["a", "b"]
+    assert moe.log_likelihood_ == pytest.approx(whole.log_likelihood_, rel=1e-8)
+
+
+def test_unknown_divisions_and_empty_partitions(data, in_blocks):
+    X, y, _ = data
+    frame = pd.DataFrame(X, columns=["a", "b"]).assign(y=y)
+    pieces = [frame[:0], frame[:9000], frame[:0], frame[9000:]]
+    parts = dd.from_delayed([dask.delayed(p) for p in pieces], meta=frame[:0])
+    assert not parts.known_divisions
+    moe = MoERegressor(2, **OPTIONS).fit(parts[["a", "b"]], parts["y"])
+    assert moe.log_likelihood_ == pytest.approx(in_blocks.log_likelihood_, rel=1e-12)
+
+
+def test_classes_are_those_of_all_partitions(data):
+    X, y, _ = data
+    labels = np.where(y > 1.0, "high", np.where(y > 0.0, "mid", "low"))
+    order = np.argsort(labels, kind="stable")
+    X, labels = X[order], labels[order]
+    moe = MoEClassifier(2, **OPTIONS).fit(cut(X, even(5)), cut(labels, even(5)))
+    blocks = [(X[i : i + 7000], labels[i : i + 7000]) for i in range(0, N, 7000)]
+    assert moe.classes_.tolist() == ["high", "low", "mid"]
+    assert_alike_classes(moe, MoEClassifier(2, **OPTIONS).fit_blocks(blocks), X[::50])
+
+
+def assert_alike_classes(a, b, X):
+    np.testing.assert_allclose(a.predict_proba(X), b.predict_proba(X), atol=1e-10)
+    assert a.log_likelihood_ == pytest.approx(b.log_likelihood_, rel=1e-10)
+
+
+ADDITIVE = {
+    "student": MoERegressor(2, expert="student_t", **OPTIONS),
+    "gaussian gate": MoERegressor(2, gate="gaussian", **OPTIONS),
+    "lbfgs": MoERegressor(2, solver="lbfgs", **OPTIONS),
+    "newton": MoERegressor(2, solver="newton", **OPTIONS),
+    "tree": HierarchicalMoERegressor(branching=(2,), **OPTIONS),
+}
+
+
+@pytest.mark.parametrize("name", ADDITIVE)
+def test_additive_estimators_in_partitions(data, name):
+    X, y, _ = data
+    blocks = [(X[i : i + 8000], y[i : i + 8000]) for i in range(0, N, 8000)]
+    here = clone(ADDITIVE[name]).fit_blocks(blocks)
+    there = clone(ADDITIVE[name]).fit(cut(X, even(4)), cut(y, even(4)))
+    assert there.log_likelihood_ == pytest.approx(here.log_likelihood_, rel=1e-10)
+    np.testing.assert_allclose(there.predict(X[:200]), here.predict(X[:200]), atol=1e-7)
+
+
+def test_wild_values_are_moved_in_wherever_they_are(data):
+    X, y, _ = (a.copy() for a in data)
+    X[7, 0], y[19000] = 1e7, -1e6
+    blocks = [(X[i : i + 8000], y[i : i + 8000]) for i in range(0, N, 8000)]
+    options = {"expert": "student_t", **OPTIONS}
+    here = MoERegressor(2, **options).fit_blocks(blocks)
+    there = MoERegressor(2, **options).fit(cut(X, even(6)), cut(y, even(6)))
+    assert there.log_likelihood_ == pytest.approx(here.log_likelihood_, rel=1e-10)
+
+
+# ------------------------------------------------------------------------- a cluster
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster),
+    ):
+        yield cluster
+
+
+def mortal(X, y, reads, deadly):
+    """A partition whose reader dies the ``deadly``-th time."""
+    with reads.open("a") as file:
+        file.write("read\n")
+    if len(reads.read_text().splitlines()) == deadly:
+        os._exit(1)
+    return X, y
+
+
+def test_two_processes_one_of_which_dies(cluster, data, in_blocks, tmp_path):
+    X, y, _ = data
+    reads = tmp_path / "reads"
+    first = dask.delayed(mortal, pure=False)(X[:9000], y[:9000], reads, 6)
+    blocks = [first, dask.delayed((X[9000:], y[9000:]))]
+    moe = MoERegressor(2, **OPTIONS).fit_blocks(blocks)
+    assert len(reads.read_text().splitlines()) > 6
+    assert_alike(moe, in_blocks, X[:500])
+
+
+def test_errors_of_workers_name_partition_and_row(cluster, data):
+    X, y, _ = (a.copy() for a in data)
+    X[9005, 1] = np.nan
+    with pytest.raises(ValueError, match=r"partition 1: .*NaN(.|\n)*row 5 of X"):
+        MoERegressor(2).fit(cut(X, (9000, 15000)), cut(y, (9000, 15000)))
+
+
+# ------------------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (da.ones((8, 2), chunks=(4, 1)), da.ones(8, chunks=4), r"columns in 2 chunks"),
+        (da.ones((8, 2), chunks=(4, 2)), da.ones(8, chunks=2), r"X has 2 .*y has 4"),
+        (da.ones((8, 2), chunks=(4, 2)), da.ones(8, chunks=(3, 5)), r"rows 4, 4.*rows 3, 5"),
+        (da.ones((8, 2), chunks=(4, 2)), np.ones(8), "y is a ndarray"),
+    ],
+)
+def test_unlike_partitions_are_refused(X, y, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        MoERegressor(2).fit(X, y)
+
+
+def test_other_divisions_are_refused():
+    frame = pd.DataFrame({"a": np.arange(12.0), "y": np.arange(12.0)})
+    X = dd.from_pandas(frame[["a"]], npartitions=2)
+    y = dd.from_pandas(frame["y"].set_axis(range(20, 32)), npartitions=2)
+    with pytest.raises(ValueError, match="divisions 0, 6, 11, y has 2 partitions with divisions"):
+        MoERegressor(2).fit(X, y)
+
+
+def test_partitions_of_another_width_are_refused(data):
+    X, y, _ = data
+    blocks = [dask.delayed((X[:9000], y[:9000])), dask.delayed((X[9000:, :1], y[9000:]))]
+    with pytest.raises(ValueError, match="partition 1: X has 1 features"):
+        MoERegressor(2).fit_blocks(blocks)
+
+
+def test_groups_and_components_that_do_not_add_are_refused_before_any_pass(data):
+    X, y, _ = data
+    reads = []
+    blocks = [dask.delayed(lambda: reads.append(1) or (X, y))()]
+    with pytest.raises(ValueError, match="all rows at once"):
+        MoERegressor(2, expert=LinearRegression()).fit_blocks(blocks)
+    assert reads == []
+    parts = cut(X, even(2)), cut(y, even(2))
+    with pytest.raises(ValueError, match="groups has no meaning with Dask"):
+        MoERegressor(2).fit(*parts, groups=np.arange(N) // 2)
+
+
+def test_no_rows_are_told(data):
+    X, y, _ = data
+    with pytest.raises(ValueError, match="partitions hold no rows"):
+        MoERegressor(2).fit_blocks([dask.delayed((X[:0], y[:0]))])
+    with pytest.raises(TypeError, match="all be delayed"):
+        MoERegressor(2).fit_blocks([dask.delayed((X, y)), (X, y)])
+
+
+def test_a_refused_fit_leaves_the_estimator_as_it_was(data):
+    X, y, _ = (a[:600].copy() for a in data)
+    moe = MoERegressor(2, **OPTIONS).fit(X, y)
+    before = moe.predict(X)
+    y[500] = np.inf
+    with pytest.raises(ValueError, match=r"partition 1: .*(.|\n)*row 200 of y"):
+        moe.fit(da.from_array(X, chunks=(300, 2)), da.from_array(y, chunks=300))
+    np.testing.assert_array_equal(moe.predict(X), before)
+
+
+def test_passes_that_differ_are_noticed(data):
+    X, y, _ = data
+    draws = iter(range(100))
+    parts = [dask.delayed(lambda: (X[:50] + next(draws), y[:50]), pure=False)()]
+    stream = stream_of(parts, lambda X, y, w, g: (X, y[None], np.ones(len(y)), None))
+    assert is_dask(*parts)
+    with dask.config.set(scheduler="synchronous"):
+        assert stream.reduce(lambda block: block[2].size, int.__add__) == 50
+        with pytest.raises(ValueError, match="other rows than in an earlier pass"):
+            stream.reduce(lambda block: block[2].size, int.__add__)
