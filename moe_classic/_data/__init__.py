@@ -22,7 +22,7 @@ from .features import (
     unique_names,
 )
 from .magnitudes import LARGEST, check_largest, check_spread, check_weight
-from .partitions import dask_parts, is_dask, stream_of
+from .partitions import check_partitions, dask_parts, is_dask, stream_of
 from .rows import RawData
 from .sample import (
     MOST_ROWS,
@@ -57,6 +57,7 @@ __all__ = [
     "Subjects",
     "Summary",
     "check_largest",
+    "check_partitions",
     "check_spread",
     "check_weight",
     "checked_design",

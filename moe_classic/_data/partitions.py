@@ -56,6 +56,13 @@ def dask_parts(X: Any, y: Any, sample_weight: Any = None, groups: Any = None) ->
             "fit_blocks a list of delayed (X, y, sample_weight, groups) with whole groups in each."
         )
     given = {"X": X, "y": y} | ({} if sample_weight is None else {"sample_weight": sample_weight})
+    check_partitions(given)
+    parts = [np.ravel(np.asarray(v.to_delayed(), dtype=object)) for v in given.values()]
+    return [delayed(_together, pure=False)(*part) for part in zip(*parts, strict=True)]
+
+
+def check_partitions(given: dict[str, Any]) -> None:
+    """Raise unless all are collections, X and others, with the same partitions."""
     for name, value in given.items():
         if not (is_dask(value) and hasattr(value, "to_delayed")):
             raise TypeError(
@@ -69,8 +76,6 @@ def dask_parts(X: Any, y: Any, sample_weight: Any = None, groups: Any = None) ->
                 f"X and {name} are partitioned differently: X has {_told(cuts['X'])}, {name} has "
                 f"{_told(cut)}. Take both from one collection, or repartition (rechunk) {name}."
             )
-    parts = [np.ravel(np.asarray(v.to_delayed(), dtype=object)) for v in given.values()]
-    return [delayed(_together, pure=False)(*part) for part in zip(*parts, strict=True)]
 
 
 def _together(X: Any, y: Any, w: Any = None) -> tuple[Any, Any, Any]:

@@ -245,3 +245,68 @@ def test_passes_that_differ_are_noticed(data):
         assert stream.reduce(lambda block: block[2].size, int.__add__) == 50
         with pytest.raises(ValueError, match="other rows than in an earlier pass"):
             stream.reduce(lambda block: block[2].size, int.__add__)
+
+
+# ------------------------------------------------------------------------- answers
+
+
+@pytest.mark.parametrize("name", ["predict", "gate_proba", "predict_expert"])
+def test_answers_about_arrays_are_lazy(data, in_blocks, name):
+    X = data[0]
+    answer = getattr(in_blocks, name)(cut(X, even(7)))
+    here = getattr(in_blocks, name)(X)
+    assert answer.shape == here.shape
+    assert answer.dtype == here.dtype
+    np.testing.assert_allclose(answer.compute(), here, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["score_samples", "responsibilities", "expert_log_density"])
+def test_answers_about_pairs_are_lazy(data, in_blocks, name):
+    X, y, _ = data
+    answer = getattr(in_blocks, name)(cut(X, even(7)), cut(y, even(7)))
+    here = getattr(in_blocks, name)(X, y)
+    assert answer.shape == here.shape
+    np.testing.assert_allclose(answer.compute(), here, rtol=1e-12)
+    with pytest.raises(ValueError, match="partitioned differently"):
+        getattr(in_blocks, name)(cut(X, even(7)), cut(y, even(6)))
+
+
+def test_answers_about_frames_keep_the_index_and_go_to_parquet(data, tmp_path):
+    X, y, _ = data
+    frame = pd.DataFrame(X, columns=["a", "b"]).assign(y=y)[:3000]
+    frame.to_parquet(tmp_path / "rows.parquet")
+    rows = dd.read_parquet(tmp_path / "rows.parquet")
+    moe = MoERegressor(2, **OPTIONS).fit(rows[["a", "b"]], rows["y"])
+    answers = {
+        "mean": moe.predict(rows[["a", "b"]]),
+        "score": moe.score_samples(rows[["a", "b"]], rows["y"]),
+    }
+    rows.assign(**answers).to_parquet(tmp_path / "out")
+    back = pd.read_parquet(tmp_path / "out")
+    np.testing.assert_allclose(back["mean"], moe.predict(frame[["a", "b"]]), rtol=1e-12)
+    gate = moe.gate_proba(rows[["a", "b"]]).compute()
+    assert gate.columns.tolist() == ["gate_proba0", "gate_proba1"]
+    total = moe.log_likelihood(rows[["a", "b"]], rows["y"])
+    assert total == pytest.approx(back["score"].sum(), rel=1e-12)
+    with pytest.raises(TypeError, match="inference needs rows in memory"):
+        moe.inference(rows[["a", "b"]], rows["y"])
+
+
+def test_classes_are_answered_lazily(data):
+    X, y, _ = (a[:2000] for a in data)
+    labels = np.where(y > 0.5, "high", "low")
+    moe = MoEClassifier(2, **OPTIONS).fit(X, labels)
+    rows = cut(X, (1500, 500))
+    assert (moe.predict(rows).compute() == moe.predict(X)).all()
+    np.testing.assert_allclose(moe.predict_proba(rows).compute(), moe.predict_proba(X))
+
+
+def test_answers_that_partitions_cannot_give_are_refused(data, in_blocks):
+    X, y, _ = data
+    rows = cut(X, even(2))
+    with pytest.raises(ValueError, match="return_std has no meaning with Dask"):
+        in_blocks.predict(rows, return_std=True)
+    with pytest.raises(ValueError, match="groups has no meaning with Dask"):
+        in_blocks.gate_proba(rows, groups=np.arange(N))
+    with pytest.raises(TypeError, match="criteria need rows in memory"):
+        in_blocks.bic(rows, cut(y, even(2)))

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
 from moe_classic._arguments import counts_of
-from moe_classic._data import Block
+from moe_classic._data import Block, is_dask
 from moe_classic._numerics import log_sum_exp
 from moe_classic._results import (
     checked_pairs,
@@ -22,10 +22,12 @@ from moe_classic._results import (
 from moe_classic._typing import Floats, Ints
 
 from .fitted import LearnedMixture
+from .lazy import lazily
 
 # -------------------------------------------------------------------- gate and experts
 
 
+@lazily
 def gate_proba(self: Any, X: Any, *, groups: Any = None, history: Any = None) -> Floats:
     """Gate probabilities: which expert where, before y is seen.
 
@@ -51,6 +53,7 @@ def gate_proba(self: Any, X: Any, *, groups: Any = None, history: Any = None) ->
     return np.concatenate(gate)
 
 
+@lazily
 def predict_expert(self: Any, X: Any, *, groups: Any = None, history: Any = None) -> Ints:
     """Number of the expert with the highest gate probability, from 0.
 
@@ -67,6 +70,7 @@ def predict_expert(self: Any, X: Any, *, groups: Any = None, history: Any = None
     return self.gate_proba(X, groups=groups, history=history).argmax(axis=1)
 
 
+@lazily
 def responsibilities(self: Any, X: Any, y: Any, *, groups: Any = None) -> Floats:
     """Posterior probabilities of the experts given x and y.
 
@@ -91,6 +95,7 @@ def responsibilities(self: Any, X: Any, y: Any, *, groups: Any = None) -> Floats
     )
 
 
+@lazily
 def expert_log_density(self: Any, X: Any, y: Any) -> Floats:
     """Log density (log probability for classes) of y given x under each expert by itself.
 
@@ -115,6 +120,7 @@ def expert_log_density(self: Any, X: Any, y: Any) -> Floats:
 # -------------------------------------------------------------------- likelihood
 
 
+@lazily
 def score_samples(self: Any, X: Any, y: Any = None, *, groups: Any = None) -> Floats:
     """Log density (log probability for classes) of y given x.
 
@@ -151,11 +157,19 @@ def log_likelihood(
 ) -> float:
     """Total conditional log-likelihood in nats; see :meth:`score_samples`."""
     parts = self.score_samples(X, y, groups=groups)
+    if is_dask(parts):
+        weighted = parts if sample_weight is None else parts * sample_weight
+        return float(weighted.sum().compute())
     return float(parts @ _weights(self, X, sample_weight, groups))
 
 
 def _weights(self: Any, X: Any, sample_weight: Any, groups: Any) -> Floats:
     """Weights of the rows, or of the groups in the order of their sorted labels."""
+    if is_dask(X):
+        raise TypeError(
+            "X is a Dask collection, whose criteria need rows in memory: use log_likelihood(X, y) "
+            "and n_parameters_, or X.compute()."
+        )
     X = checked_rows(self, X)
     w = np.asarray(
         _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)

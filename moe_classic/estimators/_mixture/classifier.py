@@ -21,6 +21,7 @@ from moe_classic._training import learns_by_batches
 from moe_classic._typing import Floats
 from moe_classic.predictive import TopExperts
 
+from .lazy import lazily
 from .online import learn_batch
 
 
@@ -100,6 +101,7 @@ class ClassifierAnswers(ClassifierMixin):
 
     # -------------------------------------------------------------------- predictions
 
+    @lazily
     def predict(
         self, X: Any, *, top_k: int | None = None, groups: Any = None, history: Any = None
     ) -> np.ndarray:
@@ -126,6 +128,7 @@ class ClassifierAnswers(ClassifierMixin):
         proba = self.predict_proba(X, top_k=top_k, groups=groups, history=history)
         return self.classes_[proba.argmax(axis=1)]
 
+    @lazily
     def predict_log_proba(
         self, X: Any, *, top_k: int | None = None, groups: Any = None, history: Any = None
     ) -> Floats:
@@ -133,6 +136,7 @@ class ClassifierAnswers(ClassifierMixin):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X, top_k=top_k, groups=groups, history=history))
 
+    @lazily
     def predict_proba(
         self, X: Any, *, top_k: int | None = None, groups: Any = None, history: Any = None
     ) -> Floats:

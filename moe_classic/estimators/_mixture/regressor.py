@@ -29,6 +29,7 @@ from moe_classic.metrics import pit_values
 from moe_classic.predictive import TopExperts, predictive_crps
 
 from .arguments import describes_several
+from .lazy import lazily
 from .online import learn_batch
 
 #: Distance of probabilities from 0 and 1 where their normal quantiles are taken.
@@ -101,6 +102,7 @@ class RegressorAnswers(RegressorMixin):
 
     # -------------------------------------------------------------------- predictions
 
+    @lazily
     def predict(
         self,
         X: Any,
