@@ -57,8 +57,18 @@ def dask_parts(X: Any, y: Any, sample_weight: Any = None, groups: Any = None) ->
         )
     given = {"X": X, "y": y} | ({} if sample_weight is None else {"sample_weight": sample_weight})
     check_partitions(given)
-    parts = [np.ravel(np.asarray(v.to_delayed(), dtype=object)) for v in given.values()]
+    parts = [_delayed(v) for v in given.values()]
     return [delayed(_together, pure=False)(*part) for part in zip(*parts, strict=True)]
+
+
+def _delayed(value: Any) -> np.ndarray:
+    """Partitions of one collection, as many as it says that it has.
+
+    Dask joins files of which few columns are read, unlike numbers for X and for y: not so here.
+    """
+    if hasattr(value, "chunks"):
+        return np.ravel(np.asarray(value.to_delayed(), dtype=object))
+    return np.array(value.to_delayed(optimize_graph=False), dtype=object)
 
 
 def check_partitions(given: dict[str, Any]) -> None:

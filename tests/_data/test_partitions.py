@@ -271,6 +271,8 @@ def test_answers_about_pairs_are_lazy(data, in_blocks, name):
         getattr(in_blocks, name)(cut(X, even(7)), cut(y, even(6)))
 
 
+# Dask's writer of Parquet does what pandas 3.1 warns about.
+@pytest.mark.filterwarnings("ignore:The inplace keyword")
 def test_answers_about_frames_keep_the_index_and_go_to_parquet(data, tmp_path):
     X, y, _ = data
     frame = pd.DataFrame(X, columns=["a", "b"]).assign(y=y)[:3000]
@@ -290,6 +292,19 @@ def test_answers_about_frames_keep_the_index_and_go_to_parquet(data, tmp_path):
     assert total == pytest.approx(back["score"].sum(), rel=1e-12)
     with pytest.raises(TypeError, match="inference needs rows in memory"):
         moe.inference(rows[["a", "b"]], rows["y"])
+
+
+def test_files_of_which_dask_would_join_some(data, in_blocks, tmp_path):
+    X, y, _ = data
+    frame = pd.DataFrame(X, columns=["a", "b"]).assign(**dict.fromkeys("cdefgh", 0.0), y=y)
+    for i in range(8):
+        frame[3000 * i : 3000 * (i + 1)].to_parquet(tmp_path / f"{i}.parquet")
+    rows = dd.read_parquet(tmp_path)
+    assert rows["y"].optimize().npartitions < rows.npartitions
+    moe = MoERegressor(2, **OPTIONS).fit(rows[["a", "b"]], rows["y"])
+    assert moe.log_likelihood_ == pytest.approx(in_blocks.log_likelihood_, rel=1e-12)
+    scores = moe.score_samples(rows[["a", "b"]], rows["y"]).compute()
+    np.testing.assert_allclose(scores, moe.score_samples(frame[["a", "b"]], y), rtol=1e-12)
 
 
 def test_classes_are_answered_lazily(data):
