@@ -1,8 +1,9 @@
 """Rows beyond one process: ``python benchmarks/beyond.py [--rows N] [--columns P]``.
 
 A table is written to Parquet in 16 parts and fitted by a Dask cluster of one worker process, then
-of two, and by ``fit_blocks`` on the same parts. Printed are seconds, their ratios, how far apart the
-parameters are, and the largest memory of a worker. Only ratios say something about another machine.
+of two, and by ``fit_blocks`` on the same parts. Printed are seconds, their ratios, how far apart
+predictions are, and the largest memory of a worker at the end. Only ratios say something about
+another machine.
 """
 
 import argparse

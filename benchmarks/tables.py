@@ -145,6 +145,16 @@ def solvers():
     )
 
 
+def small_fits():
+    """Default fits on few rows, an earlier version beside this one."""
+    frame = read("small_fits")
+    cells = {
+        name: of(f"{name}, 1 thread", lambda r: f"{r.ratio:.3f} ({r.ms:.0f})")
+        for name in ("before", "now")
+    }
+    return crossed(frame, "version", "fit", cells)
+
+
 def digits():
     """Means over the seeds, and each of them."""
     frame = read("digits").query("folds == 'stratified'")
@@ -271,6 +281,7 @@ TABLES = {
     "iteration": iteration,
     "fits": fits,
     "jobs": jobs,
+    "small_fits": small_fits,
     "solvers": solvers,
     "digits": digits,
     "friedman": lambda: plain(

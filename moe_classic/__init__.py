@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         model_selection,
         onnx,
         persistence,
+        pipeline,
+        preprocessing,
         routers,
         solvers,
     )
@@ -73,6 +75,8 @@ __all__ = [
     "model_selection",
     "onnx",
     "persistence",
+    "pipeline",
+    "preprocessing",
     "routers",
     "solvers",
     "upcycle",

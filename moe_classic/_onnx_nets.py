@@ -63,6 +63,11 @@ def _check_exportable(fitted: FittedNet) -> None:
     """Raise unless every layer has a graph."""
     if fitted.tokens is not None:
         raise TypeError(f"to_onnx cannot export tokens={fitted.tokens!r}; it knows rows only.")
+    if fitted.design.transformer is not None:
+        raise TypeError(
+            "to_onnx cannot export levels of a table, which ONNX has no numbers for; encode X "
+            "before the fit, with TableEncoder() in a pipeline, and export the net behind it."
+        )
     route = fitted.route
     if route is not None and route.transformer is not None:
         raise TypeError(

@@ -32,6 +32,7 @@ PAGES = [
     "install",
     "displays",
     "user_guide",
+    "coming_from",
     "routers",
     "zoo",
     "mathematics",
@@ -201,11 +202,34 @@ def test_code_of_the_guide_runs():
     names = names_of_the_zoo() | data("Regression")
     pytest.importorskip("onnx", reason="needs the extra onnx")
     exec("from sklearn.model_selection import GridSearchCV", names)
+    exec("from sklearn.tree import DecisionTreeRegressor", names)
+    exec("from sklearn.preprocessing import StandardScaler", names)
+    exec("from moe_classic.pipeline import MoEPipeline", names)
+    names["motorcycle"] = load_motorcycle(as_frame=True).frame
+    pytest.importorskip("formulaic", reason="needs the extra formula")
     exec("from moe_classic.inspection import *", names)
     names["moe"] = moe_classic.MoERegressor(2, n_init=2, random_state=0).fit(names["X"], names["y"])
     for block in FENCE.findall(page("user_guide")):
         exec(block, names)
     plt.close("all")
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_code_for_those_who_come_from_elsewhere_runs():
+    pytest.importorskip("formulaic", reason="needs the extra formula")
+    pytest.importorskip("statsmodels", reason="needs statsmodels, in the extra test")
+    rng = np.random.default_rng(0)
+    n = 90
+    d = pd.DataFrame({"x": rng.uniform(0.0, 3.0, n), "age": rng.uniform(20.0, 60.0, n)})
+    d["time"], d["days"], d["id"] = rng.uniform(0.0, 3.0, n), rng.uniform(1.0, 3.0, n), range(n)
+    d["sex"], d["treatment"], d["arm"] = (rng.choice(["a", "b"], n) for _ in range(3))
+    d["y"] = np.where(d.age < 40.0, 3.0 * d.x, 5.0 - d.x) + rng.normal(size=n)
+    d["y1"], d["y2"], d["n"] = d.y, rng.normal(size=n), rng.poisson(np.exp(0.5 * d.x))
+    names: dict[str, object] = {"d": d, "data": d}
+    takes = "groups" in inspect.signature(moe_classic.MoERegressor.fit).parameters
+    for block in FENCE.findall(page("coming_from")):
+        lines = [line for line in block.splitlines() if takes or "groups=" not in line]
+        exec("\n".join(lines), names)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

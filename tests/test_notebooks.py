@@ -149,7 +149,7 @@ def run(name: str) -> Run:
 
 def test_every_source_has_its_notebook():
     assert sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")) == NAMES
-    numbers = [*range(1, 11), 16, 17]
+    numbers = [*range(1, 12), 16, 17]
     assert [name[:2] for name in NAMES] == [f"{i:02d}" for i in numbers]
 
 

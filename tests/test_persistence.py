@@ -29,6 +29,7 @@ from moe_classic.experts import (
     StudentTExpert,
     TruncatedExpert,
 )
+from moe_classic.gates import SoftmaxGate
 from moe_classic.gates._tree.gate import TreeGate
 from moe_classic.persistence import trusted_types
 
@@ -146,3 +147,23 @@ def test_model_that_came_back_can_be_fitted_again(fitted, table):
     target = y > 0.0 if hasattr(fitted, "classes_") else y
     again = pickle.loads(pickle.dumps(fitted)).fit(X, target)
     same(again, fitted, X)
+
+
+def test_a_table_with_levels_and_dates_comes_back(table):
+    sio = pytest.importorskip("skops.io", reason="needs skops, in the extra test")
+    X, y = table
+    X = X.assign(
+        city=np.where(X.b > 0.0, "Rome", "Oslo"),
+        grade=pd.Categorical(np.where(X.b > 1.0, "high", "low")),
+        day=pd.Timestamp("2020-01-01"),
+        parts=[[i] for i in range(len(y))],
+    )
+    seen = ["a", "city", "grade"]
+    gate = SoftmaxGate(features=seen)
+    model = MoERegressor(2, expert=GaussianExpert(features=seen), gate=gate, **QUICK).fit(X, y)
+    data = sio.dumps(model)
+    assert set(sio.get_untrusted_types(data=data)) <= set(trusted_types())
+    new = X.iloc[:5].assign(parts=None)
+    for again in (sio.loads(data, trusted=trusted_types()), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+        np.testing.assert_array_equal(again.predict(new), model.predict(new))

@@ -17,11 +17,22 @@ from .fitting import (
     proba_of,
     redundant_coefficients,
     run_jobs,
+    takes_missing,
     target_of,
     with_feature_names,
 )
+from .formulas import model_matrix, variables_of
 from .layers import Layers, layers_of
 from .linear_form import LinearForm, linear_log_odds, linear_margin, linear_mean
+from .tables import (
+    TableColumns,
+    as_frame,
+    column_of_numbers,
+    holds_numbers,
+    pandas_table,
+    read_table,
+    refuse_missing,
+)
 
 __all__ = [
     "FIT_ERRORS",
@@ -29,23 +40,33 @@ __all__ = [
     "Layers",
     "LinearForm",
     "Notices",
+    "TableColumns",
+    "as_frame",
     "check_prefit",
     "check_proba",
     "class_places",
+    "column_of_numbers",
     "count_parameters",
     "emit_warnings",
     "finite",
     "fit_all",
+    "holds_numbers",
     "is_estimator",
     "layers_of",
     "linear_log_odds",
     "linear_margin",
     "linear_mean",
+    "model_matrix",
     "outputs_of",
+    "pandas_table",
     "parallel_map",
     "proba_of",
+    "read_table",
     "redundant_coefficients",
+    "refuse_missing",
     "run_jobs",
+    "takes_missing",
     "target_of",
+    "variables_of",
     "with_feature_names",
 ]

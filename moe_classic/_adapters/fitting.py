@@ -32,11 +32,14 @@ from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from moe_classic._typing import Floats, Ints
+from moe_classic._typing import Floats, Ints, Names
 from moe_classic._warnings import quiet
+
+from .tables import TableColumns, as_frame
 
 #: Rows below this share of the largest weight are left out: they cost time and change nothing.
 _NEGLIGIBLE = 1e-9
@@ -56,6 +59,11 @@ def is_estimator(value: Any) -> bool:
     if isinstance(value, type):
         return False
     return all(hasattr(value, name) for name in ("fit", "predict", "get_params"))
+
+
+def takes_missing(estimator: Any) -> bool:
+    """Whether an estimator says that it takes NaN; one without tags does not."""
+    return is_estimator(estimator) and bool(get_tags(estimator).input_tags.allow_nan)
 
 
 def target_of(owner: str, estimator: Any) -> str:
@@ -111,15 +119,17 @@ def check_prefit(owner: str, estimator: Any, n_features: int | None = None) -> N
 # ------------------------------------------------------------------------- one fit
 
 
-def as_frame(X: np.ndarray, names: list[str] | None) -> Any:
-    """``X`` as a DataFrame where there are names."""
-    return X if names is None else pd.DataFrame(X, columns=names)
+def with_feature_names(estimator: Any, X: Any, columns: Names = None) -> Any:
+    """``X`` in the form in which a fitted estimator knows it.
 
-
-def with_feature_names(estimator: Any, X: np.ndarray) -> Any:
-    """``X`` in the form in which a fitted estimator knows it."""
+    ``columns`` are those of the rows: with those of a table not all of numbers, it is given back.
+    """
+    if isinstance(columns, TableColumns):
+        return columns.table(X)
     names = getattr(estimator, "feature_names_in_", None)
-    return X if names is None or len(names) != X.shape[1] else as_frame(X, list(names))
+    if names is None or len(names) != X.shape[1] or isinstance(X, pd.DataFrame):
+        return X
+    return as_frame(X, list(names))
 
 
 def weight_argument(estimator: Any) -> str | None:
@@ -167,8 +177,8 @@ class FitTask:
     X : (n, p), y : (n,) or (n, d), w : (n,)
     seed : int
         Stands in for ``random_state=None``.
-    names : list of str, or None
-        Column names of X.
+    names : sequence of str, or None
+        Column names of X; columns of a table give it back.
     """
 
     estimator: Any
@@ -176,7 +186,7 @@ class FitTask:
     y: np.ndarray
     w: Floats
     seed: int
-    names: list[str] | None = None
+    names: Names = None
 
     def run(self) -> Any:
         """The fitted clone; a frozen estimator as it is."""
@@ -269,9 +279,10 @@ def emit_warnings(notices: Notices, *, stacklevel: int) -> None:
 # ------------------------------------------------------------------------- what comes back
 
 
-def outputs_of(estimator: Any, X: np.ndarray) -> Floats:
+def outputs_of(estimator: Any, X: np.ndarray, columns: Names = None) -> Floats:
     """Predictions of a fitted regressor, (d, n)."""
-    said = np.asarray(estimator.predict(with_feature_names(estimator, X)), dtype=np.float64)
+    seen = with_feature_names(estimator, X, columns)
+    said = np.asarray(estimator.predict(seen), dtype=np.float64)
     return np.atleast_2d(finite("predict", said, estimator, len(X)).T)
 
 
@@ -293,11 +304,12 @@ def finite(method: str, said: Floats, estimator: Any, n: int) -> Floats:
     return said
 
 
-def proba_of(estimator: Any, X: np.ndarray, classes: np.ndarray) -> Floats:
+def proba_of(estimator: Any, X: np.ndarray, classes: np.ndarray, columns: Names = None) -> Floats:
     """Class probabilities of a fitted classifier, (C, n); classes it never saw have none."""
     out = np.zeros((classes.size, len(X)))
     places = class_places("classifier", estimator, classes)
-    said = np.asarray(estimator.predict_proba(with_feature_names(estimator, X)), dtype=np.float64)
+    seen = with_feature_names(estimator, X, columns)
+    said = np.asarray(estimator.predict_proba(seen), dtype=np.float64)
     out[places] = finite("predict_proba", said, estimator, len(X)).T
     return out
 

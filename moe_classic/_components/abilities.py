@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 from sklearn.base import BaseEstimator
 
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Names
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -49,6 +49,7 @@ class Component(BaseEstimator):
     additive : whether its statistics are sums over rows of bounded size.
     smooth : whether the log density is twice differentiable in the parameters.
     raw : whether it is to see X as the user gave it, not standardised.
+    takes_missing : whether it knows what to do with NaN in X.
     features : what it sees of X; None is all of it.
     plural : what several like it are called.
     """
@@ -58,6 +59,7 @@ class Component(BaseEstimator):
     additive: ClassVar[bool] = True
     smooth: ClassVar[bool] = True
     raw: ClassVar[bool] = False
+    takes_missing: bool = False
     features: Any = None
 
     def has(self, ability: str) -> bool:
@@ -75,7 +77,7 @@ class Component(BaseEstimator):
         return TypeError(f"{type(self).__name__} has no `{ability}`: {ABILITIES[ability]}.")
 
     def with_data_names(
-        self, names: list[str] | None, width: int, classes: Any, n_jobs: int | None
+        self, names: Names, width: int, classes: Any, n_jobs: int | None
     ) -> Component:
         """The component that knows the user's names, classes and ``n_jobs``, if it cares."""
         return self

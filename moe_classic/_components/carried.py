@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._data import DesignMap, raw_features
+from moe_classic._data import DesignMap
 from moe_classic._typing import Floats
 
 
@@ -120,7 +120,7 @@ class CarryingMap(DesignMap):
 
     def __call__(self, X: np.ndarray) -> Floats:
         """Design matrix (q, n) of the rows of ``X``."""
-        raw = raw_features(X, self.columns, self.transformer, self.names_in)
+        raw = self.raw(X)
         out, p = np.empty((self.width, len(X))), len(self.centre)
         np.subtract(raw.T, self.centre[:, None], out=out[:p])
         out[:p] *= self.inverse[:, None]

@@ -24,7 +24,7 @@ from moe_classic._numerics import (
     unpack_symmetric,
 )
 from moe_classic._typing import Floats
-from moe_classic.penalties import centring
+from moe_classic.penalties import centring, coupling
 
 #: Largest Newton system worth its Gram matrices; beyond, the bound of Bohning (1992) serves.
 #: An expert has K such systems, a gate one.
@@ -33,6 +33,8 @@ GATE_LIMIT = 1200
 #: Largest change of a coefficient, in standardised units, in one step: where regions separate,
 #: the curvature vanishes and an unguarded Newton step leaves the range of the exponential.
 MAX_STEP = 8.0
+#: Rows up to which several logits are gone over in few calls of numpy, with copies.
+_FEW = 2000
 #: A sum of exponentials below this has not overflowed.
 _HUGE = 1e280
 
@@ -96,14 +98,21 @@ def _pair_rows(P: Floats, mass: Floats, out: Floats) -> Floats:
 def curvatures(P: Floats, mass: Floats) -> Floats:
     """Rows of :func:`curvature_rows` of m logits, one after another, (m C (C - 1) / 2, n).
 
-    ``P`` is (m, C, n), ``mass`` (m, n).
+    ``P`` is (m, C, n), ``mass`` (m, n) or (n,).
     """
     m, C, n = P.shape
     pairs = C * (C - 1) // 2
+    mass = np.broadcast_to(mass, (m, n))
     out = empty((m * pairs, n))
     if C == 2:
         np.multiply(P[:, 0], P[:, 1], out=out)
         return np.multiply(out, mass, out=out)
+    if m > 1 and n <= _FEW:
+        # Copies of short rows cost less than calls.
+        first, second = ring_pairs(C)
+        products = np.multiply(P[:, first], P[:, second], out=out.reshape(m, pairs, n))
+        products *= mass[:, None]
+        return out
     for one, weight, rows in zip(P, mass, out.reshape(m, pairs, n), strict=True):
         _pair_rows(one, weight, rows)
     return out
@@ -127,21 +136,19 @@ def assemble(gram: Floats, m: int, q: int) -> Floats:
 
 
 def newton_step(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
-    """Full Newton step for coefficients (C - 1, q); ``score`` is (C, q)."""
-    m, q = coef.shape
+    """Full Newton steps for coefficients (..., C - 1, q); ``score`` is (..., C, q)."""
+    *lead, m, q = coef.shape
     H = assemble(gram, m, q)
-    g = score[:m].copy()
+    g = score[..., :m, :].copy()
     if pull > 0.0:
-        centre, slopes = centring(m), np.arange(q - 1)
-        # The penalty couples the classes, slope by slope.
-        H.reshape(m, q, m, q)[:, slopes, :, slopes] += pull * centre
-        g[:, :-1] -= pull * (centre @ coef[:, :-1])
-    return solve_psd(H[None], g.reshape(1, -1, 1)).reshape(m, q)
+        H += pull * coupling(m, q)
+        g[..., :-1] -= pull * (centring(m) @ coef[..., :-1])
+    return solve_psd(H.reshape(-1, m * q, m * q), g.reshape(-1, m * q, 1)).reshape(*lead, m, q)
 
 
 def limited(delta: Floats) -> Floats:
-    """Steps (K, m, q) of several systems, each shortened to the largest change that is safe."""
-    largest = np.abs(delta).max(axis=(1, 2), keepdims=True)
+    """Steps (..., m, q) of several systems, each shortened to the largest change that is safe."""
+    largest = np.abs(delta).max(axis=(-2, -1), keepdims=True)
     delta *= np.minimum(1.0, MAX_STEP / np.maximum(largest, MAX_STEP))
     return delta
 

@@ -21,7 +21,7 @@ from .features import (
     slices_of,
     unique_names,
 )
-from .magnitudes import LARGEST, check_largest, check_spread, check_weight
+from .magnitudes import LARGEST, check_largest, check_spread, check_weight, least_and_most
 from .partitions import check_partitions, dask_parts, is_dask, stream_of
 from .rows import RawData
 from .sample import (
@@ -71,6 +71,7 @@ __all__ = [
     "gathered",
     "is_dask",
     "joined",
+    "least_and_most",
     "merge_sample",
     "raw_features",
     "row_hashes",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Any
 
@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from moe_classic._adapters import TableColumns, as_frame, refuse_missing
 from moe_classic._numerics import has_wild, tame_range, weighted_quantile
-from moe_classic._typing import Floats, Ints
+from moe_classic._typing import Floats, Ints, Names
+from moe_classic.preprocessing import TableEncoder
 
 from .magnitudes import LARGEST, check_largest
 from .stats import merged_moments
@@ -45,9 +47,9 @@ class DesignMap:
     columns : ndarray of int, or None
         Columns taken; None takes all.
     transformer : fitted transformer, or None
-        Applied instead of taking columns.
-    names_in : list of str, or None
-        Column names under which the transformer was fitted.
+        What is applied to them.
+    names_in : sequence of str, or None
+        Column names of X; columns of a table not all of numbers.
     centre, inverse : ndarray of shape (q - 1,)
         A design row is ``(x - centre) * inverse``; constant columns have inverse 0, the others
         one over their spread, or 1 where they are only centred.
@@ -57,16 +59,22 @@ class DesignMap:
         Whether subjects are seen instead of rows, each as the mean of its rows.
     constant : float
         The last row: 1, or 0 without intercepts; then features are not centred.
+    component : str
+        Who sees it, for messages.
+    takes_missing : bool
+        Whether that one knows what to do with NaN.
     """
 
     columns: Ints | None
     transformer: Any
-    names_in: list[str] | None
+    names_in: Names
     centre: Floats
     inverse: Floats
     names: tuple[str, ...]
     averaged: bool = False
     constant: float = 1.0
+    component: str = "the model"
+    takes_missing: bool = False
 
     @property
     def width(self) -> int:
@@ -97,12 +105,28 @@ class DesignMap:
 
     def __call__(self, X: np.ndarray) -> Floats:
         """Design matrix (q, n) of the rows of ``X``."""
-        raw = raw_features(X, self.columns, self.transformer, self.names_in)
+        raw = self.raw(X)
         out = np.empty((self.width, len(X)))
         np.subtract(raw.T, self.centre[:, None], out=out[:-1])
         out[:-1] *= self.inverse[:, None]
         out[-1] = self.constant
         return out
+
+    def raw(self, X: np.ndarray) -> Floats:
+        """Features before standardisation, (n, q - 1)."""
+        out = raw_features(X, self.columns, self.transformer, self.names_in)
+        if self.transformer is not None and not (self.takes_missing or np.isfinite(out).all()):
+            raise _gave_nan(self.component, self.transformer)
+        return out
+
+    def check_missing(self, X: np.ndarray) -> None:
+        """Raise if rows (n, p) miss values that are seen here as they are."""
+        if self.takes_missing or self.transformer is not None:
+            return
+        seen = range(X.shape[1]) if self.columns is None else self.columns
+        names = [f"x{j}" for j in range(X.shape[1])] if self.names_in is None else self.names_in
+        counts = {names[j]: int(np.isnan(X[:, j]).sum()) for j in seen}
+        refuse_missing(counts, self.component)
 
     def original(self, coef: Floats) -> tuple[Floats, Floats]:
         """Slopes (..., q - 1) and intercepts (...) on the raw scale of the features."""
@@ -110,13 +134,11 @@ class DesignMap:
         return slopes, self.constant * coef[..., -1] - slopes @ self.centre
 
 
-def raw_features(
-    X: np.ndarray, columns: Ints | None, transformer: Any, names_in: list[str] | None
-) -> Floats:
+def raw_features(X: np.ndarray, columns: Ints | None, transformer: Any, names_in: Names) -> Floats:
     """Features before standardisation, (n, q - 1)."""
     if transformer is None:
         return X if columns is None else X[:, columns]
-    out = transformer.transform(_named(X, names_in))
+    out = transformer.transform(_given(X, columns, names_in))
     if hasattr(out, "toarray"):
         out = out.toarray()
     out = np.asarray(out, dtype=np.float64)
@@ -133,7 +155,12 @@ def checked_design(seen: DesignMap, X: np.ndarray, largest: float = LARGEST) -> 
     Z = seen(X)
     if Z.size == 0 or max(float(Z.max()), -float(Z.min())) <= largest:  # NaN fails too
         return Z
-    j, row = np.argwhere(~(np.abs(Z) <= largest))[0]
+    wrong = ~(np.abs(Z) <= largest)
+    if seen.takes_missing:
+        wrong &= ~np.isnan(Z)
+        if not wrong.any():
+            return Z
+    j, row = np.argwhere(wrong)[0]
     name = seen.names[j] if j < len(seen.names) else "a column that is added"
     if seen.transformer is not None:
         raise ValueError(
@@ -146,12 +173,19 @@ def checked_design(seen: DesignMap, X: np.ndarray, largest: float = LARGEST) -> 
     )
 
 
-def _named(X: np.ndarray, names: list[str] | None) -> Any:
-    """``X`` as a DataFrame where it was fitted on names."""
-    return X if names is None else pd.DataFrame(X, columns=names)
+def _given(X: np.ndarray, columns: Ints | None, names_in: Names) -> Any:
+    """Some columns of X as a transformer is given them."""
+    if columns is None or not isinstance(names_in, TableColumns):
+        return as_frame(X, names_in)
+    return as_frame(X[:, columns], names_in.taken(columns))
 
 
-def column_numbers(features: Any, names: list[str], owner: str) -> Ints:
+def _gave_nan(owner: str, features: Any) -> ValueError:
+    """What is said of a transformer whose output cannot be used."""
+    return ValueError(f"{owner}: features={features!r} gave NaN or infinite values.")
+
+
+def column_numbers(features: Any, names: Sequence[str], owner: str) -> Ints:
     """Positions of columns given by name or index."""
     values = list(features)
     if all(isinstance(v, (bool, np.bool_)) for v in values) and len(values) == len(names):
@@ -181,11 +215,12 @@ def fit_design(
     rows: Rows,
     *,
     fit_on: tuple[np.ndarray, np.ndarray],
-    names_in: list[str] | None,
+    names_in: Names,
     standardize: bool,
     raw: bool = False,
     averaged: bool = False,
     intercept: bool = True,
+    missing: bool = False,
     owner: str,
 ) -> DesignMap:
     """Fit what turns raw rows (n, p) into the design of one component.
@@ -204,15 +239,70 @@ def fit_design(
         within subjects are called ``mean(name)``
     intercept : whether there is a constant; without, features are scaled and not centred, and one
         that is constant itself is as good as any other
+    missing : whether these take NaN
     owner : name of the component, for messages
     """
+    columns, transformer, names = _chosen(features, fit_on, names_in, owner, raw=raw)
+    count = len(names)
+    design = DesignMap(
+        columns,
+        transformer,
+        names_in,
+        np.zeros(count),
+        np.ones(count),
+        unique_names(names),
+        averaged,
+        float(intercept),
+        owner,
+        missing,
+    )
+    if not count:
+        return design
+    size: Floats | None = None
+    if averaged:
+        size, varies = _within(rows, design, count)
+        pairs = zip(names, varies, strict=True)
+        named = [f"mean({name})" if inside else name for name, inside in pairs]
+        design = replace(design, names=unique_names(named))
+        if raw:
+            _check_means(design, varies)
+    if raw:
+        _check_raw(design, rows)
+        return design
+    return _scaled(design, rows, fit_on[0], size, standardize=standardize)
+
+
+def _scaled(
+    design: DesignMap, rows: Rows, some: np.ndarray, size: Floats | None, *, standardize: bool
+) -> DesignMap:
+    """A design in units of its own, or only centred."""
+    see, averaged = partial(_usable, design), design.averaged
+    centre, inverse = _moments(_Parts(rows, see, averaged), lambda: see(some), size)
+    if not (np.isfinite(centre).all() and np.isfinite(inverse).all()):
+        reduced(rows, lambda X, *_: design.check_missing(X), _nothing)
+        raise _gave_nan(design.component, design.transformer)
+    if not standardize:
+        _check_units(inverse, design.names, design.component)
+        inverse = (inverse > 0.0).astype(np.float64)
+    if not design.constant:
+        still = (inverse == 0.0) & (centre != 0.0)
+        unit = np.abs(centre) if standardize else np.ones_like(centre)
+        inverse = np.where(still, 1.0 / np.where(still, unit, 1.0), inverse)
+        centre = np.zeros(len(centre))
+    return replace(design, centre=centre, inverse=inverse)
+
+
+def _chosen(
+    features: Any, fit_on: tuple[np.ndarray, np.ndarray], names_in: Names, owner: str, *, raw: bool
+) -> tuple[Ints | None, Any, list[str]]:
+    """Columns taken, the fitted transformer of them, and what the features are called."""
     width = fit_on[0].shape[1]
-    names = names_in or [f"x{j}" for j in range(width)]
+    names: Sequence[str] = names_in or [f"x{j}" for j in range(width)]
     columns, transformer = None, None
     if features is None:
         out_names = list(names)
     elif hasattr(features, "transform"):
-        transformer = clone(features).fit(_named(fit_on[0], names_in), fit_on[1])
+        transformer = clone(features).fit(as_frame(fit_on[0], names_in), fit_on[1])
         out_names = _names_out(transformer, names_in)
     elif isinstance(features, (list, tuple, np.ndarray, pd.Index)):
         columns = column_numbers(features, names, owner)
@@ -222,36 +312,19 @@ def fit_design(
             f"{owner}: features={features!r} must be None, a list of column names or indices, or "
             "a transformer with fit and transform."
         )
+    if transformer is None and not raw and isinstance(names_in, TableColumns):
+        seen = names_in if columns is None else names_in.taken(columns)
+        if isinstance(seen, TableColumns):
+            # Levels become columns: those that own components see are numbers.
+            transformer = _encoder(_given(fit_on[0], columns, names_in), owner)
+            out_names = _names_out(transformer, None)
     count = raw_features(fit_on[0][:1], columns, transformer, names_in).shape[1]
     if len(out_names) != count:
         out_names = [f"f{j}" for j in range(count)]
-    see = partial(raw_features, columns=columns, transformer=transformer, names_in=names_in)
-    size: Floats | None = None
-    if averaged:
-        size, varies = _within(rows, see, count)
-        pairs = zip(out_names, varies, strict=True)
-        out_names = [f"mean({name})" if inside else name for name, inside in pairs]
-    centre, inverse = np.zeros(count), np.ones(count)
-    if count and (transformer is not None or not raw):
-        usable = see if transformer is None else _usable(see, owner)
-        moments = _moments(_Parts(rows, usable, averaged), lambda: see(fit_on[0]), size)
-        if not raw:
-            centre, inverse = moments
-            if not standardize:
-                _check_units(inverse, out_names, owner)
-                inverse = (inverse > 0.0).astype(np.float64)
-    if not intercept:
-        still = (inverse == 0.0) & (centre != 0.0)
-        unit = np.abs(centre) if standardize else np.ones_like(centre)
-        inverse = np.where(still, 1.0 / np.where(still, unit, 1.0), inverse)
-        centre = np.zeros(count)
-    shown, constant = unique_names(out_names), float(intercept)
-    return DesignMap(
-        columns, transformer, names_in, centre, inverse, shown, averaged, constant=constant
-    )
+    return columns, transformer, out_names
 
 
-def _check_units(inverse: Floats, names: list[str], owner: str) -> None:
+def _check_units(inverse: Floats, names: Sequence[str], owner: str) -> None:
     """Raise if features that are to stay in their units have units that sums do not bear."""
     wrong = np.flatnonzero((inverse > _UNITS) | ((inverse > 0.0) & (inverse < 1.0 / _UNITS)))
     if wrong.size:
@@ -263,17 +336,49 @@ def _check_units(inverse: Floats, names: list[str], owner: str) -> None:
         )
 
 
-def _usable(see: Callable[[np.ndarray], Floats], owner: str) -> Callable[[np.ndarray], Floats]:
-    """What a transformer gives, refused where it cannot be worked with."""
+def _encoder(table: pd.DataFrame, owner: str) -> TableEncoder:
+    """What turns levels into columns; raises with the name of who needs it."""
+    try:
+        return TableEncoder().fit(table)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{owner}: {error}") from None
 
-    def checked(X: np.ndarray) -> Floats:
-        raw = see(X)
-        if not np.isfinite(raw).all():
-            raise ValueError(f"{owner}: the transformer of features gave NaN or infinite values.")
-        check_largest(f"{owner}: what the transformer of features gave", raw)
-        return raw
 
-    return checked
+def _usable(design: DesignMap, X: np.ndarray) -> Floats:
+    """Features before standardisation; what a transformer gives is refused if beyond bounds."""
+    raw = design.raw(X)
+    if design.transformer is not None:
+        check_largest(f"{design.component}: what the transformer of features gave", raw)
+    return raw
+
+
+def _check_raw(design: DesignMap, rows: Rows) -> None:
+    """Raise if an estimator would be given what it does not take."""
+
+    def check(X: np.ndarray, *_: Any) -> None:
+        design.check_missing(X)
+        if design.transformer is not None:
+            _usable(design, X)
+
+    reduced(rows, check, _nothing)
+
+
+def _nothing(*_: None) -> None:
+    """What checks that passed say together."""
+
+
+def _check_means(design: DesignMap, varies: np.ndarray) -> None:
+    """Raise if columns that are no numbers vary within subjects, of which the mean is seen."""
+    names = design.names_in
+    if design.transformer is not None or not isinstance(names, TableColumns):
+        return
+    columns = range(len(names)) if design.columns is None else design.columns
+    for j, inside in zip(columns, varies, strict=True):
+        if inside and not names.numeric[j]:
+            raise ValueError(
+                f"{design.component}: column {names[j]!r} varies within a group and does not hold "
+                "numbers, so that a group has no mean of it; leave it out by features=."
+            )
 
 
 def reduced(rows: Rows, f: Callable[..., Any], merge: Callable[[Any, Any], Any]) -> Any:
@@ -303,13 +408,12 @@ class _Parts:
         return reduced(self.rows, look, merge)
 
 
-def _within(
-    rows: Rows, see: Callable[[np.ndarray], Floats], count: int
-) -> tuple[Floats, np.ndarray]:
+def _within(rows: Rows, design: DesignMap, count: int) -> tuple[Floats, np.ndarray]:
     """Largest size of each feature in any row, and which vary within a subject."""
 
     def look(X: np.ndarray, _: Floats, subjects: Subjects | None) -> tuple[Floats, np.ndarray]:
-        raw = see(X).astype(np.float64, copy=False).T
+        # A value that is missing in some rows of a subject varies, missing in all it does not.
+        raw = np.nan_to_num(design.raw(X).astype(np.float64, copy=False).T)
         varies = np.zeros(count, dtype=bool)
         if subjects is not None:
             varies = subjects.varying(raw, _ALIKE)
@@ -406,7 +510,7 @@ def _pass(
     return mean, np.sqrt(scatter / weight), low, high
 
 
-def _names_out(transformer: Any, names_in: list[str] | None) -> list[str]:
+def _names_out(transformer: Any, names_in: Names) -> list[str]:
     """Feature names of a fitted transformer, or none."""
     try:
         return [str(v) for v in transformer.get_feature_names_out(names_in)]

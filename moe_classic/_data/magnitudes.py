@@ -15,7 +15,7 @@ LEAST = 1e-150
 
 
 def check_largest(name: str, values: np.ndarray, labels: Sequence[str] | None = None) -> None:
-    """Raise if a number is too large to be squared.
+    """Raise if a number is too large to be squared; NaN is nobody's business here.
 
     Parameters
     ----------
@@ -29,12 +29,20 @@ def check_largest(name: str, values: np.ndarray, labels: Sequence[str] | None = 
     columns = values.reshape(len(values), -1)
     if max(float(columns.max()), -float(columns.min())) <= LARGEST:
         return
-    row, j = np.unravel_index(np.abs(columns).argmax(), columns.shape)
+    size = np.nan_to_num(np.abs(columns), posinf=np.inf)
+    if size.max() <= LARGEST:
+        return
+    row, j = np.unravel_index(size.argmax(), columns.shape)
     raise ValueError(
         f"{name} has the value {columns[row, j]:.6g} in row {row}{_column(values, int(j), labels)};"
         f" numbers beyond {LARGEST:g} overflow when they are squared. Divide the column by a "
         "constant, or if the value stands for a missing one, impute it."
     )
+
+
+def least_and_most(X: np.ndarray) -> tuple[Floats, Floats]:
+    """Least and greatest values (p,) of the columns of ``X`` (n, p), missing ones left out."""
+    return np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
 
 
 def check_spread(name: str, low: Floats, high: Floats, labels: Sequence[str] | None = None) -> None:

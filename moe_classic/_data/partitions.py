@@ -229,7 +229,8 @@ def _look(asked: _Pass, number: int, part: Any) -> _Said[Any] | None:
     if block is None:
         return None
     with np.errstate(**asked.errors):
-        return block[2].size, _mark(block), asked.f(block)
+        said = asked.rows.told(number, part, asked.f, block)
+    return block[2].size, _mark(block), said
 
 
 def _join(asked: _Pass, *parts: _Said[Any] | None) -> _Said[Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -132,12 +132,12 @@ class Summary:
         """The same for a gate, to which a subject counts once, however many rows it has."""
         return self if self.per_row == 1.0 else replace(self, weight=self.per_row * self.weight)
 
-    @property
+    @cached_property
     def y_scale(self) -> Floats:
         """Standard deviation of the target, 1 where it is constant; shape (d,)."""
         return np.where(self.y_var > 0.0, np.sqrt(self.y_var), 1.0)
 
-    @property
+    @cached_property
     def noise_unit(self) -> Floats:
         """What floors of scales are shares of: the noise where known, else the spread; (d,)."""
         if self.y_noise is None:

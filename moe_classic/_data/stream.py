@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
@@ -14,12 +15,15 @@ from moe_classic._numerics import tame_range
 from moe_classic._typing import Floats
 
 from .blocks import Block, Design, FeatureMap, design_of
-from .magnitudes import check_spread
+from .magnitudes import check_spread, least_and_most
 from .sample import Sample, merge_sample, row_hashes
 from .stats import Summary, merged_moments, plain_moments, summarise, wild_outputs
 from .subjects import Subjects
 
 T = TypeVar("T")
+
+#: What errors about values that are no finite numbers speak of.
+_NOT_FINITE = re.compile("NaN|infinit|missing")
 
 
 class RawBlock(NamedTuple):
@@ -129,12 +133,16 @@ class RowStream:
         if len(X) == 0 or (w is not None and not np.any(w)):
             return None  # partitions without rows are common
         self._begun = True
-        try:
-            block: RawBlock = self._validate(X, y, w, groups)
-        except (TypeError, ValueError) as error:
-            where = _first_missing(X, y)
-            raise type(error)(f"{self.piece} {number}: {error}{where}") from error
+        block = self.told(number, (X, y), self._validate, X, y, w, groups)
         return block if block[2].size else None
+
+    def told(self, number: int, part: Any, f: Callable[..., T], *arguments: Any) -> T:
+        """``f(*arguments)`` about a piece ``part``, whose number and row errors bear."""
+        try:
+            return f(*arguments)
+        except (TypeError, ValueError) as error:
+            where = _first_missing(*part[:2]) if _NOT_FINITE.search(str(error)) else ""
+            raise type(error)(f"{self.piece} {number}: {error}{where}") from error
 
     @property
     def rows(self) -> StreamRows:
@@ -224,7 +232,7 @@ class _FirstLook:
 
     Attributes
     ----------
-    X_range, y_range : least and greatest values of each column
+    X_range, y_range : least and greatest values of each column, missing ones left out
     n_blocks : blocks that it has seen
     """
 
@@ -247,7 +255,7 @@ def _first_look(size: int, block: RawBlock) -> _FirstLook:
     return _FirstLook(
         merge_sample(None, X, key, w, size, subjects),
         plain_moments(key, w),
-        (X.min(axis=0), X.max(axis=0)),
+        least_and_most(X),
         (key.min(axis=1), key.max(axis=1)),
         _WholeSubjects.of(subjects),
     )
@@ -270,7 +278,7 @@ def _looked_at_both(size: int, a: _FirstLook, b: _FirstLook) -> _FirstLook:
 
 def _wider(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
     """Least and greatest values of both."""
-    return np.minimum(a[0], b[0]), np.maximum(a[1], b[1])
+    return np.fmin(a[0], b[0]), np.fmax(a[1], b[1])
 
 
 @dataclass(frozen=True)

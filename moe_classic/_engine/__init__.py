@@ -1,5 +1,6 @@
 """Who does the adding: a loop, threads over blocks, processes over tasks."""
 
+from .libraries import one_thread
 from .map_reduce import SerialEngine, ThreadedEngine, make_engine
 from .tasks import Workers
 
@@ -8,4 +9,5 @@ __all__ = [
     "ThreadedEngine",
     "Workers",
     "make_engine",
+    "one_thread",
 ]

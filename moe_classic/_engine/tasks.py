@@ -14,7 +14,8 @@ from time import perf_counter
 from typing import TypeVar
 
 from sklearn.utils.parallel import Parallel, delayed
-from threadpoolctl import threadpool_limits
+
+from .libraries import one_thread
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -95,5 +96,5 @@ class Workers:
 
 def _alone(task: Callable[[T], R], item: T) -> R:
     """One task with BLAS at one thread, as where it came from."""
-    with threadpool_limits(1, "blas"):
+    with one_thread("blas"):
         return task(item)

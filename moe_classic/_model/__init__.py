@@ -21,6 +21,7 @@ from .model import (
     same_shapes,
 )
 from .separation import Separation, in_doubt, separated_terms, separated_theta, separations
+from .stacked import penalties, stack, stackable, unstack
 
 __all__ = [
     "GradientStats",
@@ -45,11 +46,15 @@ __all__ = [
     "null_of_theta",
     "observed_information",
     "order_of",
+    "penalties",
     "row_scores",
     "same_shapes",
     "separated_terms",
     "separated_theta",
     "separations",
     "spurious",
+    "stack",
+    "stackable",
     "supported",
+    "unstack",
 ]

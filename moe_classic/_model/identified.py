@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._data import Block, DesignMap
+from moe_classic._data import Block, Design, DesignMap
 from moe_classic._numerics import unpack_symmetric
 from moe_classic._typing import Bools, Floats, Ints
 
@@ -42,12 +42,12 @@ def null_directions(
     maps : the designs
     eps : rounding of the features as they were given
     """
-    open_ = _in_doubt(source, len(maps))
+    open_ = _in_doubt(source, maps)
     factors: dict[int, Floats] = {}
     if open_:
         for block in source:
             for i in open_:
-                Z = block.designs[i].Z
+                Z = _complete(block.designs[i].Z, maps[i])
                 above = factors.get(i, np.empty((0, len(Z))))
                 factors[i] = np.asarray(np.linalg.qr(np.vstack([above, Z.T]), mode="r"))
     return tuple(
@@ -56,13 +56,20 @@ def null_directions(
     )
 
 
-def _in_doubt(source: Iterable[Block], count: int) -> list[int]:
+def _complete(Z: Floats, design: DesignMap) -> Floats:
+    """A design with zeros in the place of missing values, where it may have some."""
+    return np.nan_to_num(Z) if design.takes_missing else Z
+
+
+def _in_doubt(source: Iterable[Block], maps: tuple[DesignMap, ...]) -> list[int]:
     """Designs that a few blocks do not show to be of full rank."""
     grams: dict[int, Floats] = {}
-    open_ = list(range(count))
+    open_ = list(range(len(maps)))
     for block in source:
         for i in open_:
             design = block.designs[i]
+            if maps[i].takes_missing:
+                design = Design(_complete(design.Z, maps[i]))
             ones = np.ones((1, design.Z.shape[1]))
             grams[i] = grams.get(i, 0.0) + unpack_symmetric(design.grams(ones), design.width)[0]
         open_ = [i for i in open_ if not _is_sure(grams[i])]

@@ -48,9 +48,12 @@ def same_shapes(a: Any, b: Any) -> bool:
 
 @dataclass(frozen=True)
 class MoEStats(Stats):
-    """What one pass gives: objective without penalties, and the statistics of every component."""
+    """What one pass gives: objective without penalties, and the statistics of every component.
 
-    objective: float
+    Of several starts at once the objective is an array (S,).
+    """
+
+    objective: Any
     gate: Stats
     experts: tuple[Stats, ...]
 
@@ -71,10 +74,10 @@ class ModelForward:
 
     @property
     def log_prob(self) -> Floats:
-        """Log densities of all experts at every row, (K, n)."""
-        if len(self.experts) == 1:
-            return self.experts[0].log_prob
-        return np.concatenate([f.log_prob for f in self.experts])
+        """Log densities of all experts at every row, (K, n), or (S, K, n) with several starts."""
+        lead = self.gate.log_prob.shape[:-2]
+        parts = [f.log_prob.reshape(*lead, -1, f.log_prob.shape[-1]) for f in self.experts]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
 
     @property
     def density(self) -> Floats:
@@ -198,8 +201,10 @@ class Model:
         parts = [self.gate.penalty_hessian(params.gate, summary.of_gate)]
         for group, p in zip(self.groups, params.experts, strict=True):
             parts.append(group.expert.penalty_hessian(p, summary))
-        out = np.zeros((sum(map(len, parts)),) * 2)
-        for place, part in zip(self.layout(params), parts, strict=True):
+        stops = list(accumulate(map(len, parts)))
+        out = np.zeros((stops[-1], stops[-1]))
+        for stop, part in zip(stops, parts, strict=True):
+            place = slice(stop - len(part), stop)
             out[place, place] = part
         return out
 
@@ -296,25 +301,28 @@ class Model:
         return np.concatenate(parts)
 
     def statistics(
-        self, params: MoEParams, forward: ModelForward, block: Block, S: Floats, objective: float
+        self, params: MoEParams, forward: ModelForward, block: Block, S: Floats, objective: Any
     ) -> MoEStats:
         """Statistics of every component for the weights ``S`` (K, G) of subjects.
 
+        Those of several starts are (S, K, G).
+
         Gram matrices that components ask for on the same design come from one BLAS call.
         """
-        shares, rows = self.shares, block.by_row(S)
+        weights = block.by_row(S)
+        own = [weights[..., share, :].reshape(-1, weights.shape[-1]) for share in self.shares]
         asked = [(self.gate_design, self.gate.curvature(params.gate, forward.gate, S))]
-        for group, p, fwd, share in zip(
-            self.groups, params.experts, forward.experts, shares, strict=True
+        for group, p, fwd, rows in zip(
+            self.groups, params.experts, forward.experts, own, strict=True
         ):
-            asked.append((group.design, group.expert.curvature(p, fwd, rows[share])))
+            asked.append((group.design, group.expert.curvature(p, fwd, rows)))
         grams = _grams(block, asked)
         gate_design = block.designs[self.gate_design]
         gate = self.gate.statistics(params.gate, forward.gate, gate_design, S, grams[0])
         experts = tuple(
-            g.expert.statistics(p, fwd, block.designs[g.design], rows[share], gram)
-            for g, p, fwd, share, gram in zip(
-                self.groups, params.experts, forward.experts, shares, grams[1:], strict=True
+            g.expert.statistics(p, fwd, block.designs[g.design], rows, gram)
+            for g, p, fwd, rows, gram in zip(
+                self.groups, params.experts, forward.experts, own, grams[1:], strict=True
             )
         )
         return MoEStats(objective, gate, experts)
@@ -372,13 +380,14 @@ def check_said(model: Model, what: str, said: Floats, first: int = 0) -> Floats:
 def check_densities(model: Model, params: MoEParams, block: Block) -> None:
     """Raise if gate or experts give NaN for a row; the message names who, and where."""
     forward = model.evaluate(params, block)
-    wrong = np.argwhere(np.isnan(forward.gate.log_prob))
+    # Of several starts, (S, K, n), the expert is what counts.
+    wrong = np.argwhere(np.isnan(np.moveaxis(forward.gate.log_prob, -2, 0)))
     if wrong.size:
         raise ValueError(
             f"{type(model.gate).__name__}: its log probability of expert {wrong[0, 0] + 1} is NaN "
-            f"in row {wrong[0, 1]} of a block; a gate must say a number of every row."
+            f"in row {wrong[0, -1]} of a block; a gate must say a number of every row."
         )
-    check_said(model, "log density", forward.log_prob)
+    check_said(model, "log density", np.moveaxis(forward.log_prob, -2, 0))
 
 
 def _grams(block: Block, asked: list[tuple[int, Floats]]) -> list[Floats]:

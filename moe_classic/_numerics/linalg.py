@@ -227,23 +227,23 @@ def _in_range(mass: Floats) -> bool:
 
 
 def softmax_in_place(a: Floats, weights: Floats | None = None) -> Floats:
-    """Turn ``a`` (K, n) into its softmax over K, times ``weights`` (n,); return the log normaliser.
+    """Turn ``a`` (..., K, n) into its softmax over K, times ``weights`` (n,).
 
-    The normaliser (n,) is temporary inside a workspace. Columns are shifted by their maximum only
-    where the block needs it.
+    Returns the logarithms of the normalisers, (..., n), which are temporary inside a workspace.
+    Columns are shifted by their maximum only where the block needs it.
     """
-    mass = empty(a.shape[1:])
+    mass = empty((*a.shape[:-2], a.shape[-1]))
     with frame():
         e = empty(a.shape)
         with np.errstate(over="ignore"):
-            np.add.reduce(exp_into(a, e), axis=0, out=mass)
+            np.add.reduce(exp_into(a, e), axis=-2, out=mass)
         top = None
         if not _in_range(mass):
-            top = a.max(axis=0)
-            a -= top
-            np.add.reduce(exp_into(a, e), axis=0, out=mass)
+            top = a.max(axis=-2)
+            a -= top[..., None, :]
+            np.add.reduce(exp_into(a, e), axis=-2, out=mass)
         factor = np.divide(1.0 if weights is None else weights, mass, out=empty(mass.shape))
-        np.multiply(e, factor, out=a)
+        np.multiply(e, factor[..., None, :], out=a)
     np.log(mass, out=mass)
     if top is not None:
         mass += top

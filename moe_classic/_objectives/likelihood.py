@@ -53,8 +53,8 @@ class MixtureLikelihood:
             S = np.add(prior, density, out=density if reuse else None)
             row = softmax_in_place(S, w)
             forward.gate.mass = w
-            height = float(row @ w)
-            if np.isnan(height):
+            height = row @ w
+            if np.isnan(height).any():
                 check_densities(self.model, params, block)
             return self.model.statistics(params, forward, block, S, height)
 
@@ -72,6 +72,8 @@ class MixtureLikelihood:
 class FixedResponsibilities:
     """Complete-data log-likelihood under fixed responsibilities ``R`` (K, G) of a single block.
 
+    Those of several starts are (S, K, G).
+
     What a start climbs before EM takes over.
     """
 
@@ -82,7 +84,7 @@ class FixedResponsibilities:
         """Statistics of the one block at ``params``."""
         forward = self.model.evaluate(params, block)
         S = self.R * block.subject_w
-        objective = float((S * forward.log_joint()).sum())
+        objective = (S * forward.log_joint()).sum(axis=(-2, -1))
         return self.model.statistics(params, forward, block, S, objective)
 
 
@@ -95,7 +97,7 @@ def update_under(
     *,
     n_updates: int,
 ) -> MoEParams:
-    """Parameters after some updates under fixed responsibilities ``R`` (K, G).
+    """Parameters after some updates under fixed responsibilities ``R``, (K, G) or (S, K, G).
 
     Subjects of ``R`` are those of all blocks, which are read once an update, in their order.
     """
@@ -103,6 +105,6 @@ def update_under(
         stop, parts = 0, []
         for block in blocks:
             start, stop = stop, stop + block.subject_w.size
-            parts.append(FixedResponsibilities(model, R[:, start:stop])(params, block))
+            parts.append(FixedResponsibilities(model, R[..., start:stop])(params, block))
         params = model.update(params, total(parts), summary)
     return params

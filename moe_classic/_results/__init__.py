@@ -38,6 +38,8 @@ from .tree import (
     view_tree,
 )
 from .unwrap import (
+    check_expert_missing,
+    check_missing,
     checked_pairs,
     checked_rows,
     column_names,
@@ -48,7 +50,11 @@ from .unwrap import (
     fitted_record,
     inner_rows,
     kind_of,
+    names_seen,
     told_ends,
+    unwrapped,
+    validate_rows,
+    variables_of,
     with_record,
 )
 
@@ -70,7 +76,9 @@ __all__ = [
     "PrintedTable",
     "Section",
     "TreeNode",
+    "check_expert_missing",
     "check_min_weight",
+    "check_missing",
     "checked_pairs",
     "checked_rows",
     "column_names",
@@ -93,6 +101,7 @@ __all__ = [
     "importances",
     "inner_rows",
     "kind_of",
+    "names_seen",
     "number",
     "numbered_subjects",
     "one_equation",
@@ -106,6 +115,9 @@ __all__ = [
     "tokens_of",
     "told_ends",
     "told_experts",
+    "unwrapped",
+    "validate_rows",
+    "variables_of",
     "view_experts",
     "view_gate",
     "view_tree",

@@ -68,6 +68,11 @@ class FittedMixture:
     # -------------------------------------------------------------------- as users see it
 
     @property
+    def designs(self) -> tuple[DesignMap, ...]:
+        """What is made of rows of X."""
+        return self.maps
+
+    @property
     def labels(self) -> list[str]:
         """Names of the experts in tables and legends."""
         return expert_labels(self.model)
@@ -192,6 +197,11 @@ class FittedBlend:
     target: Target
     features: tuple[str, ...]
     says: str
+
+    @property
+    def designs(self) -> tuple[DesignMap, ...]:
+        """What the gate makes of rows of X; experts see them as they are."""
+        return (self.gate.design,)
 
     @cached_property
     def experts(self) -> list[FittedEstimator]:

@@ -93,6 +93,11 @@ class FittedNet:
 
     # -------------------------------------------------------------------- rows
 
+    @property
+    def designs(self) -> tuple[DesignMap, ...]:
+        """What is made of rows of X."""
+        return (self.design,) if self.route is None else (self.design, self.route)
+
     def tokens_of(self, X: Array) -> Array:
         """Standardised rows (n, T, q + 1) with a column of ones."""
         return tokens_of(self.design, self.tokens, self.dtype, X)

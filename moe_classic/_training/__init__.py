@@ -2,6 +2,7 @@
 
 from .bound_model import BoundModel, bind
 from .buffer import RowBuffer
+from .ends import Trained
 from .failures import check_fitted_experts, report_fits, warn_failure
 from .finalists import StartRun
 from .nested import from_portfolio
@@ -18,8 +19,10 @@ from .starts import (
     soften,
 )
 from .thresholds import best_cut
-from .trainer import SHORT_PASSES, StartSample, StreamTrainer, Trained, Trainer
+from .together import StartSample
+from .trainer import SHORT_PASSES, StreamTrainer, Trainer
 from .wrap import (
+    admits,
     components,
     described,
     describes_outputs,
@@ -47,6 +50,7 @@ __all__ = [
     "StreamTrainer",
     "Trained",
     "Trainer",
+    "admits",
     "best_cut",
     "bind",
     "by_name",

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from moe_classic._adapters import TableColumns
 from moe_classic._components import carrying
 from moe_classic._data import DesignMap, RawData, Rows, Summary, fit_design, same_features
 from moe_classic._model import Group, Model
+from moe_classic._typing import Names
 from moe_classic.experts import Description
 from moe_classic.gates import Gate
 
@@ -36,7 +38,7 @@ def bind(
     *,
     raw: RawData,
     summary: Summary,
-    names_in: list[str] | None,
+    names_in: Names,
     standardize: bool,
     classes: np.ndarray | None = None,
     n_jobs: int | None = None,
@@ -50,19 +52,20 @@ def bind(
     specs: list[Any] = []
     maps: list[DesignMap] = []
     user_rows = raw.user_rows
-    columns = names_in or [f"x{j}" for j in range(raw.X.shape[1])]
+    columns = list(names_in) if names_in else [f"x{j}" for j in range(raw.X.shape[1])]
 
     def design_of(component: Any, *, averaged: bool = False) -> int:
         features, carried = component.sees, getattr(component, "carried", ())
         intercept = getattr(component, "fit_intercept", True)
         owner = type(component).__name__
+        facts = [component.raw, component.takes_missing, carried, intercept]
         for number, (spec, *rest) in enumerate(specs):
-            same = rest == [component.raw, carried, intercept]
-            same &= averaged == maps[number].averaged
+            same = rest == facts and averaged == maps[number].averaged
             if same and same_features(spec, features):
                 return number
-        specs.append((features, component.raw, carried, intercept))
+        specs.append((features, *facts))
         places = [item.place(columns, owner) for item in carried]
+        _check_numbers(names_in, places, owner)
         if carried and features is None:
             features = [j for j in range(len(columns)) if j not in places]
         design = fit_design(
@@ -74,6 +77,7 @@ def bind(
             raw=component.raw,
             averaged=averaged,
             intercept=intercept,
+            missing=component.takes_missing,
             owner=owner,
         )
         if carried:
@@ -92,3 +96,13 @@ def bind(
         bound_expert = with_data_names(seeing, maps[number], classes, n_jobs)
         bound.append(Group(bound_expert, count, number, label))
     return BoundModel(Model(gate, tuple(bound), gate_design), tuple(maps))
+
+
+def _check_numbers(names_in: Names, places: list[int], owner: str) -> None:
+    """Raise if columns that stand in equations as they are do not hold numbers."""
+    for j in places:
+        if isinstance(names_in, TableColumns) and not names_in.numeric[j]:
+            raise ValueError(
+                f"{owner}: column {names_in[j]!r} must hold numbers to stand in an equation as it "
+                "is; it holds others."
+            )

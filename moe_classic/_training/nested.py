@@ -15,8 +15,9 @@ import pandas as pd
 
 from moe_classic._model import Group, Model, MoEParams
 
+from .ends import Trained
 from .progress import no_monitor
-from .trainer import Trained, Trainer
+from .trainer import Trainer
 
 
 def from_portfolio(trainer: Trainer, init: str, n_init: int, rng: np.random.Generator) -> Trained:

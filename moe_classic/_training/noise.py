@@ -37,4 +37,6 @@ def _residual_spread(
     if widest.width > _WIDTH:
         return np.zeros(len(y))
     Z = widest(sample.X[some])
+    if widest.takes_missing and np.isnan(Z).any():
+        return np.zeros(len(y))
     return np.array([noise_scale(Z, output, sample.w[some]) for output in y])

@@ -15,15 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from itertools import chain, cycle, islice
 
 import numpy as np
 from sklearn.cluster import KMeans
-from threadpoolctl import ThreadpoolController
 
 from moe_classic._data import Source, Summary
-from moe_classic._model import Model, MoEParams
+from moe_classic._engine import one_thread
+from moe_classic._model import Model, MoEParams, stack, stackable, unstack
 from moe_classic._numerics import solve_psd
 from moe_classic._objectives import update_under
 from moe_classic._typing import Floats, Ints
@@ -32,6 +31,8 @@ from .thresholds import best_cut
 
 #: Share of a row that goes to the expert it is assigned to; the rest is spread evenly.
 CERTAINTY = 0.9
+#: Parameter of the Dirichlet distribution of random shares: 1 is any shares, large ones are equal.
+_EVENNESS = 1.5
 #: Updates under fixed responsibilities: Newton components need a few.
 _WARM_UPDATES = 3
 
@@ -58,12 +59,16 @@ class StartData:
             max=self.w.size - 1
         )
 
-    def cut(self, position: Floats) -> Ints:
-        """Segments of equal weight along ``position`` (m,)."""
+    def cut(self, position: Floats, shares: Floats | None = None) -> Ints:
+        """Segments of equal weight, or of ``shares`` (K,) of it, along ``position`` (m,)."""
         order = np.argsort(position, kind="stable")
         middle = np.cumsum(self.w[order]) - 0.5 * self.w[order]
         label = np.empty(position.size, dtype=np.intp)
-        label[order] = (middle * self.n_experts / self.w.sum()).astype(np.intp)
+        if shares is None:
+            label[order] = (middle * self.n_experts / self.w.sum()).astype(np.intp)
+        else:
+            edges = np.cumsum(shares)[:-1] * self.w.sum()
+            label[order] = np.searchsorted(edges, middle)
         return np.minimum(label, self.n_experts - 1)
 
     def cluster(self, points: Floats, rng: np.random.Generator) -> Ints:
@@ -74,14 +79,8 @@ class StartData:
         means = KMeans(self.n_experts, n_init=1, max_iter=30, random_state=int(rng.integers(2**31)))
         # GNU's OpenMP does not survive a fork once it has had threads: a child that the caller
         # forks later would hang in a k-means of its own.
-        with _thread_pools().limit(limits=1, user_api="openmp"):
+        with one_thread("openmp"):
             return means.fit(points, sample_weight=self.w).labels_
-
-
-@cache
-def _thread_pools() -> ThreadpoolController:
-    """The libraries that have threads, looked for once: that takes as long as a small k-means."""
-    return ThreadpoolController()
 
 
 def single_fit(view: StartData) -> Floats:
@@ -100,12 +99,11 @@ def principal_segments(view: StartData, rng: np.random.Generator) -> Ints:
 
 
 def column_segments(view: StartData, rng: np.random.Generator) -> Ints:
-    """Segments along one feature or a random direction."""
+    """Segments of random weights along one feature or a random direction."""
     p = view.X.shape[1]
-    if p == 0:
-        return view.cut(view.target[:, 0])
     direction = np.eye(p)[rng.integers(p)] if rng.random() < 0.5 else rng.standard_normal(p)
-    return view.cut(view.X @ direction)
+    position = view.X @ direction if p else view.target[:, 0]
+    return view.cut(position, rng.dirichlet(np.full(view.n_experts, _EVENNESS)))
 
 
 def joint_clusters(view: StartData, rng: np.random.Generator) -> Ints:
@@ -210,3 +208,22 @@ def params_from_responsibilities(
         first = next(iter(blocks))
         params = model.start([d.width for d in first.designs], summary)
     return update_under(model, params, blocks, R, summary, n_updates=_WARM_UPDATES)
+
+
+def several_from_responsibilities(
+    model: Model,
+    blocks: Source,
+    several: list[Floats],
+    summary: Summary,
+    begun: list[MoEParams] | None = None,
+) -> list[MoEParams]:
+    """The same from each of several responsibilities, side by side where that goes."""
+    if begun is None:
+        first = next(iter(blocks))
+        begun = [model.start([d.width for d in first.designs], summary)] * len(several)
+    if len(several) < 2 or not stackable(model, begun[0]):
+        each = zip(several, begun, strict=True)
+        return [params_from_responsibilities(model, blocks, R, summary, p) for R, p in each]
+    R = np.stack(several)
+    stacked = params_from_responsibilities(model, blocks, R, summary, stack(begun))
+    return unstack(stacked, model, len(several))

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from moe_classic._data import (
     MOST_ROWS,
     ArraySource,
-    Block,
-    DesignMap,
     RowStream,
     Sample,
-    Source,
-    Stats,
     Subjects,
     Summary,
     design_of,
     merge_sample,
-    raw_features,
     sample_size,
     summarise,
     take_sample,
@@ -32,30 +27,43 @@ from moe_classic._data import (
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import (
-    Model,
     MoEParams,
-    MoEStats,
     Separation,
     in_doubt,
     null_directions,
     separations,
     spurious,
 )
-from moe_classic._numerics import log_sum_exp
 from moe_classic._objectives import MixtureLikelihood
 from moe_classic._targets import TrainingData
 from moe_classic._typing import Floats
-from moe_classic.solvers import EM, GradientAscent, Problem, Result, Solver
+from moe_classic.solvers import (
+    EM,
+    GradientAscent,
+    Problem,
+    Result,
+    Solver,
+    joined_results,
+    run_together,
+)
 
 from .bound_model import BoundModel
+from .ends import Trained, expand, final_pass
 from .finalists import StartRun, report, run_finalists, with_agreement
 from .noise import with_noise
-from .online import OnlineState
 from .progress import no_monitor
 from .settle import settled
-from .split_merge import candidates
-from .starts import STRATEGIES, StartData, params_from_responsibilities, portfolio, soften
+from .split_merge import Move, Search, candidates
+from .starts import (
+    STRATEGIES,
+    StartData,
+    params_from_responsibilities,
+    portfolio,
+    several_from_responsibilities,
+    soften,
+)
 from .subject_starts import SUBJECT_STRATEGIES, of_subjects
+from .together import StartSample, em_runs
 from .wild import past_wild_values
 from .wrap import unit_columns
 
@@ -71,97 +79,11 @@ _ROUGH_TOL = 1e-4
 
 #: Nats between two heights that nobody would notice.
 _UNNOTICED = 1.0
-
-#: Rounds of split-and-merge moves, and the shortfall after a short run, in nats per unit of weight,
-#: beyond which a move is given up.
-_MOVE_ROUNDS = 3
-_GIVE_UP = 0.01
+#: Heights of short runs, in ceilings, from which the first of them may come to end above it.
+_NEARLY = 30.0
 
 #: Hands out a monitor for each long run: (name of the run) -> monitor or None.
 MonitorFactory = Callable[[str], Any]
-
-
-@dataclass(frozen=True)
-class FinalPass(Stats):
-    """One look at the fitted model.
-
-    Attributes
-    ----------
-    mass : (K,) weight that each expert explains
-    log_likelihood : conditional log-likelihood
-    stats : statistics at the fitted parameters, from which on-line learning goes on
-    """
-
-    mass: Floats
-    log_likelihood: float
-    stats: MoEStats
-
-    def state(self, params: MoEParams, weight: float) -> OnlineState:
-        """Where on-line learning stands after a fit."""
-        return OnlineState(params, self.stats.scaled(1.0 / weight), weight)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The best run, the report on all starts, and a last pass over the training data.
-
-    ``n_degenerate`` counts experts of the best that are spurious or at a bound.
-    """
-
-    result: Result
-    report: pd.DataFrame
-    final_pass: FinalPass
-    n_degenerate: int
-
-
-def expand(data: TrainingData, plan: BoundModel) -> tuple[TrainingData, tuple[DesignMap, ...]]:
-    """StartRun transformers once: their output becomes further columns of X."""
-    columns, maps, width = [data.X], [], data.X.shape[1]
-    for m in plan.maps:
-        if m.transformer is None:
-            # What took all columns must not take those that are added here.
-            every = np.arange(data.X.shape[1])
-            maps.append(m if m.columns is not None else replace(m, columns=every))
-            continue
-        columns.append(raw_features(data.X, None, m.transformer, m.names_in))
-        place = np.arange(width, width + columns[-1].shape[1])
-        width += place.size
-        maps.append(replace(m, columns=place, transformer=None, names_in=None))
-    if len(columns) == 1:
-        return data, plan.maps
-    return replace(data, X=np.column_stack(columns)), tuple(maps)
-
-
-def final_pass(model: Model, params: MoEParams, source: Source, engine: Any) -> FinalPass:
-    """Look at the data once with the fitted model."""
-    online = model.online()
-
-    def look(block: Block) -> FinalPass:
-        forward = model.evaluate(params, block)
-        ll, w = log_sum_exp(model.log_gate(params, block) + forward.density), block.subject_w
-        S, row = forward.posterior()
-        S *= w
-        stats = online.statistics(params, forward, block, S, float(row @ w))
-        return FinalPass(block.by_row(S).sum(axis=1), float(ll @ w), stats)
-
-    return engine.map_reduce(look, source)
-
-
-@dataclass(frozen=True)
-class StartSample:
-    """Few rows on which starts are tried, as solvers, the portfolio and components see them.
-
-    Attributes
-    ----------
-    problem, view, block
-    complete : bool
-        Whether these are all distinct rows.
-    """
-
-    problem: Problem
-    view: StartData
-    block: Block
-    complete: bool
 
 
 @dataclass
@@ -268,13 +190,20 @@ class Trainer:
 
     def long_run(self, problem: Problem, params: MoEParams, name: str) -> Result:
         """The user's solver from ``params``."""
-        monitor = self.monitor_for(name)
-        result = self.solver.run(
-            problem, params, max_iter=self.max_iter, tol=self.tol, monitor=monitor
+        return self.long_runs(problem, [params], [name])[0]
+
+    def long_runs(
+        self, problem: Problem, several: list[MoEParams], names: list[str]
+    ) -> list[Result]:
+        """The user's solver from each of several parameters."""
+        monitors = [self.monitor_for(name) for name in names]
+        results = run_together(
+            self.solver, problem, several, max_iter=self.max_iter, tol=self.tol, monitors=monitors
         )
-        if monitor is not None:
-            monitor.close()
-        return result
+        for monitor in monitors:
+            if monitor is not None:
+                monitor.close()
+        return results
 
     def offset(self) -> float:
         """What a unit of weight adds to objectives on the user's scales; errors keep theirs."""
@@ -345,7 +274,8 @@ class Trainer:
         # Experts that are estimators are refitted side by side themselves.
         workers = Workers(self.engine.n_threads if self.model.additive else 1)
         starts = list(zip(self.names(init, n_init), rng.spawn(n_init), strict=True))
-        runs = list(workers.map(partial(on_sample.short_run, start_sample), starts))
+        portions = start_sample.portions(starts, EM(finish=None))
+        runs = list(chain(*workers.map(partial(on_sample.short_runs, start_sample), portions)))
         small, complete = start_sample.problem, start_sample.complete
         if not self.solver.maximises_likelihood:
             posed = self.solver.with_objective(small)
@@ -357,15 +287,25 @@ class Trainer:
         watched = self.monitor_for is not no_monitor and (
             complete or not self.solver.maximises_likelihood
         )
+        follower = Workers(1) if watched else workers
+
+        ceiling = self._ceiling(small.summary)
+
+        def further(starts: list[tuple[int, StartRun]]) -> Iterator[StartRun]:
+            task = partial(on_sample.continue_runs, start_sample)
+            portions = start_sample.portions(starts, self._follower(complete=complete))
+            if starts and starts[0][1].objective > _NEARLY * ceiling:
+                # One that may be high enough goes first, so that the others need not go at all.
+                portions = [starts[:1], *portions]
+                portions[1] = portions[1][1:]
+            return chain.from_iterable(follower.map(task, [p for p in portions if p]))
+
         finalists = run_finalists(
             runs,
-            partial(
-                (Workers(1) if watched else workers).map,
-                partial(on_sample.continue_run, start_sample),
-            ),
+            further,
             same=same,
             every=cheap and not isinstance(self.solver, GradientAscent),
-            ceiling=self._ceiling(small.summary),
+            ceiling=ceiling,
         )
         best = finalists[0]
         heights = [runs[i].objective for i in finalists]
@@ -374,7 +314,7 @@ class Trainer:
             and init == "auto"
             and max(heights) - min(heights) > 1e-6 * weight
         ):
-            moved = on_sample.moves(start_sample, runs[best], Workers(1) if watched else workers)
+            moved = on_sample.moves(start_sample, [runs[i] for i in finalists], follower)
             if moved is not None:
                 best = len(runs)
                 runs.append(moved)
@@ -432,55 +372,78 @@ class Trainer:
             else max(self.tol, _ROUGH_TOL)
         )
 
-    def continue_run(self, start_sample: StartSample, start: tuple[int, StartRun]) -> StartRun:
-        """A long run that goes on from a short one, which has a number or, with -1, none."""
-        i, run = start
-        name, short = run.strategy, run.result
-        if start_sample.complete or not self.solver.maximises_likelihood:
-            label = f"start {i + 1}: {name}" if i >= 0 else name
-            long = self.long_run(start_sample.problem, short.params, label)
+    def continue_runs(
+        self, start_sample: StartSample, starts: list[tuple[int, StartRun]]
+    ) -> list[StartRun]:
+        """Long runs that go on from short ones, which have a number or, with -1, none."""
+        several = [run.result.params for _, run in starts]
+        solver = self._follower(complete=start_sample.complete)
+        if solver is self.solver:
+            labels = [f"start {i + 1}: {r.strategy}" if i >= 0 else r.strategy for i, r in starts]
+            ends = self.long_runs(start_sample.problem, several, labels)
         else:
             passes, tol = min(self.max_iter, 60), self._long_tol(complete=False)
-            long = EM().run(start_sample.problem, short.params, max_iter=passes, tol=tol)
+            ends = em_runs(start_sample.problem, several, solver, passes, tol)
+        runs = [run for _, run in starts]
+        return [self._joined(start_sample, *each) for each in zip(runs, ends, strict=True)]
+
+    def _follower(self, *, complete: bool) -> Solver:
+        """The solver of long runs: the user's, but EM where a sample only has to tell hills."""
+        own = complete or not self.solver.maximises_likelihood
+        return self.solver if own else EM()
+
+    def _joined(self, start_sample: StartSample, run: StartRun, long: Result) -> StartRun:
+        """A short run and the long one that went on from it."""
+        short = run.result
         if self.solver.maximises_likelihood and long.objective >= short.objective:
             # Annealing begins anew, below what the short run reached.
             trace = short.trace + [v for v in long.trace[1:] if v >= short.objective]
             long = replace(long, trace=trace, n_iter=short.n_iter + long.n_iter)
-        return StartRun(
-            name, long.objective, long, self._degenerate(long.params, start_sample.problem)
-        )
+        n_degenerate = self._degenerate(long.params, start_sample.problem)
+        return StartRun(run.strategy, long.objective, long, n_degenerate)
 
-    def moves(self, start_sample: StartSample, run: StartRun, workers: Workers) -> StartRun | None:
-        """The best run after split-and-merge moves, None if none helps."""
-        improved = None
-        for _ in range(_MOVE_ROUNDS):
-            tried = workers.map(
-                partial(self.try_move, start_sample, run),
-                list(
-                    candidates(self.model, run.result.params, start_sample.block, start_sample.view)
-                ),
-                ahead=1,
-            )
-            better = next((t for t in tried if t is not None), None)
-            if better is None:
-                break
-            run = improved = better
-        return improved
-
-    def try_move(self, start_sample: StartSample, run: StartRun, R: Floats) -> StartRun | None:
-        """The run from responsibilities ``R`` (K, n), None if it ends no higher than ``run``."""
+    def moves(
+        self, start_sample: StartSample, ends: list[StartRun], workers: Workers
+    ) -> StartRun | None:
+        """The best run after split-and-merge moves from ``ends``, None if none helps."""
         small = start_sample.problem
-        weight = small.summary.weight
-        params = params_from_responsibilities(
-            self.model, [start_sample.block], R, small.summary, run.result.params
+
+        def side_by_side(task: Callable[..., list[Any]], items: list[Any], **how: Any) -> list[Any]:
+            portions = start_sample.portions(items, self._follower(complete=start_sample.complete))
+            return list(chain(*workers.map(partial(task, start_sample, **how), portions)))
+
+        def moved(params: MoEParams) -> Iterator[Floats]:
+            return candidates(self.model, params, start_sample.block, start_sample.view)
+
+        search = Search(
+            moved,
+            lambda moves, passes: side_by_side(self.climb_moves, moves, passes=passes),
+            lambda ends, passes: side_by_side(self.climb_on, ends, passes=passes),
+            lambda ends: side_by_side(
+                self.continue_runs, [(-1, StartRun("split and merge", 0.0, end, 0)) for end in ends]
+            ),
+            small.summary.weight,
+            start_sample.numbers,
         )
-        passes = min(2 * SHORT_PASSES, self.max_iter)
-        short = EM(finish=None).run(small, params, max_iter=passes, tol=self.tol)
-        if short.objective < run.objective - _GIVE_UP * weight:
-            return None
-        tried = self.continue_run(start_sample, (-1, StartRun("split and merge", 0.0, short, 0)))
-        better = tried.objective > run.objective + 1e-6 * weight
-        return tried if better and tried.n_degenerate <= run.n_degenerate else None
+        return search.best(ends)
+
+    def climb_moves(
+        self, start_sample: StartSample, moves: list[Move], *, passes: int
+    ) -> list[Result]:
+        """Where some moves are after a few passes."""
+        small, block = start_sample.problem, start_sample.block
+        R, params = [move.R for move in moves], [move.params for move in moves]
+        begun = several_from_responsibilities(self.model, [block], R, small.summary, params)
+        return em_runs(small, begun, EM(finish=None), min(passes, self.max_iter), self.tol)
+
+    def climb_on(
+        self, start_sample: StartSample, ends: list[Result], *, passes: int
+    ) -> list[Result]:
+        """Where some climbs are after a few passes more."""
+        several = [end.params for end in ends]
+        passes = min(passes, self.max_iter)
+        later = em_runs(start_sample.problem, several, EM(finish=None), passes, self.tol)
+        return [joined_results(*pair) for pair in zip(ends, later, strict=True)]
 
     def _view(self, sample: Sample) -> StartData:
         """Standardised features and targets of the sample, as the portfolio sees them."""
@@ -505,23 +468,27 @@ class Trainer:
         return portfolio(init, n_init)
 
     def begin(
-        self, name: str, view: StartData, block: Block, summary: Summary, rng: np.random.Generator
-    ) -> MoEParams:
-        """Parameters at one start."""
+        self, start_sample: StartSample, starts: list[tuple[str, np.random.Generator]]
+    ) -> list[MoEParams]:
+        """Parameters at some starts."""
+        view, block, K = start_sample.view, start_sample.block, self.model.n_experts
         strategies = STRATEGIES if block.subjects is None else SUBJECT_STRATEGIES
-        R = soften(strategies[name](view, rng), self.model.n_experts)
-        return params_from_responsibilities(self.model, [block], R, summary)
+        R = [soften(strategies[name](view, rng), K) for name, rng in starts]
+        summary = start_sample.problem.summary
+        return several_from_responsibilities(self.model, [block], R, summary)
 
-    def short_run(
-        self, start_sample: StartSample, start: tuple[str, np.random.Generator]
-    ) -> StartRun:
-        """(strategy, objective, result, degenerate experts) of one start."""
-        name, rng = start
-        small = start_sample.problem
-        params = self.begin(name, start_sample.view, start_sample.block, small.summary, rng)
+    def short_runs(
+        self, start_sample: StartSample, starts: list[tuple[str, np.random.Generator]]
+    ) -> list[StartRun]:
+        """Where some starts are after a few passes."""
+        small, names = start_sample.problem, [name for name, _ in starts]
         passes = min(SHORT_PASSES, self.max_iter)
-        result = EM(finish=None).run(small, params, max_iter=passes, tol=self.tol)
-        return StartRun(name, result.objective, result, self._degenerate(result.params, small))
+        begun = self.begin(start_sample, starts)
+        ends = em_runs(small, begun, EM(finish=None), passes, self.tol)
+        return [
+            StartRun(name, end.objective, end, self._degenerate(end.params, small))
+            for name, end in zip(names, ends, strict=True)
+        ]
 
 
 @dataclass

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 
+from moe_classic._adapters import TableColumns
 from moe_classic._data import DesignMap
 from moe_classic._model import Model
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Names
 from moe_classic.experts import EXPERTS, Description, EstimatorExpert
-from moe_classic.gates import EstimatorGate, Gate
+from moe_classic.gates import ConstantGate, EstimatorGate, Gate
 
 
 def is_outsider(value: Any) -> bool:
@@ -79,6 +83,36 @@ def describes_outputs(expert: Any) -> bool:
     return described("several_outputs", expert)
 
 
+def admits(estimator: Any) -> tuple[bool, bool]:
+    """Whether gate and experts all take missing values, and levels, in whatever they see of X."""
+    # The gate of a tree is made of its nodes' arguments, which need not be valid yet.
+    gate = estimator.node if hasattr(estimator, "node") else estimator.gate
+    parts = (wrapped_gate(gate), *components(estimator.expert))
+    return all(map(_admits_missing, parts)), all(map(_admits_levels, parts))
+
+
+def _admits_missing(part: Any) -> bool:
+    """Whether a component takes NaN: by itself, seeing nothing, or behind what fills them in."""
+    if isinstance(part, str):
+        return part == ConstantGate.name
+    features = getattr(part, "features", None)
+    if isinstance(features, (list, tuple)) and not features:
+        return True
+    if hasattr(features, "transform"):
+        first = features[0] if isinstance(features, Pipeline) else features
+        return isinstance(first, (SimpleImputer, KNNImputer, MissingIndicator))
+    return getattr(part, "takes_missing", False) is True
+
+
+def _admits_levels(part: Any) -> bool:
+    """Whether a component takes columns of levels: estimators and transformers by their tags."""
+    if isinstance(part, str):
+        return True
+    features, inner = getattr(part, "features", None), getattr(part, "estimator", None)
+    judge = features if hasattr(features, "transform") else inner
+    return not hasattr(judge, "__sklearn_tags__") or bool(get_tags(judge).input_tags.categorical)
+
+
 def keeps_target(value: Any) -> bool:
     """Whether some expert must see y as the user gave it, not standardised."""
     return not all(described("equivariant", e) for e in components(value))
@@ -125,7 +159,9 @@ def with_data_names(
     """A bound component that knows the user's names, classes and ``n_jobs`` if it has to."""
     if not component.raw:
         return component
-    names = list(design.names) if design.names_in is not None else None
+    names: Names = list(design.names) if design.names_in is not None else None
+    if isinstance(design.names_in, TableColumns) and design.transformer is None:
+        names = design.names_in.taken(design.columns)
     return component.with_data_names(names, design.width - 1, classes, n_jobs)
 
 
@@ -134,6 +170,9 @@ def unit_columns(X: Floats, w: Floats, model: Model) -> Floats:
     parts = [model.gate, *(g.expert for g in model.groups)]
     if not any(c.raw for c in parts):
         return X
+    missing = np.isnan(X)
+    if missing.any():
+        X = np.where(missing, (w @ np.where(missing, 0.0, X)) / np.maximum(w @ ~missing, 1e-300), X)
     centre = w @ X / w.sum()
     spread = np.sqrt(w @ np.square(X - centre) / w.sum())
     return (X - centre) / np.where(spread > 0.0, spread, 1.0)

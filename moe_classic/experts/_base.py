@@ -142,6 +142,10 @@ class Expert(Description, ABC):
         """Parameters of such a family as those of this one: the same density."""
         raise NotImplementedError(f"{type(self).__name__} names no families that it contains.")
 
+    def stacks(self, params: Any) -> bool:
+        """Whether each expert is updated from its own sums alone, so that groups may be joined."""
+        return False
+
     # -------------------------------------------------------------------- log density and sums
 
     @abstractmethod
@@ -197,6 +201,10 @@ class Expert(Description, ABC):
 
     def penalty(self, params: Any, summary: Summary) -> float:
         """What is subtracted from the log-likelihood."""
+        return 0.0
+
+    def penalties(self, params: Any, summary: Summary) -> Any:
+        """That of each expert, (K,) or 0."""
         return 0.0
 
     def penalty_gradient(self, params: Any, summary: Summary) -> Floats:

@@ -74,6 +74,10 @@ class LinearExpert(Expert):
                 "False."
             )
 
+    def stacks(self, params: LinearParams) -> bool:
+        """Where experts share no field."""
+        return all(len(getattr(params, f.name)) == params.n_experts for f in fields(params))
+
     # -------------------------------------------------------------------- carried columns
 
     def learned(self, coef: Floats) -> Floats:
@@ -118,6 +122,12 @@ class LinearExpert(Expert):
         """``alpha / 2`` times the squared slopes, per unit of weight."""
         return self.slopes_penalty(summary).value(self.learned(params.coef))
 
+    def penalties(self, params: LinearParams, summary: Summary) -> Any:
+        """That of each expert, (K,) or 0."""
+        if not self.alpha:
+            return 0.0
+        return self.slopes_penalty(summary).each(self.learned(params.coef))
+
     def penalty_gradient(self, params: LinearParams, summary: Summary) -> Floats:
         """Gradient of the penalty with respect to theta, (n_theta,)."""
         coef, out = self.learned(params.coef), np.zeros(self.pack(params).size)
@@ -134,7 +144,8 @@ class LinearExpert(Expert):
         """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
         coef, size = self.learned(params.coef), self.pack(params).size
         out, m = np.zeros((size, size)), coef.size
-        out[:m, :m] = self.slopes_penalty(summary).hessian(coef)
+        if self.alpha:
+            out[:m, :m] = self.slopes_penalty(summary).hessian(coef)
         return out
 
     # -------------------------------------------------------------------- derivatives

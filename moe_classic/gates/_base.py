@@ -78,6 +78,14 @@ class Gate(Component, ABC):
         """Which experts sit at a bound that only keeps the likelihood finite; (K,) or (1,)."""
         return np.zeros(1, dtype=bool)
 
+    def stacks(self, params: Any) -> bool:
+        """Whether fields of parameters may have a leading axis: several gates in one call.
+
+        Then :meth:`forward`, :meth:`curvature`, :meth:`statistics`, with ``S`` (S, K, n), and
+        :meth:`update` do for each what they do for one; Grams are asked for one after another.
+        """
+        return False
+
     @abstractmethod
     def start(self, n_experts: int, width: int, summary: Summary) -> Any:
         """Parameters under which all experts are equally likely everywhere."""
@@ -138,6 +146,10 @@ class Gate(Component, ABC):
             coordinates of :meth:`pack`, summed over rows, (A, A).
         """
         raise self.lacks("derivatives")
+
+    def penalties(self, params: Any, summary: Summary) -> Any:
+        """Penalties (S,) of several gates at once, where :meth:`stacks` says so, or 0."""
+        return 0.0
 
     def penalty(self, params: Any, summary: Summary) -> float:
         """What is subtracted from the log-likelihood."""

@@ -63,6 +63,10 @@ class ConstantGate(Gate):
     name: ClassVar[str] = "constant"
     features: ClassVar[list[int]] = []  # type: ignore[misc]
 
+    def stacks(self, params: ConstantParams) -> bool:
+        """Always."""
+        return True
+
     def start(self, n_experts: int, width: int, summary: Summary) -> ConstantParams:
         """Equal proportions."""
         return ConstantParams(np.full(n_experts, 1.0 / n_experts))
@@ -70,21 +74,21 @@ class ConstantGate(Gate):
     def forward(self, params: ConstantParams, design: Design) -> Forward:
         """Log proportions, repeated for every row."""
         log_pi = np.log(np.maximum(params.proportions, SMALLEST))
-        return Forward(np.repeat(log_pi[:, None], design.Z.shape[1], axis=1))
+        return Forward(np.repeat(log_pi[..., None], design.Z.shape[1], axis=-1))
 
     def curvature(self, params: ConstantParams, fwd: Forward, S: Floats) -> Floats:
         """No Gram matrix is needed."""
-        return S[:0]
+        return S.reshape(-1, S.shape[-1])[:0]
 
     def statistics(
         self, params: ConstantParams, fwd: Forward, design: Design, S: Floats, grams: Floats
     ) -> MassStats:
         """Mass of each expert."""
-        return MassStats(S.sum(axis=1))
+        return MassStats(S.sum(axis=-1))
 
     def update(self, params: ConstantParams, stats: MassStats, summary: Summary) -> ConstantParams:
         """Share of the mass."""
-        return ConstantParams(stats.mass / stats.mass.sum())
+        return ConstantParams(stats.mass / stats.mass.sum(axis=-1, keepdims=True))
 
     def translate(self, stats: MassStats, old: ConstantParams, new: ConstantParams) -> MassStats:
         """The same: these sums do not refer to the parameters."""
@@ -98,11 +102,12 @@ class ConstantGate(Gate):
 
     def derivatives(self, params: ConstantParams, fwd: Forward, R: Floats) -> tuple[Floats, Floats]:
         """Pointwise derivatives in the K - 1 logits, as for the softmax gate."""
-        g = params.proportions[:-1]
-        n = R.shape[1]
-        first = np.eye(len(g), len(g) + 1) - g[:, None]
-        curvature = np.diag(g) - np.outer(g, g)
-        return np.repeat(first[:, :, None], n, axis=2), curvature[:, :, None] * R.sum(axis=0)
+        g = params.proportions[..., :-1]
+        A, n = g.shape[-1], R.shape[-1]
+        first = np.eye(A, A + 1) - g[..., None]
+        curvature = g[..., None] * (np.eye(A) - g[..., None, :])
+        first = np.repeat(first[..., None], n, axis=-1)
+        return first, curvature[..., None] * R.sum(axis=-2)[..., None, None, :]
 
     # -------------------------------------------------------------------- packing
 

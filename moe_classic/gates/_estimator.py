@@ -28,11 +28,12 @@ from moe_classic._adapters import (
     proba_of,
     redundant_coefficients,
     run_jobs,
+    takes_missing,
     target_of,
 )
 from moe_classic._components import Forward
 from moe_classic._data import Design, DesignMap, Stats, Summary
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Names
 
 from ._base import Gate
 
@@ -135,7 +136,7 @@ class EstimatorGate(Gate):
     name: ClassVar[str] = "estimator"
     additive: ClassVar[bool] = False
     raw: ClassVar[bool] = True
-    names: list[str] | None = None
+    names: Names = None
 
     def __init__(self, estimator: Any, *, features: Any = None, min_proba: float = 1e-6) -> None:
         self.estimator = estimator
@@ -147,6 +148,11 @@ class EstimatorGate(Gate):
         """Whether experts may be put in a new order: not with a prefit classifier."""
         return not isinstance(self.estimator, FrozenEstimator)
 
+    @property
+    def takes_missing(self) -> bool:  # type: ignore[override]
+        """Whether the classifier takes NaN, by its own tags."""
+        return takes_missing(self.estimator)
+
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
         if target_of(_OWNER, self.estimator) != "class":
@@ -157,7 +163,7 @@ class EstimatorGate(Gate):
         check_prefit(_OWNER, self.estimator)
 
     def with_data_names(
-        self, names: list[str] | None, width: int, classes: np.ndarray | None, n_jobs: int | None
+        self, names: Names, width: int, classes: np.ndarray | None, n_jobs: int | None
     ) -> EstimatorGate:
         """Gate that knows the user's column names; classes and threads do not concern it."""
         check_prefit(_OWNER, self.estimator, width)
@@ -185,7 +191,8 @@ class EstimatorGate(Gate):
         K = params.n_experts
         if params.estimator is None:
             return np.full((K, Z.shape[1]), 1.0 / K)
-        P = proba_of(params.estimator, np.ascontiguousarray(Z[:-1].T), np.arange(K))
+        X = np.ascontiguousarray(Z[:-1].T)
+        P = proba_of(params.estimator, X, np.arange(K), self.names)
         return (1.0 - self.min_proba) * P[params.places] + self.min_proba / K
 
     def forward(self, params: ClassifierParams, design: Design) -> Forward:

@@ -30,6 +30,7 @@ from moe_classic._components import (
     bohning_step,
     check_alpha,
     curvature_rows,
+    curvatures,
     limited,
     line_terms,
     moved_score,
@@ -63,12 +64,15 @@ class SoftmaxParams:
     @cached_property
     def full(self) -> Floats:
         """Coefficients with the zeros of the last expert, (K, q)."""
-        return np.vstack([self.coef, np.zeros(self.coef.shape[1])])
+        *lead, m, q = self.coef.shape
+        full = np.zeros((*lead, m + 1, q))
+        full[..., :m, :] = self.coef
+        return full
 
 
 def _rule(params: SoftmaxParams) -> str:
     """Which curvature the step uses."""
-    m, q = params.coef.shape
+    m, q = params.coef.shape[-2:]
     if m < MANY:
         return "newton" if m * q <= GATE_LIMIT else "bound"
     return "block" if q <= WIDE else "bound"
@@ -76,7 +80,9 @@ def _rule(params: SoftmaxParams) -> str:
 
 def _mass(fwd: Forward, S: Floats) -> Floats:
     """Row weights (n,), to which the columns of ``S`` sum."""
-    return S.sum(axis=0, out=empty(S.shape[1:])) if fwd.mass is None else fwd.mass
+    if fwd.mass is not None:
+        return fwd.mass
+    return S.sum(axis=-2, out=empty((*S.shape[:-2], S.shape[-1])))
 
 
 class SoftmaxGate(Gate):
@@ -124,6 +130,10 @@ class SoftmaxGate(Gate):
         """By name, with the penalty on slopes that class experts have."""
         return SoftmaxGate(alpha=_CLASS_ALPHA) if named else self
 
+    def stacks(self, params: SoftmaxParams) -> bool:
+        """With Newton's steps; bounds are for gates with so much to do that calls cost nothing."""
+        return _rule(params) == "newton"
+
     def start(self, n_experts: int, width: int, summary: Summary) -> SoftmaxParams:
         """All experts equally likely everywhere."""
         return SoftmaxParams(np.zeros((n_experts - 1, width)))
@@ -140,7 +150,8 @@ class SoftmaxGate(Gate):
         """Row weights of the Grams: pairs of experts for Newton, the mass for the bound."""
         mass, rule = _mass(fwd, S), _rule(params)
         if rule == "newton":
-            return curvature_rows(fwd.work, mass)
+            several = S.ndim > 2
+            return curvatures(fwd.work, mass) if several else curvature_rows(fwd.work, mass)
         return block_rows(fwd.work, mass) if rule == "block" else mass[None]
 
     def statistics(
@@ -148,9 +159,10 @@ class SoftmaxGate(Gate):
     ) -> LogitStats:
         """Score (K, q) and curvature sums."""
         with frame():
-            residual = np.multiply(fwd.work, _mass(fwd, S), out=empty(S.shape))
+            mass = _mass(fwd, S)[..., None, :]
+            residual = np.multiply(fwd.work, mass, out=empty(S.shape))
             score = design.scores(np.subtract(S, residual, out=residual))
-        return LogitStats(grams, score)
+        return LogitStats(grams.reshape(*S.shape[:-2], -1, grams.shape[-1]), score)
 
     def update(self, params: SoftmaxParams, stats: LogitStats, summary: Summary) -> SoftmaxParams:
         """One Newton or bound step."""
@@ -158,7 +170,7 @@ class SoftmaxGate(Gate):
             return params
         step = _STEPS[_rule(params)]
         delta = step(params.coef, stats.gram, stats.score, self.alpha * summary.weight)
-        return SoftmaxParams(params.coef + limited(delta[None])[0])
+        return SoftmaxParams(params.coef + limited(delta))
 
     def translate(self, stats: LogitStats, old: SoftmaxParams, new: SoftmaxParams) -> LogitStats:
         """Scores at ``old`` as they are at ``new``, to second order."""
@@ -188,14 +200,19 @@ class SoftmaxGate(Gate):
         curvature : ndarray of shape (K - 1, K - 1, n)
             ``- sum_k R_k d2 log g_k = g_a (1[a = b] - g_b)``.
         """
-        g = fwd.work[:-1]
-        first = np.eye(len(g), len(g) + 1)[:, :, None] - g[:, None]
-        curvature = -g[:, None] * g[None]
-        index = np.arange(len(g))
-        curvature[index, index] += g
-        return first, curvature * R.sum(axis=0)
+        g = fwd.work[..., :-1, :]
+        A = g.shape[-2]
+        first = np.eye(A, A + 1)[:, :, None] - g[..., :, None, :]
+        curvature = -g[..., :, None, :] * g[..., None, :, :]
+        index = np.arange(A)
+        curvature[..., index, index, :] += g
+        return first, curvature * R.sum(axis=-2)[..., None, None, :]
 
     # -------------------------------------------------------------------- penalty
+
+    def penalties(self, params: SoftmaxParams, summary: Summary) -> Floats:
+        """Those of several gates, whose coefficients are (S, K - 1, q)."""
+        return self.slopes_penalty(summary).each(params.coef)
 
     def slopes_penalty(self, summary: Summary) -> CentredRidge:
         """Slopes centred over experts, so that no expert is special."""

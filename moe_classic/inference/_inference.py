@@ -25,7 +25,7 @@ import pandas as pd
 from moe_classic._arguments import check_fraction, generator
 from moe_classic._data import is_dask
 from moe_classic._model import available
-from moe_classic._results import ALIASED, CONSTANT, SEPARATED, PrintedTable
+from moe_classic._results import ALIASED, CONSTANT, SEPARATED, PrintedTable, unwrapped
 from moe_classic._typing import Floats, Ints
 
 from ._bootstrap import Draws, bootstrap
@@ -256,7 +256,9 @@ def inference(
     Parameters
     ----------
     estimator : fitted MoERegressor, MoEClassifier or hierarchical estimator
-        With linear experts.
+        With linear experts. Or a pipeline that ends in one, whose tables bear the names that the
+        step before gives, a TransformedTargetRegressor around one, whose tables speak of the
+        transformed target, or a fitted search over these.
     X, y, sample_weight :
         The rows on which it was fitted, with ``weight_kind`` saying what weights are. For sampling
         weights use ``kind="sandwich"`` with ``clusters=np.arange(n_samples)``.
@@ -326,6 +328,7 @@ def inference(
             "y.compute(), or a sample of the rows if these are too many."
         )
     _check_kind(kind, clusters, n_bootstrap, n_jobs, random_state)
+    estimator, X, y = unwrapped(estimator, X, y, needs="inference", caller="inference")
     if not isinstance(level, numbers.Real) or not 0.0 < level < 1.0:
         raise ValueError(f"level={level!r} must lie strictly between 0 and 1, such as 0.95.")
     case = fitted_model(estimator, X, y, sample_weight, weight_kind, groups)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from moe_classic._arguments import check_one_of
 from moe_classic._components import SLOPE, spoken
-from moe_classic._results import ALIASED, fitted_moe, inner_rows
+from moe_classic._results import ALIASED, fitted_mixture, fitted_moe, unwrapped
 
 from ._profile import as_frame
 from ._style import MIXTURE_COLOR, axes_for, legend_above, point_look, tidy
@@ -103,16 +103,18 @@ class CoefficientDisplay:
         """
         from moe_classic.inference import inference
 
-        moe = fitted_moe(estimator, needs="summary", caller=cls.__name__)
+        fitted_moe(estimator, needs="summary", caller=cls.__name__)
+        moe, rows, y = unwrapped(estimator, X, y, needs="summary", caller=cls.__name__)
         if hasattr(moe, "sample_posterior"):
             check_one_of(f"{cls.__name__} of a posterior", "kind", kind, ("observed",))
             table = moe.summary(coverage=level).rename(columns={"mean": "estimate"})
-            title, rows = f"posterior mean and {100 * level:g} % interval", inner_rows(estimator, X)
+            title = f"posterior mean and {100 * level:g} % interval"
+            rows = _under_names(moe, rows)
             return cls._of_rows(table, rows, title, part, terms, scale).plot(ax, **plot)
-        moe = fitted_moe(estimator, needs="inference", caller=cls.__name__)
-        rows = inner_rows(estimator, X)
+        fitted_moe(estimator, needs="inference", caller=cls.__name__)
         options = {"sample_weight": sample_weight, "groups": groups}
         result = inference(moe, rows, y, kind=kind, level=level, **options)
+        rows = _under_names(moe, rows)
         return cls.from_inference(result, rows, part=part, terms=terms, scale=scale, ax=ax, **plot)
 
     @classmethod
@@ -272,6 +274,17 @@ def _chosen(table: pd.DataFrame, part: str, terms: Any) -> tuple[pd.DataFrame, p
     check_one_of("CoefficientDisplay", "part", part, ("expert", "gate"))
     flat = _of_part(_flat(table), part)
     return (_slopes(flat) if terms is None else _named(flat, terms)), flat
+
+
+def _under_names(moe: Any, rows: Any) -> Any:
+    """Rows under the names that features have in tables."""
+    if isinstance(rows, pd.DataFrame):
+        return rows
+    width = np.shape(rows)[1]
+    for design in fitted_mixture(moe).maps:
+        if len(design.names) == width:
+            return pd.DataFrame(np.asarray(rows), columns=list(design.names))
+    return rows
 
 
 def _units(chosen: pd.DataFrame, X: Any) -> dict[str, float] | None:

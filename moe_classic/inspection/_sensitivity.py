@@ -362,7 +362,7 @@ def _of_draws(
             )
             yield _Answer(lines.indices(asked.inputs), lines.effects(asked.inputs, asked.grids))
         return
-    rows, held = (record.designs(np.asarray(asked.inner(r))) for r in (asked.rows, asked.held))
+    rows, held = (record.both_designs(np.asarray(asked.inner(r))) for r in (asked.rows, asked.held))
     for draw in draws:
         yield _Answer(
             sobol_indices(draw.means(*rows)[None], p), main_effects(draw.means(*held)[None], p, m)

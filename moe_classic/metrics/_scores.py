@@ -145,7 +145,7 @@ def crps_samples(estimator: Any, X: Any, y: Any) -> Floats:
     >>> crps_samples(moe, X, y).shape
     (133,)
     """
-    moe = fitted_moe(estimator, needs="predict_cdf", caller="crps_samples")
+    moe = fitted_moe(estimator, needs="crps", caller="crps_samples")
     return np.asarray(moe.crps(inner_rows(estimator, X), y), dtype=np.float64)
 
 

@@ -13,12 +13,13 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from moe_classic._results import PrintedTable, Section, column_names, probability
+from moe_classic._adapters import as_frame
+from moe_classic._results import PrintedTable, Section, names_seen, probability
 from moe_classic._typing import Floats
 from moe_classic.estimators import MoERegressor
 from moe_classic.inference import check_simulable, fitted_model, simulate
 
-from ._path import checked_counts, checked_template, path
+from ._path import Steps, checked_counts, checked_template, path
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class LikelihoodRatioTest:
         -------
         page : PrintedTable
         """
-        small, large = self.estimators_
+        # The mixtures themselves, where these are pipelines.
+        small, large = (Steps.of(m)[1] for m in self.estimators_)
         rows = [[f"{m.log_likelihood_:.2f}", f"{m.n_parameters_}"] for m in (small, large)]
         frame = pd.DataFrame(
             rows,
@@ -115,7 +117,8 @@ def bootstrap_lrt(
     n_experts : int, default=1
         K, the number of experts under the null hypothesis.
     estimator : MoERegressor or MoEClassifier, default=None
-        Template; None is ``MoERegressor()``.
+        Template; None is ``MoERegressor()``. Or a pipeline that ends in one, whose steps before it
+        are fitted once.
     n_bootstrap : int, default=99
         Data sets drawn from the fit with K experts; each is fitted with K and K + 1.
     n_jobs : int or None, default=None
@@ -155,7 +158,9 @@ def bootstrap_lrt(
     >>> test.p_value
     0.1
     """
-    template = checked_template(MoERegressor() if estimator is None else estimator)
+    steps, template = Steps.of(MoERegressor() if estimator is None else estimator)
+    template = checked_template(template)
+    steps, X = steps.fit(X, y)
     (K,) = checked_counts(_single(n_experts))
     whole = isinstance(n_bootstrap, numbers.Integral) and not isinstance(n_bootstrap, bool)
     if not whole or n_bootstrap < 1:
@@ -171,7 +176,8 @@ def bootstrap_lrt(
     )
     statistic, drawn = 2.0 * (alternative.objective - null.objective), np.array(draws)
     p = (1.0 + float((drawn >= statistic).sum())) / (1.0 + drawn.size)
-    return LikelihoodRatioTest(K, statistic, p, drawn, (null.estimator, alternative.estimator))
+    fits = steps.whole(null.estimator), steps.whole(alternative.estimator)
+    return LikelihoodRatioTest(K, statistic, p, drawn, fits)
 
 
 def _single(n_experts: Any) -> list[Any]:
@@ -188,8 +194,8 @@ def _simulated_statistic(
     case = fitted_model(null, X, y, None, groups=groups)
     X_new, drawn, subjects = simulate(case, rng)
     labels = None if subjects is None else subjects.member
-    target, names = case.fitted.target.from_model(drawn), column_names(null)
-    X_new = X_new if names is None else pd.DataFrame(X_new, columns=names)
+    target = case.fitted.target.from_model(drawn)
+    X_new = as_frame(X_new, names_seen(case.fitted))
     K = null.n_experts
     seeded = clone(template).set_params(random_state=int(rng.integers(2**31 - 1)))
     *_, small, large = path(seeded, 1, K + 1, X_new, target, groups=labels)

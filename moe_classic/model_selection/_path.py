@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
 from moe_classic._results import checked_rows, fitted_mixture
 from moe_classic._training import CERTAINTY
@@ -63,8 +64,9 @@ def checked_template(template: Any) -> Any:
     instance = hasattr(template, "get_params") and not isinstance(template, type)
     if not instance or not needed <= set(template.get_params(deep=False)):
         raise TypeError(
-            f"estimator={template!r} must be a MoERegressor or MoEClassifier: an estimator with "
-            "n_experts, expert and gate."
+            f"estimator={template!r} must be a MoERegressor or MoEClassifier, an estimator with "
+            "n_experts, expert and gate, or a pipeline that ends in one; a transformed target is "
+            "to be transformed before."
         )
     if not isinstance(template.init, str):
         raise ValueError("estimator: init gives responsibilities; use the name of a strategy.")
@@ -87,6 +89,53 @@ def checked_counts(n_experts: Any) -> list[int]:
             f"n_experts={n_experts!r} must be integers >= 1, at least one, such as range(1, 6)."
         )
     return sorted({int(v) for v in values})
+
+
+# ------------------------------------------------------------------------- pipelines
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What stands before a template in a pipeline; nothing where it stands alone.
+
+    Attributes
+    ----------
+    pipeline : Pipeline or None
+        The whole, not fitted.
+    before : Pipeline or None
+        Its transformers, fitted once :meth:`fit` was called.
+    """
+
+    pipeline: Any
+    before: Any = None
+
+    @classmethod
+    def of(cls, estimator: Any) -> tuple[Steps, Any]:
+        """The steps before a template, and the template."""
+        if not isinstance(estimator, Pipeline):
+            return cls(None), estimator
+        return cls(estimator), estimator.steps[-1][1]
+
+    def fit(self, X: Any, y: Any) -> tuple[Steps, Any]:
+        """Fitted steps, and the rows that they make."""
+        if self.pipeline is None or len(self.pipeline.steps) < 2:
+            return self, X
+        before = clone(self.pipeline[:-1])
+        rows = before.fit_transform(X, y)
+        return replace(self, before=before), rows
+
+    def rows(self, X: Any) -> Any:
+        """What the steps make of further rows."""
+        return X if self.before is None else self.before.transform(X)
+
+    def whole(self, chosen: Any) -> Any:
+        """The pipeline with a fitted last step."""
+        if self.pipeline is None:
+            return chosen
+        before = [] if self.before is None else self.before.steps
+        out = clone(self.pipeline)
+        out.steps = [*before, (self.pipeline.steps[-1][0], chosen)]
+        return out
 
 
 # ------------------------------------------------------------------------- growing
@@ -200,7 +249,7 @@ def _splits(
     """
     R = fit.responsibilities(X, y, groups=groups)
     labels = fitted_mixture(fit).labels
-    rows = np.asarray(checked_rows(fit, X), dtype=np.float64)
+    rows = _filled(np.asarray(checked_rows(fit, X), dtype=np.float64))
     w = np.ones(len(R)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     errors = _errors(fit, X, y)
     spread = np.linalg.norm(errors, axis=2)
@@ -218,6 +267,15 @@ def _splits(
             if above.any() and not above.all():
                 share = np.where(above, CERTAINTY, 1.0 - CERTAINTY)
                 yield f"{label} split by {name}", _divided(R, k, share)
+
+
+def _filled(rows: Floats) -> Floats:
+    """Rows (n, p) with the mean of its column in place of a missing value."""
+    missing = np.isnan(rows)
+    if not missing.any():
+        return rows
+    known = np.where(missing, 0.0, rows).sum(axis=0) / np.maximum((~missing).sum(axis=0), 1)
+    return np.where(missing, known, rows)
 
 
 def _divided(R: Floats, k: int, share: Floats) -> Floats:

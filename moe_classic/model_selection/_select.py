@@ -25,7 +25,7 @@ from moe_classic._results import PrintedTable, Section, number, numbered_subject
 from moe_classic._typing import Floats, Ints
 from moe_classic.estimators import MoERegressor
 
-from ._path import PathFit, checked_counts, checked_template, path
+from ._path import PathFit, Steps, checked_counts, checked_template, path
 
 _CRITERIA = ("bic", "aic", "icl", "log_score")
 
@@ -50,7 +50,7 @@ class Selection:
     best_index_ : int
         Row of the table that was chosen.
     best_estimator_ : estimator
-        Its fit to all rows.
+        Its fit to all rows; a pipeline where the template was one.
     best_params_ : dict
         Its ``n_experts``, ``expert`` and ``gate``.
     criterion : str
@@ -159,7 +159,8 @@ def select(
     X : array-like of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
     estimator : MoERegressor or MoEClassifier, default=None
-        Template whose other arguments all models share; None is ``MoERegressor()``.
+        Template whose other arguments all models share; None is ``MoERegressor()``. Or a pipeline
+        that ends in one: steps before it are fitted once, and to the training rows of a fold.
     n_experts : iterable of int, default=range(1, 6)
         Numbers of experts to compare. Every fit also starts from splits of the fit with one expert
         less, so that the objective never falls from K to K + 1 (with penalties on experts: never
@@ -211,7 +212,8 @@ def select(
     >>> chosen.best_params_["n_experts"]
     2
     """
-    template = checked_template(MoERegressor() if estimator is None else estimator)
+    steps, template = Steps.of(MoERegressor() if estimator is None else estimator)
+    template = checked_template(template)
     counts = checked_counts(n_experts)
     if criterion not in _CRITERIA:
         raise ValueError(f"criterion={criterion!r} is not known; choose one of {_CRITERIA}.")
@@ -224,19 +226,21 @@ def select(
     sample_weight = counts_of(sample_weight, weight_kind)
     w = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     labels = None if groups is None else np.asarray(groups)
+    given, (steps, X) = X, steps.fit(X, y)
     tasks = [_Task(family, counts, X, y, w, labels) for family in families]
     fits = Parallel(n_jobs=n_jobs)(delayed(task.fits)() for task in tasks)
     rows = [_row(fit, X, y, w, labels) for path_ in fits for fit in path_]
     table = pd.DataFrame(rows)
     if criterion == "log_score":
-        table = _with_log_scores(table, tasks, 5 if cv is None else cv, n_jobs)
+        folds = _Folds(steps, given, 5 if cv is None else cv, n_jobs)
+        table = _with_log_scores(table, tasks, folds)
     best = _best(table, criterion)
     sign = -1.0 if criterion == "log_score" else 1.0
     delta = sign * (table[criterion] - table[criterion][best])
     table.insert(table.columns.get_loc("start"), "delta", delta)
     chosen = [fit.estimator for path_ in fits for fit in path_][best]
     params = {name: getattr(chosen, name) for name in ("n_experts", "expert", "gate")}
-    return Selection(table, best, chosen, params, criterion)
+    return Selection(table, best, steps.whole(chosen), params, criterion)
 
 
 def _families(template: Any, experts: Any, gates: Any) -> list[Any]:
@@ -318,28 +322,46 @@ def _weights(w: Floats | None, groups: np.ndarray | None, test: Ints) -> Floats:
     return subject_weights(*numbered_subjects(groups[test], len(test)), own)
 
 
-def _with_log_scores(
-    table: pd.DataFrame, tasks: list[_Task], cv: Any, n_jobs: int | None
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class _Folds:
+    """How rows are held out: steps before the model are fitted to the others alone."""
+
+    steps: Steps
+    X: Any
+    cv: Any
+    n_jobs: int | None
+
+    def folds(self, y: Any, groups: np.ndarray | None, *, classifier: bool) -> list[Any]:
+        """Rows to fit to and rows to hold out, of whole groups where there are any."""
+        grouped = isinstance(self.cv, int) and groups is not None
+        cv = GroupKFold(self.cv) if grouped else check_cv(self.cv, y, classifier=classifier)
+        return list(cv.split(self.X, y, groups))
+
+    def split(self, train: Any, test: Any, y: Any) -> tuple[Any, Any]:
+        """Rows of a fold as the model sees them."""
+        steps, rows = self.steps.fit(_safe_indexing(self.X, train), _safe_indexing(y, train))
+        return rows, steps.rows(_safe_indexing(self.X, test))
+
+
+def _with_log_scores(table: pd.DataFrame, tasks: list[_Task], held_out: _Folds) -> pd.DataFrame:
     """The table with the mean log density of held-out rows."""
-    first = tasks[0]
-    X, y, w, groups = first.X, first.y, first.w, first.groups
-    if isinstance(cv, int) and groups is not None:
-        cv = GroupKFold(cv)
-    folds = list(check_cv(cv, y, classifier=is_classifier(first.template)).split(X, y, groups))
+    first, n_jobs = tasks[0], held_out.n_jobs
+    y, w, groups = first.y, first.w, first.groups
+    folds = held_out.folds(y, groups, classifier=is_classifier(first.template))
+    parts = [held_out.split(train, test, y) for train, test in folds]
     jobs = []
     for task in tasks:
-        for train, test in folds:
+        for (train, test), (seen, unseen) in zip(folds, parts, strict=True):
             part = _Task(
                 task.template,
                 task.counts,
-                _safe_indexing(X, train),
+                seen,
                 _safe_indexing(y, train),
                 None if w is None else w[train],
                 None if groups is None else groups[train],
             )
-            held_out = (_safe_indexing(X, test), _safe_indexing(y, test))
-            jobs.append((part, (*held_out, None if groups is None else groups[test])))
+            labels = None if groups is None else groups[test]
+            jobs.append((part, (unseen, _safe_indexing(y, test), labels)))
     scores = Parallel(n_jobs=n_jobs)(delayed(part.scores)(*test) for part, test in jobs)
     weights = np.concatenate([_weights(w, groups, test) for _, test in folds])
     means, errors = [], []

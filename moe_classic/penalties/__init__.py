@@ -11,6 +11,7 @@ Technometrics 12. Each works on coefficients (..., M, q) whose last column, the 
 
 from ._centred import CentredRidge
 from ._centred import centring as centring
+from ._centred import coupling as coupling
 from ._ridge import Ridge
 
 __all__ = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,6 +17,19 @@ from ._ridge import without_intercepts
 def centring(m: int) -> Floats:
     """Projection that centres m coefficients and the reference's zero, in reference coordinates."""
     return np.eye(m) - 1.0 / (m + 1)
+
+
+@cache
+def coupling(m: int, q: int) -> Floats:
+    """Hessian (m q, m q) of half the squared slopes, centred: it couples classes, not slopes."""
+    both = np.kron(centring(m), np.diag(np.r_[np.ones(q - 1), 0.0]))
+    return np.asarray(both, dtype=np.float64)
+
+
+@cache
+def _several(groups: int, m: int, q: int) -> Floats:
+    """The same of several groups of classes."""
+    return np.asarray(np.kron(np.eye(groups), coupling(m, q)), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,13 @@ class CentredRidge:
         squares = (slopes**2).sum() - (slopes.sum(axis=-2) ** 2).sum() / (slopes.shape[-2] + 1)
         return 0.5 * self.pull * float(squares)
 
+    def each(self, coef: Floats) -> Floats:
+        """Penalties (...) of coefficients (..., M, q), one by one."""
+        slopes = coef[..., :-1]
+        squares = (slopes**2).sum(axis=(-2, -1))
+        squares -= (slopes.sum(axis=-2) ** 2).sum(axis=-1) / (slopes.shape[-2] + 1)
+        return np.asarray(0.5 * self.pull * squares)
+
     def gradient(self, coef: Floats) -> Floats:
         """Its derivatives, of the shape of ``coef``."""
         return self.pull * (centring(coef.shape[-2]) @ without_intercepts(coef))
@@ -52,7 +73,4 @@ class CentredRidge:
     def hessian(self, coef: Floats) -> Floats:
         """Its Hessian, (size, size), coefficients in the order of ``coef.ravel()``."""
         *groups, m, q = coef.shape
-        slopes = np.diag(np.r_[np.ones(q - 1), 0.0])
-        one = np.kron(centring(m), slopes)
-        several = np.kron(np.eye(int(np.prod(groups))), one)
-        return np.asarray(self.pull * several, dtype=np.float64)
+        return np.asarray(self.pull * _several(math.prod(groups), m, q), dtype=np.float64)

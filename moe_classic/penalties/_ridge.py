@@ -25,6 +25,10 @@ class Ridge:
         """The penalty of coefficients (..., M, q)."""
         return 0.5 * self.pull * float((coef[..., :-1] ** 2).sum()) if self.pull else 0.0
 
+    def each(self, coef: Floats) -> Floats:
+        """Penalties (...) of coefficients (..., M, q), one by one."""
+        return np.asarray(0.5 * self.pull * (coef[..., :-1] ** 2).sum(axis=(-2, -1)))
+
     def gradient(self, coef: Floats) -> Floats:
         """Its derivatives, of the shape of ``coef``."""
         return self.pull * without_intercepts(coef)

@@ -7,9 +7,11 @@ from ._adam import SGD, Adam
 from ._adam import GradientAscent as GradientAscent
 from ._base import STOPPED as STOPPED
 from ._base import DivergenceError, Problem, Result, Solver
+from ._base import joined_results as joined_results
 from ._em import EM
 from ._lbfgs import LBFGS
 from ._newton import Newton
+from ._paths import run_together as run_together
 from ._squarem import SQUAREM
 
 SOLVERS: dict[str, type[Solver]] = {

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from moe_classic._model import MoEParams, MoEStats
+from moe_classic._model import MoEParams
 
 from ._apart import Apart
 from ._base import APART, CAPPED, ENOUGH, SETTLED, STOPPED, STUCK, Limits, Problem, Result
+from ._paths import Path, Point, walk
 from ._stopping import Hands, gain_left
 
 #: Halvings in a row after which a step counts as impossible.
@@ -19,17 +19,15 @@ _MAX_HALVINGS = 30
 _ROUNDING = 1e-12
 
 
-@dataclass(frozen=True)
-class Point:
-    """Parameters, the objective there, and the statistics of the step from there."""
-
-    params: MoEParams
-    value: float
-    stats: MoEStats
-
-
 class MonotoneAscent:
     """Counts passes, keeps the best point and the trace, notes why the path ended.
+
+    Parameters
+    ----------
+    problem : Problem
+    first : Point
+        Where the path begins.
+    limits : Limits
 
     Attributes
     ----------
@@ -41,21 +39,20 @@ class MonotoneAscent:
     message : str
     """
 
-    def __init__(self, problem: Problem, params: MoEParams, limits: Limits) -> None:
+    def __init__(self, problem: Problem, first: Point, limits: Limits) -> None:
         self.problem, self.max_iter, self.monitor = problem, limits.max_iter, limits.monitor
-        self.passes = 0
+        self.passes = 1
         self.trace: list[float] = []
         self.apart = Apart(problem, limits.calm)
         self.converged, self.message = False, CAPPED
         self.left = np.inf
-        self.best = self.evaluate(params)
         self.over = False
-        self.accept(self.best)
+        self.accept(first)
 
-    def evaluate(self, params: MoEParams) -> Point:
-        """Evaluate ``params``: one pass."""
+    def look(self, params: MoEParams) -> Path[Point]:
+        """Stand at ``params``: one pass."""
         self.passes += 1
-        return Point(params, *self.problem.evaluate(params))
+        return (yield params)
 
     def accept(self, point: Point) -> None:
         """Take a point into the trace and tell the watcher."""
@@ -70,19 +67,19 @@ class MonotoneAscent:
         """Whether ``point`` is no lower than ``below``, up to rounding."""
         return bool(point.value >= below.value - _ROUNDING * abs(below.value))
 
-    def step(self, start: Point) -> Point | None:
+    def step(self, start: Point) -> Path[Point | None]:
         """One EM step, halved until it climbs; None if the path ends here.
 
         Damping is free: the pass that evaluates a proposal also gives the statistics of the next
         step.
         """
         model, summary = self.problem.model, self.problem.summary
-        params = model.update(start.params, start.stats, summary)
+        params = start.ahead()
         for _ in range(_MAX_HALVINGS):
             if self.passes >= self.max_iter:
                 self.over = True
                 return None
-            point = self.evaluate(params)
+            point = yield from self.look(params)
             if self.not_below(point, start):
                 return point
             params = model.between(start.params, params, summary)
@@ -107,27 +104,32 @@ class MonotoneAscent:
         )
 
 
-def run_em(
+def run_em(problem: Problem, params: MoEParams, limits: Limits) -> Result:
+    """EM proper, until little enough is left to gain."""
+    return walk(problem, em_path(problem, params, limits))
+
+
+def em_path(
     problem: Problem,
     params: MoEParams,
     limits: Limits,
     leave: Callable[[MonotoneAscent], bool] | None = None,
-) -> Result:
+) -> Path[Result]:
     """EM proper, until little enough is left to gain, or ``leave`` says that there are faster ways.
 
     ``leave`` is asked before every step. Components that are refitted end where rows stay.
     """
-    ascent = MonotoneAscent(problem, params, limits)
+    ascent = MonotoneAscent(problem, (yield params), limits)
     hands = Hands(limits.calm)
     while not ascent.over:
         if leave is not None and leave(ascent):
             break
-        point = ascent.step(ascent.best)
+        point = yield from ascent.step(ascent.best)
         if point is None:
             break
         ascent.accept(point)
         ascent.left = gain_left(ascent.trace)
-        settled = hands.settled(point.stats.row_weights())
+        settled = hands.settled(point.weights)
         if not ascent.over and (settled or ascent.left <= limits.enough):
             ascent.end(SETTLED if settled else ENOUGH)
     return ascent.result()

@@ -83,7 +83,7 @@ class Problem:
         """Penalised objective and statistics at ``params``: one pass over the data."""
         with np.errstate(over="ignore", invalid="ignore"):
             stats = self.engine.map_reduce(partial(self.objective, params), self.source)
-        return stats.objective - self.model.penalty(params, self.summary), stats
+        return float(stats.objective) - self.model.penalty(params, self.summary), stats
 
     def value(self, params: MoEParams) -> float:
         """Penalised objective at ``params``: a light pass."""
@@ -228,6 +228,13 @@ class Solver(BaseEstimator, ABC):
     @abstractmethod
     def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
         """Climb from ``params``, arguments and model being checked."""
+
+    #: Whether :meth:`path` can be walked beside others.
+    shares_passes: bool = False
+
+    def path(self, problem: Problem, params: MoEParams, limits: Limits) -> Any:
+        """The same climb as a generator that asks for passes: ``moe_classic.solvers._paths``."""
+        raise NotImplementedError(f"{type(self).__name__} makes its passes by itself.")
 
 
 def joined_results(first: Result, then: Result) -> Result:

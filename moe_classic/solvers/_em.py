@@ -29,12 +29,14 @@ from moe_classic._arguments import check_choice, check_range
 from moe_classic._model import Model, MoEParams, supported
 from moe_classic._objectives import SHARES, ClassificationLikelihood, reseed
 
-from ._ascent import MonotoneAscent, run_em
+from ._ascent import MonotoneAscent, em_path, run_em
 from ._base import ENOUGH, STOPPED, Limits, Problem, Result, Solver, joined_results
+from ._concavity import warmed_up
 from ._lbfgs import LBFGS, differentiable
 from ._newton import Newton
-from ._quadratic import affordable, warmed_up
-from ._squarem import SQUAREM
+from ._paths import Path, walk
+from ._quadratic import affordable
+from ._squarem import SQUAREM, squarem_path
 from ._stopping import tight_tolerance
 from ._warm_up import anneal, stochastic_em
 
@@ -156,6 +158,15 @@ class EM(Solver):
         """EM after its stages, and the finish once EM is slow and the way up is clear."""
         if self.assignment == "hard":
             return _classify(self.with_objective(problem), params, limits)
+        return walk(problem, self.path(problem, params, limits))
+
+    @property
+    def shares_passes(self) -> bool:  # type: ignore[override]
+        """Unless other objectives come before the likelihood, or take its place."""
+        return self.assignment == "soft" and self.annealing is None
+
+    def path(self, problem: Problem, params: MoEParams, limits: Limits) -> Path[Result]:
+        """Soft EM after what comes before it, and its finish."""
         before = 0
         if self.assignment == "stochastic":
             params, before = stochastic_em(problem, params, limits.max_iter // 2)
@@ -164,34 +175,36 @@ class EM(Solver):
         rest = limits.less(before)
         finisher = self.finisher(problem, params)
         if finisher is None:
-            result = run_em(problem, params, rest)
+            result = yield from em_path(problem, params, rest)
         else:
-            result = _finished(problem, params, rest, finisher)
+            result = yield from _finished(problem, params, rest, finisher)
         return _judged(replace(result, n_iter=result.n_iter + before), limits.enough)
 
 
-def _finished(problem: Problem, params: MoEParams, limits: Limits, finisher: Finish) -> Result:
+def _finished(
+    problem: Problem, params: MoEParams, limits: Limits, finisher: Finish
+) -> Path[Result]:
     """EM until it is slow, then the finish, begun where the log-likelihood is concave."""
 
     def leave(ascent: MonotoneAscent) -> bool:
         return ascent.passes >= _PATIENCE and _rate(ascent.trace) > _SLOW
 
     polish = replace(limits, enough=tight_tolerance(limits.enough, problem.summary.weight))
-    result = run_em(problem, params, polish, leave)
+    result = yield from em_path(problem, params, polish, leave)
     rest = limits.less(result.n_iter)
     if result.converged or rest.max_iter < 1 or result.message == STOPPED:
         return result
     if isinstance(finisher, SQUAREM):
-        later = finisher.climb(problem, result.params, rest)
+        later = yield from squarem_path(problem, result.params, rest)
     elif affordable(problem, result.params):
-        later = warmed_up(problem, result.params, rest, finisher.ascend)
+        later = yield from warmed_up(problem, result.params, rest, finisher.finish)
     else:
-        later = finisher.ascend(problem, result.params, rest)
+        later = yield from finisher.finish(problem, result.params, rest)
     if not later.objective >= result.objective:
         # The finish cannot climb from here: EM goes the rest of the way.
         spent = later.n_iter
         rest = replace(rest, max_iter=max(rest.max_iter - spent, 1))
-        later = run_em(problem, result.params, rest)
+        later = yield from em_path(problem, result.params, rest)
         later = replace(later, n_iter=later.n_iter + spent)
     return joined_results(result, later)
 

@@ -26,9 +26,11 @@ from moe_classic.experts import Expert
 
 from ._apart import Apart
 from ._base import APART, CAPPED, ENOUGH, STOPPED, STUCK, Limits, Problem, Result, joined_results
+from ._concavity import warmed_up
 from ._gradient_solver import GradientSolver
 from ._newton import Newton
-from ._quadratic import Quadratic, affordable, warmed_up
+from ._paths import Path, walk
+from ._quadratic import Quadratic, affordable
 from ._stopping import gain_left, tight_tolerance
 
 #: Relative difference of coordinates that is rounding.
@@ -97,11 +99,23 @@ class LBFGS(GradientSolver):
         """L-BFGS, after steps of EM where the log-likelihood is not concave yet."""
         if not (self.warm_up and self.error == "likelihood" and affordable(problem, params)):
             return super().climb(problem, params, limits)
-        result = warmed_up(problem, params, limits, self.ascend)
+        result = walk(problem, warmed_up(problem, params, limits, self.finish))
         rest = limits.less(result.n_iter)
         if not result.converged or rest.max_iter < 1 or result.message == APART:
             return result
-        return joined_results(result, Newton().ascend(problem, result.params, rest))
+        return joined_results(result, walk(problem, Newton().finish(problem, result.params, rest)))
+
+    def finish(
+        self,
+        problem: Problem,
+        params: MoEParams,
+        limits: Limits,
+        *,
+        seen: Quadratic | None = None,
+    ) -> Path[Result]:
+        """The same as a path that makes its passes by itself."""
+        yield from ()
+        return self.ascend(problem, params, limits, seen=seen)
 
     def ascend(
         self,

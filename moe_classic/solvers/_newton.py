@@ -21,7 +21,9 @@ from moe_classic._model import MoEParams
 from moe_classic._typing import Floats
 
 from ._base import CAPPED, STOPPED, STUCK, Limits, Problem, Result, Solver
-from ._quadratic import Quadratic, at_bound, quadratic, warmed_up
+from ._concavity import warmed_up
+from ._paths import Path, Survey, walk
+from ._quadratic import Quadratic, at_bound
 from ._stopping import tight_tolerance
 
 
@@ -69,22 +71,22 @@ class Newton(Solver):
     def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
         """Newton's steps, after steps of EM where the log-likelihood is not concave yet."""
         if not self.warm_up:
-            return self.ascend(problem, params, limits)
-        return warmed_up(problem, params, limits, self.ascend)
+            return walk(problem, self.finish(problem, params, limits))
+        return walk(problem, warmed_up(problem, params, limits, self.finish))
 
-    def ascend(
+    def finish(
         self,
         problem: Problem,
         params: MoEParams,
         limits: Limits,
         *,
         seen: Quadratic | None = None,
-    ) -> Result:
+    ) -> Path[Result]:
         """Newton's steps from ``params``, around which the objective may have been seen."""
         model, summary = problem.model, problem.summary
         theta, best, n_iter = model.pack(params), params, 0
         if seen is None:
-            seen, n_iter = quadratic(problem, params), 1
+            seen, n_iter = (yield Survey(params)), 1
         trace, radius, left = [seen.value], self.radius, np.inf
         converged, message = False, CAPPED
         while n_iter < limits.max_iter:
@@ -103,7 +105,7 @@ class Newton(Solver):
                 converged, message = True, "the Newton decrement is below tol"
                 break
             proposal = model.unpack(theta + step / scale, best, summary)
-            new = quadratic(problem, proposal)
+            new = yield Survey(proposal)
             n_iter += 1
             gain = new.value - seen.value
             ratio = gain / predicted if np.isfinite(gain) and predicted > 0.0 else -1.0

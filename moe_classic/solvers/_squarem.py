@@ -22,8 +22,9 @@ import numpy as np
 
 from moe_classic._model import MoEParams
 
-from ._ascent import MonotoneAscent, Point
+from ._ascent import MonotoneAscent
 from ._base import ENOUGH, Limits, Problem, Result, Solver
+from ._paths import Path, Point, walk
 from ._stopping import tight_tolerance
 
 #: Factor by which the longest extrapolation grows when it was of use and shrinks when it was not.
@@ -61,27 +62,27 @@ class SQUAREM(Solver):
 
     def climb(self, problem: Problem, params: MoEParams, limits: Limits) -> Result:
         """EM with extrapolation."""
-        return extrapolated(problem, params, limits)
+        return walk(problem, squarem_path(problem, params, limits))
 
 
-def extrapolated(
+def squarem_path(
     problem: Problem,
     params: MoEParams,
     limits: Limits,
-    leave: Callable[[MonotoneAscent], bool] | None = None,
-) -> Result:
+    leave: Callable[[MonotoneAscent], Path[bool]] | None = None,
+) -> Path[Result]:
     """EM with extrapolation, until several cycles in a row find next to nothing to gain.
 
     ``leave`` is asked before every cycle whether there are faster ways.
     """
     longest, quiet = _GROWTH, 0
     lengths: deque[float] = deque(maxlen=_MEMORY)
-    ascent = MonotoneAscent(problem, params, limits)
+    ascent = MonotoneAscent(problem, (yield params), limits)
     while not ascent.over:
-        if leave is not None and leave(ascent):
+        if leave is not None and (yield from leave(ascent)):
             break
         start = ascent.best
-        point = ascent.step(start)
+        point = yield from ascent.step(start)
         if point is None:
             break
         ascent.accept(point)
@@ -96,7 +97,7 @@ def extrapolated(
             ascent.end(ENOUGH)
         if ascent.over or ascent.passes >= limits.max_iter:
             break
-        ahead = ascent.evaluate(proposal)
+        ahead = yield from ascent.look(proposal)
         used = min(length, longest)
         if ascent.not_below(ahead, point):
             longest = longest * _GROWTH if used == longest else longest
@@ -111,7 +112,7 @@ def _extrapolate(
 ) -> tuple[MoEParams, float, float]:
     """Proposal beyond two EM steps, the length that S3 suggests, and the cautious one of S2."""
     model, summary = problem.model, problem.summary
-    second = model.update(point.params, point.stats, summary)
+    second = point.ahead()
     t0, t1, t2 = model.pack(start.params), model.pack(point.params), model.pack(second)
     r = t1 - t0
     v = t2 - t1 - r

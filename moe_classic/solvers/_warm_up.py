@@ -9,9 +9,8 @@ import numpy as np
 from moe_classic._model import MoEParams
 from moe_classic._objectives import FreeEnergy, SampledLabels
 
-from ._ascent import MonotoneAscent
+from ._ascent import run_em
 from ._base import Limits, Problem
-from ._stopping import gain_left
 
 #: Factor by which the inverse temperature grows, and the largest number of passes at each.
 _HEATING = 1.25
@@ -29,16 +28,10 @@ def anneal(
     passes = 0
     while beta < 1.0 and passes < max_iter:
         tempered = replace(problem, objective=FreeEnergy(problem.model, beta))
-        ascent = MonotoneAscent(tempered, params, Limits(min(_PASSES, max_iter - passes), 0.0))
-        while not ascent.over:
-            point = ascent.step(ascent.best)
-            if point is None:
-                break
-            ascent.accept(point)
-            if gain_left(ascent.trace) <= _SETTLED * problem.summary.weight:
-                break
-        passes += ascent.passes
-        params, beta = ascent.best.params, beta * _HEATING
+        limits = Limits(min(_PASSES, max_iter - passes), _SETTLED * problem.summary.weight)
+        result = run_em(tempered, params, limits)
+        passes += result.n_iter
+        params, beta = result.params, beta * _HEATING
     return params, passes
 
 

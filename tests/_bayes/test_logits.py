@@ -1,11 +1,13 @@
 """Bayesian logits against optimisation, finite differences and Monte Carlo."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
-from moe_classic._bayes import BayesianLogits, Gamma, laplace_covariance
+from moe_classic._bayes import BayesianClasses, BayesianLogits, Gamma, laplace_covariance
 from moe_classic._bayes.logits import average_log_softmax
 from moe_classic._data import Design
 
@@ -75,6 +77,22 @@ def test_bound_is_below_the_average_and_rises(C):
     draws = centre @ rng.standard_normal((4000, C, 3)) @ root.T + q.mean[0]
     seen = log_softmax(draws @ design.Z, axis=1)
     assert (below < seen.mean(axis=0) + 4.0 * seen.std(axis=0) / np.sqrt(4000)).all()
+
+
+def test_scores_of_classes_are_slopes_of_the_log_probability_of_each_expert():
+    K, C = 2, 3
+    _, codes, design, _ = rows(C)
+    logits = BayesianLogits(Gamma(0.5, 0.5))
+    mean = np.random.default_rng(1).normal(size=(K, C, 3))
+    q = replace(logits.start(K, C, 3), mean=mean)
+    weights = np.full((K, codes.size), 1.0 / K)
+    (scores,) = BayesianClasses(logits, C).scores(q, design, codes, weights)
+    eta, step, every = mean @ design.Z, 1e-6, np.arange(codes.size)
+    for k in range(K):
+        for c in range(C):
+            moved = [eta[k] + sign * step * np.eye(C)[:, [c]] for sign in (1.0, -1.0)]
+            up, down = (log_softmax(e, axis=0)[codes, every] for e in moved)
+            np.testing.assert_allclose(scores.factor[k, c], (up - down) / (2 * step), atol=1e-8)
 
 
 def test_one_class_has_nothing_to_learn():

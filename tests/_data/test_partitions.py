@@ -307,6 +307,28 @@ def test_files_of_which_dask_would_join_some(data, in_blocks, tmp_path):
     np.testing.assert_allclose(scores, moe.score_samples(frame[["a", "b"]], y), rtol=1e-12)
 
 
+def test_two_outputs(data):
+    X, y, _ = data
+    Y = np.column_stack([y, X[:, 0] + 0.1 * X[:, 1] * y**2 + 0.2 * np.sin(9 * X[:, 1])])
+    parts = cut(X, even(3)), cut(Y, even(3))
+    moe = MoERegressor(2, **OPTIONS).fit(*parts)
+    assert moe.predict(parts[0]).compute().shape == (N, 2)
+    scores = moe.score_samples(*parts).compute()
+    np.testing.assert_allclose(scores, moe.score_samples(X, Y), rtol=1e-12)
+
+
+def test_levels_of_a_column_in_partitions(data):
+    X, y, _ = (a[:4000] for a in data)
+    frame = pd.DataFrame({"a": X[:, 0], "side": np.where(X[:, 1] > 0.0, "left", "right")})
+    rows = dd.from_pandas(frame.assign(y=y), npartitions=3)
+    columns = ["a", "side"]
+    moe = MoERegressor(2, **OPTIONS).fit(rows[columns], rows["y"])
+    whole = MoERegressor(2, **OPTIONS).fit(frame, y)
+    assert moe.log_likelihood_ == pytest.approx(whole.log_likelihood_, rel=1e-8)
+    mean = moe.predict(rows[columns]).compute()
+    np.testing.assert_allclose(mean, moe.predict(frame), rtol=1e-12)
+
+
 def test_classes_are_answered_lazily(data):
     X, y, _ = (a[:2000] for a in data)
     labels = np.where(y > 0.5, "high", "low")

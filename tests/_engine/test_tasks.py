@@ -13,6 +13,7 @@ from moe_classic._data.stats import Stats
 from moe_classic._engine import tasks as _workers
 from moe_classic._engine.map_reduce import SerialEngine, ThreadedEngine
 from moe_classic._engine.tasks import Workers
+from moe_classic._training import together
 from moe_classic.datasets import make_moe
 
 
@@ -166,6 +167,8 @@ def ends():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_starts_end_alike_wherever_they_run(monkeypatch, backend):
+    # few starts advance together, so that there is something to send
+    monkeypatch.setattr(together, "TOGETHER", 1)
     here = ends()
     batches = []
     original = Workers._sent
@@ -188,6 +191,7 @@ def test_starts_end_alike_wherever_they_run(monkeypatch, backend):
 def test_runs_that_are_watched_stay_here(monkeypatch, caplog, sent):
     monkeypatch.setattr(_workers, "_BEGINNING", 0.0)
     monkeypatch.setattr(_workers, "_SENDING", 0.0)
+    monkeypatch.setattr(together, "TOGETHER", 1)
     X, y = make_moe(200, n_experts=2, random_state=0)
     moe = MoERegressor(2, n_init=4, n_jobs=2, random_state=0)
     with caplog.at_level("INFO"):

@@ -97,9 +97,9 @@ def test_own_components_are_asked_by_threads(monkeypatch):
     asked = set()
     block = fitted_module.FittedMixture.block
 
-    def noted(self, X, y):
+    def noted(self, *rows):
         asked.add(threading.get_ident())
-        return block(self, X, y)
+        return block(self, *rows)
 
     monkeypatch.setattr(fitted_module.FittedMixture, "block", noted)
     moe.set_params(n_jobs=2).predict(X)

@@ -125,13 +125,14 @@ def test_as_many_starts_as_reported_reach_the_best_optimum(monkeypatch, solver, 
     # Under seed 3 the highest optimum has a spurious expert and is passed over.
     X, y = make_moe(150, n_experts=3, n_features=1, separation=0.8, random_state=seed)
     shorts = []
-    original = _train.Trainer.short_run
+    original = _train.Trainer.short_runs
 
-    def kept(self, start_sample, start):
-        shorts.append((start_sample.problem, original(self, start_sample, start)))
-        return shorts[-1][1]
+    def kept(self, start_sample, starts):
+        runs = original(self, start_sample, starts)
+        shorts.extend((start_sample.problem, run) for run in runs)
+        return runs
 
-    monkeypatch.setattr(_train.Trainer, "short_run", kept)
+    monkeypatch.setattr(_train.Trainer, "short_runs", kept)
     moe = MoERegressor(3, solver=solver, random_state=0).fit(X, y)
     starts = moe.start_report_[~moe.start_report_.strategy.isin(["split and merge"])]
     small = shorts[0][0]

@@ -5,6 +5,9 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from moe_classic import MoERegressor
+from moe_classic._training.finalists import StartRun
+from moe_classic._training.split_merge import Search
+from moe_classic.solvers import Result
 
 
 @pytest.fixture
@@ -43,3 +46,67 @@ def test_default_starts_find_the_three_lines(three_lines):
     moe = MoERegressor(3, random_state=0).fit(X, y)
     scales = [e.scale_ for e in moe.experts_]
     np.testing.assert_allclose(scales, 0.1, rtol=0.2)  # about four standard errors
+
+
+# ------------------------------------------------------------------------- the search
+
+
+def end(height, degenerate=0):
+    """A run that ended at a height, which stands for its parameters too."""
+    result = Result(height, height, [height], 1, converged=True, gain_left=0.0)
+    return StartRun("", height, result, degenerate)
+
+
+def searched(ends, children, numbers=10_000):
+    """Where a search leads in which moves from a height lead to other heights; parents asked."""
+    asked = []
+
+    def proposed(height):
+        asked.append(height)
+        return iter(children.get(height, []))
+
+    def climb(moves, passes):
+        return [end(move.R).result for move in moves]
+
+    search = Search(
+        proposed,
+        climb,
+        lambda results, passes: results,
+        lambda results: [end(r.objective) for r in results],
+        weight=1000.0,
+        numbers=numbers,
+    )
+    return search.best(ends), asked
+
+
+def test_search_goes_over_optima_that_are_not_the_best():
+    best, asked = searched([end(5.0), end(3.0)], {3.0: [4.0], 4.0: [8.0]}, numbers=100)
+    assert best.objective == 8.0
+    assert asked[:2] == [5.0, 3.0]
+    assert len(asked) == len(set(asked))
+
+
+def test_search_that_finds_nothing_better_returns_none():
+    best, _ = searched([end(5.0), end(3.0)], {5.0: [2.0], 3.0: [5.0]})
+    assert best is None
+
+
+def test_search_gives_up_what_is_far_below():
+    best, _ = searched([end(50.0)], {50.0: [39.0], 39.0: [60.0]}, numbers=100)
+    assert best is None
+
+
+def test_starts_that_agree_leave_less_to_look_for():
+    few = {5.0: [1.0, 2.0, 3.0, 4.0, 9.0]}
+    agree, _ = searched([end(5.0)] * 3, few, numbers=100)
+    disagree, _ = searched([end(5.0), end(4.5)], few, numbers=100)
+    assert agree is None  # four moves are looked at
+    assert disagree.objective == 9.0
+
+
+def test_degenerate_end_is_no_gain():
+    search = Search(iter, list, list, list, weight=1.0, numbers=1)
+    assert not search.beats(end(9.0, degenerate=1), end(5.0))
+    assert search.beats(end(9.0), end(5.0, degenerate=1))
+    heights = [run.objective for run in search.distinct([end(1.0), end(2.0), end(2.0 + 1e-9)])]
+    assert heights == [2.0 + 1e-9, 1.0]

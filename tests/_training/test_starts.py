@@ -167,6 +167,15 @@ def test_picks_follow_the_weights():
     assert picks[2] / 4000 == pytest.approx(0.75, abs=0.03)
 
 
+def test_segments_have_the_shares_that_are_asked_for(rng):
+    w = rng.uniform(0.5, 1.5, 2000)
+    view = StartData(rng.standard_normal((2000, 1)), rng.standard_normal((2000, 1)), w, 3)
+    label = view.cut(view.X[:, 0], np.array([0.2, 0.5, 0.3]))
+    shares = np.bincount(label, weights=w) / w.sum()
+    np.testing.assert_allclose(shares, [0.2, 0.5, 0.3], atol=2e-3)
+    assert view.X[label == 0].max() < view.X[label == 1].min()
+
+
 def test_segments_have_equal_weight(table):
     _, y, w = table
     labels = view_of(*table).cut(y[0])

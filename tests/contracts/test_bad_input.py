@@ -211,12 +211,17 @@ def test_several_outputs_are_refused_by_experts_of_one(real):
 
 
 @both
-def test_text_columns_are_refused(estimator, classes):
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_text_is_refused_in_arrays_and_taken_in_tables(estimator, classes):
     X, y = classes
     frame = pd.DataFrame({"size": X[:, 0], "city": ["Oslo"] * 60})
-    for data in (frame, frame.to_numpy(dtype=object)):
-        with pytest.raises(ValueError, match="could not convert string to float: 'Oslo'"):
-            estimator().fit(data, y)
+    with pytest.raises(ValueError, match="could not convert string to float: 'Oslo'"):
+        estimator().fit(frame.to_numpy(dtype=object), y)
+    model = estimator(n_init=1, random_state=0)
+    terms = set(model.fit(frame, y).summary().index.get_level_values("term"))
+    # One level has no column: it is the one that is left out.
+    assert "size" in terms
+    assert not [term for term in terms if "city" in term]
 
 
 @both

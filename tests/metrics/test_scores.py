@@ -112,7 +112,7 @@ def test_crps_of_impossible_components_is_refused(change, message):
 def test_crps_of_a_classifier_is_refused(rng):
     X = rng.standard_normal((40, 1))
     moe = MoEClassifier(1).fit(X, X[:, 0] > 0.0)
-    with pytest.raises(TypeError, match="predict_cdf"):
+    with pytest.raises(TypeError, match="estimator with crps"):
         crps_samples(moe, X, X[:, 0] > 0.0)
 
 

@@ -172,7 +172,7 @@ _regression("four experts", quarters, n_experts=4, gate=boundary)
 _regression("tree gate", quarters, n_experts=4, gate=TreeGate((2, 2), node=boundary), n_init=6)
 _regression("uneven tree gate", quarters, n_experts=4, gate=TreeGate([[2], 1, 1]), regular=False)
 _regression("estimator gate", gate=EstimatorGate(LogisticRegression()), regular=False)
-_classification("gaussian gate", gate="gaussian", expert=MultinomialExpert(alpha=1e-2), n_init=6)
+_classification("gaussian gate", gate="gaussian", expert=MultinomialExpert(alpha=1e-2), n_init=8)
 _classification("constant gate", gate="constant", regular=False)
 _classification("tree gate", gate=TreeGate((2,)), expert=MultinomialExpert(alpha=1e-2))
 _classification("estimator gate", gate=LogisticRegression(), regular=False)
@@ -258,6 +258,16 @@ def named_columns() -> Values:
         2, expert=GaussianExpert(features=["load", "speed"]), gate=SoftmaxGate(features=["speed"])
     )
     return fitted(moe.set_params(**QUICK).fit(table, y), table, y)
+
+
+@case("regression, levels of a table")
+def levels_of_a_table() -> Values:
+    X, y = lines()
+    table = pd.DataFrame(X, columns=[f"c{j}" for j in range(X.shape[1])])
+    table["city"] = np.array(["Rome", "Oslo", "Bern"])[np.arange(len(y)) % 3]
+    table["grade"] = pd.Categorical(np.where(np.arange(len(y)) % 2, "low", "high"), ["low", "high"])
+    table["flag"] = np.arange(len(y)) % 5 == 0
+    return fitted(MoERegressor(2, **QUICK).fit(table, y), table, y)
 
 
 @case("regression, target far from zero")

@@ -9,7 +9,9 @@ from moe_classic._model.model import MoEParams
 from moe_classic.solvers import EM, LBFGS, SQUAREM, Newton
 from moe_classic.solvers._ascent import MonotoneAscent
 from moe_classic.solvers._base import STOPPED, Limits
-from moe_classic.solvers._quadratic import ConcavityCheck, affordable, concave, quadratic, warmed_up
+from moe_classic.solvers._concavity import ConcavityCheck, warmed_up
+from moe_classic.solvers._paths import look, walk
+from moe_classic.solvers._quadratic import affordable, concave, quadratic
 
 from .problems import beside, drawn, hilly, problem_on
 
@@ -62,17 +64,19 @@ def test_matrix_is_affordable_for_smooth_models_of_moderate_size(rng):
 def test_lookout_lets_a_walk_go_on_at_once_where_the_objective_is_concave():
     problem, near = drawn(n=150, apart=1.0, seed=1)
     start = beside(problem, near, step=0.01)
-    ascent, lookout = MonotoneAscent(problem, start, Limits(100, 0.0)), ConcavityCheck(problem, 100)
-    assert lookout(ascent)
+    ascent = MonotoneAscent(problem, look(problem, start), Limits(100, 0.0))
+    lookout = ConcavityCheck(problem, 100)
+    assert walk(problem, lookout(ascent))
     assert ascent.passes == 2
     assert lookout.seen.value == pytest.approx(ascent.best.value, rel=1e-12)
 
 
 def test_lookout_looks_less_and_less_often_and_not_for_ever():
     problem, start = drawn(n=60, seed=1)
-    ascent = MonotoneAscent(problem, equal_experts(problem, start), Limits(1000, 0.0))
+    first = look(problem, equal_experts(problem, start))
+    ascent = MonotoneAscent(problem, first, Limits(1000, 0.0))
     lookout, looked = ConcavityCheck(problem, 1000), []
-    while not lookout(ascent):
+    while not walk(problem, lookout(ascent)):
         if ascent.passes < 190:
             looked.append(ascent.passes)
         ascent.passes += 1
@@ -87,9 +91,11 @@ def test_warm_up_leaves_half_of_the_passes():
 
     def ascend(problem, params, limits, *, seen):
         asked.append(limits.max_iter)
+        yield from ()
         return Newton(warm_up=False).climb(problem, params, limits)
 
-    warmed_up(problem, equal_experts(problem, start), Limits(20, 1e-6), ascend)
+    path = warmed_up(problem, equal_experts(problem, start), Limits(20, 1e-6), ascend)
+    walk(problem, path)
     assert len(asked) == 1
     assert asked[0] >= 20 // 2 - 2
 

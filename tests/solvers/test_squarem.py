@@ -7,22 +7,23 @@ from moe_classic.experts import EXPERTS, LinearExpert
 from moe_classic.solvers import EM, SQUAREM
 from moe_classic.solvers._ascent import MonotoneAscent
 from moe_classic.solvers._base import Limits
+from moe_classic.solvers._paths import look, walk
 from moe_classic.solvers._squarem import _extrapolate, _left
 
 from .problems import beside, drawn
 
 
 def two_steps(problem, start):
-    ascent = MonotoneAscent(problem, start, Limits(10, 0.0))
-    first = ascent.best
-    return first, ascent.step(first)
+    first = look(problem, start)
+    ascent = MonotoneAscent(problem, first, Limits(10, 0.0))
+    return first, walk(problem, ascent.step(first))
 
 
 def test_shortest_extrapolation_is_two_steps_of_em():
     problem, start = drawn(n=100, apart=0.7)
     first, second = two_steps(problem, start)
     proposal, length, _ = _extrapolate(problem, first, second, 1.0)
-    third = problem.model.update(second.params, second.stats, problem.summary)
+    third = second.ahead()
     assert length > 1.0
     np.testing.assert_array_equal(problem.model.pack(proposal), problem.model.pack(third))
 
@@ -30,7 +31,7 @@ def test_shortest_extrapolation_is_two_steps_of_em():
 def test_extrapolation_follows_the_formula():
     problem, start = drawn(n=100, apart=0.7)
     first, second = two_steps(problem, start)
-    third = problem.model.update(second.params, second.stats, problem.summary)
+    third = second.ahead()
     t0, t1, t2 = (problem.model.pack(p) for p in (first.params, second.params, third))
     r, v = t1 - t0, (t2 - t1) - (t1 - t0)
     a = np.linalg.norm(r) / np.linalg.norm(v)

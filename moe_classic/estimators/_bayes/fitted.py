@@ -126,7 +126,7 @@ class FittedPosterior(FittedMixture):
         coef, _, gate = self.raw_draws(n, rng)
         return [Draw(c[:, 0], g, self.gate_map) for c, g in zip(coef, gate, strict=True)]
 
-    def designs(self, X: np.ndarray) -> tuple[Floats, Floats]:
+    def both_designs(self, X: np.ndarray) -> tuple[Floats, Floats]:
         """What experts and gate see of rows."""
         return self.expert_map(X), self.gate_map(X)
 

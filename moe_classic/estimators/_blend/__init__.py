@@ -3,7 +3,7 @@
 from .gate import FittedBlendGate, GateOptions, train_gate
 from .meta_pi import MetaPiClassifier, MetaPiRegressor
 from .net import BlendData, error_of
-from .prediction import BlendEstimator, shown_names
+from .prediction import BlendEstimator, as_given, shown_names
 from .sources import all_experts, check_experts
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "MetaPiClassifier",
     "MetaPiRegressor",
     "all_experts",
+    "as_given",
     "check_experts",
     "error_of",
     "shown_names",

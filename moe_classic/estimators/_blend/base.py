@@ -25,15 +25,15 @@ from moe_classic._adapters import (
 )
 from moe_classic._arguments import refuse_groups
 from moe_classic._data import BlendRows, DesignMap, distinct_rows
-from moe_classic._results import FittedBlend, column_names
+from moe_classic._results import FittedBlend
 from moe_classic._targets import ClassTarget, Target
 from moe_classic._training import warn_failure
-from moe_classic._typing import Floats, Ints
+from moe_classic._typing import Floats, Ints, Names
 
 from .gate import FittedBlendGate, GateOptions, train_gate
 from .joint import JointBlend, train_jointly
 from .net import BlendData, Trace
-from .prediction import BlendEstimator, shown_names
+from .prediction import BlendEstimator, as_given, shown_names
 from .sources import SourceExpert, all_experts, check_experts, check_rows_of, members, source_codes
 
 _GATES = ("softmax", "sigmoid", "constant")
@@ -138,12 +138,17 @@ class MetaPi(BlendEstimator):
         experts = members(self.experts, labels)
         check_rows_of(experts, labels, rows.codes, y if target.kind == "class" else None)
         rng = check_random_state(self.random_state)
-        fits = self._fit_experts(experts, rows, y, target, column_names(columns), rng)
-        design, data = self._gate_data(options, rows, y, target, fits, column_names(columns))
+        fits = self._fit_experts(experts, rows, y, target, columns._names, rng)
+        design, data = self._gate_data(options, rows, y, target, fits, columns._names)
         generator = np.random.default_rng(rng.randint(2**31 - 1))
         gate, trace = train_gate(options, design, data, generator)
         if self.joint:
-            joint = JointBlend(gate, self._layers(fits, rows.X, data, target), data, options.alpha)
+            joint = JointBlend(
+                gate,
+                self._layers(fits, as_given(rows.X, columns._names), data, target),
+                data,
+                options.alpha,
+            )
             gate, estimators, later = train_jointly(
                 joint, max_iter=options.max_iter, tol=options.tol
             )
@@ -151,6 +156,10 @@ class MetaPi(BlendEstimator):
         self._keep(fits, gate, trace, data, rows, target, labels, columns)
         self._warn(fits)
         return self
+
+    def _given_experts(self) -> list[Any]:
+        """The estimators among the experts."""
+        return all_experts(self.experts)
 
     def _checked(self) -> GateOptions:
         """Arguments that make sense by themselves."""
@@ -173,7 +182,7 @@ class MetaPi(BlendEstimator):
         rows: BlendRows,
         y: np.ndarray,
         target: Target,
-        names: list[str] | None,
+        names: Names,
         rng: np.random.RandomState,
     ) -> _Fits:
         """Fit what is not prefit; a stand-in takes the place of what fails."""
@@ -185,7 +194,7 @@ class MetaPi(BlendEstimator):
             job = FitTask(expert.estimator, rows.X[mine], y[mine], rows.w[mine], int(seed), names)
             jobs.append(job)
         labels = [expert.name for expert in experts]
-        trial = rows.X[:_TRIAL]
+        trial = as_given(rows.X[:_TRIAL], names)
         outcomes, notices = fit_all(
             jobs, labels, self.n_jobs, lambda fitted: len(self._output_of(fitted, trial, target))
         )
@@ -217,11 +226,11 @@ class MetaPi(BlendEstimator):
         y: np.ndarray,
         target: Target,
         fits: _Fits,
-        names: list[str] | None,
+        names: Names,
     ) -> tuple[DesignMap, BlendData]:
         """What the gate sees of X, and what it is trained on."""
         design = options.design(rows.X, y, rows.w, names, type(self).__name__)
-        outputs = self._all_outputs(rows.X, fits.estimators, target)
+        outputs = self._all_outputs(rows.X, fits.estimators, target, names)
         ideal = target.ideal(target.columns(y))
         return design, BlendData(design(rows.X), outputs, ideal, rows.w)
 
@@ -249,7 +258,7 @@ class MetaPi(BlendEstimator):
     ) -> None:
         """Keep experts and gate, and how they do on the training rows."""
         weights = gate.weights(rows.X)
-        outputs = self._all_outputs(rows.X, fits.estimators, target)
+        outputs = self._all_outputs(rows.X, fits.estimators, target, columns._names)
         miss = data.target - np.einsum("kn,kdn->dn", weights, outputs)
         fitted = FittedMetaPi(
             fits.estimators,

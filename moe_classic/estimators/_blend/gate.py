@@ -10,7 +10,7 @@ import numpy as np
 from moe_classic._arguments import check_integer, check_real
 from moe_classic._components import INTERCEPT, SLOPE, WEIGHT
 from moe_classic._data import DesignMap, checked_design, fit_design, slices_of
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Names
 
 from .net import BlendData, BlendNet, Trace, blend_objective, descend, error_of, simplex_weights
 
@@ -150,7 +150,7 @@ class GateOptions:
         )
 
     def design(
-        self, X: np.ndarray, y: np.ndarray, w: Floats, names: list[str] | None, owner: str
+        self, X: np.ndarray, y: np.ndarray, w: Floats, names: Names, owner: str
     ) -> DesignMap:
         """What the gate sees of X, standardised by the weighted moments."""
         return fit_design(

@@ -9,19 +9,29 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from moe_classic._data import check_largest, check_spread, check_weight, unique_names
+from moe_classic._adapters import TableColumns, read_table
+from moe_classic._data import (
+    check_largest,
+    check_spread,
+    check_weight,
+    least_and_most,
+    unique_names,
+)
 from moe_classic._results import (
     Explanation,
     FittedBlend,
+    check_expert_missing,
     checked_rows,
     column_names,
     explain_rows,
+    names_seen,
+    validate_rows,
 )
 from moe_classic._routing import check_top_k, routed_blend, top_k_weights
 from moe_classic._targets import Target
-from moe_classic._typing import Floats, Ints
+from moe_classic._typing import Floats, Ints, Names
 from moe_classic.estimators import _reporting
 
 
@@ -35,6 +45,8 @@ class BlendEstimator(TransformerMixin, _BaseComposition):
     #: What of an expert is blended.
     _output_kind: ClassVar[str]
     _fitted: FittedBlend | None = None
+    #: What validated rows are called; only of the copy that remembers them during a fit.
+    _names: Names = None
 
     experts_: list[Any]
     gate_: Any
@@ -51,6 +63,10 @@ class BlendEstimator(TransformerMixin, _BaseComposition):
     def _fallback(self) -> Any:
         """What predicts for an expert that could not be fitted."""
 
+    @abstractmethod
+    def _given_experts(self) -> list[Any]:
+        """The descriptions of the experts, as far as they are estimators."""
+
     # -------------------------------------------------------------------- what a fit leaves
 
     def _describes_outputs(self) -> bool:
@@ -63,12 +79,18 @@ class BlendEstimator(TransformerMixin, _BaseComposition):
         The estimator itself is left as it is until the fit has ended well.
         """
         columns = copy(self)
+        X, table = read_table(X, None, fresh=True, keep=True)
         options = self._target.validation(multi_output=self._describes_outputs())
-        X, y = validate_data(columns, X, y, dtype=np.float64, ensure_min_samples=2, **options)
+        (X, y), missing = validate_rows(
+            columns, X, y, dtype=np.float64, ensure_min_samples=2, **options
+        )
+        columns._names = column_names(columns) if table is None else table
+        for expert in self._given_experts() if missing else []:
+            check_expert_missing(type(expert).__name__, expert, X, shown_names(columns))
         w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         names = column_names(columns)
         check_largest("X", X, names)
-        check_spread("X", X.min(axis=0), X.max(axis=0), names)
+        check_spread("X", *least_and_most(X), names)
         y = self._target.checked(y)
         if self._target.kind == "real":
             check_spread("y", y.min(axis=0), y.max(axis=0))
@@ -104,27 +126,28 @@ class BlendEstimator(TransformerMixin, _BaseComposition):
 
     def _check_rows(self, X: Any) -> Floats:
         """Validated features of new rows."""
-        return checked_rows(self, X).astype(np.float64, copy=False)
+        return checked_rows(self, X, dtype=(np.float64,))
 
-    def _all_outputs(self, X: np.ndarray, experts: list[Any], target: Any) -> Floats:
+    def _all_outputs(self, X: np.ndarray, experts: list[Any], target: Any, names: Names) -> Floats:
         """Outputs of all experts, (K, width, n)."""
-        return np.stack([self._output_of(fitted, X, target) for fitted in experts])
+        seen = as_given(X, names)
+        return np.stack([self._output_of(fitted, seen, target) for fitted in experts])
 
     def _own_outputs(self, X: Any) -> Floats:
         """Outputs of the fitted experts at rows that nobody has looked at yet, (K, width, n)."""
         X = self._check_rows(X)
-        return self._all_outputs(X, self.experts_, self._blend.target)
+        return self._all_outputs(X, self.experts_, self._blend.target, names_seen(self._blend))
 
     def _blended(self, X: Any, top_k: int | None) -> Floats:
         """Sum of the consulted experts' outputs times their weights, (width, n)."""
-        X, target = self._check_rows(X), self._blend.target
+        X, target, names = self._check_rows(X), self._blend.target, names_seen(self._blend)
         count = check_top_k(top_k, len(self.experts_))
         normalise = self.gate_.output != "linear"
         weights, consulted = top_k_weights(self.gate_.weights(X), count, normalise=normalise)
 
         def evaluate(k: int, rows: Ints) -> Floats:
             part = X if rows.size == len(X) else X[rows]
-            return self._output_of(self.experts_[k], part, target)
+            return self._output_of(self.experts_[k], as_given(part, names), target)
 
         return routed_blend(weights, consulted, evaluate, target.width)
 
@@ -169,6 +192,11 @@ class BlendEstimator(TransformerMixin, _BaseComposition):
         return explain_rows(self, self._blend, X)
 
 
+def as_given(X: np.ndarray, names: Names) -> Any:
+    """Rows as experts see them: of a table not all of numbers, the rows of the table."""
+    return names.table(X) if isinstance(names, TableColumns) else X
+
+
 def shown_names(columns: Any) -> tuple[str, ...]:
     """Names of the columns of X, as given or numbered."""
-    return unique_names(column_names(columns) or [f"x{j}" for j in range(columns.n_features_in_)])
+    return unique_names(columns._names or [f"x{j}" for j in range(columns.n_features_in_)])

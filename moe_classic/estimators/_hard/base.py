@@ -15,15 +15,16 @@ from sklearn.utils import check_random_state
 from moe_classic._adapters import emit_warnings
 from moe_classic._arguments import check_integer, check_real, refuse_groups
 from moe_classic._data import distinct_rows
-from moe_classic._results import FittedBlend, column_names
+from moe_classic._results import FittedBlend
 from moe_classic._routing import capacity_of, random_partition
 from moe_classic._targets import Target
 from moe_classic._training import labelled, warn_failure
-from moe_classic._typing import Floats, Ints
+from moe_classic._typing import Floats, Ints, Names
 from moe_classic.estimators._blend import (
     BlendEstimator,
     GateOptions,
     all_experts,
+    as_given,
     check_experts,
     shown_names,
 )
@@ -141,11 +142,11 @@ class HardMoE(BlendEstimator):
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         rng = np.random.default_rng(seed)
         train_rows, validation_rows = self._hold_out(strata, rng)
-        names = column_names(columns)
+        names = columns._names
         seeds = rng.integers(np.iinfo(np.int32).max, size=self.n_experts).tolist()
         share = random_partition(strata[train_rows], self.n_experts, rng)
         loop = HardLoop(
-            output_of=partial(self._output_of, target=target),
+            output_of=partial(self._output_at, target=target, names=names),
             fallback=self._fallback,
             descriptions=descriptions,
             rows=rows,
@@ -170,6 +171,14 @@ class HardMoE(BlendEstimator):
             warn_failure(f"Expert {k + 1}", error, instead)
         emit_warnings(state.notices, stacklevel=2)
         return self
+
+    def _output_at(self, fitted: Any, X: np.ndarray, target: Any, names: Names) -> Floats:
+        """Output of a fitted expert at validated rows (n, p), (width, n)."""
+        return self._output_of(fitted, as_given(X, names), target)
+
+    def _given_experts(self) -> list[Any]:
+        """The estimators among the experts."""
+        return all_experts(self._default_expert() if self.expert is None else self.expert)
 
     def _checked(self) -> tuple[GateOptions, list[Any]]:
         """Arguments that make sense by themselves, and the description of every expert."""

@@ -12,7 +12,7 @@ import numpy as np
 from moe_classic._adapters import FitTask, Notices, fit_all, parallel_map
 from moe_classic._data import BlendRows, DesignMap
 from moe_classic._routing import balanced_assignment, greedy_assignment
-from moe_classic._typing import Floats, Ints
+from moe_classic._typing import Floats, Ints, Names
 from moe_classic.estimators._blend import (
     BlendData,
     FittedBlendGate,
@@ -100,7 +100,7 @@ class HardLoop:
     capacity: int
     exact: bool
     n_jobs: int | None
-    names: list[str] | None
+    names: Names
     seeds: list[int]
     rng: np.random.Generator
     history: list[dict[str, Any]] = field(default_factory=list)

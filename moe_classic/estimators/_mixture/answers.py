@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
 from moe_classic._arguments import counts_of
-from moe_classic._data import Block, is_dask
+from moe_classic._data import is_dask
 from moe_classic._numerics import log_sum_exp
 from moe_classic._results import (
     checked_pairs,
@@ -20,8 +20,8 @@ from moe_classic._results import (
     told_experts,
 )
 from moe_classic._typing import Floats, Ints
+from moe_classic.estimators import _answers
 
-from .fitted import LearnedMixture
 from .lazy import lazily
 
 # -------------------------------------------------------------------- gate and experts
@@ -45,12 +45,9 @@ def gate_proba(self: Any, X: Any, *, groups: Any = None, history: Any = None) ->
     -------
     proba : ndarray of shape (n_samples, n_experts)
     """
-    X, fitted = checked_rows(self, X), self._mixture
-    log_proba = told_experts(self, X, groups, history)
-    if log_proba is not None:
-        return np.exp(log_proba).T
-    gate = fitted.answers(lambda b: fitted.gate_proba(b).T, X, n_jobs=self.n_jobs)
-    return np.concatenate(gate)
+    known = groups is not None or history is not None
+    log_proba = told_experts(self, checked_rows(self, X), groups, history) if known else None
+    return _answers.gate_proba(self, X) if log_proba is None else np.exp(log_proba).T
 
 
 @lazily
@@ -88,11 +85,7 @@ def responsibilities(self: Any, X: Any, y: Any, *, groups: Any = None) -> Floats
     if groups is not None:
         joint, numbers, _ = subject_log_joint(self, X, y, groups)
         return np.exp(joint - log_sum_exp(joint))[:, numbers].T
-    (X, columns), fitted = checked_pairs(self, X, y), self._mixture
-    posterior = fitted.model.responsibilities
-    return np.concatenate(
-        fitted.answers(lambda b: posterior(fitted.params, b).T, X, columns, n_jobs=self.n_jobs)
-    )
+    return _answers.responsibilities(self, X, y)
 
 
 @lazily
@@ -143,13 +136,7 @@ def score_samples(self: Any, X: Any, y: Any = None, *, groups: Any = None) -> Fl
         if y is None:
             raise ValueError("score_samples: groups has no meaning without y; leave it out.")
         return log_sum_exp(subject_log_joint(self, X, y, groups)[0])
-    if y is None:
-        X, columns, density = checked_rows(self, X), None, _log_marginal
-    else:
-        (X, columns), density = checked_pairs(self, X, y), _log_conditional
-    fitted = self._mixture
-    answers = fitted.answers(lambda b: density(fitted, b), X, columns, n_jobs=self.n_jobs)
-    return np.concatenate(answers)
+    return _answers.score_samples(self, X, y)
 
 
 def log_likelihood(
@@ -243,18 +230,3 @@ def icl(
         R = np.exp(joint - log_sum_exp(joint)).T
     logs = np.log(np.where(R > 0.0, R, 1.0))
     return value - 2.0 * float(w @ (R * logs).sum(axis=1))
-
-
-def _log_conditional(fitted: LearnedMixture, block: Block) -> Floats:
-    """Log p(y | x), (n,)."""
-    return fitted.model.log_likelihood(fitted.params, block)
-
-
-def _log_marginal(fitted: LearnedMixture, block: Block) -> Floats:
-    """Log p(x) of a generative gate in the units of X, 0 for others; (n,)."""
-    gate, number = fitted.model.gate, fitted.model.gate_design
-    design = block.designs[number]
-    if not gate.generative:
-        return np.zeros(design.Z.shape[1])
-    log_joint = gate.log_joint(fitted.params.gate, design)
-    return log_sum_exp(log_joint) - fitted.maps[number].log_unit

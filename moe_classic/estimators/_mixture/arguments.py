@@ -116,6 +116,11 @@ def with_instances(estimator: Any, params: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
+def named_component(estimator: Any, argument: str, value: Any) -> Any:
+    """What a registered name stands for in an estimator; everything else as it is."""
+    return _instance(estimator, argument, value) if isinstance(value, str) else value
+
+
 def _instance(estimator: Any, argument: str, name: str) -> Any:
     """What a registered name stands for in this estimator."""
     registry, base = _REGISTRIES[argument]

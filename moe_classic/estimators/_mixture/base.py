@@ -12,7 +12,6 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
-from threadpoolctl import threadpool_limits
 
 from moe_classic._compat import CallbackSupportMixin, with_callbacks
 from moe_classic._data import (
@@ -24,7 +23,7 @@ from moe_classic._data import (
     is_dask,
     slices_of,
 )
-from moe_classic._engine import make_engine
+from moe_classic._engine import make_engine, one_thread
 from moe_classic._model import check_order_by
 from moe_classic._results import (
     Explanation,
@@ -38,6 +37,7 @@ from moe_classic._training import (
     StreamTrainer,
     Trained,
     Trainer,
+    admits,
     bind,
     check_fitted_experts,
     from_portfolio,
@@ -83,6 +83,12 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
 
     #: Order in which like experts are published; an argument of flat mixtures.
     order_by: Any = "mass"
+
+    def __sklearn_tags__(self) -> Any:
+        """Tags; missing values and levels in X where gate and every expert take them."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan, tags.input_tags.categorical = admits(self)
+        return tags
 
     get_params = _reporting.get_params
 
@@ -234,7 +240,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         root.call_on_fit_task_begin(estimator=self, **shown)
         trainer = self._make_trainer(arguments, data, rows, raw, checker, root, source or {})
         # BLAS has one thread: blocks are small, n_jobs threads go over them.
-        with threadpool_limits(1, "blas"):
+        with one_thread("blas"):
             trained = self._train(trainer, raw)
         fitted = self._record(trainer, trained)
         check_fitted_experts(fitted.model, fitted.params, fitted.labels)

@@ -7,10 +7,11 @@ from typing import Any
 from .arguments import store_arguments
 from .base import MixtureEstimator
 from .classifier import ClassifierAnswers
+from .formula import FromFormula
 from .regressor import RegressorAnswers
 
 
-class MoERegressor(RegressorAnswers, MixtureEstimator):
+class MoERegressor(FromFormula, RegressorAnswers, MixtureEstimator):
     """Mixture of experts for real targets.
 
     ::
@@ -135,7 +136,7 @@ class MoERegressor(RegressorAnswers, MixtureEstimator):
         store_arguments(self, locals())
 
 
-class MoEClassifier(ClassifierAnswers, MixtureEstimator):
+class MoEClassifier(FromFormula, ClassifierAnswers, MixtureEstimator):
     """Mixture of experts for classes.
 
     ::

@@ -40,73 +40,81 @@ def lazily(method: _Method) -> _Method:
                 "where it is asked for, alone."
             )
         check_is_fitted(self)
-        pair = (X,) if y is None else (X, y)
-        check_partitions(dict(zip(("X", "y"), pair, strict=False)))
-        return _mapped(_Answer(self, method, options), pair)
+        check_partitions({"X": X} if y is None else {"X": X, "y": y})
+        return _mapped(_Answer(self, method, options, _like(X)), X, y)
 
     return answer
 
 
 class _Answer:
-    """A question to an estimator about one partition."""
+    """A question to an estimator about one partition; ``rows`` are like those of a partition."""
 
-    def __init__(self, estimator: Any, method: _Method, options: dict[str, Any]) -> None:
+    def __init__(self, estimator: Any, method: _Method, options: dict[str, Any], rows: Any) -> None:
         # Methods are found by name where it is unpickled.
         self.estimator, self.name, self.options = estimator, method.__name__, options
+        self.none = self._example(rows)[:0]
 
     def __call__(self, X: Any, *y: Any) -> Any:
-        if len(X) == 0:
-            out = self.example(X)[:0]
-            index = X.index if isinstance(X, pd.DataFrame) else None
-        else:
+        out = self.none
+        if len(X):
             out = np.asarray(getattr(self.estimator, self.name)(X, *y, **self.options))
-            index = getattr(X, "index", None)
-        if index is None:
+        if not isinstance(X, pd.DataFrame):
             return out
         if out.ndim == 1:
-            return pd.Series(out, index=index, name=self.name)
-        return pd.DataFrame(
-            out, index=index, columns=[f"{self.name}{j}" for j in range(out.shape[1])]
-        )
+            return pd.Series(out, index=X.index, name=self.name)
+        names = [f"{self.name}{j}" for j in range(out.shape[1])]
+        return pd.DataFrame(out, index=X.index, columns=names)
 
-    def example(self, X: Any) -> np.ndarray:
-        """An answer about rows like ``X``; those that ask for y give a number a row or expert."""
+    def _example(self, rows: Any) -> np.ndarray:
+        """An answer about ``rows``; those that ask for y give a number a row, or an expert."""
         if self.name == "score_samples":
             return np.zeros(1)
         if self.name in {"responsibilities", "expert_log_density"}:
             return np.zeros((1, self.estimator._mixture.model.n_experts))
-        zeros: Any = np.zeros((1, X.shape[1]))
-        if isinstance(X, pd.DataFrame):
-            zeros = pd.DataFrame(zeros, columns=X.columns)
-        return np.asarray(getattr(self.estimator, self.name)(zeros, **self.options))
+        return np.asarray(getattr(self.estimator, self.name)(rows, **self.options))
 
 
-def _mapped(answer: _Answer, pair: tuple[Any, ...]) -> Any:
-    """The answers to all partitions, not computed yet."""
-    X = pair[0]
+def _like(X: Any) -> Any:
+    """A row like those of ``X``: zeros, and one of its own where some columns are no numbers."""
     if hasattr(X, "chunks"):
-        from dask import array
+        return np.zeros((1, X.shape[1]))
+    if all(pd.api.types.is_numeric_dtype(kind) for kind in X.dtypes):
+        return pd.DataFrame(np.zeros((1, X.shape[1])), columns=X.columns)
+    return X.head(1, npartitions=-1)
 
-        like = answer.example(X)
-        # Blocks of y are spread along the axis of the rows, as those of X are.
-        more = [v[:, None] if v.ndim == 1 else v for v in pair[1:]]
-        flat = [v.ndim == 1 for v in pair[1:]]
-        shape = {"chunks": (X.chunks[0], like.shape[1:])} if like.ndim == 2 else {"drop_axis": 1}
-        map_blocks: Any = array.map_blocks
-        return map_blocks(_Flat(answer, flat), X, *more, dtype=like.dtype, meta=like[:0], **shape)
+
+def _mapped(answer: _Answer, X: Any, y: Any) -> Any:
+    """The answers to all partitions, not computed yet."""
+    if hasattr(X, "chunks"):
+        return _mapped_blocks(answer, X, y)
     from dask import dataframe
 
-    meta = answer(X._meta)
+    pair = (X,) if y is None else (X, y)
     map_partitions: Any = dataframe.map_partitions
-    return map_partitions(answer, *pair, meta=meta, align_dataframes=False)
+    return map_partitions(answer, *pair, meta=answer(X._meta), align_dataframes=False)
 
 
-class _Flat:
-    """A question whose y comes as a column where it was flat."""
+def _mapped_blocks(answer: _Answer, X: Any, y: Any) -> Any:
+    """Those to the blocks of an array."""
+    from dask import array
 
-    def __init__(self, answer: _Answer, flat: list[bool]) -> None:
+    flat = y is not None and y.ndim == 1
+    # Dask spreads single columns over the blocks of X, and no others.
+    columns = [] if y is None else [y[:, None]] if flat else [y[:, [j]] for j in range(y.shape[1])]
+    none = answer.none
+    shape = {"chunks": (X.chunks[0], none.shape[1:])} if none.ndim == 2 else {"drop_axis": 1}
+    ask = _OfColumns(answer, flat=flat)
+    map_blocks: Any = array.map_blocks
+    return map_blocks(ask, X, *columns, dtype=none.dtype, meta=none, **shape)
+
+
+class _OfColumns:
+    """A question whose y comes column by column."""
+
+    def __init__(self, answer: _Answer, *, flat: bool) -> None:
         self.answer, self.flat = answer, flat
 
-    def __call__(self, X: Any, *more: Any) -> Any:
-        pairs = zip(more, self.flat, strict=True)
-        return self.answer(X, *[v.ravel() if flat else v for v, flat in pairs])
+    def __call__(self, X: Any, *columns: Any) -> Any:
+        if not columns:
+            return self.answer(X)
+        return self.answer(X, columns[0].ravel() if self.flat else np.hstack(columns))

@@ -7,8 +7,9 @@ from copy import copy
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 
+from moe_classic._adapters import TableColumns, read_table
 from moe_classic._data import (
     RawBlock,
     RawData,
@@ -16,11 +17,19 @@ from moe_classic._data import (
     check_largest,
     check_spread,
     check_weight,
+    least_and_most,
     stream_of,
 )
-from moe_classic._results import column_names, gathered_subjects
+from moe_classic._results import (
+    check_missing,
+    column_names,
+    gathered_subjects,
+    names_seen,
+    validate_rows,
+    variables_of,
+)
 from moe_classic._targets import Target
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Names
 
 
 class RowChecker:
@@ -56,6 +65,11 @@ class RowChecker:
         least: int = 2,
     ) -> None:
         self.columns = copy(estimator)
+        self.table: TableColumns | None = None
+        self.fitted = fitted
+        if fitted:
+            names = names_seen(estimator.__moe_fitted__())
+            self.table = names if isinstance(names, TableColumns) else None
         self.kind, self.options = kind, kind.validation(multi_output=multi_output)
         self.known, self.fresh, self.least = target, not fitted, least
 
@@ -72,9 +86,9 @@ class RowChecker:
         return int(self.columns.n_features_in_)
 
     @property
-    def names(self) -> list[str] | None:
-        """Column names of X, if it has any."""
-        return column_names(self.columns)
+    def names(self) -> Names:
+        """Column names of X, if it has any; all of its columns if some are not numbers."""
+        return column_names(self.columns) if self.table is None else self.table
 
     def __call__(
         self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, *, whole: bool = True
@@ -84,7 +98,7 @@ class RowChecker:
         Those of a group stand side by side; ``whole`` says that no more rows will come.
         """
         raw = self._raw(X, y, sample_weight, groups, whole=whole)
-        check_spread("X", raw.X.min(axis=0), raw.X.max(axis=0), self.names)
+        check_spread("X", *least_and_most(raw.X), self.names)
         check_spread("y", raw.key.min(axis=1), raw.key.max(axis=1))
         return raw
 
@@ -133,6 +147,8 @@ class RowChecker:
 
     def _validated(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
         """X, y, weights and which rows count; the first rows fix what X is."""
+        X = variables_of(self.columns, X)
+        X, self.table = read_table(X, self.table, fresh=self.fresh, keep=True)
         options = {
             "dtype": [np.float64, np.float32],
             "reset": self.fresh,
@@ -140,10 +156,12 @@ class RowChecker:
         }
         if self.kind.intervals:
             # Ends may be infinite: the target looks at them itself.
-            X = validate_data(self.columns, X, **options)
+            X, missing = validate_rows(self.columns, X, **options)
             check_consistent_length(X, y)
         else:
-            X, y = validate_data(self.columns, X, y, **options, **self.options)
+            (X, y), missing = validate_rows(self.columns, X, y, **options, **self.options)
+        if missing and self.fitted:
+            check_missing(self.columns, X)
         self.fresh = False
         check_largest("X", X, self.names)
         y = self.kind.checked(y)

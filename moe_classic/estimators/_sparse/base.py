@@ -130,6 +130,12 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         """Where this fit's random numbers begin."""
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
+    def __sklearn_tags__(self) -> Any:
+        """Tags; levels of a table become columns."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = True
+        return tags
+
     # -------------------------------------------------------------------- batches from outside
 
     def _learn_batch(

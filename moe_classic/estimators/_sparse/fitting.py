@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
+from moe_classic._adapters import TableColumns
 from moe_classic._data import DesignMap, RawData, fit_design, slices_of
 from moe_classic._nets import Data, Net, Outcome, Schedule, Trainer
 from moe_classic._results import FittedNet, tokens_of
@@ -53,7 +54,15 @@ def _designs(
     if router.features is None:
         return design, None
     plain = isinstance(router, HashRouter)
-    return design, fit_design(router.features, rows, owner="router", raw=plain, **options)
+    route = fit_design(router.features, rows, owner="router", raw=plain, **options)
+    names = checker.names
+    seen = names.taken(route.columns) if isinstance(names, TableColumns) else names
+    if plain and isinstance(seen, TableColumns):
+        raise ValueError(
+            f"{router!r} hashes numbers, and some of its features are not; encode X before, with "
+            "TableEncoder() in a pipeline."
+        )
+    return design, route
 
 
 def _start(net: Net, seen: int | None, rng: np.random.Generator) -> None:

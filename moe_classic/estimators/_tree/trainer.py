@@ -99,6 +99,13 @@ class TreeTrainer(Trainer):
         return [_AUTO[i % len(_AUTO)] if init == "auto" else init for i in range(n_init)]
 
     def begin(
+        self, start_sample: StartSample, starts: list[tuple[str, np.random.Generator]]
+    ) -> list[MoEParams]:
+        """Parameters at some starts, each by recursive splitting."""
+        parts = start_sample.view, start_sample.block, start_sample.problem.summary
+        return [self._begun(name, *parts, rng) for name, rng in starts]
+
+    def _begun(
         self, name: str, view: StartData, block: Block, summary: Summary, rng: np.random.Generator
     ) -> MoEParams:
         """Parameters of one start, by recursive splitting."""
@@ -118,9 +125,15 @@ class TreeTrainer(Trainer):
 
     # -------------------------------------------------------------------- the guard
 
-    def long_run(self, problem: Problem, params: MoEParams, name: str) -> Result:
+    def long_runs(
+        self, problem: Problem, several: list[MoEParams], names: list[str]
+    ) -> list[Result]:
         """The user's solver, taken up again while branches are pinched off and can be regrown."""
-        result = super().long_run(problem, params, name)
+        ends = super().long_runs(problem, several, names)
+        return [self._regrown(problem, *each) for each in zip(ends, names, strict=True)]
+
+    def _regrown(self, problem: Problem, result: Result, name: str) -> Result:
+        """A run that is taken up again while branches are pinched off and can be regrown."""
         rng = np.random.default_rng(0)
         for _ in range(_REPAIRS):
             rest = self.max_iter - result.n_iter
@@ -148,10 +161,13 @@ class TreeTrainer(Trainer):
         nodes = pinched(params, splitter.posteriors(params) @ block.w)
         return splitter.resplit(params, nodes, SPLITS, rng) if nodes else None
 
-    def moves(self, start_sample: StartSample, run: StartRun, workers: Workers) -> StartRun | None:
+    def moves(
+        self, start_sample: StartSample, ends: list[StartRun], workers: Workers
+    ) -> StartRun | None:
         """A run after growing anew, level by level, the branches that gain by it, or None."""
         if not self.surgical:
-            return super().moves(start_sample, run, workers)
+            return super().moves(start_sample, ends, workers)
+        run = ends[0]
         small = start_sample.problem
         splitter = Splitter(self.model, start_sample.view, start_sample.block, small.summary)
         rng, short = np.random.default_rng(0), None
@@ -165,7 +181,7 @@ class TreeTrainer(Trainer):
                 params = short.params
         if short is None:
             return None
-        tried = self.continue_run(start_sample, (-1, StartRun("regrown", 0.0, short, 0)))
+        tried = self.continue_runs(start_sample, [(-1, StartRun("regrown", 0.0, short, 0))])[0]
         better = tried.objective > run.objective + 1e-6 * small.summary.weight
         return tried if better and tried.n_degenerate <= run.n_degenerate else None
 

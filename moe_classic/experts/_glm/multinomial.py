@@ -108,6 +108,10 @@ class MultinomialExpert(LinearExpert):
         coef[..., -1] = np.log(share[:-1] / share[-1])
         return MultinomialParams(coef)
 
+    def stacks(self, params: LinearParams) -> bool:
+        """Where Newton's systems are small, however many experts there are."""
+        return not _wide(params)
+
     def slopes_penalty(self, summary: Summary) -> CentredRidge:
         """Slopes centred over classes, so that no class is special."""
         return CentredRidge(self.alpha * summary.weight)
@@ -148,14 +152,12 @@ class MultinomialExpert(LinearExpert):
         self, params: LinearParams, stats: ClassStats, summary: Summary
     ) -> MultinomialParams:
         """One Newton or bound step for every expert."""
-        step = bohning_step if _wide(params) else newton_step
         pull = self.slopes_penalty(summary).pull
-        delta = np.stack(
-            [
-                step(c, g, s, pull)
-                for c, g, s in zip(params.coef, stats.gram, stats.score, strict=True)
-            ]
-        )
+        if _wide(params):
+            each = zip(params.coef, stats.gram, stats.score, strict=True)
+            delta = np.stack([bohning_step(c, g, s, pull) for c, g, s in each])
+        else:
+            delta = newton_step(params.coef, stats.gram, stats.score, pull)
         delta = limited(delta)
         starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
         return MultinomialParams(params.coef + np.where(starved, 0.0, delta))

@@ -14,13 +14,14 @@ from moe_classic._adapters import (
     FIT_ERRORS,
     FitTask,
     Notices,
+    TableColumns,
     check_prefit,
     redundant_coefficients,
     run_jobs,
 )
 from moe_classic._components import Forward
 from moe_classic._data import Design, Stats, Summary
-from moe_classic._typing import Bools, Floats
+from moe_classic._typing import Bools, Floats, Names
 from moe_classic.experts._base import STARVED, Expert
 
 
@@ -103,10 +104,10 @@ class BoundEstimator(Expert):
     raw: ClassVar[bool] = True
     estimator: Any
     n_jobs: int | None
-    names: list[str] | None = None
+    names: Names = None
 
     def with_data_names(
-        self, names: list[str] | None, width: int, classes: np.ndarray | None, n_jobs: int | None
+        self, names: Names, width: int, classes: np.ndarray | None, n_jobs: int | None
     ) -> BoundEstimator:
         """Expert that knows what the estimators need to know of the user's data.
 
@@ -165,6 +166,15 @@ class BoundEstimator(Expert):
         """No Gram matrix is needed."""
         return S[:0]
 
+    def _hint(self) -> str:
+        """What may help an estimator that cannot use the table that it was given."""
+        if not isinstance(self.names, TableColumns):
+            return ""
+        return (
+            ". It was given the columns as they are, and some do not hold numbers: encode them in "
+            "a pipeline, or with EstimatorExpert(..., features=TableEncoder())."
+        )
+
     # -------------------------------------------------------------------- refits
 
     def refit(
@@ -193,7 +203,7 @@ class BoundEstimator(Expert):
         if len(fitted) > 1 and live.size and all(e is None for e in fitted):
             raise ValueError(
                 f"EstimatorExpert: no expert could be fitted; {self.estimator!r} as expert "
-                f"{live[0] + 1} of {len(fitted)} raised {failures[live[0]]}"
+                f"{live[0] + 1} of {len(fitted)} raised {failures[live[0]]}{self._hint()}"
             )
         new = replace(params, estimators=tuple(fitted), failures=tuple(failures), notices=notices)
         return new, seen

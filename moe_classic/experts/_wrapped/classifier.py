@@ -10,7 +10,7 @@ import numpy as np
 from moe_classic._adapters import class_places, count_parameters, proba_of
 from moe_classic._components import Forward
 from moe_classic._data import Design, Summary
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Names
 from moe_classic.experts._glm import draw_classes
 
 from .base import BoundEstimator, EstimatorParams, Rows, RowStats
@@ -37,7 +37,7 @@ class FittedClassifiers(BoundEstimator):
         self.n_jobs = n_jobs
 
     def with_data_names(
-        self, names: list[str] | None, width: int, classes: np.ndarray | None, n_jobs: int | None
+        self, names: Names, width: int, classes: np.ndarray | None, n_jobs: int | None
     ) -> BoundEstimator:
         """Expert that knows the labels of the classes too; see the base class."""
         expert = super().with_data_names(names, width, classes, n_jobs)
@@ -53,7 +53,7 @@ class FittedClassifiers(BoundEstimator):
 
     def _one(self, fitted: Any, X: Floats) -> Floats:
         """Class probabilities of one classifier, (C, n)."""
-        return proba_of(fitted, X, self.classes)
+        return proba_of(fitted, X, self.classes, self.names)
 
     def _labels(self, y: np.ndarray) -> np.ndarray:
         """The user's labels, (n,)."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from moe_classic._adapters import check_prefit, check_proba, target_of
+from moe_classic._adapters import check_prefit, check_proba, takes_missing, target_of
 from moe_classic._data import Summary
 from moe_classic.experts._base import Description, Expert
 from moe_classic.experts._location_scale import (
@@ -132,6 +132,11 @@ class EstimatorExpert(Description):
         """Whether several outputs can be described."""
         tags = self.estimator.__sklearn_tags__()
         return bool(self.density == "gaussian" and tags.target_tags.multi_output)
+
+    @property
+    def takes_missing(self) -> bool:  # type: ignore[override]
+        """Whether the estimator takes NaN, by its own tags."""
+        return takes_missing(self.estimator)
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range or has no meaning for the estimator."""

@@ -48,7 +48,7 @@ class FittedRegressors(BoundEstimator):
 
     def _one(self, fitted: Any, X: Floats) -> Floats:
         """Predictions of one regressor, (d, n)."""
-        return outputs_of(fitted, X)
+        return outputs_of(fitted, X, self.names)
 
     def _labels(self, y: Floats) -> Floats:
         """The target as scikit-learn has it, (n,) or (n, d)."""

@@ -18,15 +18,14 @@ import numpy as np
 
 from moe_classic._components import (
     GATE_LIMIT,
-    assemble,
     block_step,
     bohning_step,
     curvatures,
+    newton_step,
 )
-from moe_classic._numerics import empty, solve_psd
+from moe_classic._numerics import empty
 from moe_classic._typing import Floats, Ints
 from moe_classic.gates._softmax import MANY, WIDE
-from moe_classic.penalties import centring
 
 from .branching import Nested
 
@@ -284,18 +283,6 @@ def family_grams(shape: TreeShape, gram: Floats, q: int) -> Iterator[tuple[Famil
 def steps_of(rule: str, coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
     """Steps of m nodes: coefficients (m, C - 1, q), packed Grams, scores (m, C, q)."""
     if rule == "newton":
-        return _newton_steps(coef, gram, score, pull)
+        return newton_step(coef, gram, score, pull)
     step = block_step if rule == "block" else bohning_step
     return np.stack([step(c, g, s, pull) for c, g, s in zip(coef, gram, score, strict=True)])
-
-
-def _newton_steps(coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
-    """Newton steps of all nodes at once."""
-    m, a, q = coef.shape
-    H = assemble(gram, a, q)
-    g = score[:, :a].copy()
-    if pull > 0.0:
-        centre, slopes = centring(a), np.arange(q - 1)
-        H.reshape(m, a, q, a, q)[:, :, slopes, :, slopes] += pull * centre
-        g[:, :, :-1] -= pull * (centre @ coef[:, :, :-1])
-    return solve_psd(H, g.reshape(m, -1, 1)).reshape(m, a, q)

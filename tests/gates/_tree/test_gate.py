@@ -79,13 +79,14 @@ def test_tree_of_one_gate_equals_the_softmax_gate_to_the_last_bit(rng, K):
     )
 
 
-def test_fit_with_a_tree_of_one_gate_equals_the_flat_fit_to_the_last_bit(rng):
+def test_fit_with_a_tree_of_one_gate_equals_the_flat_fit(rng):
     X = rng.standard_normal((150, 2))
     y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(150)
     options = {"n_init": 2, "max_iter": 30, "tol": 1e-3, "random_state": 0}
     flat = MoERegressor(3, **options).fit(X, y)
     tree = MoERegressor(3, gate=TreeGate((3,)), **options).fit(X, y)
-    np.testing.assert_array_equal(tree.trace_, flat.trace_)
+    # starts of the flat one advance together, which adds in another order
+    np.testing.assert_allclose(tree.trace_, flat.trace_, rtol=1e-11)
 
 
 # ------------------------------------------------------------------------- values and steps

@@ -1,0 +1,165 @@
+"""Ways up that ask for passes over the data and wait: one alone, or several together.
+
+A path is a generator: it yields the parameters at which it wants to stand and is sent a
+:class:`Point`, or it yields a :class:`Survey` and is sent the objective to second order; it returns
+a result. It decides by itself whether to damp, to go on or to end; whoever walks it decides how the
+passes are made. Several paths of one problem share theirs: S starts of K experts are S K experts of
+one group, and cost as many calls as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, TypeVar
+
+import numpy as np
+
+from moe_classic._model import (
+    MoEParams,
+    observed_information,
+    penalties,
+    stack,
+    stackable,
+    unstack,
+)
+from moe_classic._typing import Floats
+
+from ._base import Limits, Problem, Result, Solver, StepMonitor
+from ._quadratic import Quadratic, quadratic
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Point:
+    """Parameters, the objective there, and the step of EM from there.
+
+    Attributes
+    ----------
+    params : MoEParams
+    value : float
+        Penalised objective.
+    ahead : callable
+        Returns the parameters after the step.
+    weights : ndarray of shape (K, n), or None
+        Weights of the rows for each expert, where statistics hold rows.
+    """
+
+    params: MoEParams
+    value: float
+    ahead: Callable[[], MoEParams]
+    weights: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Asks for the objective to second order around some parameters."""
+
+    params: MoEParams
+
+
+#: What a path yields, is sent, and returns.
+Path = Generator[MoEParams | Survey, Any, T]
+
+
+def look(problem: Problem, params: MoEParams) -> Point:
+    """One pass at ``params``; the step is taken once it is asked for."""
+    value, stats = problem.evaluate(params)
+    step = cache(partial(problem.model.update, params, stats, problem.summary))
+    return Point(params, value, step, stats.row_weights())
+
+
+def look_together(problem: Problem, several: Sequence[MoEParams]) -> list[Point]:
+    """One pass at several parameters at once."""
+    if not several:
+        return []
+    if len(several) == 1 or not stackable(problem.model, several[0]):
+        return [look(problem, params) for params in several]
+    model, summary, count = problem.model, problem.summary, len(several)
+    stacked = stack(several)
+    with np.errstate(over="ignore", invalid="ignore"):
+        stats = problem.engine.map_reduce(partial(problem.objective, stacked), problem.source)
+    values = stats.objective - penalties(model, stacked, summary, count)
+    ahead = unstack(model.update(stacked, stats, summary), model, count)
+    steps = (partial(_known, params) for params in ahead)
+    return [Point(*each) for each in zip(several, values.tolist(), steps, strict=True)]
+
+
+def survey_together(problem: Problem, several: Sequence[MoEParams]) -> list[Quadratic]:
+    """The objective to second order around several parameters: one pass."""
+    if not several:
+        return []
+    model, summary, count = problem.model, problem.summary, len(several)
+    together = count > 1 and stackable(model, several[0])
+    if not together:
+        return [quadratic(problem, params) for params in several]
+    stacked = stack(several)
+    with np.errstate(over="ignore", invalid="ignore"):
+        stats = problem.engine.map_reduce(
+            lambda b: observed_information(model, stacked, b, several[0]), problem.source
+        )
+    values = stats.objective - penalties(model, stacked, summary, count)
+    parts = zip(values.tolist(), stats.gradient, stats.information, several, strict=True)
+    return [
+        Quadratic(
+            value,
+            gradient - model.penalty_gradient(params, summary),
+            matrix + model.penalty_hessian(params, summary),
+        )
+        for value, gradient, matrix, params in parts
+    ]
+
+
+def _known(params: MoEParams) -> MoEParams:
+    """A step that was taken with those of others."""
+    return params
+
+
+def walk(problem: Problem, path: Path[T]) -> T:
+    """Where a path leads that is walked alone."""
+    return walk_together(problem, [path])[0]
+
+
+def walk_together(problem: Problem, paths: Sequence[Path[T]]) -> list[T]:
+    """Where paths lead that advance together; one that has ended leaves the others."""
+    ends: dict[int, T] = {}
+    answers: dict[int, Any] = dict.fromkeys(range(len(paths)))
+    while answers:
+        points: dict[int, MoEParams] = {}
+        surveys: dict[int, MoEParams] = {}
+        for number, answer in answers.items():
+            try:
+                asked = paths[number].send(answer)
+            except StopIteration as end:
+                ends[number] = end.value
+                continue
+            if isinstance(asked, Survey):
+                surveys[number] = asked.params
+            else:
+                points[number] = asked
+        seen = [*look_together(problem, list(points.values()))]
+        around = survey_together(problem, list(surveys.values()))
+        answers = dict(zip([*points, *surveys], [*seen, *around], strict=True))
+    return [ends[number] for number in range(len(paths))]
+
+
+def run_together(
+    solver: Solver,
+    problem: Problem,
+    several: Sequence[MoEParams],
+    *,
+    max_iter: int,
+    tol: float,
+    monitors: Sequence[StepMonitor | None],
+) -> list[Result]:
+    """What :meth:`Solver.run` leads to from several parameters, side by side where that goes."""
+    solver.check()
+    solver.check_model(problem.model)
+    enough = tol * problem.summary.weight
+    limits = [Limits(max_iter, enough, monitor, tol**0.5) for monitor in monitors]
+    starts = list(zip(several, limits, strict=True))
+    if len(starts) > 1 and solver.shares_passes and stackable(problem.model, several[0]):
+        return walk_together(problem, [solver.path(problem, *start) for start in starts])
+    return [solver.climb(problem, *start) for start in starts]
