@@ -16,7 +16,6 @@ from moe_classic._data import (
     ArraySource,
     RowStream,
     Sample,
-    StreamSource,
     Subjects,
     Summary,
     design_of,
@@ -517,7 +516,8 @@ class StreamTrainer(Trainer):
 
     def all_rows(self) -> Problem:
         """The fitting problem on all rows."""
-        source = StreamSource(self.stream, self.maps, self.data.target.to_model)
+        to_model = self.data.target.to_model
+        source = self.stream.source(self.maps, to_model, self.model.n_experts)
         mixture = MixtureLikelihood(self.model)
         return Problem(self.model, mixture, source, self.summary, self.engine, self.seed)
 
