@@ -185,9 +185,11 @@ def _gave_nan(owner: str, features: Any) -> ValueError:
     return ValueError(f"{owner}: features={features!r} gave NaN or infinite values.")
 
 
-def column_numbers(features: Any, names: Sequence[str], owner: str) -> Ints:
+def column_numbers(
+    features: Any, names: Sequence[str], owner: str, argument: str = "features"
+) -> Ints:
     """Positions of columns given by name or index."""
-    values = list(features)
+    values, said = list(features), f"{owner}: {argument}={features!r}"
     if all(isinstance(v, (bool, np.bool_)) for v in values) and len(values) == len(names):
         return np.flatnonzero(values)
     places = []
@@ -202,11 +204,11 @@ def column_numbers(features: Any, names: Sequence[str], owner: str) -> Ints:
             places.append(int(v) % len(names))
         else:
             raise ValueError(
-                f"{owner}: features={features!r} names {v!r}, which is not a column of X; X has "
-                f"{len(names)} columns {names[:8]}{'...' if len(names) > 8 else ''}."
+                f"{said} names {v!r}, which is not a column of X; X has {len(names)} columns "
+                f"{names[:8]}{'...' if len(names) > 8 else ''}."
             )
     if len(set(places)) < len(places):
-        raise ValueError(f"{owner}: features={features!r} names a column twice.")
+        raise ValueError(f"{said} names a column twice.")
     return np.array(places, dtype=np.intp)
 
 

@@ -43,6 +43,8 @@ class BetaExpert(JointExpert):
         None estimates one of every expert, of 1e6 at most.
     offset : str or int, default=None
         Column of X, by name or index, that is added to the linear predictor.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
 
     References
     ----------
@@ -80,12 +82,14 @@ class BetaExpert(JointExpert):
         fit_intercept: bool = True,
         concentration: float | None = None,
         offset: str | int | None = None,
+        shared: Any = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.offset = offset
         self.concentration = concentration
+        self.shared = shared
 
     def link_of(self, mean: Floats) -> Floats:
         """The logit."""

@@ -41,6 +41,8 @@ class GammaExpert(LogMean, JointExpert):
     offset, exposure : str or int, default=None
         Columns of X that are added to the linear predictor, exposures as logarithms; see
         :class:`PoissonExpert`.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
 
     References
     ----------
@@ -75,6 +77,7 @@ class GammaExpert(LogMean, JointExpert):
         dispersion: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
+        shared: Any = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
@@ -82,6 +85,7 @@ class GammaExpert(LogMean, JointExpert):
         self.offset = offset
         self.exposure = exposure
         self.dispersion = dispersion
+        self.shared = shared
 
     def first_value(self, summary: Summary) -> float:
         """Variance over squared mean."""

@@ -48,6 +48,8 @@ class InverseGaussianExpert(LogMean, JointExpert):
     offset, exposure : str or int, default=None
         Columns of X that are added to the linear predictor, exposures as logarithms; see
         :class:`PoissonExpert`.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
 
     References
     ----------
@@ -83,6 +85,7 @@ class InverseGaussianExpert(LogMean, JointExpert):
         dispersion: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
+        shared: Any = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
@@ -90,6 +93,7 @@ class InverseGaussianExpert(LogMean, JointExpert):
         self.offset = offset
         self.exposure = exposure
         self.dispersion = dispersion
+        self.shared = shared
 
     def check_target(self, y: np.ndarray, *, rows: Any = None) -> None:
         """Raise for impossible values, and for those whose squares over each other overflow."""

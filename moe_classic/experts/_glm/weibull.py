@@ -45,6 +45,8 @@ class WeibullExpert(LogMean, JointExpert):
     offset, exposure : str or int, default=None
         Columns of X that are added to the linear predictor, exposures as logarithms; see
         :class:`PoissonExpert`.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
 
     References
     ----------
@@ -82,6 +84,7 @@ class WeibullExpert(LogMean, JointExpert):
         shape: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
+        shared: Any = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
@@ -89,6 +92,7 @@ class WeibullExpert(LogMean, JointExpert):
         self.offset = offset
         self.exposure = exposure
         self.shape = shape
+        self.shared = shared
 
     def first_value(self, summary: Summary) -> float:
         """About the shape whose mean and variance are those of y; Justus et al. (1978)."""
