@@ -484,7 +484,9 @@ def family_fits():
     body = []
     for _, row in pd.concat([frame[~wrapped], frame[wrapped]]).iterrows():
         least = f"{100 * row['least']:.1f}, {row['least of']}"
-        reached = "" if pd.isna(row.reached) else f"{row.reached:.0f} of {row['sets of starts']:.0f}"
+        reached = (
+            "" if pd.isna(row.reached) else f"{row.reached:.0f} of {row['sets of starts']:.0f}"
+        )
         body.append([row.family, f"{row.intervals}", f"{100 * row.coverage:.1f}", least, reached])
     return ["experts", "intervals", "coverage %", "least, of a parameter", "best reached"], body
 
