@@ -22,6 +22,7 @@ from .features import (
     unique_names,
 )
 from .magnitudes import LARGEST, check_largest, check_spread, check_weight, least_and_most
+from .patterns import Piece, is_incomplete, pieces_of
 from .rows import RawData
 from .sample import (
     MOST_ROWS,
@@ -45,6 +46,7 @@ __all__ = [
     "Design",
     "DesignMap",
     "FeatureMap",
+    "Piece",
     "RawBlock",
     "RawData",
     "RowStream",
@@ -66,9 +68,11 @@ __all__ = [
     "first_pass",
     "fit_design",
     "gathered",
+    "is_incomplete",
     "joined",
     "least_and_most",
     "merge_sample",
+    "pieces_of",
     "raw_features",
     "row_hashes",
     "same_features",

@@ -34,6 +34,7 @@ from ._location_scale import (
     StudentTExpert,
     SymmetricNoiseExpert,
 )
+from ._location_scale import LeastSquaresStats as LeastSquaresStats
 from ._wrapped import EstimatorExpert
 from ._wrapped import EstimatorParams as EstimatorParams
 from ._wrappers import CensoredExpert, TruncatedExpert, UniformExpert, ZeroInflatedExpert
