@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from moe_classic._typing import Floats, Ints, Names
 from moe_classic.preprocessing import TableEncoder
 
 from .magnitudes import LARGEST, check_largest
-from .moments import Parts, moments_of
+from .moments import moments_of
 from .patterns import is_incomplete
 from .subjects import Subjects
 
@@ -279,11 +279,10 @@ def _scaled(
 ) -> DesignMap:
     """A design in units of its own, or only centred."""
     see, averaged = partial(_usable, design), design.averaged
-    parts = _parts(rows, see, averaged=averaged)
+    parts = _Parts(rows, see, averaged)
     centre, inverse = moments_of(parts, lambda: see(some), size, missing=design.takes_missing)
     if not (np.isfinite(centre).all() and np.isfinite(inverse).all()):
-        for X, *_ in rows():
-            design.check_missing(X)
+        reduced(rows, lambda X, *_: design.check_missing(X), _nothing)
         raise _gave_nan(design.component, design.transformer)
     if not standardize:
         _check_units(inverse, design.names, design.component)
@@ -358,10 +357,17 @@ def _usable(design: DesignMap, X: np.ndarray) -> Floats:
 
 def _check_raw(design: DesignMap, rows: Rows) -> None:
     """Raise if an estimator would be given what it does not take."""
-    for X, *_ in rows():
+
+    def check(X: np.ndarray, *_: Any) -> None:
         design.check_missing(X)
         if design.transformer is not None:
             _usable(design, X)
+
+    reduced(rows, check, _nothing)
+
+
+def _nothing(*_: None) -> None:
+    """What checks that passed say together."""
 
 
 def _check_means(design: DesignMap, varies: np.ndarray) -> None:
@@ -378,30 +384,45 @@ def _check_means(design: DesignMap, varies: np.ndarray) -> None:
             )
 
 
-def _parts(rows: Rows, see: Callable[[np.ndarray], Floats], *, averaged: bool) -> Parts:
-    """Passes over features as a component sees them, of rows or of subjects."""
+def reduced(rows: Rows, f: Callable[..., Any], merge: Callable[[Any, Any], Any]) -> Any:
+    """``f(X, w, subjects)`` of all parts of a pass, merged; by the rows where they do that."""
+    own = getattr(rows, "reduce", None)
+    return reduce(merge, (f(*part) for part in rows())) if own is None else own(f, merge)
 
-    def passes() -> Iterator[tuple[Floats, Floats]]:
-        for X, w, subjects in rows():
+
+@dataclass(frozen=True)
+class _Parts:
+    """Passes over features as a component sees them (n, q - 1), of rows or of subjects."""
+
+    rows: Rows
+    see: Callable[[np.ndarray], Floats]
+    averaged: bool
+
+    def reduce(self, f: Callable[[Floats, Floats], Any], merge: Callable[[Any, Any], Any]) -> Any:
+        """``f(features, weights)`` of all parts, merged."""
+        see, averaged = self.see, self.averaged  # the rows themselves stay where they are
+
+        def look(X: np.ndarray, w: Floats, subjects: Subjects | None) -> Any:
             raw = see(X).astype(np.float64, copy=False)
             if averaged and subjects is not None:
-                yield subjects.means(raw.T).T, subjects.w
-            else:
-                yield raw, w
+                return f(subjects.means(raw.T).T, subjects.w)
+            return f(raw, w)
 
-    return passes
+        return reduced(self.rows, look, merge)
 
 
 def _within(rows: Rows, design: DesignMap, count: int) -> tuple[Floats, np.ndarray]:
     """Largest size of each feature in any row, and which vary within a subject."""
-    size, varies = np.zeros(count), np.zeros(count, dtype=bool)
-    for X, _, subjects in rows():
+
+    def look(X: np.ndarray, _: Floats, subjects: Subjects | None) -> tuple[Floats, np.ndarray]:
         # A value that is missing in some rows of a subject varies, missing in all it does not.
         raw = np.nan_to_num(design.raw(X).astype(np.float64, copy=False).T)
-        size = np.maximum(size, np.abs(raw).max(axis=1, initial=0.0))
+        varies = np.zeros(count, dtype=bool)
         if subjects is not None:
-            varies |= subjects.varying(raw, _ALIKE)
-    return size, varies
+            varies = subjects.varying(raw, _ALIKE)
+        return np.abs(raw).max(axis=1, initial=0.0), varies
+
+    return reduced(rows, look, lambda a, b: (np.maximum(a[0], b[0]), a[1] | b[1]))
 
 
 def slices_of(X: np.ndarray, w: Floats, subjects: Subjects | None = None) -> Rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from moe_classic._data import RowStream, Sample, StreamSource, merge_sample
+from moe_classic._data import RowStream, Sample, merge_sample
 from moe_classic._objectives import MixtureLikelihood
 from moe_classic.solvers import Problem
 
@@ -25,7 +25,8 @@ class StreamTrainer(Trainer):
 
     def all_rows(self) -> Problem:
         """The fitting problem on all rows."""
-        source = StreamSource(self.stream, self.maps, self.data.target.to_model)
+        to_model = self.data.target.to_model
+        source = self.stream.source(self.maps, to_model, self.model.n_experts)
         mixture = MixtureLikelihood(self.model)
         return Problem(self.model, mixture, source, self.summary, self.engine, self.seed)
 

@@ -144,8 +144,8 @@ def refuse_blocks(
     """Raise if a component needs all rows at once: its statistics are no sums of bounded size."""
     if missing != "error":
         raise ValueError(
-            f"fit_blocks takes complete rows, and missing={missing!r} is for others; use fit, or "
-            "set missing='error'."
+            f"missing={missing!r} needs rows in memory: fit_blocks and Dask collections take "
+            "complete ones. Use fit on arrays or tables, or set missing='error'."
         )
     for component in (gate, *(expert for _, expert, _ in groups)):
         if not component.additive:

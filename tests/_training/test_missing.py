@@ -240,7 +240,7 @@ def test_other_ways_of_fitting_are_refused():
     _, gaps, y = table(60)
     with pytest.raises(ValueError, match=r"groups: .*missing='marginalize'"):
         regressor().fit(gaps, y, groups=np.arange(60) // 2)
-    with pytest.raises(ValueError, match="fit_blocks takes complete rows"):
+    with pytest.raises(ValueError, match="fit_blocks and Dask collections take"):
         regressor().fit_blocks([(gaps, y)])
     assert not hasattr(regressor(), "partial_fit")
     assert hasattr(MoERegressor(), "partial_fit")
