@@ -20,6 +20,7 @@ from scipy.special import betainc, betaincinv, digamma, expit, gammaln, logit, p
 from moe_classic._data import Summary
 from moe_classic._numerics import empty, gamma_functions
 from moe_classic._typing import Floats
+from moe_classic.penalties import Penalty
 
 from .joint import ConcentrationParams, JointExpert
 
@@ -43,6 +44,10 @@ class BetaExpert(JointExpert):
         None estimates one of every expert, of 1e6 at most.
     offset : str or int, default=None
         Column of X, by name or index, that is added to the linear predictor.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -80,10 +85,12 @@ class BetaExpert(JointExpert):
         fit_intercept: bool = True,
         concentration: float | None = None,
         offset: str | int | None = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.penalty = penalty
         self.offset = offset
         self.concentration = concentration
 

@@ -20,6 +20,7 @@ from moe_classic._components import LOG_2PI
 from moe_classic._data import Summary
 from moe_classic._numerics import empty, solve_psd, unpack_symmetric
 from moe_classic._typing import Floats
+from moe_classic.penalties import Penalty
 
 from .base import LogMean
 from .joint import JointExpert, SpreadParams
@@ -44,6 +45,10 @@ class LognormalExpert(LogMean, JointExpert):
     offset, exposure : str or int, default=None
         Columns of X that are added to the linear predictor, exposures as logarithms; see
         :class:`PoissonExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -77,10 +82,12 @@ class LognormalExpert(LogMean, JointExpert):
         scale: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.penalty = penalty
         self.offset = offset
         self.exposure = exposure
         self.scale = scale
@@ -112,8 +119,11 @@ class LognormalExpert(LogMean, JointExpert):
 
     def update(self, params: Any, stats: Any, summary: Summary) -> Any:
         """Weighted least squares, then the scale: both exact."""
-        A, score = self.system(params, stats, summary)
-        delta = solve_psd(A, score.transpose(0, 2, 1)).transpose(0, 2, 1)
+        if self.sparse:
+            delta = self.sparse_step(params, stats, summary)
+        else:
+            A, score = self.system(params, stats, summary)
+            delta = solve_psd(A, score.transpose(0, 2, 1)).transpose(0, 2, 1)
         starved, old = self.starved(stats, summary), params.scale
         coef, scale = self.stepped(params, delta, starved), old
         if self.scale is None:
