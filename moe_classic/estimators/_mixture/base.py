@@ -431,7 +431,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         """What became of every start, best first.
 
         ``(moe.start_report_.optimum == 1).sum()`` starts ended within ``tol`` nats a row of the
-        best height; 0 stands for those that were not followed to their end.
+        best height; 0 stands for those that were not followed to their end. Under penalties with
+        kinks ``kkt_residual`` is the largest violation of the conditions of Karush, Kuhn and Tucker
+        where a start ended, in nats a row and standardised unit of a slope.
         """
         return pd.DataFrame(self._mixture.report).set_index("start")
 
