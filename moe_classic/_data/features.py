@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from moe_classic._adapters import TableColumns, as_frame, refuse_missing
-from moe_classic._numerics import has_wild, tame_range, weighted_quantile
+from moe_classic._numerics import has_wild, tame_range, weighted_quantiles
 from moe_classic._typing import Floats, Ints, Names
 from moe_classic.preprocessing import TableEncoder
 
@@ -22,8 +22,6 @@ from .subjects import Subjects
 
 #: A pass over (rows (n, p), weights (n,), subjects or None), as often as it is called.
 Rows = Callable[[], Iterable[tuple[np.ndarray, Floats, Subjects | None]]]
-#: A pass over features as a component sees them (n, q - 1), with weights.
-_Parts = Callable[[], Iterable[tuple[Floats, Floats]]]
 #: Rows at a time when moments are taken.
 _SLICE = 1 << 16
 #: Robust deviations from the median beyond which a feature counts as if it were that far.
@@ -279,10 +277,9 @@ def _scaled(
 ) -> DesignMap:
     """A design in units of its own, or only centred."""
     see, averaged = partial(_usable, design), design.averaged
-    centre, inverse = _moments(_parts(rows, see, averaged=averaged), lambda: see(some), size)
+    centre, inverse = _moments(_Parts(rows, see, averaged), lambda: see(some), size)
     if not (np.isfinite(centre).all() and np.isfinite(inverse).all()):
-        for X, *_ in rows():
-            design.check_missing(X)
+        reduced(rows, lambda X, *_: design.check_missing(X), _nothing)
         raise _gave_nan(design.component, design.transformer)
     if not standardize:
         _check_units(inverse, design.names, design.component)
@@ -357,10 +354,17 @@ def _usable(design: DesignMap, X: np.ndarray) -> Floats:
 
 def _check_raw(design: DesignMap, rows: Rows) -> None:
     """Raise if an estimator would be given what it does not take."""
-    for X, *_ in rows():
+
+    def check(X: np.ndarray, *_: Any) -> None:
         design.check_missing(X)
         if design.transformer is not None:
             _usable(design, X)
+
+    reduced(rows, check, _nothing)
+
+
+def _nothing(*_: None) -> None:
+    """What checks that passed say together."""
 
 
 def _check_means(design: DesignMap, varies: np.ndarray) -> None:
@@ -377,30 +381,45 @@ def _check_means(design: DesignMap, varies: np.ndarray) -> None:
             )
 
 
-def _parts(rows: Rows, see: Callable[[np.ndarray], Floats], *, averaged: bool) -> _Parts:
-    """Passes over features as a component sees them, of rows or of subjects."""
+def reduced(rows: Rows, f: Callable[..., Any], merge: Callable[[Any, Any], Any]) -> Any:
+    """``f(X, w, subjects)`` of all parts of a pass, merged; by the rows where they do that."""
+    own = getattr(rows, "reduce", None)
+    return reduce(merge, (f(*part) for part in rows())) if own is None else own(f, merge)
 
-    def passes() -> Iterator[tuple[Floats, Floats]]:
-        for X, w, subjects in rows():
+
+@dataclass(frozen=True)
+class _Parts:
+    """Passes over features as a component sees them (n, q - 1), of rows or of subjects."""
+
+    rows: Rows
+    see: Callable[[np.ndarray], Floats]
+    averaged: bool
+
+    def reduce(self, f: Callable[[Floats, Floats], Any], merge: Callable[[Any, Any], Any]) -> Any:
+        """``f(features, weights)`` of all parts, merged."""
+        see, averaged = self.see, self.averaged  # the rows themselves stay where they are
+
+        def look(X: np.ndarray, w: Floats, subjects: Subjects | None) -> Any:
             raw = see(X).astype(np.float64, copy=False)
             if averaged and subjects is not None:
-                yield subjects.means(raw.T).T, subjects.w
-            else:
-                yield raw, w
+                return f(subjects.means(raw.T).T, subjects.w)
+            return f(raw, w)
 
-    return passes
+        return reduced(self.rows, look, merge)
 
 
 def _within(rows: Rows, design: DesignMap, count: int) -> tuple[Floats, np.ndarray]:
     """Largest size of each feature in any row, and which vary within a subject."""
-    size, varies = np.zeros(count), np.zeros(count, dtype=bool)
-    for X, _, subjects in rows():
+
+    def look(X: np.ndarray, _: Floats, subjects: Subjects | None) -> tuple[Floats, np.ndarray]:
         # A value that is missing in some rows of a subject varies, missing in all it does not.
         raw = np.nan_to_num(design.raw(X).astype(np.float64, copy=False).T)
-        size = np.maximum(size, np.abs(raw).max(axis=1, initial=0.0))
+        varies = np.zeros(count, dtype=bool)
         if subjects is not None:
-            varies |= subjects.varying(raw, _ALIKE)
-    return size, varies
+            varies = subjects.varying(raw, _ALIKE)
+        return np.abs(raw).max(axis=1, initial=0.0), varies
+
+    return reduced(rows, look, lambda a, b: (np.maximum(a[0], b[0]), a[1] | b[1]))
 
 
 def slices_of(X: np.ndarray, w: Floats, subjects: Subjects | None = None) -> Rows:
@@ -435,9 +454,10 @@ def _moments(
     if wild:
         seen, w = _seen(parts, wild, some)
         for j, column in zip(wild, seen, strict=True):
-            if weighted_quantile(column, w, 0.25) < weighted_quantile(column, w, 0.75):
+            lower, upper = weighted_quantiles(column, w, (0.25, 0.75))
+            if lower < upper:
                 low[j], high[j] = tame_range(column, w, _WILD)
-        tame_mean, tame_spread, *_ = _pass(lambda: ((np.clip(x, low, high), w) for x, w in parts()))
+        tame_mean, tame_spread, *_ = _pass(parts, lambda x: np.clip(x, low, high))
         inflated = spread > _INFLATED * tame_spread
         mean = np.where(inflated, tame_mean, mean)
         spread = np.where(inflated, tame_spread, spread)
@@ -446,29 +466,48 @@ def _moments(
 
 def _seen(parts: _Parts, columns: list[int], some: Callable[[], Floats]) -> tuple[Floats, Floats]:
     """Some columns (c, n) with weights: of all rows, or where these are too many, of ``some``."""
-    found, weights, count = [], [], 0
-    for raw, w in parts():
-        count += len(w)
-        if count > _MOST_SEEN:
-            few = some()[:, columns].T
-            return few, np.ones(few.shape[1])
-        found.append(raw[:, columns].T)
-        weights.append(w)
-    return np.concatenate(found, axis=1), np.concatenate(weights)
+
+    def take(raw: Floats, w: Floats) -> _Taken:
+        return ([raw[:, columns].T], [w]) if len(w) <= _MOST_SEEN else None
+
+    taken: _Taken = parts.reduce(take, _both)
+    if taken is None:
+        few = some()[:, columns].T
+        return few, np.ones(few.shape[1])
+    return np.concatenate(taken[0], axis=1), np.concatenate(taken[1])
 
 
-def _pass(parts: _Parts) -> tuple[Floats, Floats, Floats, Floats]:
-    """Weighted means, standard deviations, least and greatest values of all rows."""
-    low, high = np.full(1, np.inf), np.full(1, -np.inf)
-    so_far = (0.0, np.zeros(1), np.zeros(1))
-    for raw, w in parts():
+#: Columns and weights of parts, None where there are too many rows.
+_Taken = tuple[list[Floats], list[Floats]] | None
+
+
+def _both(a: _Taken, b: _Taken) -> _Taken:
+    """Two sets of rows together, as long as these are few."""
+    if a is None or b is None or sum(map(len, a[1])) + sum(map(len, b[1])) > _MOST_SEEN:
+        return None
+    return a[0] + b[0], a[1] + b[1]
+
+
+def _pass(
+    parts: _Parts, moved: Callable[[Floats], Floats] | None = None
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Weighted means, standard deviations, least and greatest values of all rows, ``moved``."""
+
+    def look(raw: Floats, w: Floats) -> Any:
+        raw = raw if moved is None else moved(raw)
         here = float(w.sum())
         if here == 0.0:
-            continue
+            return None
         local = w @ raw / here
-        so_far = merged_moments(so_far, (here, local, w @ np.square(raw - local)))
-        low, high = np.minimum(low, raw.min(axis=0)), np.maximum(high, raw.max(axis=0))
-    weight, mean, scatter = so_far
+        moments = here, local, w @ np.square(raw - local)
+        return moments, raw.min(axis=0), raw.max(axis=0)
+
+    def merge(a: Any, b: Any) -> Any:
+        if a is None or b is None:
+            return b if a is None else a
+        return merged_moments(a[0], b[0]), np.minimum(a[1], b[1]), np.maximum(a[2], b[2])
+
+    (weight, mean, scatter), low, high = parts.reduce(look, merge)
     return mean, np.sqrt(scatter / weight), low, high
 
 
