@@ -193,10 +193,16 @@ def test_estimator_as_expert_is_refused(table):
         to_onnx(moe)
 
 
-def test_pipeline_is_refused_with_advice(table):
+def test_pipeline_without_skl2onnx_names_the_extra(table, monkeypatch):
     pipeline = make_pipeline(StandardScaler(), MoERegressor(1)).fit(*table)
-    with pytest.raises(TypeError, match=r"onnx\.compose\.merge_models"):
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    with pytest.raises(ImportError, match=r"package skl2onnx.*moe_classic\[onnx\]"):
         to_onnx(pipeline)
+
+
+def test_columns_are_described_for_pipelines_only(table):
+    with pytest.raises(ValueError, match="X describes the columns of a pipeline"):
+        to_onnx(MoERegressor(1).fit(*table), X=table[0])
 
 
 def test_blend_of_other_estimators_is_refused_with_advice(table):
