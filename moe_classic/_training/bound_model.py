@@ -67,7 +67,8 @@ def bind(
         features, carried = component.sees, getattr(component, "carried", ())
         intercept = getattr(component, "fit_intercept", True)
         owner = type(component).__name__
-        facts = [component.raw, component.takes_missing, carried, intercept]
+        bends = getattr(component, "bends", False)
+        facts = [component.raw, component.takes_missing, carried, intercept, bends]
         for number, spec, *rest in specs:
             same = rest == facts and averaged == maps[number].averaged
             if same and same_features(spec, features):
@@ -87,8 +88,11 @@ def bind(
             averaged=averaged,
             intercept=intercept,
             missing=component.takes_missing,
+            bends=bends,
             owner=owner,
         )
+        if design.bends is None:
+            specs[-1] = (*specs[-1][:-1], False)
         if carried:
             component.check_carried(raw.X[:, places].T, raw.key, rows=user_rows)
             design = carrying(design, carried, columns, raw.X, raw.w, owner)
