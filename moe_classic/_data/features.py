@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -18,10 +18,8 @@ from moe_classic.preprocessing import TableEncoder
 from .bends import Bends, bent_where_long
 from .magnitudes import LARGEST, check_largest
 from .subjects import Subjects
-from .units import Parts, moments
+from .units import Parts, Rows, moments, reduced
 
-#: A pass over (rows (n, p), weights (n,), subjects or None), as often as it is called.
-Rows = Callable[[], Iterable[tuple[np.ndarray, Floats, Subjects | None]]]
 #: Rows at a time when moments are taken.
 _SLICE = 1 << 16
 #: Largest spread, and inverse of the smallest, of features that stay in their units.
@@ -279,7 +277,7 @@ def fit_design(
 def _bent(design: DesignMap, rows: Rows, some: np.ndarray) -> DesignMap:
     """A design whose features with long tails are bent, and called so."""
     see = partial(_usable, design)
-    found = bent_where_long(_parts(rows, see, averaged=design.averaged), lambda: see(some))
+    found = bent_where_long(Parts(rows, see, design.averaged), lambda: see(some))
     if found is None:
         return design
     return replace(design, bends=found, names=unique_names(found.named(design.names)))
@@ -290,10 +288,9 @@ def _scaled(
 ) -> DesignMap:
     """A design in units of its own, or only centred."""
     see, averaged = partial(_usable, design), design.averaged
-    centre, inverse = moments(_parts(rows, see, averaged=averaged), lambda: see(some), size)
+    centre, inverse = moments(Parts(rows, see, averaged), lambda: see(some), size)
     if not (np.isfinite(centre).all() and np.isfinite(inverse).all()):
-        for X, *_ in rows():
-            design.check_missing(X)
+        reduced(rows, lambda X, *_: design.check_missing(X), _nothing)
         raise _gave_nan(design.component, design.transformer)
     if not standardize:
         _check_units(inverse, design.names, design.component)
@@ -368,10 +365,17 @@ def _usable(design: DesignMap, X: np.ndarray) -> Floats:
 
 def _check_raw(design: DesignMap, rows: Rows) -> None:
     """Raise if an estimator would be given what it does not take."""
-    for X, *_ in rows():
+
+    def check(X: np.ndarray, *_: Any) -> None:
         design.check_missing(X)
         if design.transformer is not None:
             _usable(design, X)
+
+    reduced(rows, check, _nothing)
+
+
+def _nothing(*_: None) -> None:
+    """What checks that passed say together."""
 
 
 def _check_means(design: DesignMap, varies: np.ndarray) -> None:
@@ -388,30 +392,18 @@ def _check_means(design: DesignMap, varies: np.ndarray) -> None:
             )
 
 
-def _parts(rows: Rows, see: Callable[[np.ndarray], Floats], *, averaged: bool) -> Parts:
-    """Passes over features as a component sees them, of rows or of subjects."""
-
-    def passes() -> Iterator[tuple[Floats, Floats]]:
-        for X, w, subjects in rows():
-            raw = see(X).astype(np.float64, copy=False)
-            if averaged and subjects is not None:
-                yield subjects.means(raw.T).T, subjects.w
-            else:
-                yield raw, w
-
-    return passes
-
-
 def _within(rows: Rows, design: DesignMap, count: int) -> tuple[Floats, np.ndarray]:
     """Largest size of each feature in any row, and which vary within a subject."""
-    size, varies = np.zeros(count), np.zeros(count, dtype=bool)
-    for X, _, subjects in rows():
+
+    def look(X: np.ndarray, _: Floats, subjects: Subjects | None) -> tuple[Floats, np.ndarray]:
         # A value that is missing in some rows of a subject varies, missing in all it does not.
         raw = np.nan_to_num(design.raw(X).astype(np.float64, copy=False).T)
-        size = np.maximum(size, np.abs(raw).max(axis=1, initial=0.0))
+        varies = np.zeros(count, dtype=bool)
         if subjects is not None:
-            varies |= subjects.varying(raw, _ALIKE)
-    return size, varies
+            varies = subjects.varying(raw, _ALIKE)
+        return np.abs(raw).max(axis=1, initial=0.0), varies
+
+    return reduced(rows, look, lambda a, b: (np.maximum(a[0], b[0]), a[1] | b[1]))
 
 
 def slices_of(X: np.ndarray, w: Floats, subjects: Subjects | None = None) -> Rows:

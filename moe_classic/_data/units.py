@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
 import numpy as np
 
-from moe_classic._numerics import has_wild, tame_range, weighted_quantile
+from moe_classic._numerics import has_wild, tame_range, weighted_quantiles
 from moe_classic._typing import Floats
 
 from .stats import merged_moments
+from .subjects import Subjects
 
-#: A pass over features as a component sees them (n, q - 1), with weights.
-Parts = Callable[[], Iterable[tuple[Floats, Floats]]]
+#: A pass over (rows (n, p), weights (n,), subjects or None), as often as it is called.
+Rows = Callable[[], Iterable[tuple[np.ndarray, Floats, Subjects | None]]]
 #: Robust deviations from the median beyond which a feature counts as if it were that far.
 _WILD = 3.0
 #: Standard deviation over that of all but wild values from which on these set the units.
@@ -21,6 +25,33 @@ _INFLATED = 3.0
 _MOST_SEEN = 1_000_000
 #: Columns whose spread is below this share of their size are constant up to rounding.
 _CONSTANT = 1e-13
+
+
+def reduced(rows: Rows, f: Callable[..., Any], merge: Callable[[Any, Any], Any]) -> Any:
+    """``f(X, w, subjects)`` of all parts of a pass, merged; by the rows where they do that."""
+    own = getattr(rows, "reduce", None)
+    return reduce(merge, (f(*part) for part in rows())) if own is None else own(f, merge)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Passes over features as a component sees them (n, q - 1), of rows or of subjects."""
+
+    rows: Rows
+    see: Callable[[np.ndarray], Floats]
+    averaged: bool
+
+    def reduce(self, f: Callable[[Floats, Floats], Any], merge: Callable[[Any, Any], Any]) -> Any:
+        """``f(features, weights)`` of all parts, merged."""
+        see, averaged = self.see, self.averaged  # the rows themselves stay where they are
+
+        def look(X: np.ndarray, w: Floats, subjects: Subjects | None) -> Any:
+            raw = see(X).astype(np.float64, copy=False)
+            if averaged and subjects is not None:
+                return f(subjects.means(raw.T).T, subjects.w)
+            return f(raw, w)
+
+        return reduced(self.rows, look, merge)
 
 
 def moments(
@@ -41,11 +72,10 @@ def moments(
     if wild:
         seen, w = seen_columns(parts, wild, some)
         for j, column in zip(wild, seen, strict=True):
-            if weighted_quantile(column, w, 0.25) < weighted_quantile(column, w, 0.75):
+            lower, upper = weighted_quantiles(column, w, (0.25, 0.75))
+            if lower < upper:
                 low[j], high[j] = tame_range(column, w, _WILD)
-        tame_mean, tame_spread, *_ = one_pass(
-            lambda: ((np.clip(x, low, high), w) for x, w in parts())
-        )
+        tame_mean, tame_spread, *_ = one_pass(parts, lambda x: np.clip(x, low, high))
         inflated = spread > _INFLATED * tame_spread
         mean = np.where(inflated, tame_mean, mean)
         spread = np.where(inflated, tame_spread, spread)
@@ -56,28 +86,47 @@ def seen_columns(
     parts: Parts, columns: list[int], some: Callable[[], Floats]
 ) -> tuple[Floats, Floats]:
     """Some columns (c, n) with weights: of all rows, or where these are too many, of ``some``."""
-    found, weights, count = [], [], 0
-    for raw, w in parts():
-        count += len(w)
-        if count > _MOST_SEEN:
-            few = some()[:, columns].T
-            return few, np.ones(few.shape[1])
-        found.append(raw[:, columns].T)
-        weights.append(w)
-    return np.concatenate(found, axis=1), np.concatenate(weights)
+
+    def take(raw: Floats, w: Floats) -> _Taken:
+        return ([raw[:, columns].T], [w]) if len(w) <= _MOST_SEEN else None
+
+    taken: _Taken = parts.reduce(take, _both)
+    if taken is None:
+        few = some()[:, columns].T
+        return few, np.ones(few.shape[1])
+    return np.concatenate(taken[0], axis=1), np.concatenate(taken[1])
 
 
-def one_pass(parts: Parts) -> tuple[Floats, Floats, Floats, Floats, int]:
-    """Weighted means, standard deviations, least and greatest values of all rows; their number."""
-    low, high, count = np.full(1, np.inf), np.full(1, -np.inf), 0
-    so_far = (0.0, np.zeros(1), np.zeros(1))
-    for raw, w in parts():
+#: Columns and weights of parts, None where there are too many rows.
+_Taken = tuple[list[Floats], list[Floats]] | None
+
+
+def _both(a: _Taken, b: _Taken) -> _Taken:
+    """Two sets of rows together, as long as these are few."""
+    if a is None or b is None or sum(map(len, a[1])) + sum(map(len, b[1])) > _MOST_SEEN:
+        return None
+    return a[0] + b[0], a[1] + b[1]
+
+
+def one_pass(
+    parts: Parts, moved: Callable[[Floats], Floats] | None = None
+) -> tuple[Floats, Floats, Floats, Floats, int]:
+    """Weighted means, deviations, least and greatest values of all rows, ``moved``; rows."""
+
+    def look(raw: Floats, w: Floats) -> Any:
+        raw = raw if moved is None else moved(raw)
         here = float(w.sum())
         if here == 0.0:
-            continue
+            return None
         local = w @ raw / here
-        so_far = merged_moments(so_far, (here, local, w @ np.square(raw - local)))
-        low, high = np.minimum(low, raw.min(axis=0)), np.maximum(high, raw.max(axis=0))
-        count += len(w)
-    weight, mean, scatter = so_far
+        local_moments = here, local, w @ np.square(raw - local)
+        return local_moments, raw.min(axis=0), raw.max(axis=0), len(w)
+
+    def merge(a: Any, b: Any) -> Any:
+        if a is None or b is None:
+            return b if a is None else a
+        low, high = np.minimum(a[1], b[1]), np.maximum(a[2], b[2])
+        return merged_moments(a[0], b[0]), low, high, a[3] + b[3]
+
+    (weight, mean, scatter), low, high, count = parts.reduce(look, merge)
     return mean, np.sqrt(scatter / weight), low, high, count

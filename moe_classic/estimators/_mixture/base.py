@@ -14,7 +14,15 @@ from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
 from moe_classic._compat import CallbackSupportMixin, with_callbacks
-from moe_classic._data import MOST_ROWS, RawData, Rows, first_pass, slices_of
+from moe_classic._data import (
+    MOST_ROWS,
+    RawData,
+    Rows,
+    dask_parts,
+    first_pass,
+    is_dask,
+    slices_of,
+)
 from moe_classic._engine import make_engine, one_thread
 from moe_classic._model import check_order_by
 from moe_classic._results import (
@@ -101,7 +109,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Features; a DataFrame brings its column names.
+            Features; a DataFrame brings its column names. A Dask DataFrame or array, with a target
+            and weights in the same partitions, is fitted where its partitions are; they are
+            computed anew in every pass, unless persisted.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -138,6 +148,8 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         mixtures with concomitant variables and varying and constant parameters, Journal of
         Statistical Software 28.
         """
+        if is_dask(X, y, sample_weight, groups):
+            return self._fit_parts(dask_parts(X, y, sample_weight, groups))
         checker = self._checker()
         return self._fit_rows(checker(X, y, sample_weight, groups), checker, X, y)
 
@@ -168,7 +180,8 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             ``(X, y, sample_weight)`` or ``(X, y, sample_weight, groups)`` tuples, for example
             ``lambda: ((f[cols], f["y"]) for f in pd.read_csv(path, chunksize=100_000))``; or an
             iterable that can be iterated over again, such as a list. Weights may be None; a group
-            must come whole, in one block.
+            must come whole, in one block. Of a list of ``dask.delayed`` tuples each is read where
+            Dask computes it: only sums travel.
 
         Returns
         -------
@@ -180,6 +193,10 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             If blocks differ in width, yield no rows, or can be read only once, and as for
             :meth:`fit`.
         """
+        return self._fit_parts(blocks)
+
+    def _fit_parts(self, blocks: Any) -> MixtureEstimator:
+        """Fit rows that are read part by part, wherever these are."""
         arguments = self._resolve_arguments()
         if not isinstance(self.init, str):
             raise ValueError("fit_blocks needs init to be a strategy's name, not responsibilities.")
