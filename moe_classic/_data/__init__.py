@@ -12,7 +12,6 @@ from .blocks import (
 from .distinct import BlendRows, distinct_rows
 from .features import (
     DesignMap,
-    Rows,
     checked_design,
     column_numbers,
     fit_design,
@@ -37,6 +36,7 @@ from .sample import (
 from .stats import Stats, Summary, summarise, tamed, total
 from .stream import RawBlock, RowStream, StreamSource, first_pass, summed
 from .subjects import Subjects, gathered, joined
+from .units import Rows
 
 __all__ = [
     "LARGEST",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_classic._numerics import tame_range, weighted_quantile
+from moe_classic._numerics import tame_range, weighted_quantiles
 from moe_classic._typing import Floats
 
 from .moments import Parts, one_pass, seen_columns
@@ -102,8 +102,8 @@ def _candidates(x: Floats, w: Floats) -> Iterator[tuple[float, float]]:
         return
     yield middle, unit
     if x.min() > 0.0 or x.max() < 0.0:
-        for share in _SIZES:
-            yield 0.0, weighted_quantile(np.abs(x), w, share)
+        for size in weighted_quantiles(np.abs(x), w, _SIZES):
+            yield 0.0, float(size)
 
 
 def _log_slope(x: Floats, w: Floats, middle: float, unit: float) -> float:

@@ -5,12 +5,15 @@ import pytest
 from scipy.stats import norm
 
 from moe_classic._data.bends import Bends, bent_where_long
+from moe_classic._data.features import slices_of
+from moe_classic._data.units import Parts
 
 
 def bends_of(*columns, w=None):
     X = np.column_stack(columns)
     w = np.ones(len(X)) if w is None else w
-    return bent_where_long(lambda: [(X, w)], lambda: X)
+    rows = slices_of(X, w)
+    return bent_where_long(Parts(rows, lambda X: X, averaged=False), lambda: X)
 
 
 @pytest.mark.parametrize("n", [9, 300, 5000])
