@@ -25,7 +25,7 @@ from moe_classic._typing import Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
 from moe_classic.experts._shared import own_features, solve_together
-from moe_classic.penalties import Penalty, SparseSlopes
+from moe_classic.penalties import Penalty
 
 #: Predictors beyond this are taken as this: products of derivatives stay finite.
 _FARTHEST = 200.0
@@ -197,11 +197,8 @@ class GLMExpert(LinearExpert):
 
     def update(self, params: LinearParams, stats: GLMStats, summary: Summary) -> LinearParams:
         """One Newton step."""
-        term = self.slopes_penalty(summary)
-        if isinstance(term, SparseSlopes):
-            coef = self.learned(params.coef)
-            A = self.learned_block(unpack_symmetric(stats.gram, params.coef.shape[-1]))
-            delta = limited(term.step(coef, A, self.coef_score(params, stats)) - coef)
+        if self.sparse:
+            delta = self.sparse_step(params, stats, summary)
         else:
             A, score = self.system(params, stats, summary)
             delta = self.limited(self.solved(A, score, self.starved(stats, summary)))
@@ -221,6 +218,13 @@ class GLMExpert(LinearExpert):
         """Scores at ``old`` as they are at ``new``, to second order."""
         A = unpack_symmetric(stats.gram, old.coef.shape[-1])
         return replace(stats, score=stats.score - (new.coef - old.coef) @ A)
+
+    def sparse_step(self, params: Any, stats: Any, summary: Summary) -> Floats:
+        """One of proximal Newton under a penalty with kinks, (K, 1, r)."""
+        term: Any = self.slopes_penalty(summary)
+        coef = self.learned(params.coef)
+        A = self.learned_block(unpack_symmetric(stats.gram, params.coef.shape[-1]))
+        return limited(term.step(coef, A, self.coef_score(params, stats)) - coef)
 
     def derivatives(
         self, params: LinearParams, fwd: Forward, y: np.ndarray

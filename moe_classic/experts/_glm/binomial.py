@@ -22,6 +22,7 @@ from moe_classic._data import Design, Summary
 from moe_classic._numerics import log_factorial
 from moe_classic._typing import Floats
 from moe_classic.experts._linear import LinearParams
+from moe_classic.penalties import Penalty
 
 from .base import GLMExpert
 
@@ -51,6 +52,10 @@ class BinomialExpert(GLMExpert):
         Column of X, by name or index, that is added to the linear predictor.
     shared : list of column names or indices, default=None
         Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -84,10 +89,12 @@ class BinomialExpert(GLMExpert):
         trials_column: int | None = None,
         offset: str | int | None = None,
         shared: Any = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.penalty = penalty
         self.offset = offset
         self.trials = trials
         self.trials_column = trials_column

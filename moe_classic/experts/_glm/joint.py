@@ -191,6 +191,8 @@ class JointExpert(GLMExpert):
 
     def update(self, params: Any, stats: Any, summary: Summary) -> Any:
         """One step of Newton's method in coefficients and t."""
+        if self.sparse:
+            return self._sparse_update(params, stats, summary)
         A, score = self.system(params, stats, summary)
         starved, old = self.starved(stats, summary), self.value_of(params)
         if self.common(A):
@@ -241,6 +243,16 @@ class JointExpert(GLMExpert):
         slope = np.where(joint, stats.first - (c * alone).sum(axis=1), stats.first)
         size = np.where(joint, left, np.abs(d))
         return slope / np.maximum(size, 1e-12 + 1e-3 * np.abs(slope)), joint
+
+    def _sparse_update(self, params: Any, stats: Any, summary: Summary) -> Any:
+        """Coefficients under a penalty with kinks, and t by itself."""
+        starved, old = self.starved(stats, summary), self.value_of(params)
+        coef = self.stepped(params, self.sparse_step(params, stats, summary), starved)
+        if self.given is not None:
+            return self.record(coef, old)  # type: ignore[call-arg]
+        size = np.maximum(np.abs(stats.second), 1e-12 + 1e-3 * np.abs(stats.first))
+        step = self._allowed(stats.first / size, old, starved, summary)
+        return self.record(coef, old * np.exp(step)[:, None])  # type: ignore[call-arg]
 
     def translate(self, stats: Any, old: Any, new: Any) -> Any:
         """Scores at ``old`` as they are at ``new``, to second order."""

@@ -20,6 +20,7 @@ from moe_classic._components import LOG_2PI
 from moe_classic._data import Summary
 from moe_classic._numerics import empty, unpack_symmetric
 from moe_classic._typing import Floats
+from moe_classic.penalties import Penalty
 
 from .base import LogMean
 from .joint import JointExpert, SpreadParams
@@ -46,6 +47,10 @@ class LognormalExpert(LogMean, JointExpert):
         :class:`PoissonExpert`.
     shared : list of column names or indices, default=None
         Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -80,10 +85,12 @@ class LognormalExpert(LogMean, JointExpert):
         offset: str | int | None = None,
         exposure: str | int | None = None,
         shared: Any = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.penalty = penalty
         self.offset = offset
         self.exposure = exposure
         self.scale = scale
@@ -116,9 +123,12 @@ class LognormalExpert(LogMean, JointExpert):
 
     def update(self, params: Any, stats: Any, summary: Summary) -> Any:
         """Weighted least squares, then the scale: both exact."""
-        A, score = self.system(params, stats, summary)
         starved, old = self.starved(stats, summary), params.scale
-        delta = self.solved(A, score, starved)
+        if self.sparse:
+            delta = self.sparse_step(params, stats, summary)
+        else:
+            A, score = self.system(params, stats, summary)
+            delta = self.solved(A, score, starved)
         coef, scale = self.stepped(params, delta, starved), old
         if self.scale is None:
             # Squares of z, in units of the old scale, after the step.
