@@ -21,6 +21,7 @@ from .features import (
     unique_names,
 )
 from .magnitudes import LARGEST, check_largest, check_spread, check_weight, least_and_most
+from .moments import Rows
 from .partitions import check_partitions, dask_parts, is_dask, stream_of
 from .patterns import Piece, is_incomplete, pieces_of
 from .rows import RawData
@@ -36,7 +37,6 @@ from .sample import (
 from .stats import Stats, Summary, summarise, tamed, total
 from .stream import RawBlock, RowStream, StreamSource, first_pass, summed
 from .subjects import Subjects, gathered, joined
-from .units import Rows
 
 __all__ = [
     "LARGEST",
