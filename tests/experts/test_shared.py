@@ -425,6 +425,28 @@ def test_a_column_of_levels_is_shared_level_by_level(frame):
     assert len(first) == 3
 
 
+@pytest.mark.parametrize(
+    ("shared", "places"),
+    [(["age"], [1]), (["town"], [2, 3]), (["a", "town[T.Rome]"], [0, 3]), (["b:age"], [4])],
+)
+def test_terms_of_a_formula_are_shared(frame, shared, places):
+    pytest.importorskip("formulaic", reason="needs formulaic, in the extra formula")
+    _, X, y = frame
+    table = X.assign(town=np.array(["Bergen", "Oslo", "Rome"])[np.arange(N) % 3], y=y)
+    moe = MoERegressor.from_formula(
+        "y ~ a + age + town + b:age | a",
+        table,
+        n_experts=2,
+        expert=GaussianExpert(shared=shared),
+        random_state=0,
+        n_init=1,
+    )
+    first, second = (e.coef_ for e in moe.experts_)
+    np.testing.assert_array_equal(np.flatnonzero(first == second), places)
+    with pytest.raises(ValueError, match="names 'b', which is no term of the experts' formula"):
+        clone(moe).set_params(expert__shared=["b"]).fit(table, y)
+
+
 def test_offsets_are_no_features_and_stay_beside_shared_slopes():
     X, eta, _, rng = rows()
     time = rng.uniform(0.5, 2.0, N)
