@@ -3,12 +3,12 @@
 from .blocks import (
     ArraySource,
     Block,
-    Design,
     FeatureMap,
     Source,
     default_block_size,
     design_of,
 )
+from .design import Design
 from .distinct import BlendRows, distinct_rows
 from .features import (
     DesignMap,
@@ -17,6 +17,7 @@ from .features import (
     column_numbers,
     fit_design,
     raw_features,
+    refuse_sparse,
     same_features,
     slices_of,
     unique_names,
@@ -31,6 +32,15 @@ from .sample import (
     sample_size,
     subject_hashes,
     take_sample,
+)
+from .sparse import (
+    SparseDesign,
+    SparseRows,
+    as_design,
+    beside,
+    beside_columns,
+    leading_directions,
+    sparse_rows,
 )
 from .stats import Stats, Summary, summarise, tamed, total
 from .stream import RawBlock, RowStream, StreamSource, first_pass
@@ -51,10 +61,15 @@ __all__ = [
     "Rows",
     "Sample",
     "Source",
+    "SparseDesign",
+    "SparseRows",
     "Stats",
     "StreamSource",
     "Subjects",
     "Summary",
+    "as_design",
+    "beside",
+    "beside_columns",
     "check_largest",
     "check_spread",
     "check_weight",
@@ -67,13 +82,16 @@ __all__ = [
     "fit_design",
     "gathered",
     "joined",
+    "leading_directions",
     "least_and_most",
     "merge_sample",
     "raw_features",
+    "refuse_sparse",
     "row_hashes",
     "same_features",
     "sample_size",
     "slices_of",
+    "sparse_rows",
     "subject_hashes",
     "summarise",
     "take_sample",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.base import clone
 
 from moe_classic._adapters import TableColumns, as_frame, refuse_missing
@@ -16,7 +17,8 @@ from moe_classic._numerics import has_wild, tame_range, weighted_quantile
 from moe_classic._typing import Floats, Ints, Names
 from moe_classic.preprocessing import TableEncoder
 
-from .magnitudes import LARGEST, check_largest
+from .magnitudes import LARGEST, check_largest, least_and_most
+from .sparse import sparse_design, sparse_rows
 from .stats import merged_moments
 from .subjects import Subjects
 
@@ -65,6 +67,8 @@ class DesignMap:
         Who sees it, for messages.
     takes_missing : bool
         Whether that one knows what to do with NaN.
+    sparse : bool
+        Whether the design is a sparse array, whose features are scaled and not centred.
     """
 
     columns: Ints | None
@@ -77,6 +81,7 @@ class DesignMap:
     constant: float = 1.0
     component: str = "the model"
     takes_missing: bool = False
+    sparse: bool = False
 
     @property
     def width(self) -> int:
@@ -105,25 +110,31 @@ class DesignMap:
         """Logarithm of the product of the units of columns that vary."""
         return -float(np.log(self.inverse[self.inverse > 0.0]).sum())
 
-    def __call__(self, X: np.ndarray) -> Floats:
+    def __call__(self, X: np.ndarray) -> Any:
         """Design matrix (q, n) of the rows of ``X``."""
         raw = self.raw(X)
+        if self.sparse:
+            return sparse_design(raw, self.inverse, self.constant)
         out = np.empty((self.width, len(X)))
         np.subtract(raw.T, self.centre[:, None], out=out[:-1])
         out[:-1] *= self.inverse[:, None]
         out[-1] = self.constant
         return out
 
-    def raw(self, X: np.ndarray) -> Floats:
-        """Features before standardisation, (n, q - 1)."""
+    def raw(self, X: np.ndarray) -> Any:
+        """Features before standardisation, (n, q - 1); an array unless the design is sparse."""
         out = raw_features(X, self.columns, self.transformer, self.names_in)
+        if issparse(out):
+            if self.sparse:
+                return out
+            out = out.toarray()
         if self.transformer is not None and not (self.takes_missing or np.isfinite(out).all()):
             raise _gave_nan(self.component, self.transformer)
         return out
 
     def check_missing(self, X: np.ndarray) -> None:
         """Raise if rows (n, p) miss values that are seen here as they are."""
-        if self.takes_missing or self.transformer is not None:
+        if self.takes_missing or self.transformer is not None or issparse(X):
             return
         seen = range(X.shape[1]) if self.columns is None else self.columns
         names = [f"x{j}" for j in range(X.shape[1])] if self.names_in is None else self.names_in
@@ -136,12 +147,14 @@ class DesignMap:
         return slopes, self.constant * coef[..., -1] - slopes @ self.centre
 
 
-def raw_features(X: np.ndarray, columns: Ints | None, transformer: Any, names_in: Names) -> Floats:
-    """Features before standardisation, (n, q - 1)."""
+def raw_features(X: np.ndarray, columns: Ints | None, transformer: Any, names_in: Names) -> Any:
+    """Features before standardisation, (n, q - 1); sparse where rows are, and stay so."""
     if transformer is None:
         return X if columns is None else X[:, columns]
     out = transformer.transform(_given(X, columns, names_in))
-    if hasattr(out, "toarray"):
+    if issparse(out):
+        if issparse(X):
+            return sparse_rows(out)
         out = out.toarray()
     out = np.asarray(out, dtype=np.float64)
     if out.shape[:1] != (len(X),):
@@ -155,6 +168,8 @@ def raw_features(X: np.ndarray, columns: Ints | None, transformer: Any, names_in
 def checked_design(seen: DesignMap, X: np.ndarray, largest: float = LARGEST) -> Floats:
     """The design (q, n) of rows; raises unless all of it can be squared."""
     Z = seen(X)
+    if seen.sparse:
+        return _checked_sparse(Z, seen, largest)
     if Z.size == 0 or max(float(Z.max()), -float(Z.min())) <= largest:  # NaN fails too
         return Z
     wrong = ~(np.abs(Z) <= largest)
@@ -172,6 +187,19 @@ def checked_design(seen: DesignMap, X: np.ndarray, largest: float = LARGEST) -> 
     raise ValueError(
         f"X has a value of {name!r} in row {row} of a block, {Z[j, row]:.3g} standard "
         "deviations from those of the fit; numbers so far out overflow when they are squared."
+    )
+
+
+def _checked_sparse(Z: Any, seen: DesignMap, largest: float) -> Any:
+    """The same of a sparse design."""
+    wrong = np.flatnonzero(~(np.abs(Z.data) <= largest))
+    if not wrong.size:
+        return Z
+    row = int(np.searchsorted(Z.indptr, wrong[0], side="right")) - 1
+    raise ValueError(
+        f"X has a value of {seen.names[Z.indices[wrong[0]]]!r} in row {row} of a block, "
+        f"{Z.data[wrong[0]]:.3g} times the largest of the fit; numbers so far out overflow when "
+        "they are squared."
     )
 
 
@@ -223,6 +251,7 @@ def fit_design(
     averaged: bool = False,
     intercept: bool = True,
     missing: bool = False,
+    sparse: bool = False,
     owner: str,
 ) -> DesignMap:
     """Fit what turns raw rows (n, p) into the design of one component.
@@ -242,6 +271,7 @@ def fit_design(
     intercept : whether there is a constant; without, features are scaled and not centred, and one
         that is constant itself is as good as any other
     missing : whether these take NaN
+    sparse : whether these take sparse features, which are then scaled by their largest size
     owner : name of the component, for messages
     """
     columns, transformer, names = _chosen(features, fit_on, names_in, owner, raw=raw)
@@ -257,9 +287,14 @@ def fit_design(
         float(intercept),
         owner,
         missing,
+        bool(count) and _stays_sparse(columns, transformer, fit_on[0], names_in),
     )
     if not count:
         return design
+    if design.sparse:
+        if not sparse:
+            raise TypeError(refuse_sparse(owner))
+        return design if raw else _scaled_sparse(design, rows, standardize=standardize)
     size: Floats | None = None
     if averaged:
         size, varies = _within(rows, design, count)
@@ -293,6 +328,38 @@ def _scaled(
         inverse = np.where(still, 1.0 / np.where(still, unit, 1.0), inverse)
         centre = np.zeros(len(centre))
     return replace(design, centre=centre, inverse=inverse)
+
+
+def _stays_sparse(columns: Ints | None, transformer: Any, X: np.ndarray, names_in: Names) -> bool:
+    """Whether features are sparse."""
+    return issparse(X) and issparse(raw_features(X[:1], columns, transformer, names_in))
+
+
+def refuse_sparse(owner: str) -> str:
+    """What is said where a component is to see sparse features and cannot."""
+    return (
+        f"{owner} cannot see sparse features of X, dense data is required: it needs them laid out "
+        "or centred. Use linear experts with gate='softmax' or 'constant'; give it a few numbers "
+        "instead, features=TruncatedSVD(20); or pass X.toarray() if that fits into memory."
+    )
+
+
+def _scaled_sparse(design: DesignMap, rows: Rows, *, standardize: bool) -> DesignMap:
+    """A sparse design in units of the largest sizes of its features, or in their own."""
+    low, high = np.full(1, np.inf), np.full(1, -np.inf)
+    for X, *_ in rows():
+        raw = design.raw(X)
+        check_largest(f"{design.component}: what it sees of X", raw, design.names)
+        least, most = least_and_most(raw)
+        low, high = np.minimum(low, least), np.maximum(high, most)
+    size = np.maximum(np.abs(low), np.abs(high))
+    # A feature that is alike in all rows says what the constant says.
+    varies = (high > low) if design.constant else size > 0.0
+    inverse = np.where(varies, 1.0 / np.where(varies, size, 1.0), 0.0)
+    if not standardize:
+        _check_units(inverse, design.names, design.component)
+        inverse = varies.astype(np.float64)
+    return replace(design, inverse=inverse)
 
 
 def _chosen(

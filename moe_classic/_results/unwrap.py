@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from moe_classic._adapters import (
@@ -22,7 +24,7 @@ from moe_classic._adapters import (
     takes_missing,
 )
 from moe_classic._components import TARGETS, TargetKind
-from moe_classic._data import DesignMap, check_largest
+from moe_classic._data import DesignMap, check_largest, sparse_rows
 from moe_classic._typing import Floats, Names
 
 from .estimator import FittedEstimator
@@ -223,7 +225,13 @@ def checked_rows(estimator: Any, X: Any, *, dtype: Any = (np.float64, np.float32
     X = variables_of(estimator, X)
     if table is not None or not isinstance(X, np.ndarray):
         X, _ = read_table(X, table)
-    X, missing = validate_rows(estimator, X, dtype=list(dtype), reset=False)
+    options: dict[str, Any] = {"dtype": list(dtype), "reset": False}
+    if issparse(X) and get_tags(estimator).input_tags.sparse:
+        options["accept_sparse"] = "csr"
+    X, missing = validate_rows(estimator, X, **options)
+    if issparse(X):
+        X = sparse_rows(X)
+        refuse_sparse_missing(X, column_names(estimator), missing=missing)
     if missing:
         check_missing(estimator, X)
     check_largest("X", X, column_names(estimator))
@@ -251,6 +259,18 @@ def validate_rows(estimator: Any, X: Any, *y: Any, **options: Any) -> tuple[Any,
         if "X contains NaN" not in str(error):
             raise
     return validate_data(estimator, X, *y, ensure_all_finite="allow-nan", **options), True
+
+
+def refuse_sparse_missing(X: Any, names: Sequence[str] | None, *, missing: bool) -> None:
+    """Raise if sparse rows hold NaN."""
+    if not missing:
+        return
+    j = int(X.indices[np.isnan(X.data)][0])
+    name = f"x{j}" if names is None else names[j]
+    raise ValueError(
+        f"Input X contains NaN in column {name!r}, and X is sparse: what a sparse table does not "
+        "hold is 0, and a value in it must be known. Impute, or pass X.toarray()."
+    )
 
 
 def check_missing(estimator: Any, X: Floats) -> None:

@@ -23,6 +23,7 @@ from .together import StartSample
 from .trainer import SHORT_PASSES, StreamTrainer, Trainer
 from .wrap import (
     admits,
+    check_sparse,
     components,
     described,
     describes_outputs,
@@ -56,6 +57,7 @@ __all__ = [
     "by_name",
     "check_fitted_experts",
     "check_online",
+    "check_sparse",
     "components",
     "described",
     "describes_outputs",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from moe_classic._adapters import TableColumns
 from moe_classic._components import carrying
@@ -75,6 +76,11 @@ def bind(
         specs.append((len(maps), features, *facts))
         places = [item.place(columns, owner) for item in carried]
         _check_numbers(names_in, places, owner)
+        if carried and issparse(raw.X):
+            raise TypeError(
+                f"{owner}: a column of X that stands in an equation as it is, an offset or an "
+                "exposure, must be dense; X is sparse. Leave it out, or pass X.toarray()."
+            )
         if carried and features is None:
             features = [j for j in range(len(columns)) if j not in places]
         design = fit_design(
@@ -87,6 +93,7 @@ def bind(
             averaged=averaged,
             intercept=intercept,
             missing=component.takes_missing,
+            sparse=component.takes_sparse,
             owner=owner,
         )
         if carried:

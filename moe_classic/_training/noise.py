@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from moe_classic._data import DesignMap, Sample
+from moe_classic._data import DesignMap, Sample, as_design
 from moe_classic._model import Model
 from moe_classic._numerics import noise_scale
 from moe_classic._targets import TrainingData
@@ -36,7 +36,7 @@ def _residual_spread(
     y = data.target.to_model(data.target.number(sample.y[:, some]))
     if widest.width > _WIDTH:
         return np.zeros(len(y))
-    Z = widest(sample.X[some])
+    Z = as_design(widest(sample.X[some])).dense().Z
     if widest.takes_missing and np.isnan(Z).any():
         return np.zeros(len(y))
     return np.array([noise_scale(Z, output, sample.w[some]) for output in y])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -32,6 +33,7 @@ from moe_classic._training import (
     admits,
     bind,
     check_fitted_experts,
+    check_sparse,
     from_portfolio,
     keeps_origin,
     keeps_target,
@@ -79,7 +81,8 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
     def __sklearn_tags__(self) -> Any:
         """Tags; missing values and levels in X where gate and every expert take them."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan, tags.input_tags.categorical = admits(self)
+        inputs = tags.input_tags
+        inputs.allow_nan, inputs.categorical, inputs.sparse = admits(self)
         return tags
 
     get_params = _reporting.get_params
@@ -245,7 +248,13 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         several = describes_several(self.expert)
         kind = IntervalTarget if describes_intervals(self.expert) else self._target
         return RowChecker(
-            self, kind, multi_output=several, target=target, fitted=fitted, least=least
+            self,
+            kind,
+            multi_output=several,
+            target=target,
+            fitted=fitted,
+            least=least,
+            sparse=partial(check_sparse, self),
         )
 
     def _resolve_arguments(self) -> tuple[list[Any], Any, Solver]:
