@@ -40,6 +40,7 @@ from .sparse import (
     beside,
     beside_columns,
     leading_directions,
+    sparse_design,
     sparse_rows,
 )
 from .stats import Stats, Summary, summarise, tamed, total
@@ -91,6 +92,7 @@ __all__ = [
     "same_features",
     "sample_size",
     "slices_of",
+    "sparse_design",
     "sparse_rows",
     "subject_hashes",
     "summarise",

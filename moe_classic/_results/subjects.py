@@ -109,7 +109,7 @@ def subject_log_gate(
 ) -> Floats:
     """Log gate probabilities of subjects, (K, G): at the means of what the gate sees."""
     place = fitted.model.gate_design
-    rows = fitted.answers(lambda b: b.designs[place].Z, X, n_jobs=n_jobs)
+    rows = fitted.answers(lambda b: b.designs[place].dense().Z, X, n_jobs=n_jobs)
     sizes = np.bincount(numbers, minlength=count)
     Z = _sums(np.concatenate(rows, axis=1), numbers, count) / sizes
     return fitted.model.gate.log_gate(fitted.params.gate, Design(Z))

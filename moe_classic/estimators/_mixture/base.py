@@ -103,8 +103,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features; a DataFrame brings its column names.
+        X : {array-like, sparse array or matrix} of shape (n_samples, n_features)
+            Features; a DataFrame brings its column names. Sparse ones are taken by linear experts
+            and by softmax and constant gates, and scaled by their largest size.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target.
         sample_weight : array-like of shape (n_samples,), default=None
