@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from moe_classic._data import DesignMap
+from moe_classic._model import ObservedModel
 from moe_classic._results import FittedMixture, fitted_moe, fitted_net, fitted_record
 from moe_classic._targets import ClassTarget
 
@@ -128,6 +129,11 @@ def _check_exportable(fitted: FittedMixture) -> None:
                 f"to_onnx cannot export the {part.plural[:-1]} {part!r}: columns of X that are "
                 "offsets, exposures or trials have no place in the graph."
             )
+    if isinstance(fitted.model, ObservedModel):
+        raise TypeError(
+            "to_onnx cannot export missing='marginalize': what rows miss is marginalised pattern "
+            "by pattern, which no graph of ONNX operators does. Fit with missing='error'."
+        )
     for design in fitted.maps:
         if design.transformer is not None:
             raise TypeError(

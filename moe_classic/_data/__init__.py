@@ -23,6 +23,8 @@ from .features import (
     unique_names,
 )
 from .magnitudes import LARGEST, check_largest, check_spread, check_weight, least_and_most
+from .partitions import check_partitions, dask_parts, is_dask, stream_of
+from .patterns import Piece, is_incomplete, pieces_of
 from .rows import RawData
 from .sample import (
     MOST_ROWS,
@@ -44,7 +46,7 @@ from .sparse import (
     sparse_rows,
 )
 from .stats import Stats, Summary, summarise, tamed, total
-from .stream import RawBlock, RowStream, StreamSource, first_pass
+from .stream import RawBlock, RowStream, StreamSource, first_pass, summed
 from .subjects import Subjects, gathered, joined
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "Design",
     "DesignMap",
     "FeatureMap",
+    "Piece",
     "RawBlock",
     "RawData",
     "RowStream",
@@ -72,20 +75,25 @@ __all__ = [
     "beside",
     "beside_columns",
     "check_largest",
+    "check_partitions",
     "check_spread",
     "check_weight",
     "checked_design",
     "column_numbers",
+    "dask_parts",
     "default_block_size",
     "design_of",
     "distinct_rows",
     "first_pass",
     "fit_design",
     "gathered",
+    "is_dask",
+    "is_incomplete",
     "joined",
     "leading_directions",
     "least_and_most",
     "merge_sample",
+    "pieces_of",
     "raw_features",
     "refuse_sparse",
     "row_hashes",
@@ -94,8 +102,10 @@ __all__ = [
     "slices_of",
     "sparse_design",
     "sparse_rows",
+    "stream_of",
     "subject_hashes",
     "summarise",
+    "summed",
     "take_sample",
     "tamed",
     "total",

@@ -149,6 +149,8 @@ class ArraySource:
         Experts of the model and threads that share its blocks, which their size depends on.
     subjects : Subjects, default=None
         Rows that belong together; blocks end where they do.
+    keep : bool, default=True
+        Whether blocks may be kept from pass to pass.
     """
 
     y: np.ndarray
@@ -168,6 +170,8 @@ class ArraySource:
         n_experts: int = _USUAL_EXPERTS,
         n_threads: int = 1,
         subjects: Subjects | None = None,
+        *,
+        keep: bool = True,
     ) -> None:
         self.X, self.y, self.w, self.maps, self.target = X, y, w, maps, target
         self.subjects = subjects
@@ -184,9 +188,9 @@ class ArraySource:
             self.block_size = pieces_each * PRODUCT_ROWS
         self._cuts = None if subjects is None else list(subjects.cut(self.block_size))
         products = sum(q * (q + 1) // 2 for q in widths) * 8 * len(w)
-        self._keep_products = products <= _KEEP_PRODUCT_BYTES
+        self._keep_products = keep and products <= _KEEP_PRODUCT_BYTES
         doubled = sum(q + q // 2 for q in widths) * 8 * len(w)
-        self._kept: dict[int, Block] | None = {} if doubled <= _KEEP_BYTES else None
+        self._kept: dict[int, Block] | None = {} if keep and doubled <= _KEEP_BYTES else None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the blocks it keeps, which can be cut again."""

@@ -23,6 +23,8 @@ from moe_classic._numerics import (
 )
 from moe_classic._typing import Floats
 
+from .patterns import Piece, is_incomplete, pieces_of
+
 #: Widest design for which the products z_i z_j are laid out and multiplied in one BLAS call.
 _PACK_LIMIT = 32
 #: Rows whose products are formed at a time, to be multiplied while they are in cache; a power of
@@ -44,7 +46,7 @@ class Design:
     [2.0, 0.0]
     """
 
-    __slots__ = ("Z", "_products", "_ring", "keep", "keep_products")
+    __slots__ = ("Z", "_pieces", "_products", "_ring", "keep", "keep_products")
 
     keep: bool
     keep_products: bool
@@ -54,6 +56,15 @@ class Design:
         self.keep, self.keep_products = keep, keep_products
         self._ring: Floats | None = None
         self._products: Floats | None = None
+        self._pieces: tuple[Piece, ...] | None = None
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The rows by what is missing in them; none where nothing is. Found once."""
+        if self._pieces is None:
+            missing = is_incomplete(self.Z)
+            self._pieces = pieces_of(np.isnan(self.Z[:-1])) if missing else ()
+        return self._pieces
 
     @property
     def width(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -13,29 +13,19 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 
 from moe_classic._adapters import TableColumns, as_frame, refuse_missing
-from moe_classic._numerics import has_wild, tame_range, weighted_quantile
 from moe_classic._typing import Floats, Ints, Names
 from moe_classic.preprocessing import TableEncoder
 
 from .magnitudes import LARGEST, check_largest, least_and_most
+from .moments import moments_of
+from .patterns import is_incomplete
 from .sparse import sparse_design, sparse_rows
-from .stats import merged_moments
 from .subjects import Subjects
 
 #: A pass over (rows (n, p), weights (n,), subjects or None), as often as it is called.
 Rows = Callable[[], Iterable[tuple[np.ndarray, Floats, Subjects | None]]]
-#: A pass over features as a component sees them (n, q - 1), with weights.
-_Parts = Callable[[], Iterable[tuple[Floats, Floats]]]
 #: Rows at a time when moments are taken.
 _SLICE = 1 << 16
-#: Robust deviations from the median beyond which a feature counts as if it were that far.
-_WILD = 3.0
-#: Standard deviation over that of all but wild values from which on these set the units.
-_INFLATED = 3.0
-#: Rows whose values are sorted to tell which are wild.
-_MOST_SEEN = 1_000_000
-#: Columns whose spread is below this share of their size are constant up to rounding.
-_CONSTANT = 1e-13
 #: Largest spread, and inverse of the smallest, of features that stay in their units.
 _UNITS = 1e15
 #: The same for what differs within a subject.
@@ -110,6 +100,13 @@ class DesignMap:
         """Logarithm of the product of the units of columns that vary."""
         return -float(np.log(self.inverse[self.inverse > 0.0]).sum())
 
+    def log_unit_of(self, Z: Floats) -> Any:
+        """The same of what rows of a design (q, n) have, one a row where some miss values."""
+        if not is_incomplete(Z):
+            return self.log_unit
+        varies = self.inverse > 0.0
+        return -np.log(self.inverse[varies]) @ ~np.isnan(Z[:-1][varies])
+
     def __call__(self, X: np.ndarray) -> Any:
         """Design matrix (q, n) of the rows of ``X``."""
         raw = self.raw(X)
@@ -118,6 +115,9 @@ class DesignMap:
         out = np.empty((self.width, len(X)))
         np.subtract(raw.T, self.centre[:, None], out=out[:-1])
         out[:-1] *= self.inverse[:, None]
+        if self.takes_missing:
+            # What never varied is known where it is missing.
+            out[:-1][self.inverse == 0.0] = 0.0
         out[-1] = self.constant
         return out
 
@@ -215,9 +215,11 @@ def _gave_nan(owner: str, features: Any) -> ValueError:
     return ValueError(f"{owner}: features={features!r} gave NaN or infinite values.")
 
 
-def column_numbers(features: Any, names: Sequence[str], owner: str) -> Ints:
+def column_numbers(
+    features: Any, names: Sequence[str], owner: str, argument: str = "features"
+) -> Ints:
     """Positions of columns given by name or index."""
-    values = list(features)
+    values, said = list(features), f"{owner}: {argument}={features!r}"
     if all(isinstance(v, (bool, np.bool_)) for v in values) and len(values) == len(names):
         return np.flatnonzero(values)
     places = []
@@ -232,11 +234,11 @@ def column_numbers(features: Any, names: Sequence[str], owner: str) -> Ints:
             places.append(int(v) % len(names))
         else:
             raise ValueError(
-                f"{owner}: features={features!r} names {v!r}, which is not a column of X; X has "
-                f"{len(names)} columns {names[:8]}{'...' if len(names) > 8 else ''}."
+                f"{said} names {v!r}, which is not a column of X; X has {len(names)} columns "
+                f"{names[:8]}{'...' if len(names) > 8 else ''}."
             )
     if len(set(places)) < len(places):
-        raise ValueError(f"{owner}: features={features!r} names a column twice.")
+        raise ValueError(f"{said} names a column twice.")
     return np.array(places, dtype=np.intp)
 
 
@@ -314,10 +316,10 @@ def _scaled(
 ) -> DesignMap:
     """A design in units of its own, or only centred."""
     see, averaged = partial(_usable, design), design.averaged
-    centre, inverse = _moments(_parts(rows, see, averaged=averaged), lambda: see(some), size)
+    parts = _Parts(rows, see, averaged)
+    centre, inverse = moments_of(parts, lambda: see(some), size, missing=design.takes_missing)
     if not (np.isfinite(centre).all() and np.isfinite(inverse).all()):
-        for X, *_ in rows():
-            design.check_missing(X)
+        reduced(rows, lambda X, *_: design.check_missing(X), _nothing)
         raise _gave_nan(design.component, design.transformer)
     if not standardize:
         _check_units(inverse, design.names, design.component)
@@ -346,12 +348,13 @@ def refuse_sparse(owner: str) -> str:
 
 def _scaled_sparse(design: DesignMap, rows: Rows, *, standardize: bool) -> DesignMap:
     """A sparse design in units of the largest sizes of its features, or in their own."""
-    low, high = np.full(1, np.inf), np.full(1, -np.inf)
-    for X, *_ in rows():
+
+    def look(X: Any, *_: Any) -> tuple[Floats, Floats]:
         raw = design.raw(X)
         check_largest(f"{design.component}: what it sees of X", raw, design.names)
-        least, most = least_and_most(raw)
-        low, high = np.minimum(low, least), np.maximum(high, most)
+        return least_and_most(raw)
+
+    low, high = reduced(rows, look, lambda a, b: (np.minimum(a[0], b[0]), np.maximum(a[1], b[1])))
     size = np.maximum(np.abs(low), np.abs(high))
     # A feature that is alike in all rows says what the constant says.
     varies = (high > low) if design.constant else size > 0.0
@@ -424,10 +427,17 @@ def _usable(design: DesignMap, X: np.ndarray) -> Floats:
 
 def _check_raw(design: DesignMap, rows: Rows) -> None:
     """Raise if an estimator would be given what it does not take."""
-    for X, *_ in rows():
+
+    def check(X: np.ndarray, *_: Any) -> None:
         design.check_missing(X)
         if design.transformer is not None:
             _usable(design, X)
+
+    reduced(rows, check, _nothing)
+
+
+def _nothing(*_: None) -> None:
+    """What checks that passed say together."""
 
 
 def _check_means(design: DesignMap, varies: np.ndarray) -> None:
@@ -444,30 +454,45 @@ def _check_means(design: DesignMap, varies: np.ndarray) -> None:
             )
 
 
-def _parts(rows: Rows, see: Callable[[np.ndarray], Floats], *, averaged: bool) -> _Parts:
-    """Passes over features as a component sees them, of rows or of subjects."""
+def reduced(rows: Rows, f: Callable[..., Any], merge: Callable[[Any, Any], Any]) -> Any:
+    """``f(X, w, subjects)`` of all parts of a pass, merged; by the rows where they do that."""
+    own = getattr(rows, "reduce", None)
+    return reduce(merge, (f(*part) for part in rows())) if own is None else own(f, merge)
 
-    def passes() -> Iterator[tuple[Floats, Floats]]:
-        for X, w, subjects in rows():
+
+@dataclass(frozen=True)
+class _Parts:
+    """Passes over features as a component sees them (n, q - 1), of rows or of subjects."""
+
+    rows: Rows
+    see: Callable[[np.ndarray], Floats]
+    averaged: bool
+
+    def reduce(self, f: Callable[[Floats, Floats], Any], merge: Callable[[Any, Any], Any]) -> Any:
+        """``f(features, weights)`` of all parts, merged."""
+        see, averaged = self.see, self.averaged  # the rows themselves stay where they are
+
+        def look(X: np.ndarray, w: Floats, subjects: Subjects | None) -> Any:
             raw = see(X).astype(np.float64, copy=False)
             if averaged and subjects is not None:
-                yield subjects.means(raw.T).T, subjects.w
-            else:
-                yield raw, w
+                return f(subjects.means(raw.T).T, subjects.w)
+            return f(raw, w)
 
-    return passes
+        return reduced(self.rows, look, merge)
 
 
 def _within(rows: Rows, design: DesignMap, count: int) -> tuple[Floats, np.ndarray]:
     """Largest size of each feature in any row, and which vary within a subject."""
-    size, varies = np.zeros(count), np.zeros(count, dtype=bool)
-    for X, _, subjects in rows():
+
+    def look(X: np.ndarray, _: Floats, subjects: Subjects | None) -> tuple[Floats, np.ndarray]:
         # A value that is missing in some rows of a subject varies, missing in all it does not.
         raw = np.nan_to_num(design.raw(X).astype(np.float64, copy=False).T)
-        size = np.maximum(size, np.abs(raw).max(axis=1, initial=0.0))
+        varies = np.zeros(count, dtype=bool)
         if subjects is not None:
-            varies |= subjects.varying(raw, _ALIKE)
-    return size, varies
+            varies = subjects.varying(raw, _ALIKE)
+        return np.abs(raw).max(axis=1, initial=0.0), varies
+
+    return reduced(rows, look, lambda a, b: (np.maximum(a[0], b[0]), a[1] | b[1]))
 
 
 def slices_of(X: np.ndarray, w: Floats, subjects: Subjects | None = None) -> Rows:
@@ -482,61 +507,6 @@ def slices_of(X: np.ndarray, w: Floats, subjects: Subjects | None = None) -> Row
             yield X[start : start + _SLICE], w[start : start + _SLICE], None
 
     return passes
-
-
-def _moments(
-    parts: _Parts, some: Callable[[], Floats], size: Floats | None = None
-) -> tuple[Floats, Floats]:
-    """Weighted means and inverse standard deviations, 0 for constant columns; one pass or two.
-
-    Wild values, three robust deviations and more from the median, count as if they stood there:
-    penalties act on features in these units, and one sentinel must not set them. Only where they
-    make the deviation several times what it is without them: rare values of columns that are
-    mostly alike, such as pixels, are what these columns say. ``size`` is that of the values which
-    were averaged: means that differ by their rounding alone are constant.
-    """
-    mean, spread, low, high = _pass(parts)
-    size = np.maximum(np.abs(low), np.abs(high)) if size is None else size
-    varies = spread > _CONSTANT * size
-    wild = [int(j) for j in np.flatnonzero(varies) if has_wild(low[j], high[j], mean[j], spread[j])]
-    if wild:
-        seen, w = _seen(parts, wild, some)
-        for j, column in zip(wild, seen, strict=True):
-            if weighted_quantile(column, w, 0.25) < weighted_quantile(column, w, 0.75):
-                low[j], high[j] = tame_range(column, w, _WILD)
-        tame_mean, tame_spread, *_ = _pass(lambda: ((np.clip(x, low, high), w) for x, w in parts()))
-        inflated = spread > _INFLATED * tame_spread
-        mean = np.where(inflated, tame_mean, mean)
-        spread = np.where(inflated, tame_spread, spread)
-    return mean, np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
-
-
-def _seen(parts: _Parts, columns: list[int], some: Callable[[], Floats]) -> tuple[Floats, Floats]:
-    """Some columns (c, n) with weights: of all rows, or where these are too many, of ``some``."""
-    found, weights, count = [], [], 0
-    for raw, w in parts():
-        count += len(w)
-        if count > _MOST_SEEN:
-            few = some()[:, columns].T
-            return few, np.ones(few.shape[1])
-        found.append(raw[:, columns].T)
-        weights.append(w)
-    return np.concatenate(found, axis=1), np.concatenate(weights)
-
-
-def _pass(parts: _Parts) -> tuple[Floats, Floats, Floats, Floats]:
-    """Weighted means, standard deviations, least and greatest values of all rows."""
-    low, high = np.full(1, np.inf), np.full(1, -np.inf)
-    so_far = (0.0, np.zeros(1), np.zeros(1))
-    for raw, w in parts():
-        here = float(w.sum())
-        if here == 0.0:
-            continue
-        local = w @ raw / here
-        so_far = merged_moments(so_far, (here, local, w @ np.square(raw - local)))
-        low, high = np.minimum(low, raw.min(axis=0)), np.maximum(high, raw.max(axis=0))
-    weight, mean, scatter = so_far
-    return mean, np.sqrt(scatter / weight), low, high
 
 
 def _names_out(transformer: Any, names_in: Names) -> list[str]:

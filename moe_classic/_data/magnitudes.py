@@ -33,7 +33,7 @@ def check_largest(name: str, values: Any, labels: Sequence[str] | None = None) -
     if max(float(entries.max(initial=0.0)), -float(entries.min(initial=0.0))) <= LARGEST:
         return
     size = np.nan_to_num(np.abs(entries), posinf=np.inf)
-    if size.max() <= LARGEST:
+    if float(size.max()) <= LARGEST:
         return
     row, j = _place(columns, int(size.argmax()))
     raise ValueError(

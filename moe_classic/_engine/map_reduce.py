@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -44,6 +44,8 @@ class SerialEngine:
 
     def map_reduce(self, f: Callable[[Block], T], source: Source) -> T:
         """Sum of ``f(block)`` over the blocks of ``source``."""
+        if not isinstance(source, ArraySource) and hasattr(source, "map_reduce"):
+            return cast("T", source.map_reduce(f))
         if self.n_shares > 1 and isinstance(source, ArraySource):
             return total(_share(f, source, part) for part in _shares(source, self.n_shares))
         return total(f(block) for block in source)
@@ -81,6 +83,8 @@ class ThreadedEngine:
         """Sum of ``f(block)`` over the blocks of ``source``."""
         if isinstance(source, ArraySource) and len(source) == 1:
             return f(source[0])
+        if not isinstance(source, ArraySource) and hasattr(source, "map_reduce"):
+            return cast("T", source.map_reduce(f))  # whose rows are elsewhere
         f = _in_context(f)
         with self._libraries.limit(limits=1, user_api="blas"):
             if isinstance(source, ArraySource):

@@ -22,7 +22,14 @@ from .linalg import (
     weighted_products,
 )
 from .memory import empty, frame, workspace
-from .robust import ROUNDING, has_wild, noise_scale, tame_range, weighted_quantile
+from .robust import (
+    ROUNDING,
+    has_wild,
+    noise_scale,
+    tame_range,
+    weighted_quantile,
+    weighted_quantiles,
+)
 
 __all__ = [
     "ROUNDING",
@@ -53,5 +60,6 @@ __all__ = [
     "unring",
     "weighted_products",
     "weighted_quantile",
+    "weighted_quantiles",
     "workspace",
 ]

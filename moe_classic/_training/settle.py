@@ -20,6 +20,7 @@ from moe_classic._data import (
     SparseDesign,
     Summary,
     beside,
+    is_incomplete,
     joined,
 )
 from moe_classic._model import Model, MoEParams
@@ -73,9 +74,11 @@ def _whole(source: Source, summary: Summary) -> Block | None:
     return Block(designs, y, w, subjects)
 
 
-def _wide(design: Design) -> bool:
-    """Whether a sparse design is too large to be laid out."""
-    return isinstance(design, SparseDesign) and design.width * design.n > _MOST_LAID_OUT
+def _as_it_is(design: Design) -> bool:
+    """Whether a design is left alone: with missing values, or sparse and large to be laid out."""
+    if isinstance(design, SparseDesign):
+        return design.width * design.n > _MOST_LAID_OUT
+    return is_incomplete(design.Z)
 
 
 def _joined(parts: Iterable[Floats]) -> Floats:
@@ -94,7 +97,7 @@ def _solved(
     S = block.by_row(model.responsibilities(params, block)) * block.w
     experts = tuple(
         p
-        if maps[g.design].rounding > _LOST or _wide(block.designs[g.design])
+        if maps[g.design].rounding > _LOST or _as_it_is(block.designs[g.design])
         else g.expert.settle(p, block.designs[g.design].dense(), block.y, S[share], summary)
         for g, p, share in zip(model.groups, params.experts, model.shares, strict=True)
     )

@@ -10,6 +10,7 @@ from moe_classic._data import (
     Sample,
     SparseDesign,
     Summary,
+    is_incomplete,
     leading_directions,
     summarise,
     tamed,
@@ -18,6 +19,7 @@ from moe_classic._model import Model
 from moe_classic._targets import Target
 from moe_classic._typing import Floats
 
+from .missing import filled
 from .starts import StartData
 from .subject_starts import of_subjects
 from .wrap import unit_columns
@@ -31,6 +33,8 @@ def view_of(
     designs = {model.gate_design, *(g.design for g in model.groups)}
     widest = max(designs, key=lambda number: block.designs[number].width)
     Z = _features(block.designs[widest], sample.w)
+    if is_incomplete(Z):
+        Z = filled(model, block, summary)[:-1]
     if sample.subjects is not None and maps[widest].averaged:
         Z = sample.subjects.at_rows(Z)
     X = unit_columns(Z.T, sample.w, model)

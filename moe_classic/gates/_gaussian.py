@@ -148,7 +148,9 @@ class GaussianGate(Gate):
 
     def informed(self, Z: Floats, w: Floats) -> GaussianGate:
         """The gate with variances that each column must have where its values repeat."""
-        within = np.array([atom_variance(x, w) for x in Z[:-1]])
+        seen = ~np.isnan(Z[:-1])
+        pairs = zip(Z[:-1], seen, strict=True)
+        within = np.array([atom_variance(x[mine], w[mine]) for x, mine in pairs])
         if not (within > self._low).any():
             return self
         knowing = copy(self)
@@ -162,6 +164,12 @@ class GaussianGate(Gate):
         wide = copy(self)
         wide._within = 2.0 * self._within
         return wide
+
+    def unbounded(self) -> GaussianGate:
+        """The gate with next to no smallest variance, for differences of parameters."""
+        free = copy(self)
+        free.reg_covar, free._within = 0.0, None
+        return free
 
     @property
     def _low(self) -> float:

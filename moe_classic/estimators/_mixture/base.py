@@ -15,7 +15,15 @@ from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
 from moe_classic._compat import CallbackSupportMixin, with_callbacks
-from moe_classic._data import MOST_ROWS, RawData, Rows, first_pass, slices_of
+from moe_classic._data import (
+    MOST_ROWS,
+    RawData,
+    Rows,
+    dask_parts,
+    first_pass,
+    is_dask,
+    slices_of,
+)
 from moe_classic._engine import make_engine, one_thread
 from moe_classic._model import check_order_by
 from moe_classic._results import (
@@ -33,10 +41,12 @@ from moe_classic._training import (
     admits,
     bind,
     check_fitted_experts,
+    check_seen,
     check_sparse,
     from_portfolio,
     keeps_origin,
     keeps_target,
+    marginalizes,
     monitors_of,
     refuse_blocks,
     report_fits,
@@ -77,12 +87,15 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
 
     #: Order in which like experts are published; an argument of flat mixtures.
     order_by: Any = "mass"
+    #: What becomes of missing values in X; an argument of flat mixtures.
+    missing: Any = "error"
 
     def __sklearn_tags__(self) -> Any:
         """Tags; missing values and levels in X where gate and every expert take them."""
         tags = super().__sklearn_tags__()
         inputs = tags.input_tags
-        inputs.allow_nan, inputs.categorical, inputs.sparse = admits(self)
+        allow_nan, inputs.categorical, inputs.sparse = admits(self)
+        inputs.allow_nan = allow_nan or marginalizes(self)
         return tags
 
     get_params = _reporting.get_params
@@ -105,7 +118,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         ----------
         X : {array-like, sparse array or matrix} of shape (n_samples, n_features)
             Features; a DataFrame brings its column names. Sparse ones are taken by linear experts
-            and by softmax and constant gates, and scaled by their largest size.
+            and by softmax and constant gates, and scaled by their largest size. A Dask DataFrame
+            or array, with a target and weights in the same partitions, is fitted where its
+            partitions are; they are computed anew in every pass, unless persisted.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -142,6 +157,8 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         mixtures with concomitant variables and varying and constant parameters, Journal of
         Statistical Software 28.
         """
+        if is_dask(X, y, sample_weight, groups):
+            return self._fit_parts(dask_parts(X, y, sample_weight, groups))
         checker = self._checker()
         return self._fit_rows(checker(X, y, sample_weight, groups), checker, X, y)
 
@@ -151,7 +168,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         """Fit validated rows; callbacks are shown ``X`` and ``y``."""
         arguments = self._resolve_arguments()
         if raw.subjects is not None:
-            check_subjects(arguments[2])
+            check_subjects(arguments[2], self.missing)
+        if self.missing == "marginalize":
+            check_seen(raw.X, checker.names)
         self._check_size(raw.size, of_subjects=raw.subjects is not None)
         data = self._training_data(raw.merged() if isinstance(self.init, str) else raw, checker)
         rows = slices_of(data.X, data.w, data.subjects)
@@ -172,7 +191,8 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             ``(X, y, sample_weight)`` or ``(X, y, sample_weight, groups)`` tuples, for example
             ``lambda: ((f[cols], f["y"]) for f in pd.read_csv(path, chunksize=100_000))``; or an
             iterable that can be iterated over again, such as a list. Weights may be None; a group
-            must come whole, in one block.
+            must come whole, in one block. Of a list of ``dask.delayed`` tuples each is read where
+            Dask computes it: only sums travel.
 
         Returns
         -------
@@ -184,10 +204,14 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             If blocks differ in width, yield no rows, or can be read only once, and as for
             :meth:`fit`.
         """
+        return self._fit_parts(blocks)
+
+    def _fit_parts(self, blocks: Any) -> MixtureEstimator:
+        """Fit rows that are read part by part, wherever these are."""
         arguments = self._resolve_arguments()
         if not isinstance(self.init, str):
             raise ValueError("fit_blocks needs init to be a strategy's name, not responsibilities.")
-        refuse_blocks(arguments[0], arguments[1])
+        refuse_blocks(arguments[0], arguments[1], self.missing)
         if describes_intervals(self.expert):
             raise ValueError(
                 "fit_blocks reads one number a row, censored experts need two ends; use fit, or "
@@ -201,7 +225,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         used = np.ones(drawn.w.size, dtype=bool)
         raw = RawData(drawn.X, drawn.y, drawn.w, used, drawn.subjects)
         if raw.subjects is not None:
-            check_subjects(arguments[2])
+            check_subjects(arguments[2], self.missing)
         self._check_size(n_rows, of_subjects=raw.subjects is not None)
         data = self._training_data(raw, checker, moments)
         source = {"stream": stream, "drawn": drawn}
@@ -332,6 +356,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             standardize=self.standardize,
             classes=data.target.attributes.get("classes_"),
             n_jobs=self.n_jobs,
+            marginal=self.missing == "marginalize",
         )
         solver.check_model(bound.model)
         solver.check_penalties(bound.model)
@@ -416,7 +441,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         """What became of every start, best first.
 
         ``(moe.start_report_.optimum == 1).sum()`` starts ended within ``tol`` nats a row of the
-        best height; 0 stands for those that were not followed to their end.
+        best height; 0 stands for those that were not followed to their end. Under penalties with
+        kinks ``kkt_residual`` is the largest violation of the conditions of Karush, Kuhn and Tucker
+        where a start ended, in nats a row and standardised unit of a slope.
         """
         return pd.DataFrame(self._mixture.report).set_index("start")
 
