@@ -215,6 +215,27 @@ class ArraySource:
     def __iter__(self) -> Iterator[Block]:
         return (self[i] for i in range(len(self)))
 
+    @property
+    def n_bytes(self) -> int:
+        """What another process needs to go over the blocks, about."""
+        if self._kept is None:
+            return self.X.nbytes + self.y.nbytes
+        return 12 * len(self.w) * sum(m.width for m in self.maps)
+
+    def blocks_from(self, first: int) -> ArraySource | dict[int, Block]:
+        """What another process needs of blocks from a number on: those kept, or all rows."""
+        if self._kept is None:
+            return self
+        blocks = {i: self[i] for i in range(first, len(self))}
+        for design in (d for block in blocks.values() for d in block.designs):
+            design.settle()
+        return blocks
+
+    def forget_from(self, first: int) -> None:
+        """Do not keep blocks from a number on, which others go over."""
+        if self._kept is not None:
+            self._kept = {i: block for i, block in self._kept.items() if i < first}
+
     def _place(self, i: int) -> tuple[slice, Subjects | None]:
         """Rows of a block, and its subjects."""
         if self._cuts is None or self.subjects is None:

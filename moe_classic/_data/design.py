@@ -5,7 +5,7 @@ The feature axis comes first and the last row is 1, so that an intercept is one 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from moe_classic._numerics import (
     matmul_by_rows,
     pack_symmetric,
     pieces,
+    ring_in,
     ring_of,
     ring_products,
     sums_by_rows,
@@ -65,6 +66,19 @@ class Design:
             missing = is_incomplete(self.Z)
             self._pieces = pieces_of(np.isnan(self.Z[:-1])) if missing else ()
         return self._pieces
+
+    def __getstate__(self) -> tuple[Floats, int | None, bool, bool]:
+        """``Z``, or the array of the ring that it lives in and its q; without products."""
+        if self._ring is None:
+            return self.Z, None, self.keep, self.keep_products
+        whole = cast("Floats", self._ring.base)
+        return whole, self.width, self.keep, self.keep_products
+
+    def __setstate__(self, state: tuple[Floats, int | None, bool, bool]) -> None:
+        Z, q, self.keep, self.keep_products = state
+        self._products, self._pieces = None, None
+        self._ring = None if q is None else ring_in(Z, q)
+        self.Z = Z if self._ring is None else self._ring[0]
 
     @property
     def width(self) -> int:
@@ -134,6 +148,11 @@ class Design:
                 some = np.multiply(Z, factor[rows], out=room[:, : Z.shape[1]])
                 gram += np.matmul(some, some.T if positive else Z.T, out=part)
         return pack_symmetric(gram)
+
+    def settle(self) -> None:
+        """Lay out once what Grams are made from, if the design is kept."""
+        if self.keep and self.width <= _PACK_LIMIT:
+            self._on_ring()
 
     def _on_ring(self) -> Floats:
         """``Z`` on a ring; a kept design lives in it."""

@@ -16,6 +16,7 @@ from moe_classic._adapters import TableColumns, as_frame, refuse_missing
 from moe_classic._typing import Floats, Ints, Names
 from moe_classic.preprocessing import TableEncoder
 
+from .bends import Bends, bent_where_long
 from .magnitudes import LARGEST, check_largest, least_and_most
 from .moments import moments_of
 from .patterns import is_incomplete
@@ -57,6 +58,8 @@ class DesignMap:
         Who sees it, for messages.
     takes_missing : bool
         Whether that one knows what to do with NaN.
+    bends : Bends, or None
+        How features with long tails are bent before anything else.
     sparse : bool
         Whether the design is a sparse array, whose features are scaled and not centred.
     """
@@ -71,6 +74,7 @@ class DesignMap:
     constant: float = 1.0
     component: str = "the model"
     takes_missing: bool = False
+    bends: Bends | None = None
     sparse: bool = False
 
     @property
@@ -130,7 +134,7 @@ class DesignMap:
             out = out.toarray()
         if self.transformer is not None and not (self.takes_missing or np.isfinite(out).all()):
             raise _gave_nan(self.component, self.transformer)
-        return out
+        return out if self.bends is None else self.bends(out)
 
     def check_missing(self, X: np.ndarray) -> None:
         """Raise if rows (n, p) miss values that are seen here as they are."""
@@ -140,6 +144,11 @@ class DesignMap:
         names = [f"x{j}" for j in range(X.shape[1])] if self.names_in is None else self.names_in
         counts = {names[j]: int(np.isnan(X[:, j]).sum()) for j in seen}
         refuse_missing(counts, self.component)
+
+    def undone(self, Z: Floats) -> Floats:
+        """Raw features (n, q - 1) of standardised ones."""
+        raw = self.centre + Z * self.unit
+        return raw if self.bends is None else self.bends.undone(raw)
 
     def original(self, coef: Floats) -> tuple[Floats, Floats]:
         """Slopes (..., q - 1) and intercepts (...) on the raw scale of the features."""
@@ -253,6 +262,7 @@ def fit_design(
     averaged: bool = False,
     intercept: bool = True,
     missing: bool = False,
+    bends: bool = False,
     sparse: bool = False,
     owner: str,
 ) -> DesignMap:
@@ -273,6 +283,7 @@ def fit_design(
     intercept : whether there is a constant; without, features are scaled and not centred, and one
         that is constant itself is as good as any other
     missing : whether these take NaN
+    bends : whether features with long tails are bent, where ``standardize`` allows
     sparse : whether these take sparse features, which are then scaled by their largest size
     owner : name of the component, for messages
     """
@@ -289,7 +300,7 @@ def fit_design(
         float(intercept),
         owner,
         missing,
-        bool(count) and _stays_sparse(columns, transformer, fit_on[0], names_in),
+        sparse=bool(count) and _stays_sparse(columns, transformer, fit_on[0], names_in),
     )
     if not count:
         return design
@@ -297,10 +308,12 @@ def fit_design(
         if not sparse:
             raise TypeError(refuse_sparse(owner))
         return design if raw else _scaled_sparse(design, rows, standardize=standardize)
+    if bends and standardize:
+        design = _bent(design, rows, fit_on[0])
     size: Floats | None = None
     if averaged:
         size, varies = _within(rows, design, count)
-        pairs = zip(names, varies, strict=True)
+        pairs = zip(design.names, varies, strict=True)
         named = [f"mean({name})" if inside else name for name, inside in pairs]
         design = replace(design, names=unique_names(named))
         if raw:
@@ -309,6 +322,15 @@ def fit_design(
         _check_raw(design, rows)
         return design
     return _scaled(design, rows, fit_on[0], size, standardize=standardize)
+
+
+def _bent(design: DesignMap, rows: Rows, some: np.ndarray) -> DesignMap:
+    """A design whose features with long tails are bent, and called so."""
+    see = partial(_usable, design)
+    found = bent_where_long(_Parts(rows, see, design.averaged), lambda: see(some))
+    if found is None:
+        return design
+    return replace(design, bends=found, names=unique_names(found.named(design.names)))
 
 
 def _scaled(

@@ -115,6 +115,20 @@ class SparseDesign(Design):
         super().__init__(Z, keep=keep)
         self._pairs: list[csc_array] | None = None
 
+    def __setstate__(self, state: tuple[Any, int | None, bool, bool]) -> None:
+        super().__setstate__(state)
+        self._pairs = None
+
+    def settle(self) -> None:
+        """Form once the products that Grams are made from, if they are kept."""
+        if self.keep and self._is_sparse:
+            self._all_products()
+
+    @property
+    def _is_sparse(self) -> bool:
+        """Whether few entries are there."""
+        return bool(self.Z.nnz - self.n < _DENSE * (self.width - 1) * self.n)
+
     def linear(self, coef: Floats) -> Floats:
         """Linear predictors ``coef @ Z``: (..., q) gives (..., n)."""
         out = self.Z.T @ coef.reshape(-1, self.width).T
@@ -131,8 +145,7 @@ class SparseDesign(Design):
 
     def grams(self, *weights: Floats) -> Floats:
         """Weighted Grams ``Z diag(w) Z'`` for each of M rows w in arrays (m, n), packed."""
-        features = self.width - 1
-        if self.Z.nnz - self.n >= _DENSE * features * self.n:
+        if not self._is_sparse:
             return self._dense_grams(*weights)
         flat = np.concatenate(weights)
         total = np.zeros((self.width * (self.width + 1) // 2, len(flat)))

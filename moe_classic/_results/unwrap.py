@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -25,7 +25,7 @@ from moe_classic._adapters import (
 )
 from moe_classic._components import TARGETS, TargetKind
 from moe_classic._data import DesignMap, check_largest, sparse_rows
-from moe_classic._typing import Floats, Names
+from moe_classic._typing import Floats, Ints, Names
 
 from .estimator import FittedEstimator
 from .fitted import FittedBlend, FittedMixture
@@ -273,15 +273,23 @@ def _refuse_infinite(X: Any, error: ValueError) -> None:
     if isinstance(X, pd.DataFrame):
         columns, values = list(X.columns), X.to_numpy(dtype=np.float64, na_value=np.nan)
     else:
-        values = np.asarray(X, dtype=np.float64)
+        values = X if issparse(X) else np.asarray(X, dtype=np.float64)
         columns = [f"x{j}" for j in range(values.shape[1])]
-    counts = np.isinf(values).sum(axis=0)
+    counts = _counts_of_infinite(values)
     shown = [f"{columns[j]!r} ({counts[j]} rows)" for j in np.flatnonzero(counts)[:5]]
     if shown:
         raise ValueError(
             f"{error} Columns {', '.join(shown)} have infinite values; write NaN where a value is "
             "not known, and a number where it is."
         ) from None
+
+
+def _counts_of_infinite(values: Any) -> Ints:
+    """Infinite values of each column."""
+    if not issparse(values):
+        return np.asarray(np.isinf(values).sum(axis=0))
+    entries = csr_array(values)
+    return np.bincount(entries.indices[np.isinf(entries.data)], minlength=values.shape[1])
 
 
 def refuse_sparse_missing(X: Any, names: Sequence[str] | None, *, missing: bool) -> None:

@@ -71,19 +71,16 @@ def bind(
         intercept = getattr(component, "fit_intercept", True)
         owner = type(component).__name__
         takes_missing = component.takes_missing or marginal
-        facts = [component.raw, takes_missing, carried, intercept]
+        bends = getattr(component, "bends", False) and not marginal
+        takes_sparse = component.takes_sparse or not issparse(raw.X)
+        facts = [component.raw, takes_missing, takes_sparse, carried, intercept, bends]
         for number, spec, *rest in specs:
             same = rest == facts and averaged == maps[number].averaged
             if same and same_features(spec, features):
                 return number
         specs.append((len(maps), features, *facts))
         places = [item.place(columns, owner) for item in carried]
-        _check_numbers(names_in, places, owner)
-        if carried and issparse(raw.X):
-            raise TypeError(
-                f"{owner}: a column of X that stands in an equation as it is, an offset or an "
-                "exposure, must be dense; X is sparse. Leave it out, or pass X.toarray()."
-            )
+        _check_numbers(names_in, places, owner, sparse=issparse(raw.X))
         if carried and features is None:
             features = [j for j in range(len(columns)) if j not in places]
         design = fit_design(
@@ -96,9 +93,12 @@ def bind(
             averaged=averaged,
             intercept=intercept,
             missing=takes_missing,
-            sparse=component.takes_sparse,
+            sparse=takes_sparse,
+            bends=bends,
             owner=owner,
         )
+        if design.bends is None:
+            specs[-1] = (*specs[-1][:-1], False)
         if carried:
             component.check_carried(raw.X[:, places].T, raw.key, rows=user_rows)
             design = carrying(design, carried, columns, raw.X, raw.w, owner)
@@ -130,8 +130,13 @@ def bind(
     return BoundModel(model, tuple(maps))
 
 
-def _check_numbers(names_in: Names, places: list[int], owner: str) -> None:
+def _check_numbers(names_in: Names, places: list[int], owner: str, *, sparse: bool) -> None:
     """Raise if columns that stand in equations as they are do not hold numbers."""
+    if places and sparse:
+        raise TypeError(
+            f"{owner}: a column of X that stands in an equation as it is, an offset or an "
+            "exposure, must be dense; X is sparse. Leave it out, or pass X.toarray()."
+        )
     for j in places:
         if isinstance(names_in, TableColumns) and not names_in.numeric[j]:
             raise ValueError(

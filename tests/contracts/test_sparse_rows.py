@@ -150,7 +150,7 @@ def test_one_expert_is_ridge_regression(rng, density):
     alpha = 0.02
     moe = MoERegressor(1, expert=GaussianExpert(alpha=alpha), standardize=False, **FAR).fit(X, y)
     noise = float(moe.experts_[0].scale_) ** 2
-    ridge = Ridge(len(y) * alpha * noise / y.var(), tol=1e-14, solver="sparse_cg").fit(X, y)
+    ridge = Ridge(len(y) * alpha * noise, tol=1e-14, solver="sparse_cg").fit(X, y)
     np.testing.assert_allclose(moe.predict(X), ridge.predict(X.toarray()), rtol=1e-5, atol=1e-6)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from scipy.optimize import linprog
 from sklearn.base import clone
 from sklearn.preprocessing import PolynomialFeatures
 
@@ -564,3 +565,41 @@ def test_effects_on_predictions_follow_the_shared_slope():
     # Under a constant gate every row's prediction rises by the shared slope.
     assert effect.estimate == pytest.approx(row.estimate, rel=1e-6)
     assert effect.std_error == pytest.approx(row.std_error, rel=1e-5)
+
+
+# ------------------------------------------------------------------------- the last digits
+
+
+def test_laplace_experts_far_apart_are_one_median_regression_with_dummies():
+    X, D, side, rng = separated()
+    y = D @ [-300.0, 1.0, 300.0, -2.0, 0.7] + np.where(side, 2.0, 0.5) * rng.laplace(size=len(X))
+    moe = MoERegressor(
+        2, expert=LaplaceExpert(shared=[1]), gate="constant", random_state=0, tol=1e-9
+    ).fit(X, y)
+    lower = moe.experts_[0].intercept_ < 0.0
+    low, high = moe.experts_ if lower else moe.experts_[::-1]
+    scale = np.where(side, high.scale_, low.scale_)
+    # Least absolute deviations as a linear programme, with the scales that were found.
+    n, q = D.shape
+    A = np.hstack([D, np.eye(n), -np.eye(n)])
+    cost = np.r_[np.zeros(q), 1.0 / scale, 1.0 / scale]
+    free = [(None, None)] * q + [(0.0, None)] * (2 * n)
+    best = linprog(cost, A_eq=A, b_eq=y, bounds=free)
+    found = [low.intercept_, low.coef_[0], high.intercept_, high.coef_[0], low.coef_[1]]
+    np.testing.assert_allclose(found, best.x[:q], rtol=1e-9)
+
+
+def test_slopes_on_columns_that_are_nearly_one_keep_their_digits():
+    X, D, _side, rng = separated()
+    y = D @ [-300.0, 1.0, 300.0, -2.0, 0.7] + rng.standard_normal(len(X))
+    near = X[:, 1] + 1e-6 * rng.standard_normal(len(X))
+    both = np.column_stack([X, near])
+    moe = MoERegressor(
+        2,
+        expert=GaussianExpert(tied=True, shared=[1, 2]),
+        gate="constant",
+        random_state=0,
+        tol=1e-8,
+    ).fit(both, y)
+    expected = np.linalg.lstsq(np.column_stack([D, near]), y, rcond=None)[0]
+    np.testing.assert_allclose(moe.experts_[0].coef_[1:], expected[4:], rtol=1e-8)

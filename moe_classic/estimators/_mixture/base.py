@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -251,7 +252,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         root.call_on_fit_task_begin(estimator=self, **shown)
         trainer = self._make_trainer(arguments, data, rows, raw, checker, root, source or {})
         # BLAS has one thread: blocks are small, n_jobs threads go over them.
-        with one_thread("blas"):
+        with one_thread("blas"), closing(trainer.engine):
             trained = self._train(trainer, raw)
         fitted = self._record(trainer, trained)
         check_fitted_experts(fitted.model, fitted.params, fitted.labels)

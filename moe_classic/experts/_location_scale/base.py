@@ -23,8 +23,11 @@ from moe_classic._numerics import solve_psd, unpack_symmetric
 from moe_classic._typing import Bools, Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
-from moe_classic.experts._shared import solve_together
+from moe_classic.experts._shared import places_of, solve_together
 from moe_classic.penalties import SparseSlopes
+
+#: Largest design of all experts together, in numbers, that is worth its factors.
+_MOST_NUMBERS = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -174,19 +177,48 @@ class LocationScaleExpert(LinearExpert):
 
     def settle(self, params: Any, design: Design, y: Floats, S: Floats, summary: Summary) -> Any:
         """Lines of the weighted problems to the last digit; penalised ones are smooth enough."""
-        if self.alpha or self.penalty is not None or self.common(params.coef):
+        if self.alpha or self.penalty is not None:
             return params
-        e = residuals(params, design, y)
-        changes = [self.exact_change(design.Z, *row) for row in zip(e, S, strict=True)]
-        if all(change is None for change in changes):
+        together = bool(self.common(params.coef))
+        changes_of = self._exact_together if together else self._exact_apart
+        delta = changes_of(params, design.Z, residuals(params, design, y), S)
+        if delta is None:
             return params
-        zero = np.zeros_like(params.coef[0])
-        delta = np.stack([zero if change is None else change for change in changes])
         coef = params.coef + delta
         moved = replace(params, coef=coef)
         e = residuals(moved, design, y)
         new = self.fit_scale(moved, e, S, self.floor(summary))
         return self.keep_starved(params, new, S.sum(axis=1), summary)
+
+    def _exact_apart(self, params: Any, Z: Floats, e: Floats, S: Floats) -> Floats | None:
+        """What coefficients (K, d, q) lack, expert by expert; None: nothing."""
+        changes = [self.exact_change(Z, *row) for row in zip(e, S, strict=True)]
+        if all(change is None for change in changes):
+            return None
+        zero = np.zeros_like(params.coef[0])
+        return np.stack([zero if change is None else change for change in changes])
+
+    def _exact_together(self, params: Any, Z: Floats, e: Floats, S: Floats) -> Floats | None:
+        """The same where slopes are shared: the rows of all experts are those of one regression."""
+        (K, d, q), n = params.coef.shape, Z.shape[1]
+        places = places_of((K, 1, q), self._shared)[:, 0]
+        if (places.max() + 1) * K * n > _MOST_NUMBERS:
+            return None
+        rows = np.zeros((places.max() + 1, K, n))
+        for k, place in enumerate(places):
+            rows[place, k] = Z
+        unit, delta, found = self.error_unit(params), np.zeros((K, d, q)), False
+        for j in range(d):
+            weight = S / np.broadcast_to(unit, (K, d))[:, j, None]
+            flat = rows.reshape(len(rows), -1), e[:, j].reshape(1, -1), weight.ravel()
+            change = self.exact_change(*flat)
+            if change is not None:
+                delta[:, j], found = change[0, places], True
+        return delta if found else None
+
+    def error_unit(self, params: Any) -> Floats:
+        """What errors are divided by in the objective, (K or 1, d or 1)."""
+        return np.square(params.scale)
 
     def exact_change(self, Z: Floats, e: Floats, S: Floats) -> Floats | None:
         """What coefficients (d, q) of one expert lack by its residuals e (d, n); None: nothing."""

@@ -148,6 +148,10 @@ class LaplaceExpert(LocationScaleExpert):
         new = ScaleParams(params.coef + delta, np.maximum(scale, self.floor(summary)))
         return self.keep_starved(params, new, stats.mass, summary)
 
+    def error_unit(self, params: ScaleParams) -> Floats:
+        """Absolute errors are divided by the scale."""
+        return params.scale
+
     def exact_change(self, Z: Floats, e: Floats, S: Floats) -> Floats | None:
         """Least absolute deviations, a line through as many rows as it has coefficients."""
         return least_absolute_change(Z, e[0], S)[None]
