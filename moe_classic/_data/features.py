@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,11 @@ from moe_classic.preprocessing import TableEncoder
 
 from .bends import Bends, bent_where_long
 from .magnitudes import LARGEST, check_largest, least_and_most
-from .moments import moments_of
+from .moments import Parts, Rows, moments_of, reduced
 from .patterns import is_incomplete
 from .sparse import sparse_design, sparse_rows
 from .subjects import Subjects
 
-#: A pass over (rows (n, p), weights (n,), subjects or None), as often as it is called.
-Rows = Callable[[], Iterable[tuple[np.ndarray, Floats, Subjects | None]]]
 #: Rows at a time when moments are taken.
 _SLICE = 1 << 16
 #: Largest spread, and inverse of the smallest, of features that stay in their units.
@@ -327,7 +325,7 @@ def fit_design(
 def _bent(design: DesignMap, rows: Rows, some: np.ndarray) -> DesignMap:
     """A design whose features with long tails are bent, and called so."""
     see = partial(_usable, design)
-    found = bent_where_long(_Parts(rows, see, design.averaged), lambda: see(some))
+    found = bent_where_long(Parts(rows, see, design.averaged), lambda: see(some))
     if found is None:
         return design
     return replace(design, bends=found, names=unique_names(found.named(design.names)))
@@ -338,7 +336,7 @@ def _scaled(
 ) -> DesignMap:
     """A design in units of its own, or only centred."""
     see, averaged = partial(_usable, design), design.averaged
-    parts = _Parts(rows, see, averaged)
+    parts = Parts(rows, see, averaged)
     centre, inverse = moments_of(parts, lambda: see(some), size, missing=design.takes_missing)
     if not (np.isfinite(centre).all() and np.isfinite(inverse).all()):
         reduced(rows, lambda X, *_: design.check_missing(X), _nothing)
@@ -474,33 +472,6 @@ def _check_means(design: DesignMap, varies: np.ndarray) -> None:
                 f"{design.component}: column {names[j]!r} varies within a group and does not hold "
                 "numbers, so that a group has no mean of it; leave it out by features=."
             )
-
-
-def reduced(rows: Rows, f: Callable[..., Any], merge: Callable[[Any, Any], Any]) -> Any:
-    """``f(X, w, subjects)`` of all parts of a pass, merged; by the rows where they do that."""
-    own = getattr(rows, "reduce", None)
-    return reduce(merge, (f(*part) for part in rows())) if own is None else own(f, merge)
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """Passes over features as a component sees them (n, q - 1), of rows or of subjects."""
-
-    rows: Rows
-    see: Callable[[np.ndarray], Floats]
-    averaged: bool
-
-    def reduce(self, f: Callable[[Floats, Floats], Any], merge: Callable[[Any, Any], Any]) -> Any:
-        """``f(features, weights)`` of all parts, merged."""
-        see, averaged = self.see, self.averaged  # the rows themselves stay where they are
-
-        def look(X: np.ndarray, w: Floats, subjects: Subjects | None) -> Any:
-            raw = see(X).astype(np.float64, copy=False)
-            if averaged and subjects is not None:
-                return f(subjects.means(raw.T).T, subjects.w)
-            return f(raw, w)
-
-        return reduced(self.rows, look, merge)
 
 
 def _within(rows: Rows, design: DesignMap, count: int) -> tuple[Floats, np.ndarray]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +14,10 @@ from moe_classic._typing import Floats
 
 from .patterns import is_incomplete
 from .stats import merged_moments
+from .subjects import Subjects
 
+#: A pass over (rows (n, p), weights (n,), subjects or None), as often as it is called.
+Rows = Callable[[], Iterable[tuple[np.ndarray, Floats, Subjects | None]]]
 #: Robust deviations from the median beyond which a feature counts as if it were that far.
 _WILD = 3.0
 #: Standard deviation over that of all but wild values from which on these set the units.
@@ -23,11 +28,31 @@ _MOST_SEEN = 1_000_000
 _CONSTANT = 1e-13
 
 
-class Parts(Protocol):
-    """Passes over features as a component sees them (n, q - 1), with weights."""
+def reduced(rows: Rows, f: Callable[..., Any], merge: Callable[[Any, Any], Any]) -> Any:
+    """``f(X, w, subjects)`` of all parts of a pass, merged; by the rows where they do that."""
+    own = getattr(rows, "reduce", None)
+    return reduce(merge, (f(*part) for part in rows())) if own is None else own(f, merge)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Passes over features as a component sees them (n, q - 1), of rows or of subjects."""
+
+    rows: Rows
+    see: Callable[[np.ndarray], Floats]
+    averaged: bool
 
     def reduce(self, f: Callable[[Floats, Floats], Any], merge: Callable[[Any, Any], Any]) -> Any:
         """``f(features, weights)`` of all parts, merged."""
+        see, averaged = self.see, self.averaged  # the rows themselves stay where they are
+
+        def look(X: np.ndarray, w: Floats, subjects: Subjects | None) -> Any:
+            raw = see(X).astype(np.float64, copy=False)
+            if averaged and subjects is not None:
+                return f(subjects.means(raw.T).T, subjects.w)
+            return f(raw, w)
+
+        return reduced(self.rows, look, merge)
 
 
 def moments_of(

@@ -20,24 +20,18 @@ and no penalty on them (Meinshausen 2007, Relaxed lasso, Computational Statistic
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import gammaln
-from sklearn.base import clone
 
-from moe_classic._arguments import check_integer, check_one_of, check_real
-from moe_classic._results import fitted_mixture
+from moe_classic._arguments import check_one_of, check_real
 from moe_classic._typing import Floats
 from moe_classic._warnings import without_convergence_warnings
-from moe_classic.estimators import MoERegressor
-from moe_classic.experts import GaussianExpert
-from moe_classic.gates import SoftmaxGate
-from moe_classic.penalties import Lasso
 
+from ._templates import checked_grid, penalised_template, positive
 from ._walk import (
     Step,
     Walk,
@@ -46,8 +40,8 @@ from ._walk import (
     held_out_scores,
     n_possible,
     n_slopes,
-    seen_by_experts,
     slopes_of,
+    terms_of,
 )
 
 _CRITERIA = ("ebic", "bic", "aic", "log_score")
@@ -178,7 +172,8 @@ def path(
     True
     """
     alphas, gate_ratios = _checked(alphas, gate_ratios, criterion, gamma, cv)
-    walk = Walk(_template(estimator, n_experts), X, y, sample_weight)
+    template = penalised_template("path", estimator, n_experts)
+    walk = Walk(template, X, y, sample_weight)
     with without_convergence_warnings():
         ratios = walk.ratios() if gate_ratios == "auto" else gate_ratios
         steps = [step for ratio in ratios for step in walk.along(alphas, ratio)]
@@ -206,13 +201,11 @@ def _checked(alphas: Any, ratios: Any, criterion: Any, gamma: Any, cv: Any) -> t
             "rows; leave it out or use criterion='log_score'."
         )
     if not isinstance(ratios, str):
-        ratios = _positive("gate_ratios", ratios)
+        ratios = positive("path", "gate_ratios", ratios)
     else:
         check_one_of("path", "gate_ratios", ratios, ("auto",))
     check_real("gamma", gamma, 0.0, "the weight of the number of models")
-    if not isinstance(alphas, (int, np.integer)) or isinstance(alphas, bool):
-        return sorted(set(_positive("alphas", alphas)), reverse=True), ratios
-    return check_integer("alphas", alphas, 2, "the number of penalties, or a list of them"), ratios
+    return checked_grid("path", alphas), ratios
 
 
 def _best(table: pd.DataFrame, criterion: str) -> int:
@@ -229,34 +222,12 @@ def _result(
     """The path, with experts in the order of the chosen fit all along."""
     orders = aligned(walk, steps, others[best], best)
     coefs = np.stack([slopes_of(step.fit)[k] for step, k in zip(steps, orders, strict=True)])
-    chosen, terms = others[best], seen_by_experts(others[best])
-    if not fitted_mixture(chosen).model.gate.sparse:
+    chosen = others[best]
+    terms, gate_terms = terms_of(chosen)
+    if not gate_terms:
         return RegularizationPath(table, coefs, best, chosen, criterion, terms)
     gate = np.stack([gate_slopes_of(step.fit)[k] for step, k in zip(steps, orders, strict=True)])
-    record = fitted_mixture(chosen)
-    names = list(record.maps[record.model.gate_design].names)
-    return RegularizationPath(table, coefs, best, chosen, criterion, terms, gate, names)
-
-
-def _positive(name: str, values: Any) -> list[float]:
-    """A list of positive numbers."""
-    array = np.asarray(list(values) if isinstance(values, Iterable) else [], dtype=np.float64)
-    if not (array.size and np.isfinite(array).all() and (array > 0.0).all()):
-        raise ValueError(f"path: {name}={values!r} must be numbers > 0, at least one.")
-    return [float(v) for v in array]
-
-
-def _template(estimator: Any, n_experts: int) -> Any:
-    """The estimator whose penalties are set."""
-    if estimator is None:
-        expert, gate = GaussianExpert(penalty=Lasso()), SoftmaxGate(penalty=Lasso())
-        estimator = MoERegressor(expert=expert, gate=gate, random_state=0)
-    if not getattr(getattr(estimator, "expert", None), "sparse", False):
-        raise ValueError(
-            f"path: the experts of estimator={estimator!r} need a penalty under which slopes "
-            "may be zero, such as expert=GaussianExpert(penalty=Lasso())."
-        )
-    return clone(estimator).set_params(n_experts=n_experts, warm_start=False)
+    return RegularizationPath(table, coefs, best, chosen, criterion, terms, gate, gate_terms)
 
 
 def _row(step: Step, other: Any, gamma: float, n: float) -> dict[str, Any]:

@@ -74,8 +74,11 @@ class Walk:
         spread = np.average(g * (1.0 - g), axis=0, weights=self.w).mean()
         return [float(np.sqrt(spread / (share[:, None] / params.scale**2).mean()))]
 
-    def along(self, alphas: Any, ratio: float) -> list[Step]:
-        """Fits from the strongest penalty down, at each the higher of two walks first."""
+    def upwards(self, alphas: Any, ratio: float) -> list[Step]:
+        """Fits from the strongest penalty down, each from one with a weaker penalty or a weak one.
+
+        The best of the estimator's own starts is at a penalty below which fits are mostly noise.
+        """
         weak = self.weak
         if not isinstance(alphas, int):
             weak = float(np.clip(weak, alphas[-1], alphas[0]))
@@ -86,10 +89,14 @@ class Walk:
         strong = sum(a >= weak for a in alphas)
         up = self.steps(first, alphas[:strong][::-1], ratio)[::-1]
         up += self.steps(first, alphas[strong:], ratio)
-        down = self.steps(up[0], alphas, ratio)
-        found = []
-        for a, *pair in zip(alphas, up, down, strict=True):
-            steps = [Step(a, ratio, w, fit) for w, fit in zip(("up", "down"), pair, strict=True)]
+        return [Step(a, ratio, "up", fit) for a, fit in zip(alphas, up, strict=True)]
+
+    def along(self, alphas: Any, ratio: float) -> list[Step]:
+        """Fits from the strongest penalty down, at each the higher of two walks first."""
+        found, up = [], self.upwards(alphas, ratio)
+        down = self.steps(up[0].fit, [step.alpha for step in up], ratio)
+        for step, fit in zip(up, down, strict=True):
+            steps = [step, replace(step, walk="down", fit=fit)]
             best, other = sorted(steps, key=lambda step: -step.fit.trace_[-1])
             found.append(best)
             if _support(best.fit) != _support(other.fit):
@@ -131,7 +138,9 @@ class Walk:
         if n_slopes(fit) > _RELAXED * self.n:
             return None
         record = fitted_mixture(fit)
-        held = (slopes_of(fit) == 0.0).reshape(self.template.n_experts, -1, _width(fit)).all(axis=1)
+        held = (
+            (slopes_of(fit) == 0.0).reshape(self.template.n_experts, -1, width_of(fit)).all(axis=1)
+        )
         new = copy(fit).set_params(warm_start=True)
         new.expert = clone(new.expert).set_params(penalty=Support(_ridge_of(new.expert), held))
         if record.model.gate.sparse:
@@ -161,7 +170,7 @@ def _ridge_of(component: Any) -> float:
     return float(type(component)().alpha)
 
 
-def _width(fit: Any) -> int:
+def width_of(fit: Any) -> int:
     """How many features the experts see."""
     (group,), (params,) = fitted_mixture(fit).model.groups, fitted_mixture(fit).params.experts
     return int(group.expert.learned(group.expert.lines(params)).shape[-1] - 1)
@@ -210,13 +219,19 @@ def gate_slopes_of(fit: Any) -> Floats:
     return centred_slopes(lines[None], mean=len(lines) == 1)[0]
 
 
-def seen_by_experts(fit: Any) -> list[str]:
-    """Names of the slopes of an expert: features, within outputs or classes."""
+def terms_of(fit: Any) -> tuple[list[str], list[str]]:
+    """Names of the slopes of an expert, features within outputs or classes, and of the gate.
+
+    Those of a gate whose slopes may not be zero are not named.
+    """
     record = fitted_mixture(fit)
     (group,), (params,) = record.model.groups, record.params.experts
-    names = record.maps[group.design].names[: _width(fit)]
+    names = list(record.maps[group.design].names[: width_of(fit)])
     lines = group.expert.lines(params).shape[1]
-    return [*names] if lines == 1 else [f"{name} [{m}]" for m in range(lines) for name in names]
+    own = names if lines == 1 else [f"{name} [{m}]" for m in range(lines) for name in names]
+    if not record.model.gate.sparse:
+        return own, []
+    return own, list(record.maps[record.model.gate_design].names)
 
 
 def aligned(walk: Walk, steps: list[Step], chosen: Any, best: int) -> list[Ints]:

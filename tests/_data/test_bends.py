@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from moe_classic._data.units import Parts
 from scipy.stats import norm
 
 from moe_classic._data.bends import Bends, bent_where_long
 from moe_classic._data.features import slices_of
+from moe_classic._data.moments import Parts
 
 
 def bends_of(*columns, w=None):
