@@ -341,6 +341,18 @@ TABLES = {
             "ratio": "{ratio:.2f}",
         },
     ),
+    "sparse_rows": lambda: plain(
+        read("sparse_rows").eval("percent = 100 * density"),
+        {
+            "rows, features": "{rows:,}, {features:,}",
+            "entries there %": "{percent:g}",
+            "experts": "{experts} {family}, {gate} gate",
+            "iteration, ms": "{pass_ms:.0f}",
+            "laid out / sparse": "{ratio:.1f}",
+            "whole fits": "{fit_ratio:.1f}",
+            "memory": "{memory_ratio:.0f}",
+        },
+    ),
     "groups_found": lambda: plain(
         read("groups_found").eval("percent = 100 * coverage"),
         {

@@ -51,6 +51,8 @@ class Component(BaseEstimator):
     smooth : whether the log density is twice differentiable in the parameters.
     raw : whether it is to see X as the user gave it, not standardised.
     takes_missing : whether it knows what to do with NaN in X.
+    takes_sparse : whether its design may be a :class:`scipy.sparse.csc_array`: it asks for products
+        and sums of the design, and for no entry.
     features : what it sees of X; None is all of it.
     plural : what several like it are called.
     """
@@ -61,6 +63,7 @@ class Component(BaseEstimator):
     smooth: ClassVar[bool] = True
     raw: ClassVar[bool] = False
     takes_missing: bool = False
+    takes_sparse: bool = False
     #: Whether a penalty makes slopes exactly zero, and the objective has kinks.
     sparse: bool = False
     features: Any = None

@@ -25,6 +25,7 @@ from .together import StartSample
 from .trainer import SHORT_PASSES, Trainer
 from .wrap import (
     admits,
+    check_sparse,
     components,
     described,
     describes_outputs,
@@ -60,6 +61,7 @@ __all__ = [
     "check_marginal",
     "check_online",
     "check_seen",
+    "check_sparse",
     "components",
     "described",
     "describes_outputs",

@@ -72,6 +72,7 @@ class LinearExpert(Expert):
     """
 
     nuisances: ClassVar[dict[str, Any]] = {}
+    takes_sparse = True
     #: Those whose floor :meth:`degenerate` watches.
     floored: ClassVar[frozenset[str]] = frozenset({"scale", "chol"})
     features: Any

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -42,6 +43,7 @@ from moe_classic._training import (
     bind,
     check_fitted_experts,
     check_seen,
+    check_sparse,
     from_portfolio,
     keeps_origin,
     keeps_target,
@@ -92,8 +94,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
     def __sklearn_tags__(self) -> Any:
         """Tags; missing values and levels in X where gate and every expert take them."""
         tags = super().__sklearn_tags__()
-        allow_nan, tags.input_tags.categorical = admits(self)
-        tags.input_tags.allow_nan = allow_nan or marginalizes(self)
+        inputs = tags.input_tags
+        allow_nan, inputs.categorical, inputs.sparse = admits(self)
+        inputs.allow_nan = allow_nan or marginalizes(self)
         return tags
 
     get_params = _reporting.get_params
@@ -114,10 +117,11 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features; a DataFrame brings its column names. A Dask DataFrame or array, with a target
-            and weights in the same partitions, is fitted where its partitions are; they are
-            computed anew in every pass, unless persisted.
+        X : {array-like, sparse array or matrix} of shape (n_samples, n_features)
+            Features; a DataFrame brings its column names. Sparse ones are taken by linear experts
+            and by softmax and constant gates, and scaled by their largest size. A Dask DataFrame
+            or array, with a target and weights in the same partitions, is fitted where its
+            partitions are; they are computed anew in every pass, unless persisted.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -270,7 +274,13 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         several = describes_several(self.expert)
         kind = IntervalTarget if describes_intervals(self.expert) else self._target
         return RowChecker(
-            self, kind, multi_output=several, target=target, fitted=fitted, least=least
+            self,
+            kind,
+            multi_output=several,
+            target=target,
+            fitted=fitted,
+            least=least,
+            sparse=partial(check_sparse, self),
         )
 
     def _resolve_arguments(self) -> tuple[list[Any], Any, Solver]:
