@@ -12,7 +12,6 @@ from .blocks import (
 from .distinct import BlendRows, distinct_rows
 from .features import (
     DesignMap,
-    Rows,
     checked_design,
     column_numbers,
     fit_design,
@@ -22,6 +21,7 @@ from .features import (
     unique_names,
 )
 from .magnitudes import LARGEST, check_largest, check_spread, check_weight, least_and_most
+from .moments import Rows
 from .partitions import check_partitions, dask_parts, is_dask, stream_of
 from .patterns import Piece, is_incomplete, pieces_of
 from .rows import RawData

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,12 @@ from moe_classic._adapters import TableColumns, as_frame, refuse_missing
 from moe_classic._typing import Floats, Ints, Names
 from moe_classic.preprocessing import TableEncoder
 
+from .bends import Bends, bent_where_long
 from .magnitudes import LARGEST, check_largest
-from .moments import moments_of
+from .moments import Parts, Rows, moments_of, reduced
 from .patterns import is_incomplete
 from .subjects import Subjects
 
-#: A pass over (rows (n, p), weights (n,), subjects or None), as often as it is called.
-Rows = Callable[[], Iterable[tuple[np.ndarray, Floats, Subjects | None]]]
 #: Rows at a time when moments are taken.
 _SLICE = 1 << 16
 #: Largest spread, and inverse of the smallest, of features that stay in their units.
@@ -55,6 +54,8 @@ class DesignMap:
         Who sees it, for messages.
     takes_missing : bool
         Whether that one knows what to do with NaN.
+    bends : Bends, or None
+        How features with long tails are bent before anything else.
     """
 
     columns: Ints | None
@@ -67,6 +68,7 @@ class DesignMap:
     constant: float = 1.0
     component: str = "the model"
     takes_missing: bool = False
+    bends: Bends | None = None
 
     @property
     def width(self) -> int:
@@ -119,7 +121,7 @@ class DesignMap:
         out = raw_features(X, self.columns, self.transformer, self.names_in)
         if self.transformer is not None and not (self.takes_missing or np.isfinite(out).all()):
             raise _gave_nan(self.component, self.transformer)
-        return out
+        return out if self.bends is None else self.bends(out)
 
     def check_missing(self, X: np.ndarray) -> None:
         """Raise if rows (n, p) miss values that are seen here as they are."""
@@ -129,6 +131,11 @@ class DesignMap:
         names = [f"x{j}" for j in range(X.shape[1])] if self.names_in is None else self.names_in
         counts = {names[j]: int(np.isnan(X[:, j]).sum()) for j in seen}
         refuse_missing(counts, self.component)
+
+    def undone(self, Z: Floats) -> Floats:
+        """Raw features (n, q - 1) of standardised ones."""
+        raw = self.centre + Z * self.unit
+        return raw if self.bends is None else self.bends.undone(raw)
 
     def original(self, coef: Floats) -> tuple[Floats, Floats]:
         """Slopes (..., q - 1) and intercepts (...) on the raw scale of the features."""
@@ -187,9 +194,11 @@ def _gave_nan(owner: str, features: Any) -> ValueError:
     return ValueError(f"{owner}: features={features!r} gave NaN or infinite values.")
 
 
-def column_numbers(features: Any, names: Sequence[str], owner: str) -> Ints:
+def column_numbers(
+    features: Any, names: Sequence[str], owner: str, argument: str = "features"
+) -> Ints:
     """Positions of columns given by name or index."""
-    values = list(features)
+    values, said = list(features), f"{owner}: {argument}={features!r}"
     if all(isinstance(v, (bool, np.bool_)) for v in values) and len(values) == len(names):
         return np.flatnonzero(values)
     places = []
@@ -204,11 +213,11 @@ def column_numbers(features: Any, names: Sequence[str], owner: str) -> Ints:
             places.append(int(v) % len(names))
         else:
             raise ValueError(
-                f"{owner}: features={features!r} names {v!r}, which is not a column of X; X has "
-                f"{len(names)} columns {names[:8]}{'...' if len(names) > 8 else ''}."
+                f"{said} names {v!r}, which is not a column of X; X has {len(names)} columns "
+                f"{names[:8]}{'...' if len(names) > 8 else ''}."
             )
     if len(set(places)) < len(places):
-        raise ValueError(f"{owner}: features={features!r} names a column twice.")
+        raise ValueError(f"{said} names a column twice.")
     return np.array(places, dtype=np.intp)
 
 
@@ -223,6 +232,7 @@ def fit_design(
     averaged: bool = False,
     intercept: bool = True,
     missing: bool = False,
+    bends: bool = False,
     owner: str,
 ) -> DesignMap:
     """Fit what turns raw rows (n, p) into the design of one component.
@@ -242,6 +252,7 @@ def fit_design(
     intercept : whether there is a constant; without, features are scaled and not centred, and one
         that is constant itself is as good as any other
     missing : whether these take NaN
+    bends : whether features with long tails are bent, where ``standardize`` allows
     owner : name of the component, for messages
     """
     columns, transformer, names = _chosen(features, fit_on, names_in, owner, raw=raw)
@@ -260,10 +271,12 @@ def fit_design(
     )
     if not count:
         return design
+    if bends and standardize:
+        design = _bent(design, rows, fit_on[0])
     size: Floats | None = None
     if averaged:
         size, varies = _within(rows, design, count)
-        pairs = zip(names, varies, strict=True)
+        pairs = zip(design.names, varies, strict=True)
         named = [f"mean({name})" if inside else name for name, inside in pairs]
         design = replace(design, names=unique_names(named))
         if raw:
@@ -274,12 +287,21 @@ def fit_design(
     return _scaled(design, rows, fit_on[0], size, standardize=standardize)
 
 
+def _bent(design: DesignMap, rows: Rows, some: np.ndarray) -> DesignMap:
+    """A design whose features with long tails are bent, and called so."""
+    see = partial(_usable, design)
+    found = bent_where_long(Parts(rows, see, design.averaged), lambda: see(some))
+    if found is None:
+        return design
+    return replace(design, bends=found, names=unique_names(found.named(design.names)))
+
+
 def _scaled(
     design: DesignMap, rows: Rows, some: np.ndarray, size: Floats | None, *, standardize: bool
 ) -> DesignMap:
     """A design in units of its own, or only centred."""
     see, averaged = partial(_usable, design), design.averaged
-    parts = _Parts(rows, see, averaged)
+    parts = Parts(rows, see, averaged)
     centre, inverse = moments_of(parts, lambda: see(some), size, missing=design.takes_missing)
     if not (np.isfinite(centre).all() and np.isfinite(inverse).all()):
         reduced(rows, lambda X, *_: design.check_missing(X), _nothing)
@@ -382,33 +404,6 @@ def _check_means(design: DesignMap, varies: np.ndarray) -> None:
                 f"{design.component}: column {names[j]!r} varies within a group and does not hold "
                 "numbers, so that a group has no mean of it; leave it out by features=."
             )
-
-
-def reduced(rows: Rows, f: Callable[..., Any], merge: Callable[[Any, Any], Any]) -> Any:
-    """``f(X, w, subjects)`` of all parts of a pass, merged; by the rows where they do that."""
-    own = getattr(rows, "reduce", None)
-    return reduce(merge, (f(*part) for part in rows())) if own is None else own(f, merge)
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """Passes over features as a component sees them (n, q - 1), of rows or of subjects."""
-
-    rows: Rows
-    see: Callable[[np.ndarray], Floats]
-    averaged: bool
-
-    def reduce(self, f: Callable[[Floats, Floats], Any], merge: Callable[[Any, Any], Any]) -> Any:
-        """``f(features, weights)`` of all parts, merged."""
-        see, averaged = self.see, self.averaged  # the rows themselves stay where they are
-
-        def look(X: np.ndarray, w: Floats, subjects: Subjects | None) -> Any:
-            raw = see(X).astype(np.float64, copy=False)
-            if averaged and subjects is not None:
-                return f(subjects.means(raw.T).T, subjects.w)
-            return f(raw, w)
-
-        return reduced(self.rows, look, merge)
 
 
 def _within(rows: Rows, design: DesignMap, count: int) -> tuple[Floats, np.ndarray]:

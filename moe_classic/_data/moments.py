@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +14,10 @@ from moe_classic._typing import Floats
 
 from .patterns import is_incomplete
 from .stats import merged_moments
+from .subjects import Subjects
 
+#: A pass over (rows (n, p), weights (n,), subjects or None), as often as it is called.
+Rows = Callable[[], Iterable[tuple[np.ndarray, Floats, Subjects | None]]]
 #: Robust deviations from the median beyond which a feature counts as if it were that far.
 _WILD = 3.0
 #: Standard deviation over that of all but wild values from which on these set the units.
@@ -23,11 +28,31 @@ _MOST_SEEN = 1_000_000
 _CONSTANT = 1e-13
 
 
-class Parts(Protocol):
-    """Passes over features as a component sees them (n, q - 1), with weights."""
+def reduced(rows: Rows, f: Callable[..., Any], merge: Callable[[Any, Any], Any]) -> Any:
+    """``f(X, w, subjects)`` of all parts of a pass, merged; by the rows where they do that."""
+    own = getattr(rows, "reduce", None)
+    return reduce(merge, (f(*part) for part in rows())) if own is None else own(f, merge)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Passes over features as a component sees them (n, q - 1), of rows or of subjects."""
+
+    rows: Rows
+    see: Callable[[np.ndarray], Floats]
+    averaged: bool
 
     def reduce(self, f: Callable[[Floats, Floats], Any], merge: Callable[[Any, Any], Any]) -> Any:
         """``f(features, weights)`` of all parts, merged."""
+        see, averaged = self.see, self.averaged  # the rows themselves stay where they are
+
+        def look(X: np.ndarray, w: Floats, subjects: Subjects | None) -> Any:
+            raw = see(X).astype(np.float64, copy=False)
+            if averaged and subjects is not None:
+                return f(subjects.means(raw.T).T, subjects.w)
+            return f(raw, w)
+
+        return reduced(self.rows, look, merge)
 
 
 def moments_of(
@@ -46,19 +71,19 @@ def moments_of(
     were averaged: means that differ by their rounding alone are constant. Where some may be
     ``missing``, moments are those of what is there.
     """
-    mean, spread, low, high = _pass(parts, missing=missing)
+    mean, spread, low, high, _ = one_pass(parts, missing=missing)
     size = np.maximum(np.abs(low), np.abs(high)) if size is None else size
     varies = spread > _CONSTANT * size
     wild = [int(j) for j in np.flatnonzero(varies) if has_wild(low[j], high[j], mean[j], spread[j])]
     if wild:
-        seen, w = _seen(parts, wild, some)
+        seen, w = seen_columns(parts, wild, some)
         for j, column in zip(wild, seen, strict=True):
             known = ~np.isnan(column)
             column, its_w = column[known], w[known]
             lower, upper = weighted_quantiles(column, its_w, (0.25, 0.75))
             if lower < upper:
                 low[j], high[j] = tame_range(column, its_w, _WILD)
-        tame = _pass(parts, lambda x: np.clip(x, low, high), missing=missing)
+        tame = one_pass(parts, lambda x: np.clip(x, low, high), missing=missing)
         tame_mean, tame_spread, *_ = tame
         inflated = spread > _INFLATED * tame_spread
         mean = np.where(inflated, tame_mean, mean)
@@ -66,7 +91,9 @@ def moments_of(
     return mean, np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
 
 
-def _seen(parts: Parts, columns: list[int], some: Callable[[], Floats]) -> tuple[Floats, Floats]:
+def seen_columns(
+    parts: Parts, columns: list[int], some: Callable[[], Floats]
+) -> tuple[Floats, Floats]:
     """Some columns (c, n) with weights: of all rows, or where these are too many, of ``some``."""
 
     def take(raw: Floats, w: Floats) -> _Taken:
@@ -90,10 +117,10 @@ def _both(a: _Taken, b: _Taken) -> _Taken:
     return a[0] + b[0], a[1] + b[1]
 
 
-def _pass(
-    parts: Parts, moved: Callable[[Floats], Floats] | None = None, *, missing: bool
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Weighted means, standard deviations, least and greatest values of all rows, ``moved``."""
+def one_pass(
+    parts: Parts, moved: Callable[[Floats], Floats] | None = None, *, missing: bool = False
+) -> tuple[Floats, Floats, Floats, Floats, int]:
+    """Weighted means, standard deviations, least and greatest values of rows; their number."""
 
     def look(raw: Floats, w: Floats) -> Any:
         raw = raw if moved is None else moved(raw)
@@ -101,18 +128,19 @@ def _pass(
         if here == 0.0:
             return None
         if missing and is_incomplete(raw):
-            return _of_seen(raw, w)
+            return *_of_seen(raw, w), len(w)
         local = w @ raw / here
         moments = here, local, w @ np.square(raw - local)
-        return moments, raw.min(axis=0), raw.max(axis=0)
+        return moments, raw.min(axis=0), raw.max(axis=0), len(w)
 
     def merge(a: Any, b: Any) -> Any:
         if a is None or b is None:
             return b if a is None else a
-        return merged_moments(a[0], b[0]), np.minimum(a[1], b[1]), np.maximum(a[2], b[2])
+        low, high = np.minimum(a[1], b[1]), np.maximum(a[2], b[2])
+        return merged_moments(a[0], b[0]), low, high, a[3] + b[3]
 
-    (weight, mean, scatter), low, high = parts.reduce(look, merge)
-    return mean, np.sqrt(scatter / weight), low, high
+    (weight, mean, scatter), low, high, count = parts.reduce(look, merge)
+    return mean, np.sqrt(scatter / weight), low, high, count
 
 
 def _of_seen(raw: Floats, w: Floats) -> tuple[tuple[Floats, Floats, Floats], Floats, Floats]:

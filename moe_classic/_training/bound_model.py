@@ -70,7 +70,8 @@ def bind(
         intercept = getattr(component, "fit_intercept", True)
         owner = type(component).__name__
         takes_missing = component.takes_missing or marginal
-        facts = [component.raw, takes_missing, carried, intercept]
+        bends = getattr(component, "bends", False) and not marginal
+        facts = [component.raw, takes_missing, carried, intercept, bends]
         for number, spec, *rest in specs:
             same = rest == facts and averaged == maps[number].averaged
             if same and same_features(spec, features):
@@ -90,8 +91,11 @@ def bind(
             averaged=averaged,
             intercept=intercept,
             missing=takes_missing,
+            bends=bends,
             owner=owner,
         )
+        if design.bends is None:
+            specs[-1] = (*specs[-1][:-1], False)
         if carried:
             component.check_carried(raw.X[:, places].T, raw.key, rows=user_rows)
             design = carrying(design, carried, columns, raw.X, raw.w, owner)

@@ -35,6 +35,7 @@ from ._location_scale import (
     SymmetricNoiseExpert,
 )
 from ._location_scale import LeastSquaresStats as LeastSquaresStats
+from ._shared import shares_any as shares_any
 from ._wrapped import EstimatorExpert
 from ._wrapped import EstimatorParams as EstimatorParams
 from ._wrappers import CensoredExpert, TruncatedExpert, UniformExpert, ZeroInflatedExpert

@@ -284,7 +284,7 @@ def _draw_features(
     experts, standard = case.model.gate.sample_rows(case.params.gate, count, rng)
     X = X.astype(np.float64)
     columns = np.arange(standard.shape[1]) if design.columns is None else design.columns
-    drawn = design.centre + standard * design.unit
+    drawn = design.undone(standard)
     if subjects is None:
         X[:, columns] = drawn
     else:

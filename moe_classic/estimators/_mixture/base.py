@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar, Self
@@ -247,7 +248,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         root.call_on_fit_task_begin(estimator=self, **shown)
         trainer = self._make_trainer(arguments, data, rows, raw, checker, root, source or {})
         # BLAS has one thread: blocks are small, n_jobs threads go over them.
-        with one_thread("blas"):
+        with one_thread("blas"), closing(trainer.engine):
             trained = self._train(trainer, raw)
         fitted = self._record(trainer, trained)
         check_fitted_experts(fitted.model, fitted.params, fitted.labels)
@@ -431,7 +432,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         """What became of every start, best first.
 
         ``(moe.start_report_.optimum == 1).sum()`` starts ended within ``tol`` nats a row of the
-        best height; 0 stands for those that were not followed to their end.
+        best height; 0 stands for those that were not followed to their end. Under penalties with
+        kinks ``kkt_residual`` is the largest violation of the conditions of Karush, Kuhn and Tucker
+        where a start ended, in nats a row and standardised unit of a slope.
         """
         return pd.DataFrame(self._mixture.report).set_index("start")
 
