@@ -16,10 +16,11 @@ from .starts import (
     StartData,
     params_from_responsibilities,
     portfolio,
+    several_from_responsibilities,
     soften,
 )
 from .thresholds import best_cut
-from .together import StartSample
+from .together import TOGETHER, StartSample
 from .trainer import SHORT_PASSES, StreamTrainer, Trainer
 from .wrap import (
     admits,
@@ -40,6 +41,7 @@ __all__ = [
     "CERTAINTY",
     "SHORT_PASSES",
     "STRATEGIES",
+    "TOGETHER",
     "BoundModel",
     "Monitor",
     "OnlineState",
@@ -74,6 +76,7 @@ __all__ = [
     "report_fits",
     "resolve_experts",
     "resolve_gate",
+    "several_from_responsibilities",
     "soften",
     "step",
     "warn_failure",
