@@ -21,6 +21,7 @@ from moe_classic._components import Forward
 from moe_classic._data import Design, Summary
 from moe_classic._numerics import empty, gamma_functions
 from moe_classic._typing import Floats
+from moe_classic.penalties import Penalty
 
 from .joint import ConcentrationParams, JointExpert, JointStats, known_parameter
 
@@ -44,6 +45,12 @@ class BetaExpert(JointExpert):
         None estimates one of every expert, of 1e6 at most.
     offset : str or int, default=None
         Column of X, by name or index, that is added to the linear predictor.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -81,12 +88,16 @@ class BetaExpert(JointExpert):
         fit_intercept: bool = True,
         concentration: float | None = None,
         offset: str | int | None = None,
+        shared: Any = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.penalty = penalty
         self.offset = offset
         self.concentration = concentration
+        self.shared = shared
 
     def link_of(self, mean: Floats) -> Floats:
         """The logit."""
