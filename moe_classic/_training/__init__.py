@@ -18,9 +18,10 @@ from .starts import (
     portfolio,
     soften,
 )
+from .streamed import StreamTrainer
 from .thresholds import best_cut
 from .together import StartSample
-from .trainer import SHORT_PASSES, StreamTrainer, Trainer
+from .trainer import SHORT_PASSES, Trainer
 from .wrap import (
     admits,
     components,
