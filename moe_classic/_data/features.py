@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from moe_classic._adapters import TableColumns, as_frame, refuse_missing
-from moe_classic._numerics import has_wild, tame_range, weighted_quantile
+from moe_classic._numerics import has_wild, tame_range, weighted_quantiles
 from moe_classic._typing import Floats, Ints, Names
 from moe_classic.preprocessing import TableEncoder
 
@@ -454,7 +454,8 @@ def _moments(
     if wild:
         seen, w = _seen(parts, wild, some)
         for j, column in zip(wild, seen, strict=True):
-            if weighted_quantile(column, w, 0.25) < weighted_quantile(column, w, 0.75):
+            lower, upper = weighted_quantiles(column, w, (0.25, 0.75))
+            if lower < upper:
                 low[j], high[j] = tame_range(column, w, _WILD)
         tame_mean, tame_spread, *_ = _pass(parts, lambda x: np.clip(x, low, high))
         inflated = spread > _INFLATED * tame_spread

@@ -23,7 +23,14 @@ from .linalg import (
     weighted_products,
 )
 from .memory import empty, frame, workspace
-from .robust import ROUNDING, has_wild, noise_scale, tame_range, weighted_quantile
+from .robust import (
+    ROUNDING,
+    has_wild,
+    noise_scale,
+    tame_range,
+    weighted_quantile,
+    weighted_quantiles,
+)
 
 __all__ = [
     "ROUNDING",
@@ -55,5 +62,6 @@ __all__ = [
     "unring",
     "weighted_products",
     "weighted_quantile",
+    "weighted_quantiles",
     "workspace",
 ]

@@ -25,6 +25,7 @@ from moe_classic._data import (
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import (
+    Model,
     MoEParams,
     Separation,
     in_doubt,
@@ -280,31 +281,11 @@ class Trainer:
             runs = [replace(run, objective=posed.value(run.result.params)) for run in runs]
         weight = small.summary.weight
         same = max(self._long_tol(complete=complete), _SAME_HEIGHT) * weight
-        # Long runs on few rows cost little, but for epochs of small steps.
-        cheap = complete and small.summary.n_rows <= _FEW_ROWS
         watched = self.monitor_for is not no_monitor and (
             complete or not self.solver.maximises_likelihood
         )
         follower = Workers(1) if watched else workers
-
-        ceiling = self._ceiling(small.summary)
-
-        def further(starts: list[tuple[int, StartRun]]) -> Iterator[StartRun]:
-            task = partial(on_sample.continue_runs, start_sample)
-            portions = start_sample.portions(starts, self._follower(complete=complete))
-            if starts and starts[0][1].objective > _NEARLY * ceiling:
-                # One that may be high enough goes first, so that the others need not go at all.
-                portions = [starts[:1], *portions]
-                portions[1] = portions[1][1:]
-            return chain.from_iterable(follower.map(task, [p for p in portions if p]))
-
-        finalists = run_finalists(
-            runs,
-            further,
-            same=same,
-            every=cheap and not isinstance(self.solver, GradientAscent),
-            ceiling=ceiling,
-        )
+        finalists = self._followed(on_sample, start_sample, runs, follower, same)
         best = finalists[0]
         heights = [runs[i].objective for i in finalists]
         if (
@@ -319,16 +300,47 @@ class Trainer:
                 finalists.append(best)
         table = report(runs, finalists, weight, same)
         table = with_agreement(table, runs, best, self.model, start_sample.block)
-        problem, result = small, runs[best].result
+        problem, result = self._on_all(small, runs[best].result, free, complete=complete)
+        last_pass = final_pass(self.model, result.params, problem.source, self.engine)
+        return Trained(result, table, last_pass, self._degenerate(result.params, problem))
+
+    def _followed(
+        self,
+        on_sample: Trainer,
+        start_sample: StartSample,
+        runs: list[StartRun],
+        follower: Workers,
+        same: float,
+    ) -> list[int]:
+        """Long runs in the place of the short ones that may win; their numbers, best first."""
+        complete, summary = start_sample.complete, start_sample.problem.summary
+        ceiling = self._ceiling(summary)
+
+        def further(starts: list[tuple[int, StartRun]]) -> Iterator[StartRun]:
+            task = partial(on_sample.continue_runs, start_sample)
+            portions = start_sample.portions(starts, self._follower(complete=complete))
+            if starts and starts[0][1].objective > _NEARLY * ceiling:
+                # One that may be high enough goes first, so that the others need not go at all.
+                portions = [starts[:1], *portions]
+                portions[1] = portions[1][1:]
+            return chain.from_iterable(follower.map(task, [p for p in portions if p]))
+
+        # Long runs on few rows cost little, but for epochs of small steps.
+        cheap = complete and summary.n_rows <= _FEW_ROWS
+        every = cheap and not isinstance(self.solver, GradientAscent)
+        return run_finalists(runs, further, same=same, every=every, ceiling=ceiling)
+
+    def _on_all(
+        self, problem: Problem, result: Result, free: Model, *, complete: bool
+    ) -> tuple[Problem, Result]:
+        """The best result of the starts, climbed on over all rows and without their bounds."""
         if not complete:
             problem = self.all_rows()
             result = self.long_run(problem, result.params, "all rows")
         if self.model.gate is not free.gate:
             self.model = free
             problem, result = self._freed(problem, result)
-        result = self._settled(problem, result)
-        last_pass = final_pass(self.model, result.params, problem.source, self.engine)
-        return Trained(result, table, last_pass, self._degenerate(result.params, problem))
+        return problem, self._settled(problem, result)
 
     def _ceiling(self, summary: Summary) -> float:
         """Height above which two optima differ by less than a nat of an average row.

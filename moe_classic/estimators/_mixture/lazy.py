@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 from moe_classic._data import check_partitions, is_dask
 
 #: A method that answers about rows.
-_Method = Callable[..., Any]
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def lazily(method: _Method) -> _Method:
+def lazily(method: Method) -> Method:
     """The method, which answers about Dask collections with one of their kind.
 
     Arrays are answered with arrays, DataFrames with Series or DataFrames of the same index.
@@ -41,17 +41,17 @@ def lazily(method: _Method) -> _Method:
             )
         check_is_fitted(self)
         check_partitions({"X": X} if y is None else {"X": X, "y": y})
-        return _mapped(_Answer(self, method, options, _like(X)), X, y)
+        return _mapped(_Answer(self, method.__name__, options, _like(X)), X, y)
 
-    return answer
+    return cast("Method", answer)
 
 
 class _Answer:
     """A question to an estimator about one partition; ``rows`` are like those of a partition."""
 
-    def __init__(self, estimator: Any, method: _Method, options: dict[str, Any], rows: Any) -> None:
+    def __init__(self, estimator: Any, name: str, options: dict[str, Any], rows: Any) -> None:
         # Methods are found by name where it is unpickled.
-        self.estimator, self.name, self.options = estimator, method.__name__, options
+        self.estimator, self.name, self.options = estimator, name, options
         self.none = self._example(rows)[:0]
 
     def __call__(self, X: Any, *y: Any) -> Any:
