@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import CancelledError
 from typing import Any
 
 #: Seconds to wait for a worker, and between looks at a pass that is under way.
 _PATIENCE = 10.0
-#: What Dask raises when nobody answers.
-_LOST = {"CommClosedError", "FutureCancelledError", "FuturesCancelledError", "KilledWorker"}
 
 
 class Cluster:
@@ -33,9 +32,7 @@ class Cluster:
         self._check_client()
         try:
             return self._waited_for(self._client.compute(value))
-        except Exception as error:
-            if not _is_lost(error):
-                raise
+        except _lost() as error:
             raise ConnectionError(_told(error)) from error
 
     def _waited_for(self, future: Any) -> Any:
@@ -73,18 +70,26 @@ def _current_client() -> Any:
     from dask import config
 
     distributed = sys.modules.get("distributed")
-    usual = {None, "distributed", "dask.distributed"}
-    if distributed is None or config.get("scheduler", None) not in usual:
+    asked = config.get("scheduler", None)
+    if distributed is None or asked not in {None, "distributed", "dask.distributed"}:
         return None
     try:
         return distributed.default_client()
-    except ValueError:
-        return None
+    except ValueError as error:
+        if asked is None:
+            return None
+        raise ConnectionError(
+            "Dask is set to compute on a cluster, and no client is open. Connect one, or choose "
+            'a scheduler of this machine: dask.config.set(scheduler="threads").'
+        ) from error
 
 
-def _is_lost(error: BaseException) -> bool:
-    """Whether an error of Dask's says that nobody answers."""
-    return bool(_LOST & {kind.__name__ for kind in type(error).__mro__})
+def _lost() -> tuple[type[Exception], ...]:
+    """What Dask raises when nobody answers."""
+    from distributed.comm.core import CommClosedError
+    from distributed.scheduler import KilledWorker
+
+    return CommClosedError, CancelledError, KilledWorker
 
 
 def _told(error: BaseException) -> str:

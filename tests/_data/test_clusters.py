@@ -50,6 +50,13 @@ def rows(data, sizes=(900, N - 900)):
     return da.from_array(X, chunks=(sizes, 2)), da.from_array(y, chunks=(sizes,))
 
 
+@pytest.fixture(autouse=True)
+def _as_before():
+    """Clients that are closed out of their order leave Dask without a scheduler."""
+    yield
+    dask.config.config.pop("scheduler", None)
+
+
 def local(n_workers, *, processes):
     return distributed.LocalCluster(
         n_workers=n_workers,
@@ -198,6 +205,23 @@ def test_workers_that_leave_in_mid_pass_are_told(client, monkeypatch, data):
 
     with pytest.raises(ConnectionError):
         MoERegressor(2).fit_blocks([dask.delayed(leave, pure=False)()])
+
+
+def test_a_client_that_is_closed_before_the_fit_is_told(client, monkeypatch, data):
+    client.close()
+    with pytest.raises(ConnectionError, match="is closed"):
+        MoERegressor(2).fit(*rows(data))
+    monkeypatch.setattr(distributed, "default_client", nobody)
+    with (
+        dask.config.set(scheduler="dask.distributed"),
+        pytest.raises(ConnectionError, match="no client is open"),
+    ):
+        MoERegressor(2).fit(*rows(data))
+
+
+def nobody():
+    """What Dask says where there is no client."""
+    raise ValueError("No clients found")
 
 
 def test_a_task_that_times_out_says_so_itself(client, data):
