@@ -43,8 +43,13 @@ def stream_of(blocks: Any, validate: Callable[[Any, Any, Any, Any], Any]) -> Row
 # ------------------------------------------------------------------------- a user's collections
 
 
-def dask_parts(X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> list[Any]:
-    """Partitions ``(X, y, w)``, each to be computed where it is."""
+def dask_parts(
+    X: Any, y: Any, sample_weight: Any = None, groups: Any = None, *, labels: Any = None
+) -> list[Any]:
+    """Partitions ``(X, y, w)``, each to be computed where it is.
+
+    ``labels`` of clusters of rows, which may be in several partitions, come fourth.
+    """
     from dask.delayed import delayed
 
     if groups is not None:
@@ -52,9 +57,12 @@ def dask_parts(X: Any, y: Any, sample_weight: Any = None, groups: Any = None) ->
             "groups has no meaning with Dask collections, whose partitions may cut a group; pass "
             "fit_blocks a list of delayed (X, y, sample_weight, groups) with whole groups in each."
         )
-    given = {"X": X, "y": y} | ({} if sample_weight is None else {"sample_weight": sample_weight})
+    given = {"X": X, "y": y, "sample_weight": sample_weight, "clusters": labels}
+    given = {name: value for name, value in given.items() if value is not None}
     check_partitions(given)
-    parts = [_delayed(v) for v in given.values()]
+    parts: list[Any] = [_delayed(v) for v in given.values()]
+    if sample_weight is None and labels is not None:
+        parts.insert(2, [None] * len(parts[0]))
     return [delayed(_together, pure=False)(*part) for part in zip(*parts, strict=True)]
 
 
@@ -85,9 +93,9 @@ def check_partitions(given: dict[str, Any]) -> None:
             )
 
 
-def _together(X: Any, y: Any, w: Any = None) -> tuple[Any, Any, Any]:
+def _together(*values: Any) -> tuple[Any, ...]:
     """One partition."""
-    return X, y, w
+    return values
 
 
 @dataclass(frozen=True)

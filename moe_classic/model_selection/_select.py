@@ -21,11 +21,12 @@ from sklearn.model_selection import GroupKFold, check_cv
 from sklearn.utils import _safe_indexing
 
 from moe_classic._arguments import counts_of
+from moe_classic._data import is_dask
 from moe_classic._results import PrintedTable, Section, number, numbered_subjects, subject_weights
 from moe_classic._typing import Floats, Ints
 from moe_classic.estimators import MoERegressor
 
-from ._path import PathFit, Steps, checked_counts, checked_template, path
+from ._path import PathFit, Steps, checked_counts, checked_template, fresh_fits, path
 
 _CRITERIA = ("bic", "aic", "icl", "log_score")
 
@@ -129,7 +130,8 @@ class _Task:
     def fits(self) -> list[PathFit]:
         """Fits for the asked numbers of experts."""
         low, high = self.counts[0], self.counts[-1]
-        fits = path(self.template, low, high, self.X, self.y, self.w, self.groups)
+        grown = path if not is_dask(self.X) else fresh_fits
+        fits = grown(self.template, low, high, self.X, self.y, self.w, self.groups)
         return [fit for K, fit in zip(range(low, high + 1), fits, strict=True) if K in self.counts]
 
     def scores(self, X: Any, y: Any, groups: np.ndarray | None) -> Floats:
@@ -157,6 +159,7 @@ def select(
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
+        Or a Dask collection, like y and weights: fits then begin from their own starts alone.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
     estimator : MoERegressor or MoEClassifier, default=None
         Template whose other arguments all models share; None is ``MoERegressor()``. Or a pipeline
@@ -223,8 +226,13 @@ def select(
             "leave it out or use criterion='log_score'."
         )
     families = _families(template, experts, gates)
+    lazy = is_dask(X, y, sample_weight, groups)
+    if lazy:
+        _check_lazy(steps, criterion, n_jobs, weight_kind, groups)
     sample_weight = counts_of(sample_weight, weight_kind)
-    w = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    w = sample_weight
+    if w is not None and not lazy:
+        w = np.asarray(sample_weight, dtype=np.float64)
     labels = None if groups is None else np.asarray(groups)
     given, (steps, X) = X, steps.fit(X, y)
     tasks = [_Task(family, counts, X, y, w, labels) for family in families]
@@ -241,6 +249,26 @@ def select(
     chosen = [fit.estimator for path_ in fits for fit in path_][best]
     params = {name: getattr(chosen, name) for name in ("n_experts", "expert", "gate")}
     return Selection(table, best, steps.whole(chosen), params, criterion)
+
+
+def _check_lazy(steps: Steps, criterion: str, n_jobs: Any, weight_kind: str, groups: Any) -> None:
+    """Raise, before any pass, where rows in Dask's partitions are not enough."""
+    reasons = {
+        "criterion='log_score' holds rows out, which need to be in memory; use 'bic'": (
+            criterion == "log_score"
+        ),
+        "n_jobs has no meaning, the cluster works side by side; leave it out": n_jobs is not None,
+        "weight_kind='precision' needs all weights at once; divide sample_weight by its mean": (
+            weight_kind != "frequency"
+        ),
+        "groups has no meaning, partitions may cut a group; leave it out": groups is not None,
+        "steps before the model would need all rows at once; fit them to a sample first": (
+            steps.pipeline is not None
+        ),
+    }
+    for reason, wrong in reasons.items():
+        if wrong:
+            raise ValueError(f"select with Dask collections: {reason}.")
 
 
 def _families(template: Any, experts: Any, gates: Any) -> list[Any]:

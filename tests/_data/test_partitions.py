@@ -256,8 +256,11 @@ def test_answers_about_frames_keep_the_index_and_go_to_parquet(data, tmp_path):
     assert gate.columns.tolist() == ["gate_proba0", "gate_proba1"]
     total = moe.log_likelihood(rows[["a", "b"]], rows["y"])
     assert total == pytest.approx(back["score"].sum(), rel=1e-12)
-    with pytest.raises(TypeError, match="inference needs rows in memory"):
-        moe.inference(rows[["a", "b"]], rows["y"])
+    X, y = rows[["a", "b"]], rows["y"]
+    for name in ("aic", "bic", "icl"):
+        assert getattr(moe, name)(X, y) == pytest.approx(
+            getattr(moe, name)(frame[["a", "b"]], frame["y"]), rel=1e-10
+        )
 
 
 def test_files_of_which_dask_would_join_some(data, in_blocks, tmp_path):
@@ -311,5 +314,12 @@ def test_answers_that_partitions_cannot_give_are_refused(data, in_blocks):
         in_blocks.predict(rows, return_std=True)
     with pytest.raises(ValueError, match="groups has no meaning with Dask"):
         in_blocks.gate_proba(rows, groups=np.arange(N))
-    with pytest.raises(TypeError, match="criteria need rows in memory"):
-        in_blocks.bic(rows, cut(y, even(2)))
+    with pytest.raises(ValueError, match="weight_kind='precision' needs all weights"):
+        in_blocks.bic(rows, cut(y, even(2)), weight_kind="precision")
+
+
+@pytest.mark.parametrize("name", ["aic", "bic", "icl"])
+def test_criteria_are_sums_over_partitions(data, in_blocks, name):
+    X, y, w = data
+    there = getattr(in_blocks, name)(*(cut(a, even(7)) for a in (X, y, w)))
+    assert there == pytest.approx(getattr(in_blocks, name)(X, y, w), rel=1e-10)
