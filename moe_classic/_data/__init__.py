@@ -12,7 +12,6 @@ from .blocks import (
 from .distinct import BlendRows, distinct_rows
 from .features import (
     DesignMap,
-    Rows,
     checked_design,
     column_numbers,
     fit_design,
@@ -22,7 +21,9 @@ from .features import (
     unique_names,
 )
 from .magnitudes import LARGEST, check_largest, check_spread, check_weight, least_and_most
+from .moments import Rows
 from .partitions import check_partitions, dask_parts, is_dask, stream_of
+from .patterns import Piece, is_incomplete, pieces_of
 from .rows import RawData
 from .sample import (
     MOST_ROWS,
@@ -46,6 +47,7 @@ __all__ = [
     "Design",
     "DesignMap",
     "FeatureMap",
+    "Piece",
     "RawBlock",
     "RawData",
     "RowStream",
@@ -70,9 +72,11 @@ __all__ = [
     "fit_design",
     "gathered",
     "is_dask",
+    "is_incomplete",
     "joined",
     "least_and_most",
     "merge_sample",
+    "pieces_of",
     "raw_features",
     "row_hashes",
     "same_features",

@@ -18,6 +18,10 @@ from moe_classic._data import (
     Subjects,
     Summary,
     design_of,
+<<<<<<< HEAD
+=======
+    is_incomplete,
+>>>>>>> main
     sample_size,
     summarise,
     take_sample,
@@ -27,6 +31,7 @@ from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import (
     Model,
     MoEParams,
+    ObservedModel,
     Separation,
     in_doubt,
     null_directions,
@@ -49,6 +54,7 @@ from moe_classic.solvers import (
 from .bound_model import BoundModel
 from .ends import Trained, expand, final_pass
 from .finalists import StartRun, report, run_finalists, with_agreement
+from .missing import filled, seen_log_unit
 from .noise import with_noise
 from .progress import no_monitor
 from .settle import settled
@@ -213,8 +219,15 @@ class Trainer:
             return 0.0
         value = self.data.target.log_unit
         if self.model.gate.generative:
-            value += self.maps[self.model.gate_design].log_unit * self.summary.per_row
+            value += self._log_unit() * self.summary.per_row
         return -value
+
+    def _log_unit(self) -> float:
+        """Logarithm of the units of x, of what rows have of it."""
+        seen = self.maps[self.model.gate_design]
+        if isinstance(self.model, ObservedModel) and is_incomplete(self.data.X):
+            return seen_log_unit(seen, self.data)
+        return seen.log_unit
 
     # -------------------------------------------------------------------- one start
 
@@ -461,6 +474,8 @@ class Trainer:
         designs = {self.model.gate_design, *(g.design for g in self.model.groups)}
         widest = max(designs, key=lambda number: block.designs[number].width)
         Z = block.designs[widest].Z[:-1]
+        if is_incomplete(Z):
+            Z = filled(self.model, block, self.summary)[:-1]
         if sample.subjects is not None and self.maps[widest].averaged:
             Z = sample.subjects.at_rows(Z)
         X = unit_columns(Z.T, sample.w, self.model)

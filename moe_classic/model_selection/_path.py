@@ -38,11 +38,22 @@ class PathFit:
     start : "portfolio", or which expert was split along what
     degenerate : int
         Experts at a bound that only keeps the likelihood finite.
+    asked : estimator, default=None
+        Whose arguments describe the model, where not those of the fit.
+    ebic : float
+        Its extended information criterion, of a fit that was chosen on a path of penalties.
     """
 
     estimator: Any
     start: str
     degenerate: int
+    asked: Any = None
+    ebic: float = np.nan
+
+    @property
+    def described(self) -> Any:
+        """The estimator whose arguments describe the model."""
+        return self.estimator if self.asked is None else self.asked
 
     @property
     def objective(self) -> float:

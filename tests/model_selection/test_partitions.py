@@ -42,6 +42,7 @@ def test_criteria_are_those_of_all_rows(data):
     [
         ({"criterion": "log_score"}, "holds rows out"),
         ({"n_jobs": 2}, "n_jobs has no meaning"),
+        ({"alphas": 5}, "paths of penalties"),
         ({"weight_kind": "precision"}, "all weights at once"),
         ({"groups": np.arange(N)}, "groups has no meaning"),
         ({"estimator": make_pipeline(StandardScaler(), MoERegressor())}, "fit them to a sample"),
