@@ -90,7 +90,7 @@ class Design:
 
     def __setstate__(self, state: tuple[Floats, int | None, bool, bool]) -> None:
         Z, q, self.keep, self.keep_products = state
-        self._products = None
+        self._products = self._pieces = None
         self._ring = None if q is None else ring_in(Z, q)
         self.Z = Z if self._ring is None else self._ring[0]
 

@@ -19,11 +19,7 @@ from .starts import (
     portfolio,
     soften,
 )
-<<<<<<< HEAD
-from .streamed import StreamTrainer
-=======
 from .stream_trainer import StreamTrainer
->>>>>>> main
 from .thresholds import best_cut
 from .together import StartSample
 from .trainer import SHORT_PASSES, Trainer

@@ -18,10 +18,7 @@ from moe_classic._data import (
     Subjects,
     Summary,
     design_of,
-<<<<<<< HEAD
-=======
     is_incomplete,
->>>>>>> main
     sample_size,
     summarise,
     take_sample,

@@ -23,17 +23,14 @@ from moe_classic._data import (
     design_of,
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, make_engine
-<<<<<<< HEAD
-from moe_classic._model import Model, MoEParams, null_of_theta, row_scores, separated_theta
-=======
 from moe_classic._model import (
     Model,
     MoEParams,
     ObservedModel,
     null_of_theta,
+    row_scores,
     separated_theta,
 )
->>>>>>> main
 from moe_classic._results import (
     FittedMixture,
     checked_pairs,
