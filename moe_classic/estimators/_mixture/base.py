@@ -260,8 +260,10 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         warn_of_the_end(trainer, trained)
         report_fits(fitted.model, fitted.params, fitted.labels)
         root.call_on_fit_task_end(estimator=self, **shown)
+        # Fitted all the same, with the last good parameters.
+        if trained.error is not None:
+            raise trained.error
         if trained.result.failure:
-            # Fitted all the same, with the last good parameters.
             raise DivergenceError(trained.result.failure)
         return self
 
