@@ -60,6 +60,21 @@ def parser() -> argparse.ArgumentParser:
         epilog="python -m moe_classic predict MODEL.joblib NEW.csv: predictions and quantiles of "
         "new rows; see python -m moe_classic predict --help.",
     )
+    _add_table(p)
+    _add_models(p)
+    _add_ranking(p)
+    p.add_argument(
+        "--output",
+        type=Path,
+        default=Path("moe_classic_output"),
+        metavar="DIR",
+        help="folder for picture, model and tables (default: %(default)s)",
+    )
+    return p
+
+
+def _add_table(p: argparse.ArgumentParser) -> None:
+    """Arguments that say which table is read, and what of it."""
     p.add_argument("csv", nargs="?", help="table with a header line and numeric columns")
     p.add_argument("--target", metavar="COLUMN", help="column to predict; needed with a CSV file")
     p.add_argument(
@@ -73,6 +88,10 @@ def parser() -> argparse.ArgumentParser:
         help="what the target is; auto: classification for text, for true and false, and for up "
         f"to {MOST_CLASSES} distinct whole numbers",
     )
+
+
+def _add_models(p: argparse.ArgumentParser) -> None:
+    """Arguments that say what is compared."""
     names = all_families()
     p.add_argument(
         "--experts",
@@ -86,6 +105,10 @@ def parser() -> argparse.ArgumentParser:
         "--n-experts", nargs="+", type=int, default=[1, 2, 3, 4], metavar="K", help="numbers to try"
     )
     p.add_argument("--gate", default="softmax", choices=sorted(GATES), help="default: softmax")
+
+
+def _add_ranking(p: argparse.ArgumentParser) -> None:
+    """Arguments that say how they are fitted and ranked, and at what cost."""
     p.add_argument("--folds", type=int, default=5, help="parts of the cross-validation; default: 5")
     p.add_argument("--n-init", type=int, default=10, help="starts of every fit; default: 10")
     p.add_argument("--seed", type=int, default=0, help="seed of starts and folds; default: 0")
@@ -108,14 +131,6 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="a first look: --folds 3 --n-init 3 --n-experts 1 2 3 --sample 2000 unless given",
     )
-    p.add_argument(
-        "--output",
-        type=Path,
-        default=Path("moe_classic_output"),
-        metavar="DIR",
-        help="folder for picture, model and tables (default: %(default)s)",
-    )
-    return p
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:

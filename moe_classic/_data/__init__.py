@@ -12,7 +12,6 @@ from .blocks import (
 from .distinct import BlendRows, distinct_rows
 from .features import (
     DesignMap,
-    Rows,
     checked_design,
     column_numbers,
     fit_design,
@@ -22,6 +21,9 @@ from .features import (
     unique_names,
 )
 from .magnitudes import LARGEST, check_largest, check_spread, check_weight, least_and_most
+from .moments import Rows
+from .partitions import check_partitions, dask_parts, is_dask, stream_of
+from .patterns import Piece, is_incomplete, pieces_of
 from .rows import RawData
 from .sample import (
     MOST_ROWS,
@@ -33,7 +35,7 @@ from .sample import (
     take_sample,
 )
 from .stats import Stats, Summary, summarise, tamed, total
-from .stream import RawBlock, RowStream, StreamSource, first_pass
+from .stream import RawBlock, RowStream, StreamSource, first_pass, summed
 from .subjects import Subjects, gathered, joined
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "Design",
     "DesignMap",
     "FeatureMap",
+    "Piece",
     "RawBlock",
     "RawData",
     "RowStream",
@@ -56,26 +59,33 @@ __all__ = [
     "Subjects",
     "Summary",
     "check_largest",
+    "check_partitions",
     "check_spread",
     "check_weight",
     "checked_design",
     "column_numbers",
+    "dask_parts",
     "default_block_size",
     "design_of",
     "distinct_rows",
     "first_pass",
     "fit_design",
     "gathered",
+    "is_dask",
+    "is_incomplete",
     "joined",
     "least_and_most",
     "merge_sample",
+    "pieces_of",
     "raw_features",
     "row_hashes",
     "same_features",
     "sample_size",
     "slices_of",
+    "stream_of",
     "subject_hashes",
     "summarise",
+    "summed",
     "take_sample",
     "tamed",
     "total",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from moe_classic._numerics import (
     matmul_by_rows,
     pack_symmetric,
     pieces,
+    ring_in,
     ring_of,
     ring_products,
     sums_by_rows,
@@ -27,6 +28,7 @@ from moe_classic._numerics import (
 )
 from moe_classic._typing import Floats
 
+from .patterns import Piece, is_incomplete, pieces_of
 from .subjects import Subjects
 
 #: Widest design for which the products z_i z_j are laid out and multiplied in one BLAS call.
@@ -59,7 +61,7 @@ class Design:
     [2.0, 0.0]
     """
 
-    __slots__ = ("Z", "_products", "_ring", "keep", "keep_products")
+    __slots__ = ("Z", "_pieces", "_products", "_ring", "keep", "keep_products")
 
     keep: bool
     keep_products: bool
@@ -69,6 +71,28 @@ class Design:
         self.keep, self.keep_products = keep, keep_products
         self._ring: Floats | None = None
         self._products: Floats | None = None
+        self._pieces: tuple[Piece, ...] | None = None
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The rows by what is missing in them; none where nothing is. Found once."""
+        if self._pieces is None:
+            missing = is_incomplete(self.Z)
+            self._pieces = pieces_of(np.isnan(self.Z[:-1])) if missing else ()
+        return self._pieces
+
+    def __getstate__(self) -> tuple[Floats, int | None, bool, bool]:
+        """``Z``, or the array of the ring that it lives in and its q; without products."""
+        if self._ring is None:
+            return self.Z, None, self.keep, self.keep_products
+        whole = cast("Floats", self._ring.base)
+        return whole, self.width, self.keep, self.keep_products
+
+    def __setstate__(self, state: tuple[Floats, int | None, bool, bool]) -> None:
+        Z, q, self.keep, self.keep_products = state
+        self._products = None
+        self._ring = None if q is None else ring_in(Z, q)
+        self.Z = Z if self._ring is None else self._ring[0]
 
     @property
     def width(self) -> int:
@@ -129,6 +153,11 @@ class Design:
                 some = np.multiply(Z, factor[rows], out=room[:, : Z.shape[1]])
                 gram += np.matmul(some, some.T if positive else Z.T, out=part)
         return pack_symmetric(gram)
+
+    def settle(self) -> None:
+        """Lay out once what Grams are made from, if the design is kept."""
+        if self.keep and self.width <= _PACK_LIMIT:
+            self._on_ring()
 
     def _on_ring(self) -> Floats:
         """``Z`` on a ring; a kept design lives in it."""
@@ -239,6 +268,8 @@ class ArraySource:
         Experts of the model and threads that share its blocks, which their size depends on.
     subjects : Subjects, default=None
         Rows that belong together; blocks end where they do.
+    keep : bool, default=True
+        Whether blocks may be kept from pass to pass.
     """
 
     y: np.ndarray
@@ -258,6 +289,8 @@ class ArraySource:
         n_experts: int = _USUAL_EXPERTS,
         n_threads: int = 1,
         subjects: Subjects | None = None,
+        *,
+        keep: bool = True,
     ) -> None:
         self.X, self.y, self.w, self.maps, self.target = X, y, w, maps, target
         self.subjects = subjects
@@ -270,9 +303,9 @@ class ArraySource:
             self.block_size = pieces_each * _PRODUCT_ROWS
         self._cuts = None if subjects is None else list(subjects.cut(self.block_size))
         products = sum(q * (q + 1) // 2 for q in widths) * 8 * len(w)
-        self._keep_products = products <= _KEEP_PRODUCT_BYTES
+        self._keep_products = keep and products <= _KEEP_PRODUCT_BYTES
         doubled = sum(q + q // 2 for q in widths) * 8 * len(w)
-        self._kept: dict[int, Block] | None = {} if doubled <= _KEEP_BYTES else None
+        self._kept: dict[int, Block] | None = {} if keep and doubled <= _KEEP_BYTES else None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the blocks it keeps, which can be cut again."""
@@ -296,6 +329,27 @@ class ArraySource:
 
     def __iter__(self) -> Iterator[Block]:
         return (self[i] for i in range(len(self)))
+
+    @property
+    def n_bytes(self) -> int:
+        """What another process needs to go over the blocks, about."""
+        if self._kept is None:
+            return self.X.nbytes + self.y.nbytes
+        return 12 * len(self.w) * sum(m.width for m in self.maps)
+
+    def blocks_from(self, first: int) -> ArraySource | dict[int, Block]:
+        """What another process needs of blocks from a number on: those kept, or all rows."""
+        if self._kept is None:
+            return self
+        blocks = {i: self[i] for i in range(first, len(self))}
+        for design in (d for block in blocks.values() for d in block.designs):
+            design.settle()
+        return blocks
+
+    def forget_from(self, first: int) -> None:
+        """Do not keep blocks from a number on, which others go over."""
+        if self._kept is not None:
+            self._kept = {i: block for i, block in self._kept.items() if i < first}
 
     def _place(self, i: int) -> tuple[slice, Subjects | None]:
         """Rows of a block, and its subjects."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,28 +12,17 @@ import pandas as pd
 from sklearn.base import clone
 
 from moe_classic._adapters import TableColumns, as_frame, refuse_missing
-from moe_classic._numerics import has_wild, tame_range, weighted_quantile
 from moe_classic._typing import Floats, Ints, Names
 from moe_classic.preprocessing import TableEncoder
 
+from .bends import Bends, bent_where_long
 from .magnitudes import LARGEST, check_largest
-from .stats import merged_moments
+from .moments import Parts, Rows, moments_of, reduced
+from .patterns import is_incomplete
 from .subjects import Subjects
 
-#: A pass over (rows (n, p), weights (n,), subjects or None), as often as it is called.
-Rows = Callable[[], Iterable[tuple[np.ndarray, Floats, Subjects | None]]]
-#: A pass over features as a component sees them (n, q - 1), with weights.
-_Parts = Callable[[], Iterable[tuple[Floats, Floats]]]
 #: Rows at a time when moments are taken.
 _SLICE = 1 << 16
-#: Robust deviations from the median beyond which a feature counts as if it were that far.
-_WILD = 3.0
-#: Standard deviation over that of all but wild values from which on these set the units.
-_INFLATED = 3.0
-#: Rows whose values are sorted to tell which are wild.
-_MOST_SEEN = 1_000_000
-#: Columns whose spread is below this share of their size are constant up to rounding.
-_CONSTANT = 1e-13
 #: Largest spread, and inverse of the smallest, of features that stay in their units.
 _UNITS = 1e15
 #: The same for what differs within a subject.
@@ -65,6 +54,8 @@ class DesignMap:
         Who sees it, for messages.
     takes_missing : bool
         Whether that one knows what to do with NaN.
+    bends : Bends, or None
+        How features with long tails are bent before anything else.
     """
 
     columns: Ints | None
@@ -77,6 +68,7 @@ class DesignMap:
     constant: float = 1.0
     component: str = "the model"
     takes_missing: bool = False
+    bends: Bends | None = None
 
     @property
     def width(self) -> int:
@@ -105,12 +97,22 @@ class DesignMap:
         """Logarithm of the product of the units of columns that vary."""
         return -float(np.log(self.inverse[self.inverse > 0.0]).sum())
 
+    def log_unit_of(self, Z: Floats) -> Any:
+        """The same of what rows of a design (q, n) have, one a row where some miss values."""
+        if not is_incomplete(Z):
+            return self.log_unit
+        varies = self.inverse > 0.0
+        return -np.log(self.inverse[varies]) @ ~np.isnan(Z[:-1][varies])
+
     def __call__(self, X: np.ndarray) -> Floats:
         """Design matrix (q, n) of the rows of ``X``."""
         raw = self.raw(X)
         out = np.empty((self.width, len(X)))
         np.subtract(raw.T, self.centre[:, None], out=out[:-1])
         out[:-1] *= self.inverse[:, None]
+        if self.takes_missing:
+            # What never varied is known where it is missing.
+            out[:-1][self.inverse == 0.0] = 0.0
         out[-1] = self.constant
         return out
 
@@ -119,7 +121,7 @@ class DesignMap:
         out = raw_features(X, self.columns, self.transformer, self.names_in)
         if self.transformer is not None and not (self.takes_missing or np.isfinite(out).all()):
             raise _gave_nan(self.component, self.transformer)
-        return out
+        return out if self.bends is None else self.bends(out)
 
     def check_missing(self, X: np.ndarray) -> None:
         """Raise if rows (n, p) miss values that are seen here as they are."""
@@ -129,6 +131,11 @@ class DesignMap:
         names = [f"x{j}" for j in range(X.shape[1])] if self.names_in is None else self.names_in
         counts = {names[j]: int(np.isnan(X[:, j]).sum()) for j in seen}
         refuse_missing(counts, self.component)
+
+    def undone(self, Z: Floats) -> Floats:
+        """Raw features (n, q - 1) of standardised ones."""
+        raw = self.centre + Z * self.unit
+        return raw if self.bends is None else self.bends.undone(raw)
 
     def original(self, coef: Floats) -> tuple[Floats, Floats]:
         """Slopes (..., q - 1) and intercepts (...) on the raw scale of the features."""
@@ -187,9 +194,11 @@ def _gave_nan(owner: str, features: Any) -> ValueError:
     return ValueError(f"{owner}: features={features!r} gave NaN or infinite values.")
 
 
-def column_numbers(features: Any, names: Sequence[str], owner: str) -> Ints:
+def column_numbers(
+    features: Any, names: Sequence[str], owner: str, argument: str = "features"
+) -> Ints:
     """Positions of columns given by name or index."""
-    values = list(features)
+    values, said = list(features), f"{owner}: {argument}={features!r}"
     if all(isinstance(v, (bool, np.bool_)) for v in values) and len(values) == len(names):
         return np.flatnonzero(values)
     places = []
@@ -204,11 +213,11 @@ def column_numbers(features: Any, names: Sequence[str], owner: str) -> Ints:
             places.append(int(v) % len(names))
         else:
             raise ValueError(
-                f"{owner}: features={features!r} names {v!r}, which is not a column of X; X has "
-                f"{len(names)} columns {names[:8]}{'...' if len(names) > 8 else ''}."
+                f"{said} names {v!r}, which is not a column of X; X has {len(names)} columns "
+                f"{names[:8]}{'...' if len(names) > 8 else ''}."
             )
     if len(set(places)) < len(places):
-        raise ValueError(f"{owner}: features={features!r} names a column twice.")
+        raise ValueError(f"{said} names a column twice.")
     return np.array(places, dtype=np.intp)
 
 
@@ -223,6 +232,7 @@ def fit_design(
     averaged: bool = False,
     intercept: bool = True,
     missing: bool = False,
+    bends: bool = False,
     owner: str,
 ) -> DesignMap:
     """Fit what turns raw rows (n, p) into the design of one component.
@@ -242,6 +252,7 @@ def fit_design(
     intercept : whether there is a constant; without, features are scaled and not centred, and one
         that is constant itself is as good as any other
     missing : whether these take NaN
+    bends : whether features with long tails are bent, where ``standardize`` allows
     owner : name of the component, for messages
     """
     columns, transformer, names = _chosen(features, fit_on, names_in, owner, raw=raw)
@@ -260,10 +271,12 @@ def fit_design(
     )
     if not count:
         return design
+    if bends and standardize:
+        design = _bent(design, rows, fit_on[0])
     size: Floats | None = None
     if averaged:
         size, varies = _within(rows, design, count)
-        pairs = zip(names, varies, strict=True)
+        pairs = zip(design.names, varies, strict=True)
         named = [f"mean({name})" if inside else name for name, inside in pairs]
         design = replace(design, names=unique_names(named))
         if raw:
@@ -274,15 +287,24 @@ def fit_design(
     return _scaled(design, rows, fit_on[0], size, standardize=standardize)
 
 
+def _bent(design: DesignMap, rows: Rows, some: np.ndarray) -> DesignMap:
+    """A design whose features with long tails are bent, and called so."""
+    see = partial(_usable, design)
+    found = bent_where_long(Parts(rows, see, design.averaged), lambda: see(some))
+    if found is None:
+        return design
+    return replace(design, bends=found, names=unique_names(found.named(design.names)))
+
+
 def _scaled(
     design: DesignMap, rows: Rows, some: np.ndarray, size: Floats | None, *, standardize: bool
 ) -> DesignMap:
     """A design in units of its own, or only centred."""
     see, averaged = partial(_usable, design), design.averaged
-    centre, inverse = _moments(_parts(rows, see, averaged=averaged), lambda: see(some), size)
+    parts = Parts(rows, see, averaged)
+    centre, inverse = moments_of(parts, lambda: see(some), size, missing=design.takes_missing)
     if not (np.isfinite(centre).all() and np.isfinite(inverse).all()):
-        for X, *_ in rows():
-            design.check_missing(X)
+        reduced(rows, lambda X, *_: design.check_missing(X), _nothing)
         raise _gave_nan(design.component, design.transformer)
     if not standardize:
         _check_units(inverse, design.names, design.component)
@@ -357,10 +379,17 @@ def _usable(design: DesignMap, X: np.ndarray) -> Floats:
 
 def _check_raw(design: DesignMap, rows: Rows) -> None:
     """Raise if an estimator would be given what it does not take."""
-    for X, *_ in rows():
+
+    def check(X: np.ndarray, *_: Any) -> None:
         design.check_missing(X)
         if design.transformer is not None:
             _usable(design, X)
+
+    reduced(rows, check, _nothing)
+
+
+def _nothing(*_: None) -> None:
+    """What checks that passed say together."""
 
 
 def _check_means(design: DesignMap, varies: np.ndarray) -> None:
@@ -377,30 +406,18 @@ def _check_means(design: DesignMap, varies: np.ndarray) -> None:
             )
 
 
-def _parts(rows: Rows, see: Callable[[np.ndarray], Floats], *, averaged: bool) -> _Parts:
-    """Passes over features as a component sees them, of rows or of subjects."""
-
-    def passes() -> Iterator[tuple[Floats, Floats]]:
-        for X, w, subjects in rows():
-            raw = see(X).astype(np.float64, copy=False)
-            if averaged and subjects is not None:
-                yield subjects.means(raw.T).T, subjects.w
-            else:
-                yield raw, w
-
-    return passes
-
-
 def _within(rows: Rows, design: DesignMap, count: int) -> tuple[Floats, np.ndarray]:
     """Largest size of each feature in any row, and which vary within a subject."""
-    size, varies = np.zeros(count), np.zeros(count, dtype=bool)
-    for X, _, subjects in rows():
+
+    def look(X: np.ndarray, _: Floats, subjects: Subjects | None) -> tuple[Floats, np.ndarray]:
         # A value that is missing in some rows of a subject varies, missing in all it does not.
         raw = np.nan_to_num(design.raw(X).astype(np.float64, copy=False).T)
-        size = np.maximum(size, np.abs(raw).max(axis=1, initial=0.0))
+        varies = np.zeros(count, dtype=bool)
         if subjects is not None:
-            varies |= subjects.varying(raw, _ALIKE)
-    return size, varies
+            varies = subjects.varying(raw, _ALIKE)
+        return np.abs(raw).max(axis=1, initial=0.0), varies
+
+    return reduced(rows, look, lambda a, b: (np.maximum(a[0], b[0]), a[1] | b[1]))
 
 
 def slices_of(X: np.ndarray, w: Floats, subjects: Subjects | None = None) -> Rows:
@@ -415,61 +432,6 @@ def slices_of(X: np.ndarray, w: Floats, subjects: Subjects | None = None) -> Row
             yield X[start : start + _SLICE], w[start : start + _SLICE], None
 
     return passes
-
-
-def _moments(
-    parts: _Parts, some: Callable[[], Floats], size: Floats | None = None
-) -> tuple[Floats, Floats]:
-    """Weighted means and inverse standard deviations, 0 for constant columns; one pass or two.
-
-    Wild values, three robust deviations and more from the median, count as if they stood there:
-    penalties act on features in these units, and one sentinel must not set them. Only where they
-    make the deviation several times what it is without them: rare values of columns that are
-    mostly alike, such as pixels, are what these columns say. ``size`` is that of the values which
-    were averaged: means that differ by their rounding alone are constant.
-    """
-    mean, spread, low, high = _pass(parts)
-    size = np.maximum(np.abs(low), np.abs(high)) if size is None else size
-    varies = spread > _CONSTANT * size
-    wild = [int(j) for j in np.flatnonzero(varies) if has_wild(low[j], high[j], mean[j], spread[j])]
-    if wild:
-        seen, w = _seen(parts, wild, some)
-        for j, column in zip(wild, seen, strict=True):
-            if weighted_quantile(column, w, 0.25) < weighted_quantile(column, w, 0.75):
-                low[j], high[j] = tame_range(column, w, _WILD)
-        tame_mean, tame_spread, *_ = _pass(lambda: ((np.clip(x, low, high), w) for x, w in parts()))
-        inflated = spread > _INFLATED * tame_spread
-        mean = np.where(inflated, tame_mean, mean)
-        spread = np.where(inflated, tame_spread, spread)
-    return mean, np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
-
-
-def _seen(parts: _Parts, columns: list[int], some: Callable[[], Floats]) -> tuple[Floats, Floats]:
-    """Some columns (c, n) with weights: of all rows, or where these are too many, of ``some``."""
-    found, weights, count = [], [], 0
-    for raw, w in parts():
-        count += len(w)
-        if count > _MOST_SEEN:
-            few = some()[:, columns].T
-            return few, np.ones(few.shape[1])
-        found.append(raw[:, columns].T)
-        weights.append(w)
-    return np.concatenate(found, axis=1), np.concatenate(weights)
-
-
-def _pass(parts: _Parts) -> tuple[Floats, Floats, Floats, Floats]:
-    """Weighted means, standard deviations, least and greatest values of all rows."""
-    low, high = np.full(1, np.inf), np.full(1, -np.inf)
-    so_far = (0.0, np.zeros(1), np.zeros(1))
-    for raw, w in parts():
-        here = float(w.sum())
-        if here == 0.0:
-            continue
-        local = w @ raw / here
-        so_far = merged_moments(so_far, (here, local, w @ np.square(raw - local)))
-        low, high = np.minimum(low, raw.min(axis=0)), np.maximum(high, raw.max(axis=0))
-    weight, mean, scatter = so_far
-    return mean, np.sqrt(scatter / weight), low, high
 
 
 def _names_out(transformer: Any, names_in: Names) -> list[str]:

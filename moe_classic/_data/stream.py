@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import operator
+import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from functools import partial, reduce
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -16,6 +19,11 @@ from .magnitudes import check_spread, least_and_most
 from .sample import Sample, merge_sample, row_hashes
 from .stats import Summary, merged_moments, plain_moments, summarise, wild_outputs
 from .subjects import Subjects
+
+T = TypeVar("T")
+
+#: What errors about values that are no finite numbers speak of.
+_NOT_FINITE = re.compile("NaN|infinit|missing")
 
 
 class RawBlock(NamedTuple):
@@ -38,6 +46,9 @@ class RowStream:
     validate : callable
         ``validate(X, y, w, groups)`` returns a :data:`RawBlock` or raises.
     """
+
+    #: What errors call one of its pieces.
+    piece: ClassVar[str] = "block"
 
     def __init__(self, blocks: Any, validate: Callable[[Any, Any, Any, Any], Any]) -> None:
         if not callable(blocks):
@@ -78,6 +89,19 @@ class RowStream:
             raise ValueError("blocks yielded no rows with positive weight.")
         self._same(count, mark)
 
+    def reduce(self, f: Callable[[RawBlock], T], merge: Callable[[T, T], T]) -> T:
+        """``f`` of every block of one pass, merged in their order."""
+        return reduce(merge, map(f, self))
+
+    def source(
+        self,
+        maps: tuple[FeatureMap, ...],
+        target: Callable[[np.ndarray], np.ndarray],
+        n_experts: int,
+    ) -> StreamSource:
+        """The rows as a model of ``n_experts`` sees them."""
+        return StreamSource(self, maps, target)
+
     def _same(self, count: int, mark: int) -> None:
         """Raise unless a whole pass had the rows of the passes before, in whatever order."""
         if self._rows is None:
@@ -96,28 +120,65 @@ class RowStream:
         """One validated block, None if it has no rows that count."""
         if not isinstance(item, (tuple, list)) or len(item) not in (2, 3, 4):
             raise ValueError(
-                f"block {number} must be a tuple (X, y), (X, y, w) or (X, y, w, groups); got "
-                f"{type(item).__name__}"
+                f"{self.piece} {number} must be a tuple (X, y), (X, y, w) or (X, y, w, groups); "
+                f"got {type(item).__name__}"
                 f"{f' of {len(item)}' if isinstance(item, (tuple, list)) else ''}."
             )
         X, y, w, groups = (*item, None, None)[:4]
         if not hasattr(X, "__len__"):
             raise ValueError(
-                f"block {number} has X={X!r}; X must be rows of features, array-like of shape "
-                "(n_samples, n_features)."
+                f"{self.piece} {number} has X={X!r}; X must be rows of features, array-like of "
+                "shape (n_samples, n_features)."
             )
         if len(X) == 0 or (w is not None and not np.any(w)):
             return None  # partitions without rows are common
         self._begun = True
-        try:
-            block: RawBlock = self._validate(X, y, w, groups)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"block {number}: {error}") from error
+        block = self.told(number, (X, y), self._validate, X, y, w, groups)
         return block if block[2].size else None
 
-    def rows(self) -> Iterator[tuple[np.ndarray, Floats, Subjects | None]]:
-        """One pass over features, weights and subjects."""
-        return ((X, w, subjects) for X, _, w, subjects in self)
+    def told(self, number: int, part: Any, f: Callable[..., T], *arguments: Any) -> T:
+        """``f(*arguments)`` about a piece ``part``, whose number and row errors bear."""
+        try:
+            return f(*arguments)
+        except (TypeError, ValueError) as error:
+            where = _first_missing(*part[:2]) if _NOT_FINITE.search(str(error)) else ""
+            raise type(error)(f"{self.piece} {number}: {error}{where}") from error
+
+    @property
+    def rows(self) -> StreamRows:
+        """Passes over features, weights and subjects."""
+        return StreamRows(self)
+
+
+@dataclass(frozen=True)
+class StreamRows:
+    """Passes over features, weights and subjects of a stream."""
+
+    stream: RowStream
+
+    def __call__(self) -> Iterator[tuple[np.ndarray, Floats, Subjects | None]]:
+        return ((X, w, subjects) for X, _, w, subjects in self.stream)
+
+    def reduce(self, f: Callable[..., T], merge: Callable[[T, T], T]) -> T:
+        """``f(X, w, subjects)`` of every block, merged in their order."""
+        return self.stream.reduce(partial(_without_target, f), merge)
+
+
+def _without_target(f: Callable[..., T], block: RawBlock) -> T:
+    """What is said of a block whose target is not looked at."""
+    return f(block.X, block.w, block.subjects)
+
+
+def _first_missing(X: Any, y: Any) -> str:
+    """Which row of a block holds the first value that is no finite number, for messages."""
+    for name, values in (("X", X), ("y", y)):
+        try:
+            finite = np.isfinite(np.asarray(values, dtype=np.float64))
+        except (TypeError, ValueError):
+            continue
+        if finite.ndim and not finite.all():
+            return f" (The first is in row {np.argwhere(~finite)[0][0]} of {name} there.)"
+    return ""
 
 
 def _mark(block: RawBlock) -> int:
@@ -142,64 +203,117 @@ class StreamSource:
             yield Block(designs, self.target(key), w, subjects)
 
 
+def summed(f: Callable[[Block], Any], source: Iterable[Block]) -> Any:
+    """Sum of ``f`` over blocks, by the source itself where it can: its rows may be elsewhere."""
+    own = getattr(source, "map_reduce", None)
+    return reduce(operator.add, map(f, source)) if own is None else own(f)
+
+
 def first_pass(stream: RowStream, size: int) -> tuple[Sample, Summary, int]:
     """Sample of at most ``size`` distinct rows, moments of the target, number of rows.
 
     Where values may be wild the target is read once more, with those beyond the tame range of the
     sample moved in.
     """
-    sample: Sample | None = None
-    summary: Summary | None = None
-    low, high, n_rows = np.array(np.inf), np.array(-np.inf), 0
-    whole = _WholeSubjects()
-    least, most = np.array(np.inf), np.array(-np.inf)
-    for number, (X, key, w, subjects) in enumerate(stream):
-        whole.see(subjects, number)
-        here = least_and_most(X)
-        least, most = np.fmin(least, here[0]), np.fmax(most, here[1])
-        sample = merge_sample(sample, X, key, w, size, subjects)
-        summary = _merge(summary, plain_moments(key, w))
-        low, high = np.minimum(low, key.min(axis=1)), np.maximum(high, key.max(axis=1))
-        n_rows += w.size
-    if sample is None or summary is None:
-        raise ValueError("blocks yielded no rows with positive weight.")
-    check_spread("X", least, most)
+    seen = stream.reduce(partial(_first_look, size), partial(_looked_at_both, size))
+    sample, summary, (low, high) = seen.sample, seen.summary, seen.y_range
+    check_spread("X", *seen.X_range)
     check_spread("y", low, high)
     if wild_outputs(summary, low, high):
         tame = summarise(sample.y, sample.w) if sample.complete else None
         summary = _tamed_moments(stream, summary, sample, low, high) if tame is None else tame
-    span, share = np.array([low, high]), whole.per_row(summary)
-    return sample, replace(summary, n_rows=n_rows, y_range=span, per_row=share), n_rows
+    summary = replace(summary, n_rows=seen.n_rows, y_range=np.array([low, high]))
+    return sample, replace(summary, per_row=seen.whole.per_row(summary)), seen.n_rows
 
 
+@dataclass(frozen=True)
+class _FirstLook:
+    """What the first pass says about some blocks.
+
+    Attributes
+    ----------
+    X_range, y_range : least and greatest values of each column, missing ones left out
+    n_blocks : blocks that it has seen
+    """
+
+    sample: Sample
+    summary: Summary
+    X_range: tuple[Floats, Floats]
+    y_range: tuple[Floats, Floats]
+    whole: _WholeSubjects
+    n_blocks: int = 1
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that it has seen."""
+        return self.summary.n_rows
+
+
+def _first_look(size: int, block: RawBlock) -> _FirstLook:
+    """One block."""
+    X, key, w, subjects = block
+    return _FirstLook(
+        merge_sample(None, X, key, w, size, subjects),
+        plain_moments(key, w),
+        least_and_most(X),
+        (key.min(axis=1), key.max(axis=1)),
+        _WholeSubjects.of(subjects),
+    )
+
+
+def _looked_at_both(size: int, a: _FirstLook, b: _FirstLook) -> _FirstLook:
+    """Blocks, and those that come after them."""
+    whole = a.whole.joined(b.whole, a.n_blocks)
+    new = b.sample
+    sample = merge_sample(a.sample, new.X, new.y, new.w, size, new.subjects)
+    return _FirstLook(
+        replace(sample, complete=sample.complete and new.complete),
+        _merge(a.summary, b.summary),
+        _wider(a.X_range, b.X_range),
+        _wider(a.y_range, b.y_range),
+        whole,
+        a.n_blocks + b.n_blocks,
+    )
+
+
+def _wider(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Least and greatest values of both."""
+    return np.fmin(a[0], b[0]), np.fmax(a[1], b[1])
+
+
+@dataclass(frozen=True)
 class _WholeSubjects:
     """Checks in a first pass that each subject comes whole, in one block, and counts them."""
 
-    def __init__(self) -> None:
-        self.weight, self.grouped = 0.0, False
-        self.seen: set[Any] = set()
+    grouped: bool = False
+    weight: float = 0.0
+    seen: set[Any] = field(default_factory=set)
 
-    def see(self, subjects: Subjects | None, number: int) -> None:
-        """Take one block into account; raises for a subject that came before."""
-        if number and self.grouped != (subjects is not None):
+    @classmethod
+    def of(cls, subjects: Subjects | None) -> _WholeSubjects:
+        """Those of one block."""
+        if subjects is None or subjects.labels is None:
+            return cls()
+        return cls(True, float(subjects.w.sum()), set(subjects.labels.tolist()))  # noqa: FBT003
+
+    def joined(self, later: _WholeSubjects, number: int) -> _WholeSubjects:
+        """With those of later blocks, from ``number`` on; raises for a subject in both."""
+        if self.grouped != later.grouped:
             other = "without" if self.grouped else "with"
             raise ValueError(
                 f"block {number} comes {other} groups, unlike those before it; yield "
                 "(X, y, w, groups) from all blocks, or from none."
             )
-        if subjects is None or subjects.labels is None:
-            return
-        self.grouped = True
-        self.weight += float(subjects.w.sum())
-        new = set(subjects.labels.tolist())
-        again = self.seen & new
+        again = self.seen & later.seen
         if again:
             raise ValueError(
                 f"block {number} has rows of group {min(again, key=str)!r}, which an earlier block "
                 "had too; a group must come whole, in one block. Sort the rows by group and cut "
                 "blocks where groups end."
             )
-        self.seen |= new
+        seen = self.seen
+        seen |= later.seen
+        return replace(self, weight=self.weight + later.weight, seen=seen)
 
     def per_row(self, summary: Summary) -> float:
         """Weight of the subjects over that of the rows."""
@@ -215,17 +329,17 @@ def _tamed_moments(
     least, most = low.copy(), high.copy()
     for j in wild_outputs(summary, low, high):
         least[j], most[j] = tame_range(sample.y[j], sample.w)
-    tame: Summary | None = None
-    for _, key, w, _ in stream:
-        clipped = np.clip(key, least[:, None], most[:, None])
-        tame = _merge(tame, plain_moments(clipped, w))
-    return summary if tame is None else tame
+    clipped = partial(_clipped_moments, least[:, None], most[:, None])
+    return stream.reduce(clipped, _merge)
 
 
-def _merge(a: Summary | None, b: Summary) -> Summary:
+def _clipped_moments(least: Floats, most: Floats, block: RawBlock) -> Summary:
+    """Moments of the target of a block moved within bounds."""
+    return plain_moments(np.clip(block.key, least, most), block.w)
+
+
+def _merge(a: Summary, b: Summary) -> Summary:
     """Moments of two sets of rows together."""
-    if a is None:
-        return b
     weight, mean, scatter = merged_moments(
         (a.weight, a.y_mean, a.weight * a.y_var), (b.weight, b.y_mean, b.weight * b.y_var)
     )

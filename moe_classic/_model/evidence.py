@@ -11,11 +11,12 @@ distributions, Biometrika 56).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from moe_classic._data import Block, Summary
+from moe_classic._data import Block, Summary, summed
 from moe_classic._numerics import log_sum_exp
 from moe_classic._typing import Bools, Floats
 
@@ -43,7 +44,7 @@ def spurious(model: Model, params: MoEParams, blocks: Iterable[Block], summary: 
     half = 0.5 * np.log(max(summary.weight, 2.0))
     cost = half * (np.concatenate(size) + gate)
     cost += np.concatenate(coefs) * np.concatenate(excess) + _ANY_SCALE
-    worth = np.sum([_worth(model, params, block) for block in blocks], axis=0)
+    worth = summed(partial(_worth, model, params), blocks)
     return np.asarray(suspect & (worth < cost))
 
 

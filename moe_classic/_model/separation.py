@@ -25,7 +25,7 @@ import numpy as np
 from scipy.linalg import qr
 from scipy.optimize import linprog
 
-from moe_classic._data import Block, DesignMap, Summary
+from moe_classic._data import Block, DesignMap, Summary, summed
 from moe_classic._typing import Bools, Floats, Ints
 
 from .model import Model, MoEParams
@@ -383,7 +383,7 @@ def _rises(
     ]
 
     def height(point: MoEParams) -> float:
-        return sum(float(model.log_likelihood(point, b) @ b.subject_w) for b in source)
+        return float(summed(lambda b: float(model.log_likelihood(point, b) @ b.subject_w), source))
 
     before = height(points[0])
     for point in points[1:]:

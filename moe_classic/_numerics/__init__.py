@@ -1,6 +1,6 @@
 """Arrays: small dense systems, log-sum-exp, products in pieces, work memory."""
 
-from .atoms import atom_variance
+from .atoms import atom_variance, indicator_variances
 from .exact import least_absolute_change, least_squares_change
 from .gammas import gamma_functions, log_factorial
 from .linalg import (
@@ -11,6 +11,7 @@ from .linalg import (
     matmul_by_rows,
     pack_symmetric,
     pieces,
+    ring_in,
     ring_of,
     ring_pairs,
     ring_products,
@@ -22,7 +23,14 @@ from .linalg import (
     weighted_products,
 )
 from .memory import empty, frame, workspace
-from .robust import ROUNDING, has_wild, noise_scale, tame_range, weighted_quantile
+from .robust import (
+    ROUNDING,
+    has_wild,
+    noise_scale,
+    tame_range,
+    weighted_quantile,
+    weighted_quantiles,
+)
 
 __all__ = [
     "ROUNDING",
@@ -34,6 +42,7 @@ __all__ = [
     "frame",
     "gamma_functions",
     "has_wild",
+    "indicator_variances",
     "least_absolute_change",
     "least_squares_change",
     "log_factorial",
@@ -42,6 +51,7 @@ __all__ = [
     "noise_scale",
     "pack_symmetric",
     "pieces",
+    "ring_in",
     "ring_of",
     "ring_pairs",
     "ring_products",
@@ -53,5 +63,6 @@ __all__ = [
     "unring",
     "weighted_products",
     "weighted_quantile",
+    "weighted_quantiles",
     "workspace",
 ]

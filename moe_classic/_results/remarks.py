@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from moe_classic._components import INTERCEPT, MEAN, SLOPE, STD, spoken
 from moe_classic._data import DesignMap
-from moe_classic._model import Separation, aliased_terms, constant_columns, separated_terms
+from moe_classic._model import (
+    Model,
+    MoEParams,
+    Separation,
+    aliased_terms,
+    constant_columns,
+    separated_terms,
+)
+from moe_classic._targets import Target
 from moe_classic._typing import Floats
 
 from .tree import node_label
-
-if TYPE_CHECKING:
-    from .fitted import FittedMixture
 
 ALIASED = "aliased: other columns say the same"
 CONSTANT = "the feature is constant"
@@ -24,7 +29,26 @@ SEPARATED = "separated: infinite, or set by the penalty"
 Row = tuple[str, str, str]
 
 
-def remarks_of(fitted: FittedMixture) -> dict[Row, str]:
+class Determined(Protocol):
+    """What is asked of a fit: its model, and what the data left open."""
+
+    @property
+    def model(self) -> Model: ...
+    @property
+    def params(self) -> MoEParams: ...
+    @property
+    def maps(self) -> tuple[DesignMap, ...]: ...
+    @property
+    def null(self) -> tuple[Floats, ...]: ...
+    @property
+    def separated(self) -> tuple[Separation, ...]: ...
+    @property
+    def target(self) -> Target: ...
+    @property
+    def labels(self) -> list[str]: ...
+
+
+def remarks_of(fitted: Determined) -> dict[Row, str]:
     """Terms that the data do not determine: of columns that say nothing new, or separated."""
     model, found = fitted.model, dict(_separated_gate(fitted)) | dict(_of_gate(fitted))
     outputs = fitted.target.names
@@ -42,7 +66,7 @@ def remarks_of(fitted: FittedMixture) -> dict[Row, str]:
     return found
 
 
-def _of_gate(fitted: FittedMixture) -> Iterator[tuple[Row, str]]:
+def _of_gate(fitted: Determined) -> Iterator[tuple[Row, str]]:
     """Rows of the gate."""
     gate, number = fitted.model.gate, fitted.model.gate_design
     null, design = fitted.null[number], fitted.maps[number]
@@ -62,7 +86,7 @@ def _of_gate(fitted: FittedMixture) -> Iterator[tuple[Row, str]]:
             yield ("gate", kind, term), text
 
 
-def _separated_gate(fitted: FittedMixture) -> Iterator[tuple[Row, str]]:
+def _separated_gate(fitted: Determined) -> Iterator[tuple[Row, str]]:
     """Rows of the gate whose coefficients the data push to infinity."""
     design, params = fitted.maps[fitted.model.gate_design], fitted.params.gate
     shape = fitted.model.gate.layout(params)
@@ -79,7 +103,7 @@ def _separated_gate(fitted: FittedMixture) -> Iterator[tuple[Row, str]]:
                 yield ("gate", kind, term), SEPARATED
 
 
-def _separated_experts(fitted: FittedMixture, parts: list[str]) -> Iterator[tuple[str, Row]]:
+def _separated_experts(fitted: Determined, parts: list[str]) -> Iterator[tuple[str, Row]]:
     """Label of an expert, and its row whose coefficient the data push to infinity."""
     for s in fitted.separated:
         if s.component == 0:

@@ -14,13 +14,11 @@ import numpy as np
 from moe_classic._data import (
     MOST_ROWS,
     ArraySource,
-    RowStream,
     Sample,
-    StreamSource,
     Subjects,
     Summary,
     design_of,
-    merge_sample,
+    is_incomplete,
     sample_size,
     summarise,
     take_sample,
@@ -28,7 +26,9 @@ from moe_classic._data import (
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import (
+    Model,
     MoEParams,
+    ObservedModel,
     Separation,
     in_doubt,
     null_directions,
@@ -51,6 +51,7 @@ from moe_classic.solvers import (
 from .bound_model import BoundModel
 from .ends import Trained, expand, final_pass
 from .finalists import StartRun, report, run_finalists, with_agreement
+from .missing import filled, seen_log_unit
 from .noise import with_noise
 from .progress import no_monitor
 from .settle import settled
@@ -215,8 +216,15 @@ class Trainer:
             return 0.0
         value = self.data.target.log_unit
         if self.model.gate.generative:
-            value += self.maps[self.model.gate_design].log_unit * self.summary.per_row
+            value += self._log_unit() * self.summary.per_row
         return -value
+
+    def _log_unit(self) -> float:
+        """Logarithm of the units of x, of what rows have of it."""
+        seen = self.maps[self.model.gate_design]
+        if isinstance(self.model, ObservedModel) and is_incomplete(self.data.X):
+            return seen_log_unit(seen, self.data)
+        return seen.log_unit
 
     # -------------------------------------------------------------------- one start
 
@@ -283,31 +291,11 @@ class Trainer:
             runs = [replace(run, objective=posed.value(run.result.params)) for run in runs]
         weight = small.summary.weight
         same = max(self._long_tol(complete=complete), _SAME_HEIGHT) * weight
-        # Long runs on few rows cost little, but for epochs of small steps.
-        cheap = complete and small.summary.n_rows <= _FEW_ROWS
         watched = self.monitor_for is not no_monitor and (
             complete or not self.solver.maximises_likelihood
         )
         follower = Workers(1) if watched else workers
-
-        ceiling = self._ceiling(small.summary)
-
-        def further(starts: list[tuple[int, StartRun]]) -> Iterator[StartRun]:
-            task = partial(on_sample.continue_runs, start_sample)
-            portions = start_sample.portions(starts, self._follower(complete=complete))
-            if starts and starts[0][1].objective > _NEARLY * ceiling:
-                # One that may be high enough goes first, so that the others need not go at all.
-                portions = [starts[:1], *portions]
-                portions[1] = portions[1][1:]
-            return chain.from_iterable(follower.map(task, [p for p in portions if p]))
-
-        finalists = run_finalists(
-            runs,
-            further,
-            same=same,
-            every=cheap and not isinstance(self.solver, GradientAscent),
-            ceiling=ceiling,
-        )
+        finalists = self._followed(on_sample, start_sample, runs, follower, same)
         best = finalists[0]
         heights = [runs[i].objective for i in finalists]
         if (
@@ -322,16 +310,47 @@ class Trainer:
                 finalists.append(best)
         table = report(runs, finalists, weight, same)
         table = with_agreement(table, runs, best, self.model, start_sample.block)
-        problem, result = small, runs[best].result
+        problem, result = self._on_all(small, runs[best].result, free, complete=complete)
+        last_pass = final_pass(self.model, result.params, problem.source, self.engine)
+        return Trained(result, table, last_pass, self._degenerate(result.params, problem))
+
+    def _followed(
+        self,
+        on_sample: Trainer,
+        start_sample: StartSample,
+        runs: list[StartRun],
+        follower: Workers,
+        same: float,
+    ) -> list[int]:
+        """Long runs in the place of the short ones that may win; their numbers, best first."""
+        complete, summary = start_sample.complete, start_sample.problem.summary
+        ceiling = self._ceiling(summary)
+
+        def further(starts: list[tuple[int, StartRun]]) -> Iterator[StartRun]:
+            task = partial(on_sample.continue_runs, start_sample)
+            portions = start_sample.portions(starts, self._follower(complete=complete))
+            if starts and starts[0][1].objective > _NEARLY * ceiling:
+                # One that may be high enough goes first, so that the others need not go at all.
+                portions = [starts[:1], *portions]
+                portions[1] = portions[1][1:]
+            return chain.from_iterable(follower.map(task, [p for p in portions if p]))
+
+        # Long runs on few rows cost little, but for epochs of small steps.
+        cheap = complete and summary.n_rows <= _FEW_ROWS
+        every = cheap and not isinstance(self.solver, GradientAscent)
+        return run_finalists(runs, further, same=same, every=every, ceiling=ceiling)
+
+    def _on_all(
+        self, problem: Problem, result: Result, free: Model, *, complete: bool
+    ) -> tuple[Problem, Result]:
+        """The best result of the starts, climbed on over all rows and without their bounds."""
         if not complete:
             problem = self.all_rows()
             result = self.long_run(problem, result.params, "all rows")
         if self.model.gate is not free.gate:
             self.model = free
             problem, result = self._freed(problem, result)
-        result = self._settled(problem, result)
-        last_pass = final_pass(self.model, result.params, problem.source, self.engine)
-        return Trained(result, table, last_pass, self._degenerate(result.params, problem))
+        return problem, self._settled(problem, result)
 
     def _ceiling(self, summary: Summary) -> float:
         """Height above which two optima differ by less than a nat of an average row.
@@ -452,6 +471,8 @@ class Trainer:
         designs = {self.model.gate_design, *(g.design for g in self.model.groups)}
         widest = max(designs, key=lambda number: block.designs[number].width)
         Z = block.designs[widest].Z[:-1]
+        if is_incomplete(Z):
+            Z = filled(self.model, block, self.summary)[:-1]
         if sample.subjects is not None and self.maps[widest].averaged:
             Z = sample.subjects.at_rows(Z)
         X = unit_columns(Z.T, sample.w, self.model)
@@ -490,31 +511,3 @@ class Trainer:
             StartRun(name, end.objective, end, self._degenerate(end.params, small))
             for name, end in zip(names, ends, strict=True)
         ]
-
-
-@dataclass
-class StreamTrainer(Trainer):
-    """A trainer whose rows are read block by block; ``data`` holds a sample of them."""
-
-    stream: RowStream
-    drawn: Sample
-
-    def __post_init__(self) -> None:
-        self.maps, self.model = self.plan.maps, self.plan.model
-        self._know_noise()
-
-    def all_rows(self) -> Problem:
-        """The fitting problem on all rows."""
-        source = StreamSource(self.stream, self.maps, self.data.target.to_model)
-        mixture = MixtureLikelihood(self.model)
-        return Problem(self.model, mixture, source, self.summary, self.engine, self.seed)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the stream, which can be read only where it is."""
-        return {name: value for name, value in self.__dict__.items() if name != "stream"}
-
-    def sample(self, size: int) -> Sample:
-        """At most ``size`` distinct rows of those drawn in the first pass."""
-        drawn = self.drawn
-        sample = merge_sample(None, drawn.X, drawn.y, drawn.w, size, drawn.subjects)
-        return replace(sample, complete=sample.complete and self.drawn.complete)

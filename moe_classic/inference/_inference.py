@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from moe_classic._arguments import check_fraction, generator
+from moe_classic._data import is_dask
 from moe_classic._model import available
 from moe_classic._results import ALIASED, CONSTANT, SEPARATED, PrintedTable, unwrapped
 from moe_classic._typing import Floats, Ints
@@ -321,6 +322,11 @@ def inference(
     >>> round(float(table.loc["expert", "expert 2", "slope", "x0"]["estimate"]), 2)
     1.0
     """
+    if is_dask(X, y, sample_weight, clusters):
+        raise TypeError(
+            "inference needs rows in memory, and was given a Dask collection; pass X.compute() and "
+            "y.compute(), or a sample of the rows if these are too many."
+        )
     _check_kind(kind, clusters, n_bootstrap, n_jobs, random_state)
     estimator, X, y = unwrapped(estimator, X, y, needs="inference", caller="inference")
     if not isinstance(level, numbers.Real) or not 0.0 < level < 1.0:

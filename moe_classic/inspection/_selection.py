@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._style import DATA_COLOR, MIXTURE_COLOR, axes_for, legend_above, line_look, point_look, tidy
+from ._style import DATA_COLOR, axes_for, ink, legend_above, line_look, paper, point_look, tidy
 
 #: Criteria that are better when they are lower.
 _LOWER = ("aic", "bic", "ebic", "icl")
@@ -188,7 +188,7 @@ class SelectionDisplay:
                 yerr=bars,
                 linewidth=1.9,
                 markersize=6,
-                markeredgecolor="white",
+                markeredgecolor=paper(ax),
                 capsize=2.5,
                 elinewidth=1.0,
                 label=label or None,
@@ -202,7 +202,7 @@ class SelectionDisplay:
                 spiked.value,
                 marker="x",
                 s=90,
-                color=MIXTURE_COLOR,
+                color=ink(ax),
                 zorder=5,
                 label="degenerate",
             )
@@ -211,7 +211,7 @@ class SelectionDisplay:
             self.best_.value,
             s=190,
             facecolors="none",
-            edgecolors=MIXTURE_COLOR,
+            edgecolors=ink(ax),
             linewidths=1.6,
             zorder=5,
             label="best",

@@ -19,6 +19,7 @@ above, the integral of the squared difference itself is computed by double-expon
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,8 @@ _SQRT_2 = float(np.sqrt(2.0))
 _NO_PART = 1e-15
 #: Products of two weights up to this are none.
 _UNHEARD = 1e-18
+#: Points, in degrees of a series, up to which normals are added up at each.
+_FEW = 3
 #: Step of a grid of logarithms of variances, and how many of it share a normal.
 _GRID, _NEAR = 0.25, 10
 _MIDDLE = 0.5 * (_NEAR - 1)
@@ -204,17 +207,25 @@ def _by_normals(m: Floats, a: Noise, b: Noise) -> Floats:
     reach = max(float(np.arcsinh(size.max() / unit)), 1e-8)
     # The function of u = asinh(m / unit) is analytic for |Im u| < pi / 2: degree for 1e-13.
     degree = int(np.ceil(15.0 / np.arcsinh(np.pi / (2.0 * reach)))) + 4
-    if size.size <= degree:
+    # A series takes as long as normals at a few times as many points.
+    if size.size <= _FEW * degree:
         return exact(size)
-
-    def ratio(x: Floats) -> Floats:
-        u = reach * np.sqrt(0.5 * (x + 1.0))
-        return exact(unit * np.sinh(u)) / np.cosh(u)
-
-    series: Any = np.polynomial.chebyshev.chebinterpolate(ratio, degree)
+    points, transform = _chebyshev(degree)
+    u = reach * np.sqrt(0.5 * (points + 1.0))
+    series: Any = transform @ (exact(unit * np.sinh(u)) / np.cosh(u))
     u = np.arcsinh(size / unit)
     x = 2.0 * (u / reach) ** 2 - 1.0
     return np.polynomial.chebyshev.chebval(x, series) * np.sqrt(1.0 + (size / unit) ** 2)
+
+
+@lru_cache(maxsize=64)
+def _chebyshev(degree: int) -> tuple[Floats, Floats]:
+    """Chebyshev's points (degree + 1), and what makes coefficients of the values there."""
+    order = np.arange(degree + 1)
+    angles = np.pi * (order + 0.5) / (degree + 1)
+    transform = 2.0 / (degree + 1) * np.cos(order[:, None] * angles)
+    transform[0] *= 0.5
+    return np.cos(angles), transform
 
 
 def _grouped(weight: Floats, variance: Floats) -> tuple[Floats, Floats]:
@@ -229,10 +240,19 @@ def _grouped(weight: Floats, variance: Floats) -> tuple[Floats, Floats]:
     nodes = np.zeros(int(first.max()) - low + _NEAR)
     if variance.size <= nodes.size:
         return weight, variance
-    shares = np.vander(place - first - _MIDDLE, _NEAR, increasing=True) @ _LAGRANGE
-    for i in range(_NEAR):
-        nodes += np.bincount(first - low + i, weight * shares[:, i], minlength=nodes.size)
+    shares = weight * (_LAGRANGE.T @ _powers(place - first - _MIDDLE))
+    first -= low
+    for i, share in enumerate(shares):
+        nodes += np.bincount(first + i, share, minlength=nodes.size)
     return nodes, np.exp(_GRID * (low + np.arange(nodes.size)))
+
+
+def _powers(x: Floats) -> Floats:
+    """Powers from 0 on, (_NEAR, n)."""
+    out = np.ones((_NEAR, x.size))
+    for i in range(1, _NEAR):
+        np.multiply(out[i - 1], x, out=out[i])
+    return out
 
 
 def _normal_mixture(e: Noise) -> tuple[Floats, Floats]:
@@ -243,10 +263,15 @@ def _normal_mixture(e: Noise) -> tuple[Floats, Floats]:
     exponentially on the right; the substitution ``u - exp(-u - 6)`` makes them do so on the left.
     Step 0.25 in units of the width leaves an error of 1e-9 at df = 1.5, 1e-12 above df = 3.
     """
-    family = e.known
-    if family.shape is None:
+    if e.known.shape is None:
         return np.ones(1), np.atleast_1d(e.scale**2)
-    half = family.shape(e.df)
+    weight, variance = _unit_mixture(e.family, float(e.known.shape(e.df)))
+    return weight, e.scale**2 * variance
+
+
+@lru_cache(maxsize=256)
+def _unit_mixture(name: str, half: float) -> tuple[Floats, Floats]:
+    """The same for scale 1 and half the degrees of freedom, or what stands for them."""
     width = min(1.0, 1.0 / np.sqrt(half))
     u = np.arange(-15.0, 6.0, 0.25)
     bend = np.exp(-u - 6.0)
@@ -257,9 +282,9 @@ def _normal_mixture(e: Noise) -> tuple[Floats, Floats]:
     keep = log_weight + np.maximum(-0.5 * log_g, 0.0) > -45.0
     weight, g = np.exp(log_weight[keep]), np.exp(log_g[keep])
     weight /= weight.sum()
-    if family.inverse:
-        return weight, e.scale**2 / g
-    return weight, 2.0 * e.scale**2 * g
+    if NOISES[name].inverse:
+        return weight, 1.0 / g
+    return weight, 2.0 * g
 
 
 # ------------------------------------------------------------------------- quadrature

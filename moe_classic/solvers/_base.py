@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -81,21 +82,19 @@ class Problem:
     def evaluate(self, params: MoEParams) -> tuple[float, MoEStats]:
         """Penalised objective and statistics at ``params``: one pass over the data."""
         with np.errstate(over="ignore", invalid="ignore"):
-            stats = self.engine.map_reduce(lambda b: self.objective(params, b), self.source)
+            stats = self.engine.map_reduce(partial(self.objective, params), self.source)
         return float(stats.objective) - self.model.penalty_value(params, self.summary), stats
 
     def value(self, params: MoEParams) -> float:
         """Penalised objective at ``params``: a light pass."""
         with np.errstate(over="ignore", invalid="ignore"):
-            stats = self.engine.map_reduce(lambda b: self.objective.value(params, b), self.source)
+            stats = self.engine.map_reduce(partial(self.objective.value, params), self.source)
         return stats.objective - self.model.penalty_value(params, self.summary)
 
     def slope(self, params: MoEParams) -> tuple[float, Floats]:
         """Penalised objective and its gradient (D,) in unconstrained coordinates: one pass."""
         with np.errstate(over="ignore", invalid="ignore"):
-            stats = self.engine.map_reduce(
-                lambda b: self.objective.gradient(params, b), self.source
-            )
+            stats = self.engine.map_reduce(partial(self.objective.gradient, params), self.source)
         value = stats.objective - self.model.penalty_value(params, self.summary)
         return value, stats.gradient - self.model.penalty_gradient(params, self.summary)
 

@@ -13,6 +13,7 @@ is scipy's L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995).
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -189,7 +190,7 @@ def _coordinates(problem: Problem, params: MoEParams, seen: Quadratic | None) ->
         values, vectors = np.linalg.eigh(seen.matrix / np.outer(scale, scale))
         return _Coordinates(scale, vectors * np.sqrt(np.maximum(values, _FLAT)))
     curvature = problem.engine.map_reduce(
-        lambda b: diagonal(problem.model, params, b), problem.source
+        partial(diagonal, problem.model, params), problem.source
     ).curvature
     size = curvature + problem.model.penalty_curvature(params, problem.summary)
     return _Coordinates(np.sqrt(np.maximum(size, 1e-6 * weight)))

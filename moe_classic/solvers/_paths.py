@@ -87,7 +87,7 @@ def look_together(problem: Problem, several: Sequence[MoEParams]) -> list[Point]
     model, summary, count = problem.model, problem.summary, len(several)
     stacked = stack(several)
     with np.errstate(over="ignore", invalid="ignore"):
-        stats = problem.engine.map_reduce(lambda b: problem.objective(stacked, b), problem.source)
+        stats = problem.engine.map_reduce(partial(problem.objective, stacked), problem.source)
     values = stats.objective - penalties(model, stacked, summary, count)
     ahead = unstack(model.update(stacked, stats, summary), model, count)
     steps = (partial(_known, params) for params in ahead)

@@ -2,9 +2,16 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from scipy.optimize import linprog
 
-from moe_classic._numerics import has_wild, noise_scale, tame_range, weighted_quantile
+from moe_classic._numerics import (
+    has_wild,
+    noise_scale,
+    tame_range,
+    weighted_quantile,
+    weighted_quantiles,
+)
 
 
 @pytest.mark.parametrize("q", [0.1, 0.25, 0.5, 0.75, 0.9])
@@ -81,3 +88,12 @@ def test_a_noise_scale_does_not_depend_on_units(rng, of_x, of_y):
     y = Z[0] - Z[1] + 0.1 * rng.normal(size=60)
     scaled = noise_scale(Z * [[of_x], [1.0], [1.0]], of_y * y, w)
     assert scaled == pytest.approx(of_y * noise_scale(Z, y, w), rel=1e-9)
+
+
+def test_quantiles_for_one_sort_are_attained_with_equal_weights_and_unequal_ones(rng):
+    values, w = rng.choice(rng.normal(size=40), size=101), rng.integers(0, 4, size=101) * 0.3
+    shares = (0.01, 0.25, 0.5, 1.0 / 3.0, 0.99, 1.0)
+    repeated = np.repeat(values, np.round(w / 0.3).astype(int))
+    inverted = np.quantile(repeated, shares, method="inverted_cdf")
+    assert_array_equal(weighted_quantiles(values, w, shares), inverted)
+    assert_array_equal(weighted_quantiles(repeated, np.full(len(repeated), 0.3), shares), inverted)

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
 from moe_classic._arguments import counts_of
+from moe_classic._data import is_dask
 from moe_classic._numerics import log_sum_exp
 from moe_classic._results import (
     checked_pairs,
@@ -21,9 +22,12 @@ from moe_classic._results import (
 from moe_classic._typing import Floats, Ints
 from moe_classic.estimators import _answers
 
+from .lazy import lazily
+
 # -------------------------------------------------------------------- gate and experts
 
 
+@lazily
 def gate_proba(self: Any, X: Any, *, groups: Any = None, history: Any = None) -> Floats:
     """Gate probabilities: which expert where, before y is seen.
 
@@ -46,6 +50,7 @@ def gate_proba(self: Any, X: Any, *, groups: Any = None, history: Any = None) ->
     return _answers.gate_proba(self, X) if log_proba is None else np.exp(log_proba).T
 
 
+@lazily
 def predict_expert(self: Any, X: Any, *, groups: Any = None, history: Any = None) -> Ints:
     """Number of the expert with the highest gate probability, from 0.
 
@@ -62,6 +67,7 @@ def predict_expert(self: Any, X: Any, *, groups: Any = None, history: Any = None
     return self.gate_proba(X, groups=groups, history=history).argmax(axis=1)
 
 
+@lazily
 def responsibilities(self: Any, X: Any, y: Any, *, groups: Any = None) -> Floats:
     """Posterior probabilities of the experts given x and y.
 
@@ -82,6 +88,7 @@ def responsibilities(self: Any, X: Any, y: Any, *, groups: Any = None) -> Floats
     return _answers.responsibilities(self, X, y)
 
 
+@lazily
 def expert_log_density(self: Any, X: Any, y: Any) -> Floats:
     """Log density (log probability for classes) of y given x under each expert by itself.
 
@@ -106,6 +113,7 @@ def expert_log_density(self: Any, X: Any, y: Any) -> Floats:
 # -------------------------------------------------------------------- likelihood
 
 
+@lazily
 def score_samples(self: Any, X: Any, y: Any = None, *, groups: Any = None) -> Floats:
     """Log density (log probability for classes) of y given x.
 
@@ -136,11 +144,19 @@ def log_likelihood(
 ) -> float:
     """Total conditional log-likelihood in nats; see :meth:`score_samples`."""
     parts = self.score_samples(X, y, groups=groups)
+    if is_dask(parts):
+        weighted = parts if sample_weight is None else parts * sample_weight
+        return float(weighted.sum().compute())
     return float(parts @ _weights(self, X, sample_weight, groups))
 
 
 def _weights(self: Any, X: Any, sample_weight: Any, groups: Any) -> Floats:
     """Weights of the rows, or of the groups in the order of their sorted labels."""
+    if is_dask(X):
+        raise TypeError(
+            "X is a Dask collection, whose criteria need rows in memory: use log_likelihood(X, y) "
+            "and n_parameters_, or X.compute()."
+        )
     X = checked_rows(self, X)
     w = np.asarray(
         _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar, Self
@@ -14,7 +15,15 @@ from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
 from moe_classic._compat import CallbackSupportMixin, with_callbacks
-from moe_classic._data import MOST_ROWS, RawData, Rows, first_pass, slices_of
+from moe_classic._data import (
+    MOST_ROWS,
+    RawData,
+    Rows,
+    dask_parts,
+    first_pass,
+    is_dask,
+    slices_of,
+)
 from moe_classic._engine import make_engine, one_thread
 from moe_classic._model import check_order_by
 from moe_classic._results import (
@@ -32,9 +41,11 @@ from moe_classic._training import (
     admits,
     bind,
     check_fitted_experts,
+    check_seen,
     from_portfolio,
     keeps_origin,
     keeps_target,
+    marginalizes,
     monitors_of,
     refuse_blocks,
     report_fits,
@@ -75,11 +86,14 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
 
     #: Order in which like experts are published; an argument of flat mixtures.
     order_by: Any = "mass"
+    #: What becomes of missing values in X; an argument of flat mixtures.
+    missing: Any = "error"
 
     def __sklearn_tags__(self) -> Any:
         """Tags; missing values and levels in X where gate and every expert take them."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan, tags.input_tags.categorical = admits(self)
+        allow_nan, tags.input_tags.categorical = admits(self)
+        tags.input_tags.allow_nan = allow_nan or marginalizes(self)
         return tags
 
     get_params = _reporting.get_params
@@ -101,7 +115,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Features; a DataFrame brings its column names.
+            Features; a DataFrame brings its column names. A Dask DataFrame or array, with a target
+            and weights in the same partitions, is fitted where its partitions are; they are
+            computed anew in every pass, unless persisted.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -138,6 +154,8 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         mixtures with concomitant variables and varying and constant parameters, Journal of
         Statistical Software 28.
         """
+        if is_dask(X, y, sample_weight, groups):
+            return self._fit_parts(dask_parts(X, y, sample_weight, groups))
         checker = self._checker()
         return self._fit_rows(checker(X, y, sample_weight, groups), checker, X, y)
 
@@ -147,7 +165,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         """Fit validated rows; callbacks are shown ``X`` and ``y``."""
         arguments = self._resolve_arguments()
         if raw.subjects is not None:
-            check_subjects(arguments[2])
+            check_subjects(arguments[2], self.missing)
+        if self.missing == "marginalize":
+            check_seen(raw.X, checker.names)
         self._check_size(raw.size, of_subjects=raw.subjects is not None)
         data = self._training_data(raw.merged() if isinstance(self.init, str) else raw, checker)
         rows = slices_of(data.X, data.w, data.subjects)
@@ -168,7 +188,8 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             ``(X, y, sample_weight)`` or ``(X, y, sample_weight, groups)`` tuples, for example
             ``lambda: ((f[cols], f["y"]) for f in pd.read_csv(path, chunksize=100_000))``; or an
             iterable that can be iterated over again, such as a list. Weights may be None; a group
-            must come whole, in one block.
+            must come whole, in one block. Of a list of ``dask.delayed`` tuples each is read where
+            Dask computes it: only sums travel.
 
         Returns
         -------
@@ -180,10 +201,14 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             If blocks differ in width, yield no rows, or can be read only once, and as for
             :meth:`fit`.
         """
+        return self._fit_parts(blocks)
+
+    def _fit_parts(self, blocks: Any) -> MixtureEstimator:
+        """Fit rows that are read part by part, wherever these are."""
         arguments = self._resolve_arguments()
         if not isinstance(self.init, str):
             raise ValueError("fit_blocks needs init to be a strategy's name, not responsibilities.")
-        refuse_blocks(arguments[0], arguments[1])
+        refuse_blocks(arguments[0], arguments[1], self.missing)
         if describes_intervals(self.expert):
             raise ValueError(
                 "fit_blocks reads one number a row, censored experts need two ends; use fit, or "
@@ -197,7 +222,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         used = np.ones(drawn.w.size, dtype=bool)
         raw = RawData(drawn.X, drawn.y, drawn.w, used, drawn.subjects)
         if raw.subjects is not None:
-            check_subjects(arguments[2])
+            check_subjects(arguments[2], self.missing)
         self._check_size(n_rows, of_subjects=raw.subjects is not None)
         data = self._training_data(raw, checker, moments)
         source = {"stream": stream, "drawn": drawn}
@@ -223,7 +248,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         root.call_on_fit_task_begin(estimator=self, **shown)
         trainer = self._make_trainer(arguments, data, rows, raw, checker, root, source or {})
         # BLAS has one thread: blocks are small, n_jobs threads go over them.
-        with one_thread("blas"):
+        with one_thread("blas"), closing(trainer.engine):
             trained = self._train(trainer, raw)
         fitted = self._record(trainer, trained)
         check_fitted_experts(fitted.model, fitted.params, fitted.labels)
@@ -322,6 +347,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             standardize=self.standardize,
             classes=data.target.attributes.get("classes_"),
             n_jobs=self.n_jobs,
+            marginal=self.missing == "marginalize",
         )
         solver.check_model(bound.model)
         solver.check_penalties(bound.model)

@@ -22,6 +22,7 @@ from moe_classic._typing import Floats
 from moe_classic.estimators import _probabilities
 from moe_classic.predictive import TopExperts
 
+from .lazy import lazily
 from .online import learn_batch
 
 
@@ -103,6 +104,7 @@ class ClassifierAnswers(ClassifierMixin):
 
     # -------------------------------------------------------------------- predictions
 
+    @lazily
     def predict(
         self, X: Any, *, top_k: int | None = None, groups: Any = None, history: Any = None
     ) -> np.ndarray:
@@ -129,6 +131,7 @@ class ClassifierAnswers(ClassifierMixin):
         proba = self.predict_proba(X, top_k=top_k, groups=groups, history=history)
         return self.classes_[proba.argmax(axis=1)]
 
+    @lazily
     def predict_log_proba(
         self, X: Any, *, top_k: int | None = None, groups: Any = None, history: Any = None
     ) -> Floats:
@@ -136,6 +139,7 @@ class ClassifierAnswers(ClassifierMixin):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X, top_k=top_k, groups=groups, history=history))
 
+    @lazily
     def predict_proba(
         self, X: Any, *, top_k: int | None = None, groups: Any = None, history: Any = None
     ) -> Floats:

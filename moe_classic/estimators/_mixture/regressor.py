@@ -29,6 +29,7 @@ from moe_classic.metrics import pit_values
 from moe_classic.predictive import TopExperts, predictive_crps
 
 from .arguments import describes_several
+from .lazy import lazily
 from .online import learn_batch
 
 #: Distance of probabilities from 0 and 1 where their normal quantiles are taken.
@@ -134,6 +135,7 @@ class RegressorAnswers(RegressorMixin):
         history: Any = None,
     ) -> Floats | tuple[Floats, Floats]: ...
 
+    @lazily
     def predict(
         self,
         X: Any,

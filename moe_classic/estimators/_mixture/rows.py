@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from copy import copy
 from typing import Any
 
@@ -17,6 +18,7 @@ from moe_classic._data import (
     check_spread,
     check_weight,
     least_and_most,
+    stream_of,
 )
 from moe_classic._results import (
     check_missing,
@@ -120,14 +122,21 @@ class RowChecker:
     def stream(self, blocks: Any) -> RowStream:
         """A user's blocks, validated on every pass."""
         if self.known is None and self.kind.whole:
-            parts = RowStream(blocks, self._as_given)
-            self.known = self.kind.learn_in_parts(part[1] for part in parts)
+            labels = stream_of(blocks, self._as_given).reduce(_labels, operator.or_)
+            self.known = self.kind.learn_in_parts([np.array(list(labels), dtype=object)])
 
         def validate(X: Any, y: Any, sample_weight: Any, groups: Any) -> RawBlock:
             raw = self._raw(X, y, sample_weight, groups, whole=False)
             return RawBlock(raw.X, raw.key, raw.w, raw.subjects)
 
-        return RowStream(blocks, validate)
+        return stream_of(blocks, validate)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what the estimator learned before, which is not asked for elsewhere."""
+        columns = copy(self.columns)
+        for name in ("_fitted", "_waiting", "_skl_callbacks"):
+            columns.__dict__.pop(name, None)
+        return {**self.__dict__, "columns": columns}
 
     def _as_given(
         self, X: Any, y: Any, sample_weight: Any, groups: Any
@@ -165,3 +174,8 @@ class RowChecker:
         if not used.any():
             raise ValueError("sample_weight is zero for every row; give at least one row weight.")
         return X, y, w, used
+
+
+def _labels(part: Any) -> set[Any]:
+    """Labels of some rows, as the user wrote them."""
+    return set(part[1].tolist())

@@ -49,6 +49,8 @@ class InverseGaussianExpert(LogMean, JointExpert):
     offset, exposure : str or int, default=None
         Columns of X that are added to the linear predictor, exposures as logarithms; see
         :class:`PoissonExpert`.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
     penalty : Penalty, default=None
         In place of ``alpha``, which then stays at its default: an object of
         :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
@@ -88,6 +90,7 @@ class InverseGaussianExpert(LogMean, JointExpert):
         dispersion: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
+        shared: Any = None,
         penalty: Penalty | None = None,
     ) -> None:
         self.features = features
@@ -97,6 +100,7 @@ class InverseGaussianExpert(LogMean, JointExpert):
         self.offset = offset
         self.exposure = exposure
         self.dispersion = dispersion
+        self.shared = shared
 
     def check_target(self, y: np.ndarray, *, rows: Any = None) -> None:
         """Raise for impossible values, and for those whose squares over each other overflow."""

@@ -49,6 +49,8 @@ class NegativeBinomialExpert(LogMean, JointExpert):
     offset, exposure : str or int, default=None
         Columns of X that are added to the linear predictor, exposures as logarithms; see
         :class:`PoissonExpert`.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
     penalty : Penalty, default=None
         In place of ``alpha``, which then stays at its default: an object of
         :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
@@ -87,6 +89,7 @@ class NegativeBinomialExpert(LogMean, JointExpert):
         dispersion: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
+        shared: Any = None,
         penalty: Penalty | None = None,
     ) -> None:
         self.features = features
@@ -96,6 +99,7 @@ class NegativeBinomialExpert(LogMean, JointExpert):
         self.offset = offset
         self.exposure = exposure
         self.dispersion = dispersion
+        self.shared = shared
 
     def first_value(self, summary: Summary) -> float:
         """What exceeds the mean in the variance, over the squared mean."""

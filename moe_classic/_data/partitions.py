@@ -1,0 +1,338 @@
+"""Training rows in the partitions of a Dask collection, on one machine or on many.
+
+A pass is one task a partition and a tree of sums over what they say: rows stay where they are, the
+question travels there and statistics back. Dask itself looks after workers that are lost; what they
+knew is computed anew.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from .blocks import ArraySource, Block, FeatureMap
+from .stream import RawBlock, RowStream, StreamSource, _mark
+
+T = TypeVar("T")
+
+#: Sums that are added up in one task.
+_FAN_IN = 8
+#: Rows of the first partition that say what columns there are.
+_HEAD = 100
+#: Seconds to wait for the first worker.
+_PATIENCE = 10.0
+
+
+def is_dask(*values: Any) -> bool:
+    """Whether any of them is a collection of Dask's."""
+    return any(hasattr(v, "__dask_graph__") for v in values)
+
+
+def stream_of(blocks: Any, validate: Callable[[Any, Any, Any, Any], Any]) -> RowStream:
+    """A user's blocks, read here or, where they are Dask's, wherever Dask has them."""
+    if isinstance(blocks, (list, tuple)) and is_dask(*blocks):
+        return DaskStream(blocks, validate)
+    return RowStream(blocks, validate)
+
+
+# ------------------------------------------------------------------------- a user's collections
+
+
+def dask_parts(X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> list[Any]:
+    """Partitions ``(X, y, w)``, each to be computed where it is."""
+    from dask.delayed import delayed
+
+    if groups is not None:
+        raise ValueError(
+            "groups has no meaning with Dask collections, whose partitions may cut a group; pass "
+            "fit_blocks a list of delayed (X, y, sample_weight, groups) with whole groups in each."
+        )
+    given = {"X": X, "y": y} | ({} if sample_weight is None else {"sample_weight": sample_weight})
+    check_partitions(given)
+    parts = [_delayed(v) for v in given.values()]
+    return [delayed(_together, pure=False)(*part) for part in zip(*parts, strict=True)]
+
+
+def _delayed(value: Any) -> np.ndarray:
+    """Partitions of one collection, as many as it says that it has.
+
+    Dask joins files of which few columns are read, unlike numbers for X and for y: not so here.
+    """
+    if hasattr(value, "chunks"):
+        return np.ravel(np.asarray(value.to_delayed(), dtype=object))
+    return np.array(value.to_delayed(optimize_graph=False), dtype=object)
+
+
+def check_partitions(given: dict[str, Any]) -> None:
+    """Raise unless all are collections, X and others, with the same partitions."""
+    for name, value in given.items():
+        if not (is_dask(value) and hasattr(value, "to_delayed")):
+            raise TypeError(
+                f"{name} is a {type(value).__name__}, and other arguments are Dask collections; X, "
+                "y and sample_weight must all be Dask DataFrames, Series or arrays, or none."
+            )
+    cuts = {name: _cuts(name, value) for name, value in given.items()}
+    for name, cut in cuts.items():
+        if not _alike(cuts["X"], cut):
+            raise ValueError(
+                f"X and {name} are partitioned differently: X has {_told(cuts['X'])}, {name} has "
+                f"{_told(cut)}. Take both from one collection, or repartition (rechunk) {name}."
+            )
+
+
+def _together(X: Any, y: Any, w: Any = None) -> tuple[Any, Any, Any]:
+    """One partition."""
+    return X, y, w
+
+
+@dataclass(frozen=True)
+class _Cuts:
+    """Number of partitions, with the sizes of chunks or the divisions of an index where known."""
+
+    count: int
+    sizes: tuple[Any, ...] | None = None
+    divisions: tuple[Any, ...] | None = None
+
+
+def _cuts(name: str, value: Any) -> _Cuts:
+    """Where a collection is cut; raises where its columns are cut, too."""
+    if not hasattr(value, "chunks"):
+        known = value.divisions if getattr(value, "known_divisions", False) else None
+        return _Cuts(value.npartitions, divisions=known)
+    if any(len(c) > 1 for c in value.chunks[1:]):
+        raise ValueError(
+            f"{name} is a Dask array with columns in {len(value.chunks[1])} chunks, "
+            f"{value.chunks[1]}; rows must be whole. Use {name}.rechunk({{1: -1}})."
+        )
+    sizes = value.chunks[0]
+    return _Cuts(len(sizes), None if np.isnan(sizes).any() else sizes)
+
+
+def _alike(a: _Cuts, b: _Cuts) -> bool:
+    """Whether two collections may have the same partitions, as far as is known."""
+    same = a.count == b.count
+    for one, other in ((a.sizes, b.sizes), (a.divisions, b.divisions)):
+        same = same and (one is None or other is None or one == other)
+    return same
+
+
+def _told(cut: _Cuts) -> str:
+    """Partitions in words."""
+    where = cut.sizes if cut.divisions is None else cut.divisions
+    what = "rows" if cut.divisions is None else "divisions"
+    if where is None:
+        return f"{cut.count} partitions"
+    shown = ", ".join(map(str, where[:6])) + (", ..." if len(where) > 6 else "")
+    return f"{cut.count} partitions with {what} {shown}"
+
+
+# ------------------------------------------------------------------------- passes
+
+
+class DaskStream(RowStream):
+    """Partitions that are read where Dask has them.
+
+    Parameters
+    ----------
+    parts : sequence of Delayed
+        Tuples ``(X, y)``, ``(X, y, w)`` or ``(X, y, w, groups)``.
+    validate : callable
+        As for :class:`RowStream`.
+    """
+
+    piece: ClassVar[str] = "partition"
+
+    def __init__(self, parts: Sequence[Any], validate: Callable[[Any, Any, Any, Any], Any]) -> None:
+        for number, part in enumerate(parts):
+            if not is_dask(part):
+                raise TypeError(
+                    f"block {number} is a {type(part).__name__}, and others are dask.delayed; "
+                    "blocks must all be delayed tuples (X, y, w), or none."
+                )
+        super().__init__(self._pulled, validate)
+        self._parts = list(parts)
+
+    def _pulled(self) -> Iterator[Any]:
+        """One partition after another, brought here."""
+        return map(_computed, self._parts)
+
+    def _learn(self) -> None:
+        """Let what validates see some rows, before it is sent away."""
+        from dask.delayed import delayed
+
+        for number, part in enumerate(self._parts):
+            if self._checked(number, _computed(delayed(_head, pure=False)(part))) is not None:
+                return
+        raise ValueError("the partitions hold no rows with positive weight.")
+
+    def reduce(self, f: Callable[[RawBlock], T], merge: Callable[[T, T], T]) -> T:
+        """``f`` of every partition in one pass, merged in a tree that keeps their order."""
+        from dask.delayed import delayed
+
+        if not self._begun:
+            self._learn()
+        question = _Pass(f, merge, _Partition([], self._validate), np.geterr())
+        # An object of its own in the graph: each worker is sent it once.
+        sent = delayed(question, name=f"pass-{uuid.uuid4().hex}", traverse=False)
+        look, join = delayed(_look, pure=False), delayed(_join, pure=False)
+        level = [look(sent, number, part) for number, part in enumerate(self._parts)]
+        while len(level) > 1:
+            steps = range(0, len(level), _FAN_IN)
+            level = [join(sent, *level[i : i + _FAN_IN]) for i in steps]
+        said: _Said[T] | None = _computed(level[0])
+        if said is None:
+            raise ValueError("the partitions hold no rows with positive weight.")
+        self._same(said[0], said[1])
+        return said[2]
+
+    def source(
+        self,
+        maps: tuple[FeatureMap, ...],
+        target: Callable[[np.ndarray], np.ndarray],
+        n_experts: int,
+    ) -> StreamSource:
+        """The rows as a model of ``n_experts`` sees them."""
+        return DaskSource(self, maps, target, n_experts)
+
+
+#: Number of rows, a sum that tells sets of rows apart, and what is said of them.
+_Said = tuple[int, int, T]
+
+
+class _Partition(RowStream):
+    """What a worker needs of a stream to validate a partition."""
+
+    piece: ClassVar[str] = "partition"
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """A question about all rows, as it is sent to workers."""
+
+    f: Callable[[RawBlock], Any]
+    merge: Callable[[Any, Any], Any]
+    rows: RowStream
+    errors: Any
+
+
+def _look(asked: _Pass, number: int, part: Any) -> _Said[Any] | None:
+    """What one partition says, None if it has no rows that count."""
+    block = asked.rows._checked(number, part)
+    if block is None:
+        return None
+    with np.errstate(**asked.errors):
+        said = asked.rows.told(number, part, asked.f, block)
+    return block[2].size, _mark(block), said
+
+
+def _join(asked: _Pass, *parts: _Said[Any] | None) -> _Said[Any] | None:
+    """What several partitions say together."""
+    some = [part for part in parts if part is not None]
+    if not some:
+        return None
+    with np.errstate(**asked.errors):
+        said = reduce(asked.merge, [part[2] for part in some])
+    mark = sum(part[1] for part in some) % (1 << 64)
+    return sum(part[0] for part in some), mark, said
+
+
+def _head(part: Any) -> Any:
+    """The first rows of a partition, as many as hold some of positive weight."""
+    if not isinstance(part, (tuple, list)) or len(part) not in (2, 3, 4):
+        return part
+    stop = _HEAD
+    if len(part) > 2 and part[2] is not None:
+        positive = np.flatnonzero(np.asarray(part[2]))
+        stop = int(positive[:_HEAD][-1]) + 1 if positive.size else 0
+    return tuple(v if v is None else v[:stop] for v in part)
+
+
+@dataclass(frozen=True)
+class DaskSource(StreamSource):
+    """Partitions as the model sees them: sums are taken where they are."""
+
+    n_experts: int
+
+    def map_reduce(self, f: Callable[[Block], Any]) -> Any:
+        """Sum of ``f(block)`` over blocks of all partitions."""
+        ask = _BlockSum(f, self.maps, self.target, self.n_experts)
+        return self.stream.reduce(ask, operator.add)
+
+
+@dataclass(frozen=True)
+class _BlockSum:
+    """Sum over blocks of a partition that fit into the cache."""
+
+    f: Callable[[Block], Any]
+    maps: tuple[FeatureMap, ...]
+    target: Callable[[np.ndarray], np.ndarray]
+    n_experts: int
+
+    def __call__(self, raw: RawBlock) -> Any:
+        source = ArraySource(
+            raw.X,
+            raw.key,
+            raw.w,
+            self.maps,
+            target=self.target,
+            n_experts=self.n_experts,
+            subjects=raw.subjects,
+            keep=False,
+        )
+        return reduce(operator.add, map(self.f, source))
+
+
+# ------------------------------------------------------------------------- clusters
+
+
+def _computed(value: Any) -> Any:
+    """The value, by the current client or Dask's scheduler of this machine."""
+    _await_workers()
+    try:
+        return value.compute()
+    except (OSError, CancelledError) as error:
+        if _is_lost(error):
+            raise ConnectionError(
+                "the Dask cluster was lost during a pass over the rows; nothing of the estimator "
+                f"has changed. Connect a new client and fit again. ({type(error).__name__}: "
+                f"{error})"
+            ) from error
+        raise
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Whether an error of Dask's says that nobody answers."""
+    kinds = {"CommClosedError", "FutureCancelledError", "FuturesCancelledError"}
+    return bool(kinds & {kind.__name__ for kind in type(error).__mro__})
+
+
+def _await_workers() -> None:
+    """Raise if the current client's cluster has nobody to work, for which Dask waits for ever."""
+    from dask import config
+
+    distributed = sys.modules.get("distributed")
+    if distributed is None or config.get("scheduler", None) not in {
+        None,
+        "distributed",
+        "dask.distributed",
+    }:
+        return
+    try:
+        client = distributed.default_client()
+    except ValueError:
+        return
+    try:
+        client.wait_for_workers(1, timeout=_PATIENCE)
+    except TimeoutError as error:
+        raise RuntimeError(
+            f"the cluster of the current Dask client {client!r} has no workers, after waiting "
+            f"{_PATIENCE:g} s; start some, for example by client.cluster.scale(2)."
+        ) from error

@@ -1,0 +1,120 @@
+"""Answers about rows in the partitions of a Dask collection: computed there, when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from moe_classic._data import check_partitions, is_dask
+
+#: A method that answers about rows.
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def lazily(method: Method) -> Method:
+    """The method, which answers about Dask collections with one of their kind.
+
+    Arrays are answered with arrays, DataFrames with Series or DataFrames of the same index.
+    """
+
+    @wraps(method)
+    def answer(self: Any, X: Any, *args: Any, **options: Any) -> Any:
+        given = (X, *args, *options.values())
+        if not is_dask(*given):
+            return method(self, X, *args, **options)
+        y = args[0] if args else options.pop("y", None)
+        for name, value in options.items():
+            if name != "top_k" and value is not None and value is not False:
+                raise ValueError(
+                    f"{method.__name__}: {name} has no meaning with Dask collections, whose "
+                    "partitions are answered one by one; pass rows in memory."
+                )
+        if len(args) > 1 or isinstance(y, bool):
+            raise ValueError(
+                f"{method.__name__} of a Dask collection gives one answer a row: pass X, and y "
+                "where it is asked for, alone."
+            )
+        check_is_fitted(self)
+        check_partitions({"X": X} if y is None else {"X": X, "y": y})
+        return _mapped(_Answer(self, method.__name__, options, _like(X)), X, y)
+
+    return cast("Method", answer)
+
+
+class _Answer:
+    """A question to an estimator about one partition; ``rows`` are like those of a partition."""
+
+    def __init__(self, estimator: Any, name: str, options: dict[str, Any], rows: Any) -> None:
+        # Methods are found by name where it is unpickled.
+        self.estimator, self.name, self.options = estimator, name, options
+        self.none = self._example(rows)[:0]
+
+    def __call__(self, X: Any, *y: Any) -> Any:
+        out = self.none
+        if len(X):
+            out = np.asarray(getattr(self.estimator, self.name)(X, *y, **self.options))
+        if not isinstance(X, pd.DataFrame):
+            return out
+        if out.ndim == 1:
+            return pd.Series(out, index=X.index, name=self.name)
+        names = [f"{self.name}{j}" for j in range(out.shape[1])]
+        return pd.DataFrame(out, index=X.index, columns=names)
+
+    def _example(self, rows: Any) -> np.ndarray:
+        """An answer about ``rows``; those that ask for y give a number a row, or an expert."""
+        if self.name == "score_samples":
+            return np.zeros(1)
+        if self.name in {"responsibilities", "expert_log_density"}:
+            return np.zeros((1, self.estimator._mixture.model.n_experts))
+        return np.asarray(getattr(self.estimator, self.name)(rows, **self.options))
+
+
+def _like(X: Any) -> Any:
+    """A row like those of ``X``: zeros, and one of its own where some columns are no numbers."""
+    if hasattr(X, "chunks"):
+        return np.zeros((1, X.shape[1]))
+    if all(pd.api.types.is_numeric_dtype(kind) for kind in X.dtypes):
+        return pd.DataFrame(np.zeros((1, X.shape[1])), columns=X.columns)
+    return X.head(1, npartitions=-1)
+
+
+def _mapped(answer: _Answer, X: Any, y: Any) -> Any:
+    """The answers to all partitions, not computed yet."""
+    if hasattr(X, "chunks"):
+        return _mapped_blocks(answer, X, y)
+    from dask import dataframe
+
+    pair = (X,) if y is None else (X, y)
+    map_partitions: Any = dataframe.map_partitions
+    return map_partitions(answer, *pair, meta=answer(X._meta), align_dataframes=False)
+
+
+def _mapped_blocks(answer: _Answer, X: Any, y: Any) -> Any:
+    """Those to the blocks of an array."""
+    from dask import array
+
+    flat = y is not None and y.ndim == 1
+    # Dask spreads single columns over the blocks of X, and no others.
+    columns = [] if y is None else [y[:, None]] if flat else [y[:, [j]] for j in range(y.shape[1])]
+    none = answer.none
+    shape = {"chunks": (X.chunks[0], none.shape[1:])} if none.ndim == 2 else {"drop_axis": 1}
+    ask = _OfColumns(answer, flat=flat)
+    map_blocks: Any = array.map_blocks
+    return map_blocks(ask, X, *columns, dtype=none.dtype, meta=none, **shape)
+
+
+class _OfColumns:
+    """A question whose y comes column by column."""
+
+    def __init__(self, answer: _Answer, *, flat: bool) -> None:
+        self.answer, self.flat = answer, flat
+
+    def __call__(self, X: Any, *columns: Any) -> Any:
+        if not columns:
+            return self.answer(X)
+        return self.answer(X, columns[0].ravel() if self.flat else np.hstack(columns))
