@@ -20,6 +20,7 @@ from scipy.special import betainc, betaincinv, digamma, expit, gammaln, logit, p
 from moe_classic._data import Summary
 from moe_classic._numerics import empty, gamma_functions
 from moe_classic._typing import Floats
+from moe_classic.experts._linear import LinearParams
 
 from .joint import ConcentrationParams, JointExpert
 
@@ -70,7 +71,7 @@ class BetaExpert(JointExpert):
     floored: ClassVar[frozenset[str]] = frozenset({"concentration"})
     limits: ClassVar[tuple[float, float]] = (1e-3, 1e6)
     unbounded_at: ClassVar[int | None] = 1
-    record = ConcentrationParams
+    record: ClassVar[type[LinearParams]] = ConcentrationParams
 
     def __init__(
         self,

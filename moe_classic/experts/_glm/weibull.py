@@ -20,6 +20,7 @@ from scipy.special import gamma, gammaln
 from moe_classic._data import Summary
 from moe_classic._numerics import empty
 from moe_classic._typing import Floats
+from moe_classic.experts._linear import LinearParams
 
 from .base import LogMean
 from .joint import JointExpert, ShapeParams
@@ -71,7 +72,7 @@ class WeibullExpert(LogMean, JointExpert):
     floored: ClassVar[frozenset[str]] = frozenset({"shape"})
     limits: ClassVar[tuple[float, float]] = (1e-3, 1e3)
     unbounded_at: ClassVar[int | None] = 1
-    record = ShapeParams
+    record: ClassVar[type[LinearParams]] = ShapeParams
 
     def __init__(
         self,
