@@ -36,6 +36,9 @@ ON_ROUNDING: dict[str, dict[tuple[int, ...], str]] = {
     "10_zoo": {
         (9,): "ten classes are nearly separable: each start ends on a hill of its own",
     },
+    "12_counts": {
+        (9,): "of fifteen patients single ones decide which model has the smaller BIC",
+    },
 }
 WORD = re.compile(r"[^\W\d_]+")
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
@@ -149,7 +152,7 @@ def run(name: str) -> Run:
 
 def test_every_source_has_its_notebook():
     assert sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")) == NAMES
-    numbers = [*range(1, 12), *range(15, 18)]
+    numbers = [*range(1, 13), *range(15, 18)]
     assert [name[:2] for name in NAMES] == [f"{i:02d}" for i in numbers]
 
 
@@ -412,6 +415,40 @@ def test_claims_are_told_apart_by_driver_and_by_loss():
     assert 7.0 < premium.max() / premium.min() < 15.0
     pairs = found["kinds"]["two, deductible ignored"], found["kinds"]["two, truncated"]
     assert all(a < b for (_, a), (_, b) in zip(*map(sorted, pairs), strict=True))
+
+
+def test_causes_of_counts_that_vary_too_much_are_told_apart():
+    found = run("12_counts")
+    bic = found["bic"]
+    right = dict(zip(bic.columns, bic.index, strict=True))
+    assert bic.idxmin().to_dict() == right
+    assert (bic.apply(np.sort).diff().loc["negative binomial"] > 3.0).all()
+    above = bic - bic.min()
+    assert above.loc["two kinds", "zeros"] < 30.0 < above.loc["two kinds", "spread"]
+    assert above.loc["two kinds", "spread"] < 0.3 * above.loc["Poisson", "spread"]
+    half = above.loc["negative binomial"] / above.loc["Poisson"]
+    assert half[["zeros", "kinds"]].between(0.35, 0.6).all()
+    many, expected = found["observed"], found["expected"]
+    assert expected["Poisson"][0] == pytest.approx(0.2 * many[0], rel=0.2)
+    assert expected["zero-inflated"][1] < 0.6 * many[1]
+    far = {k: np.abs(np.sqrt(e) - np.sqrt(many)).max() for k, e in expected.items()}
+    assert far["two kinds"] < 1.5 < far["negative binomial"] < far["Poisson"]
+    p = found["uniform"]
+    assert p["two kinds"] > 0.1 > 0.02 > max(v for k, v in p.items() if k != "two kinds")
+
+
+def test_a_drug_helps_one_kind_of_patients():
+    found = run("12_counts")
+    slopes = np.sort([e.coef_[1] for e in found["kinds"].experts_])
+    np.testing.assert_allclose(slopes, [-1.1, 0.0], atol=0.15)
+    assert slopes[0] < found["single"].experts_[0].coef_[2] - 0.3 < slopes[1] - 0.3
+    assert np.abs(found["share"] - found["true_share"]).max() < 0.12
+    left = found["left"]
+    assert left["kinds"]["largest dispersion"] < 0.05 < left["spread"]["largest dispersion"]
+    assert left["spread"]["BIC above the best"] > 10.0
+    by_size = found["pd"].Series(found["found"]).groupby(level=0).sum()
+    assert by_size[15] < 17
+    assert by_size[[40, 100]].min() >= 18
 
 
 def test_patches_are_read_and_a_perceptron_is_upcycled():

@@ -1,5 +1,6 @@
 """Bundled tables and generators of problems with a known structure."""
 
+from ._counts import make_counts
 from ._generate import make_inverse_sine, make_piecewise_linear
 from ._load import load_faithful, load_motorcycle, load_tone
 from ._make_moe import make_moe
@@ -12,6 +13,7 @@ __all__ = [
     "load_faithful",
     "load_motorcycle",
     "load_tone",
+    "make_counts",
     "make_inverse_sine",
     "make_moe",
     "make_piecewise_linear",

@@ -257,6 +257,7 @@ def crps_of_given_mixtures() -> Values:
 
 #: Sizes that keep a generator small; one that is not listed is called with its seed alone.
 _SIZES: dict[str, dict[str, int]] = {
+    "make_counts": {"n_samples": 60},
     "make_inverse_sine": {"n_samples": 50},
     "make_moe": {"n_samples": 50},
     "make_policies": {"n_samples": 60},

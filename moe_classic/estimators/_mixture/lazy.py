@@ -49,11 +49,9 @@ def lazily(method: Method) -> Method:
 class _Answer:
     """A question to an estimator about one partition; ``rows`` are like those of a partition."""
 
-    def __init__(
-        self, estimator: Any, method: Callable[..., Any], options: dict[str, Any], rows: Any
-    ) -> None:
+    def __init__(self, estimator: Any, name: str, options: dict[str, Any], rows: Any) -> None:
         # Methods are found by name where it is unpickled.
-        self.estimator, self.name, self.options = estimator, method.__name__, options
+        self.estimator, self.name, self.options = estimator, name, options
         self.none = self._example(rows)[:0]
 
     def __call__(self, X: Any, *y: Any) -> Any:
