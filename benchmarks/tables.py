@@ -331,6 +331,7 @@ TABLES = {
         read("families").query("family != 'gaussian'"),
         {"experts": "{family}", "rows, features, experts": "{shape}", "ratio": "{ratio:.1f}"},
     ),
+    "family_fits": lambda: family_fits(),
     "groups": lambda: plain(
         read("groups"),
         {
@@ -471,6 +472,25 @@ def stopping():
     return ["fit", "before", "now", "loss before", "loss now"], body
 
 
+def family_fits():
+    """Coverage and starts by family, one row each; wrapped families last."""
+    frame = read("family_coverage").merge(
+        read("family_starts")[["family", "sets", "reached"]],
+        how="left",
+        on="family",
+        suffixes=("", " of starts"),
+    )
+    wrapped = frame.family.str.contains(" ")
+    body = []
+    for _, row in pd.concat([frame[~wrapped], frame[wrapped]]).iterrows():
+        least = f"{100 * row['least']:.1f}, {row['least of']}"
+        reached = (
+            "" if pd.isna(row.reached) else f"{row.reached:.0f} of {row['sets of starts']:.0f}"
+        )
+        body.append([row.family, f"{row.intervals}", f"{100 * row.coverage:.1f}", least, reached])
+    return ["experts", "intervals", "coverage %", "least, of a parameter", "best reached"], body
+
+
 def command():
     """CPU seconds of the command line."""
     frame = read("stopping").query("part == 'command'")
@@ -482,6 +502,7 @@ SOURCE = {
     "bayes_scores": "bayes",
     "targets": "families",
     "command": "stopping",
+    "family_fits": "family_coverage",
     "iteration": "speed",
     "fits": "speed",
     "jobs": "speed",

@@ -102,11 +102,13 @@ def precise(seeds, first):
     yield row("precise target", "Laplace, t(2) noise", "excess of sum |e|", worst, 0.0)
 
 
-# ------------------------------------------------------------------------- gates and atoms
+# ------------------------------------------------------------------------- Gaussian gates
+#: Columns with atoms or long tails.
+COLUMNS = ("0/1", "one-hot of 4", "count", "zero-inflated", "skewed", "heavy")
 
 
 def beside(kind, n, rng):
-    """A column that has nothing to do with y, and repeats its values."""
+    """A column that has nothing to do with y, and no normal density."""
     return {
         "none": lambda: np.empty((n, 0)),
         "0/1": lambda: rng.random((n, 1)) < 0.3,
@@ -114,6 +116,8 @@ def beside(kind, n, rng):
         "count": lambda: rng.poisson(1.0, (n, 1)),
         "rounded": lambda: np.round(rng.normal(size=(n, 1))),
         "zero-inflated": lambda: np.where(rng.random((n, 1)) < 0.6, 0, rng.lognormal(size=(n, 1))),
+        "skewed": lambda: rng.lognormal(0.0, 2.5, (n, 1)),
+        "heavy": lambda: rng.standard_cauchy((n, 1)),
     }[kind]().astype(float)
 
 
@@ -129,8 +133,8 @@ def switching(kind, seed, classes, n=400):
 
 
 def atoms(seeds, first):
-    """Held-out scores beside a column that has atoms, right without it."""
-    for classes, kind in product((False, True), ("0/1", "one-hot of 4", "count", "zero-inflated")):
+    """Held-out scores beside a column that is not normal, right without it."""
+    for classes, kind in product((False, True), COLUMNS):
         found = []
         for seed, column in product(range(first, first + seeds), (kind, "none")):
             model = (MoEClassifier if classes else MoERegressor)(2, gate="gaussian", random_state=0)

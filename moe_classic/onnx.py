@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from moe_classic._data import DesignMap
+from moe_classic._model import ObservedModel
 from moe_classic._results import FittedMixture, fitted_moe, fitted_net, fitted_record
 from moe_classic._targets import ClassTarget
 
@@ -169,6 +170,11 @@ def _check_exportable(fitted: FittedMixture) -> None:
                 f"to_onnx cannot export the {part.plural[:-1]} {part!r}: columns of X that are "
                 "offsets, exposures or trials have no place in the graph."
             )
+    if isinstance(fitted.model, ObservedModel):
+        raise TypeError(
+            "to_onnx cannot export missing='marginalize': what rows miss is marginalised pattern "
+            "by pattern, which no graph of ONNX operators does. Fit with missing='error'."
+        )
     for design in fitted.maps:
         if design.transformer is not None:
             raise TypeError(
@@ -232,6 +238,7 @@ class _Graph:
                 raw = self.node("Gather", "X", self.constant(columns.astype(np.int64)), axis=1)
             Z = None
             if design.width > 1:
+                raw = self._bent(raw, design)
                 # In two parts: a centre rounded once would shift features with a large offset.
                 centre = design.centre.astype(self.dtype)
                 rest = design.centre - centre
@@ -241,6 +248,24 @@ class _Graph:
                 Z = self.node("Mul", centred, self.constant(design.inverse))
             self._designs[number] = Z
         return self._designs[number]
+
+    def _bent(self, raw: str, design: DesignMap) -> str:
+        """Features (n, q - 1), bent where the design bends them."""
+        if design.bends is None:
+            return raw
+        bent = design.bends.unit > 0.0
+        unit = self.constant(np.where(bent, design.bends.unit, 1.0))
+        centred = self.node("Sub", raw, self.constant(design.bends.middle))
+        curved = self._asinh(self.node("Div", centred, unit))
+        return self.node("Where", self.constant(bent), curved, raw)
+
+    def _asinh(self, t: str) -> str:
+        """``sign(t) log(|t| + sqrt(t^2 + 1))``: runtimes have no Asinh of doubles."""
+        largest = self.constant(np.sqrt(np.finfo(self.dtype).max) / 2.0)
+        size = self.node("Min", self.node("Abs", t), largest)
+        square = self.node("Add", self.node("Mul", size, size), self.constant(np.ones(1)))
+        total = self.node("Add", size, self.node("Sqrt", square))
+        return self.node("Mul", self.node("Sign", t), self.node("Log", total))
 
     def linear(self, fitted: FittedMixture, number: int, coef: Floats) -> str:
         """Linear predictors (n, M) of coefficients (M, q) on one design."""

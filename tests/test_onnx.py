@@ -137,6 +137,19 @@ def test_experts_without_intercepts_are_exported(table, cls):
     np.testing.assert_allclose(predicted[:, 0], moe.predict(X), rtol=1e-9)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-4), (np.float64, 1e-9)])
+def test_long_tails_are_bent_in_the_graph(table, dtype, tolerance):
+    X, y = table
+    X = X.copy()
+    X[:, 1] = np.random.default_rng(0).standard_cauchy(150)
+    X[0, 2] = 9999.0
+    moe = MoERegressor(2, gate="gaussian", **QUICK).fit(X, y)
+    assert moe.gate_.feature_names_ == ("x0", "asinh(x1)", "asinh(x2)")
+    X[1, 1] = 1e15
+    proba = run(to_onnx(moe, dtype=dtype), X.astype(dtype), "gate")[0]
+    np.testing.assert_allclose(proba, moe.gate_proba(X), atol=tolerance)
+
+
 def test_unlike_experts_with_columns_of_their_own_are_exported(table):
     X, y = table
     experts = [("line", GaussianExpert(features=[2, 0])), ("level", GaussianExpert(features=[]))]

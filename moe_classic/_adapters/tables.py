@@ -322,10 +322,11 @@ def refuse_missing(counts: dict[str, int], owner: str) -> None:
     more = f" and {len(shown) - _SHOWN} more columns" if len(shown) > _SHOWN else ""
     raise ValueError(
         f"Input X contains NaN, missing values in {', '.join(shown[:_SHOWN])}{more}, which {owner} "
-        "sees and cannot take. Impute them before, make_pipeline(SimpleImputer("
-        "add_indicator=True), ...), or inside, features=SimpleImputer(); leave such columns to "
-        "components that take them, such as HistGradientBoostingRegressor() as expert; or drop "
-        "the rows."
+        "sees and cannot take. Three ways out: marginalise them, MoERegressor(gate='gaussian', "
+        "missing='marginalize') with Gaussian experts; impute them, before by make_pipeline("
+        "SimpleImputer(add_indicator=True), ...) or inside by features=SimpleImputer("
+        "add_indicator=True); or leave such columns to components that take them, such as "
+        "HistGradientBoostingRegressor() as expert."
     )
 
 

@@ -23,6 +23,7 @@ from .features import (
 )
 from .magnitudes import LARGEST, check_largest, check_spread, check_weight, least_and_most
 from .partitions import check_partitions, dask_parts, is_dask, stream_of
+from .patterns import Piece, is_incomplete, pieces_of
 from .rows import RawData
 from .sample import (
     MOST_ROWS,
@@ -46,6 +47,7 @@ __all__ = [
     "Design",
     "DesignMap",
     "FeatureMap",
+    "Piece",
     "RawBlock",
     "RawData",
     "RowStream",
@@ -70,9 +72,11 @@ __all__ = [
     "fit_design",
     "gathered",
     "is_dask",
+    "is_incomplete",
     "joined",
     "least_and_most",
     "merge_sample",
+    "pieces_of",
     "raw_features",
     "row_hashes",
     "same_features",

@@ -27,6 +27,7 @@ from moe_classic._numerics import (
 )
 from moe_classic._typing import Floats
 
+from .patterns import Piece, is_incomplete, pieces_of
 from .subjects import Subjects
 
 #: Widest design for which the products z_i z_j are laid out and multiplied in one BLAS call.
@@ -59,7 +60,7 @@ class Design:
     [2.0, 0.0]
     """
 
-    __slots__ = ("Z", "_products", "_ring", "keep", "keep_products")
+    __slots__ = ("Z", "_pieces", "_products", "_ring", "keep", "keep_products")
 
     keep: bool
     keep_products: bool
@@ -69,6 +70,15 @@ class Design:
         self.keep, self.keep_products = keep, keep_products
         self._ring: Floats | None = None
         self._products: Floats | None = None
+        self._pieces: tuple[Piece, ...] | None = None
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The rows by what is missing in them; none where nothing is. Found once."""
+        if self._pieces is None:
+            missing = is_incomplete(self.Z)
+            self._pieces = pieces_of(np.isnan(self.Z[:-1])) if missing else ()
+        return self._pieces
 
     @property
     def width(self) -> int:

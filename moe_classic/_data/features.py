@@ -12,26 +12,19 @@ import pandas as pd
 from sklearn.base import clone
 
 from moe_classic._adapters import TableColumns, as_frame, refuse_missing
-from moe_classic._numerics import has_wild, tame_range, weighted_quantiles
 from moe_classic._typing import Floats, Ints, Names
 from moe_classic.preprocessing import TableEncoder
 
+from .bends import Bends, bent_where_long
 from .magnitudes import LARGEST, check_largest
-from .stats import merged_moments
+from .moments import moments_of
+from .patterns import is_incomplete
 from .subjects import Subjects
 
 #: A pass over (rows (n, p), weights (n,), subjects or None), as often as it is called.
 Rows = Callable[[], Iterable[tuple[np.ndarray, Floats, Subjects | None]]]
 #: Rows at a time when moments are taken.
 _SLICE = 1 << 16
-#: Robust deviations from the median beyond which a feature counts as if it were that far.
-_WILD = 3.0
-#: Standard deviation over that of all but wild values from which on these set the units.
-_INFLATED = 3.0
-#: Rows whose values are sorted to tell which are wild.
-_MOST_SEEN = 1_000_000
-#: Columns whose spread is below this share of their size are constant up to rounding.
-_CONSTANT = 1e-13
 #: Largest spread, and inverse of the smallest, of features that stay in their units.
 _UNITS = 1e15
 #: The same for what differs within a subject.
@@ -63,6 +56,8 @@ class DesignMap:
         Who sees it, for messages.
     takes_missing : bool
         Whether that one knows what to do with NaN.
+    bends : Bends, or None
+        How features with long tails are bent before anything else.
     """
 
     columns: Ints | None
@@ -75,6 +70,7 @@ class DesignMap:
     constant: float = 1.0
     component: str = "the model"
     takes_missing: bool = False
+    bends: Bends | None = None
 
     @property
     def width(self) -> int:
@@ -103,12 +99,22 @@ class DesignMap:
         """Logarithm of the product of the units of columns that vary."""
         return -float(np.log(self.inverse[self.inverse > 0.0]).sum())
 
+    def log_unit_of(self, Z: Floats) -> Any:
+        """The same of what rows of a design (q, n) have, one a row where some miss values."""
+        if not is_incomplete(Z):
+            return self.log_unit
+        varies = self.inverse > 0.0
+        return -np.log(self.inverse[varies]) @ ~np.isnan(Z[:-1][varies])
+
     def __call__(self, X: np.ndarray) -> Floats:
         """Design matrix (q, n) of the rows of ``X``."""
         raw = self.raw(X)
         out = np.empty((self.width, len(X)))
         np.subtract(raw.T, self.centre[:, None], out=out[:-1])
         out[:-1] *= self.inverse[:, None]
+        if self.takes_missing:
+            # What never varied is known where it is missing.
+            out[:-1][self.inverse == 0.0] = 0.0
         out[-1] = self.constant
         return out
 
@@ -117,7 +123,7 @@ class DesignMap:
         out = raw_features(X, self.columns, self.transformer, self.names_in)
         if self.transformer is not None and not (self.takes_missing or np.isfinite(out).all()):
             raise _gave_nan(self.component, self.transformer)
-        return out
+        return out if self.bends is None else self.bends(out)
 
     def check_missing(self, X: np.ndarray) -> None:
         """Raise if rows (n, p) miss values that are seen here as they are."""
@@ -127,6 +133,11 @@ class DesignMap:
         names = [f"x{j}" for j in range(X.shape[1])] if self.names_in is None else self.names_in
         counts = {names[j]: int(np.isnan(X[:, j]).sum()) for j in seen}
         refuse_missing(counts, self.component)
+
+    def undone(self, Z: Floats) -> Floats:
+        """Raw features (n, q - 1) of standardised ones."""
+        raw = self.centre + Z * self.unit
+        return raw if self.bends is None else self.bends.undone(raw)
 
     def original(self, coef: Floats) -> tuple[Floats, Floats]:
         """Slopes (..., q - 1) and intercepts (...) on the raw scale of the features."""
@@ -185,9 +196,11 @@ def _gave_nan(owner: str, features: Any) -> ValueError:
     return ValueError(f"{owner}: features={features!r} gave NaN or infinite values.")
 
 
-def column_numbers(features: Any, names: Sequence[str], owner: str) -> Ints:
+def column_numbers(
+    features: Any, names: Sequence[str], owner: str, argument: str = "features"
+) -> Ints:
     """Positions of columns given by name or index."""
-    values = list(features)
+    values, said = list(features), f"{owner}: {argument}={features!r}"
     if all(isinstance(v, (bool, np.bool_)) for v in values) and len(values) == len(names):
         return np.flatnonzero(values)
     places = []
@@ -202,11 +215,11 @@ def column_numbers(features: Any, names: Sequence[str], owner: str) -> Ints:
             places.append(int(v) % len(names))
         else:
             raise ValueError(
-                f"{owner}: features={features!r} names {v!r}, which is not a column of X; X has "
-                f"{len(names)} columns {names[:8]}{'...' if len(names) > 8 else ''}."
+                f"{said} names {v!r}, which is not a column of X; X has {len(names)} columns "
+                f"{names[:8]}{'...' if len(names) > 8 else ''}."
             )
     if len(set(places)) < len(places):
-        raise ValueError(f"{owner}: features={features!r} names a column twice.")
+        raise ValueError(f"{said} names a column twice.")
     return np.array(places, dtype=np.intp)
 
 
@@ -221,6 +234,7 @@ def fit_design(
     averaged: bool = False,
     intercept: bool = True,
     missing: bool = False,
+    bends: bool = False,
     owner: str,
 ) -> DesignMap:
     """Fit what turns raw rows (n, p) into the design of one component.
@@ -240,6 +254,7 @@ def fit_design(
     intercept : whether there is a constant; without, features are scaled and not centred, and one
         that is constant itself is as good as any other
     missing : whether these take NaN
+    bends : whether features with long tails are bent, where ``standardize`` allows
     owner : name of the component, for messages
     """
     columns, transformer, names = _chosen(features, fit_on, names_in, owner, raw=raw)
@@ -258,10 +273,12 @@ def fit_design(
     )
     if not count:
         return design
+    if bends and standardize:
+        design = _bent(design, rows, fit_on[0])
     size: Floats | None = None
     if averaged:
         size, varies = _within(rows, design, count)
-        pairs = zip(names, varies, strict=True)
+        pairs = zip(design.names, varies, strict=True)
         named = [f"mean({name})" if inside else name for name, inside in pairs]
         design = replace(design, names=unique_names(named))
         if raw:
@@ -272,12 +289,22 @@ def fit_design(
     return _scaled(design, rows, fit_on[0], size, standardize=standardize)
 
 
+def _bent(design: DesignMap, rows: Rows, some: np.ndarray) -> DesignMap:
+    """A design whose features with long tails are bent, and called so."""
+    see = partial(_usable, design)
+    found = bent_where_long(_Parts(rows, see, design.averaged), lambda: see(some))
+    if found is None:
+        return design
+    return replace(design, bends=found, names=unique_names(found.named(design.names)))
+
+
 def _scaled(
     design: DesignMap, rows: Rows, some: np.ndarray, size: Floats | None, *, standardize: bool
 ) -> DesignMap:
     """A design in units of its own, or only centred."""
     see, averaged = partial(_usable, design), design.averaged
-    centre, inverse = _moments(_Parts(rows, see, averaged), lambda: see(some), size)
+    parts = _Parts(rows, see, averaged)
+    centre, inverse = moments_of(parts, lambda: see(some), size, missing=design.takes_missing)
     if not (np.isfinite(centre).all() and np.isfinite(inverse).all()):
         reduced(rows, lambda X, *_: design.check_missing(X), _nothing)
         raise _gave_nan(design.component, design.transformer)
@@ -434,81 +461,6 @@ def slices_of(X: np.ndarray, w: Floats, subjects: Subjects | None = None) -> Row
             yield X[start : start + _SLICE], w[start : start + _SLICE], None
 
     return passes
-
-
-def _moments(
-    parts: _Parts, some: Callable[[], Floats], size: Floats | None = None
-) -> tuple[Floats, Floats]:
-    """Weighted means and inverse standard deviations, 0 for constant columns; one pass or two.
-
-    Wild values, three robust deviations and more from the median, count as if they stood there:
-    penalties act on features in these units, and one sentinel must not set them. Only where they
-    make the deviation several times what it is without them: rare values of columns that are
-    mostly alike, such as pixels, are what these columns say. ``size`` is that of the values which
-    were averaged: means that differ by their rounding alone are constant.
-    """
-    mean, spread, low, high = _pass(parts)
-    size = np.maximum(np.abs(low), np.abs(high)) if size is None else size
-    varies = spread > _CONSTANT * size
-    wild = [int(j) for j in np.flatnonzero(varies) if has_wild(low[j], high[j], mean[j], spread[j])]
-    if wild:
-        seen, w = _seen(parts, wild, some)
-        for j, column in zip(wild, seen, strict=True):
-            lower, upper = weighted_quantiles(column, w, (0.25, 0.75))
-            if lower < upper:
-                low[j], high[j] = tame_range(column, w, _WILD)
-        tame_mean, tame_spread, *_ = _pass(parts, lambda x: np.clip(x, low, high))
-        inflated = spread > _INFLATED * tame_spread
-        mean = np.where(inflated, tame_mean, mean)
-        spread = np.where(inflated, tame_spread, spread)
-    return mean, np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
-
-
-def _seen(parts: _Parts, columns: list[int], some: Callable[[], Floats]) -> tuple[Floats, Floats]:
-    """Some columns (c, n) with weights: of all rows, or where these are too many, of ``some``."""
-
-    def take(raw: Floats, w: Floats) -> _Taken:
-        return ([raw[:, columns].T], [w]) if len(w) <= _MOST_SEEN else None
-
-    taken: _Taken = parts.reduce(take, _both)
-    if taken is None:
-        few = some()[:, columns].T
-        return few, np.ones(few.shape[1])
-    return np.concatenate(taken[0], axis=1), np.concatenate(taken[1])
-
-
-#: Columns and weights of parts, None where there are too many rows.
-_Taken = tuple[list[Floats], list[Floats]] | None
-
-
-def _both(a: _Taken, b: _Taken) -> _Taken:
-    """Two sets of rows together, as long as these are few."""
-    if a is None or b is None or sum(map(len, a[1])) + sum(map(len, b[1])) > _MOST_SEEN:
-        return None
-    return a[0] + b[0], a[1] + b[1]
-
-
-def _pass(
-    parts: _Parts, moved: Callable[[Floats], Floats] | None = None
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Weighted means, standard deviations, least and greatest values of all rows, ``moved``."""
-
-    def look(raw: Floats, w: Floats) -> Any:
-        raw = raw if moved is None else moved(raw)
-        here = float(w.sum())
-        if here == 0.0:
-            return None
-        local = w @ raw / here
-        moments = here, local, w @ np.square(raw - local)
-        return moments, raw.min(axis=0), raw.max(axis=0)
-
-    def merge(a: Any, b: Any) -> Any:
-        if a is None or b is None:
-            return b if a is None else a
-        return merged_moments(a[0], b[0]), np.minimum(a[1], b[1]), np.maximum(a[2], b[2])
-
-    (weight, mean, scatter), low, high = parts.reduce(look, merge)
-    return mean, np.sqrt(scatter / weight), low, high
 
 
 def _names_out(transformer: Any, names_in: Names) -> list[str]:

@@ -30,7 +30,7 @@ def check_largest(name: str, values: np.ndarray, labels: Sequence[str] | None = 
     if max(float(columns.max()), -float(columns.min())) <= LARGEST:
         return
     size = np.nan_to_num(np.abs(columns), posinf=np.inf)
-    if size.max() <= LARGEST:
+    if float(size.max()) <= LARGEST:
         return
     row, j = np.unravel_index(size.argmax(), columns.shape)
     raise ValueError(

@@ -80,7 +80,7 @@ def diagonal(model: Model, params: MoEParams, block: Block) -> DiagonalStats:
         squares = np.square(block.designs[group.design].Z)
         places = group.expert.coefficient_places(p)
         learned = places >= 0
-        out[places[learned]] = (weighted[:, :m] @ squares.T)[learned]
+        np.add.at(out, places[learned], (weighted[:, :m] @ squares.T)[learned])
         np.add.at(out, group.expert.nuisance_map(p), weighted[:, m:].sum(axis=-1))
         parts.append(out)
     return DiagonalStats(np.concatenate(parts))

@@ -10,7 +10,7 @@ design and not its square::
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from moe_classic._components import Component
 from moe_classic._data import Block, Design, DesignMap
 from moe_classic._numerics import unpack_symmetric
 from moe_classic._typing import Bools, Floats, Ints
+from moe_classic.experts import LinearExpert
 
 from .model import Model, MoEParams
 
@@ -154,15 +155,27 @@ def null_of_theta(model: Model, params: MoEParams, null: tuple[Floats, ...]) -> 
     for component, p, directions in parts:
         rest = dependent_directions(directions)
         if component.has("lines") and rest.size:
-            for places in _places_of_lines(component, p):
-                learned = places >= 0
-                # What moves a coefficient that is known moves the predictor.
-                free = ~np.any(np.abs(rest[~learned]) > _PART, axis=0)
-                column = np.zeros((size, int(free.sum())))
-                column[start + places[learned]] = rest[learned][:, free]
+            for some in _directions(component, p, rest):
+                column = np.zeros((size, some.shape[1]))
+                column[start : start + len(some)] = some
                 columns.append(column)
         start += component.pack(p).size
     return np.hstack(columns) if columns else np.empty((size, 0))
+
+
+def _directions(component: Any, params: Any, rest: Floats) -> Iterator[Floats]:
+    """Directions (n_theta, R) of a component along which no line of its moves, line by line."""
+    size = component.pack(params).size
+    if isinstance(component, LinearExpert) and component.common(params.coef):
+        yield component.unmoved(params, rest)
+        return
+    for places in _places_of_lines(component, params):
+        learned = places >= 0
+        # What moves a coefficient that is known moves the predictor.
+        free = ~np.any(np.abs(rest[~learned]) > _PART, axis=0)
+        some = np.zeros((size, int(free.sum())))
+        some[places[learned]] = rest[learned][:, free]
+        yield some
 
 
 def _places_of_lines(component: Any, params: Any) -> Ints:

@@ -173,9 +173,10 @@ def _expand(layout: Variables, local: Local, block: Block) -> Floats:
         linear.append(weighted[..., :m, :].reshape(*lead, -1, n))
         plain.append(weighted[..., m:, :].reshape(*lead, -1, n))
     out = empty((*lead, layout.rows, n))
+    out[..., layout.shared, :] = 0.0
     for (number, places), score in zip(layout.linear, linear, strict=True):
         products = score[..., None, :] * block.designs[number].Z
-        out[..., places.ravel(), :] = products.reshape(*lead, -1, n)
+        _put(out, places.ravel(), products.reshape(*lead, -1, n), layout.shared)
     own = layout.plain
     values = np.concatenate(plain, axis=-2)
     if np.unique(own).size == own.size:
@@ -184,6 +185,16 @@ def _expand(layout: Variables, local: Local, block: Block) -> Floats:
     out[..., own, :] = 0.0
     np.add.at(np.moveaxis(out, -2, 0), own, np.moveaxis(values, -2, 0))
     return out
+
+
+def _put(out: Floats, places: Ints, values: Floats, shared: Ints) -> None:
+    """Write ``values`` (..., L, n) at their places; at shared ones they add up."""
+    if not shared.size:
+        out[..., places, :] = values
+        return
+    several = np.isin(places, shared)
+    out[..., places[~several], :] = values[..., ~several, :]
+    np.add.at(np.moveaxis(out, -2, 0), places[several], np.moveaxis(values[..., several, :], -2, 0))
 
 
 def _weights(local: Local, block: Block, *, crossed: bool = True) -> list[Floats]:

@@ -1,6 +1,6 @@
 """Arrays: small dense systems, log-sum-exp, products in pieces, work memory."""
 
-from .atoms import atom_variance
+from .atoms import atom_variance, indicator_variances
 from .exact import least_absolute_change, least_squares_change
 from .gammas import gamma_functions, log_factorial
 from .linalg import (
@@ -41,6 +41,7 @@ __all__ = [
     "frame",
     "gamma_functions",
     "has_wild",
+    "indicator_variances",
     "least_absolute_change",
     "least_squares_change",
     "log_factorial",

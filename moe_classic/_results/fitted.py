@@ -14,7 +14,7 @@ from moe_classic._engine import make_engine
 from moe_classic._model import Model, MoEParams, Separation, n_identified
 from moe_classic._targets import Target
 from moe_classic._typing import Floats, Ints
-from moe_classic.predictive import Predictive
+from moe_classic.predictive import Predictive, predictive_of
 
 from .estimator import FittedEstimator
 from .records import AnyExpert, AnyGate, expert_labels, view_experts, view_gate
@@ -163,7 +163,7 @@ class FittedMixture:
 
     def predictive(self, block: Block) -> Predictive:
         """Predictive distributions of one block."""
-        return Predictive(self.model, self.params, block)
+        return predictive_of(self.model, self.params, block)
 
     def gate_proba(self, block: Block) -> Floats:
         """Gate probabilities of one block, (K, n)."""

@@ -249,8 +249,31 @@ def validate_rows(estimator: Any, X: Any, *y: Any, **options: Any) -> tuple[Any,
         return validate_data(estimator, X, *y, **options), False
     except ValueError as error:
         if "X contains NaN" not in str(error):
+            _refuse_infinite(X, error)
             raise
-    return validate_data(estimator, X, *y, ensure_all_finite="allow-nan", **options), True
+    try:
+        return validate_data(estimator, X, *y, ensure_all_finite="allow-nan", **options), True
+    except ValueError as error:
+        _refuse_infinite(X, error)
+        raise
+
+
+def _refuse_infinite(X: Any, error: ValueError) -> None:
+    """Raise an error that names the columns of infinite values, where that is what is wrong."""
+    if "X contains infinity" not in str(error):
+        return
+    if isinstance(X, pd.DataFrame):
+        columns, values = list(X.columns), X.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        values = np.asarray(X, dtype=np.float64)
+        columns = [f"x{j}" for j in range(values.shape[1])]
+    counts = np.isinf(values).sum(axis=0)
+    shown = [f"{columns[j]!r} ({counts[j]} rows)" for j in np.flatnonzero(counts)[:5]]
+    if shown:
+        raise ValueError(
+            f"{error} Columns {', '.join(shown)} have infinite values; write NaN where a value is "
+            "not known, and a number where it is."
+        ) from None
 
 
 def check_missing(estimator: Any, X: Floats) -> None:

@@ -5,6 +5,7 @@ from .buffer import RowBuffer
 from .ends import Trained
 from .failures import check_fitted_experts, report_fits, warn_failure
 from .finalists import StartRun
+from .missing import check_marginal, check_seen, marginalizes
 from .nested import from_portfolio
 from .online import OnlineState, check_online, observe, step
 from .problem import em_problem
@@ -18,9 +19,10 @@ from .starts import (
     portfolio,
     soften,
 )
+from .stream_trainer import StreamTrainer
 from .thresholds import best_cut
 from .together import StartSample
-from .trainer import SHORT_PASSES, StreamTrainer, Trainer
+from .trainer import SHORT_PASSES, Trainer
 from .wrap import (
     admits,
     components,
@@ -55,7 +57,9 @@ __all__ = [
     "bind",
     "by_name",
     "check_fitted_experts",
+    "check_marginal",
     "check_online",
+    "check_seen",
     "components",
     "described",
     "describes_outputs",
@@ -65,6 +69,7 @@ __all__ = [
     "keeps_target",
     "labelled",
     "learns_by_batches",
+    "marginalizes",
     "monitors_of",
     "no_monitor",
     "observe",

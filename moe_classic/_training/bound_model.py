@@ -18,7 +18,7 @@ from moe_classic._data import (
     raw_features,
     same_features,
 )
-from moe_classic._model import Group, Model
+from moe_classic._model import Group, Model, ObservedModel
 from moe_classic._typing import Names
 from moe_classic.experts import Description
 from moe_classic.gates import Gate
@@ -51,12 +51,14 @@ def bind(
     standardize: bool,
     classes: np.ndarray | None = None,
     n_jobs: int | None = None,
+    marginal: bool = False,
 ) -> BoundModel:
     """Fit the designs that gate and experts see and bind them; like designs are shared.
 
     Where rows belong to subjects the gate has a design of its own, of their means.
 
     Transformers are fitted on ``raw``, rows as the user gave them; moments are those of ``rows``.
+    A ``marginal`` model marginalises what is missing in its rows.
     """
     specs: list[Any] = []
     maps: list[DesignMap] = []
@@ -67,7 +69,9 @@ def bind(
         features, carried = component.sees, getattr(component, "carried", ())
         intercept = getattr(component, "fit_intercept", True)
         owner = type(component).__name__
-        facts = [component.raw, component.takes_missing, carried, intercept]
+        takes_missing = component.takes_missing or marginal
+        bends = getattr(component, "bends", False) and not marginal
+        facts = [component.raw, takes_missing, carried, intercept, bends]
         for number, spec, *rest in specs:
             same = rest == facts and averaged == maps[number].averaged
             if same and same_features(spec, features):
@@ -86,9 +90,12 @@ def bind(
             raw=component.raw,
             averaged=averaged,
             intercept=intercept,
-            missing=component.takes_missing,
+            missing=takes_missing,
+            bends=bends,
             owner=owner,
         )
+        if design.bends is None:
+            specs[-1] = (*specs[-1][:-1], False)
         if carried:
             component.check_carried(raw.X[:, places].T, raw.key, rows=user_rows)
             design = carrying(design, carried, columns, raw.X, raw.w, owner)
@@ -116,7 +123,8 @@ def bind(
         seeing = expert.bind(summary).seeing(maps[number], columns)
         bound_expert = with_data_names(seeing, maps[number], classes, n_jobs)
         bound.append(Group(bound_expert, count, number, label))
-    return BoundModel(Model(gate, tuple(bound), gate_design), tuple(maps))
+    model = (ObservedModel if marginal else Model)(gate, tuple(bound), gate_design)
+    return BoundModel(model, tuple(maps))
 
 
 def _check_numbers(names_in: Names, places: list[int], owner: str) -> None:

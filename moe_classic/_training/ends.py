@@ -64,7 +64,7 @@ def expand(data: TrainingData, plan: BoundModel) -> tuple[TrainingData, tuple[De
         columns.append(m.raw(data.X))
         place = np.arange(width, width + columns[-1].shape[1])
         width += place.size
-        maps.append(replace(m, columns=place, transformer=None, names_in=None))
+        maps.append(replace(m, columns=place, transformer=None, names_in=None, bends=None))
     if len(columns) == 1:
         return data, plan.maps
     return replace(data, X=np.column_stack(columns)), tuple(maps)

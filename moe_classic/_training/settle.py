@@ -11,7 +11,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from moe_classic._data import MOST_ROWS, Block, Design, DesignMap, Source, Summary, joined
+from moe_classic._data import (
+    MOST_ROWS,
+    Block,
+    Design,
+    DesignMap,
+    Source,
+    Summary,
+    is_incomplete,
+    joined,
+)
 from moe_classic._model import Model, MoEParams
 from moe_classic._typing import Floats
 from moe_classic.solvers import Problem, Result
@@ -80,7 +89,7 @@ def _solved(
     S = block.by_row(model.responsibilities(params, block)) * block.w
     experts = tuple(
         p
-        if maps[g.design].rounding > _LOST
+        if maps[g.design].rounding > _LOST or is_incomplete(block.designs[g.design].Z)
         else g.expert.settle(p, block.designs[g.design], block.y, S[share], summary)
         for g, p, share in zip(model.groups, params.experts, model.shares, strict=True)
     )

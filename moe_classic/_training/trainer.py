@@ -14,12 +14,11 @@ import numpy as np
 from moe_classic._data import (
     MOST_ROWS,
     ArraySource,
-    RowStream,
     Sample,
     Subjects,
     Summary,
     design_of,
-    merge_sample,
+    is_incomplete,
     sample_size,
     summarise,
     take_sample,
@@ -29,6 +28,7 @@ from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import (
     Model,
     MoEParams,
+    ObservedModel,
     Separation,
     in_doubt,
     null_directions,
@@ -51,6 +51,7 @@ from moe_classic.solvers import (
 from .bound_model import BoundModel
 from .ends import Trained, expand, final_pass
 from .finalists import StartRun, report, run_finalists, with_agreement
+from .missing import filled, seen_log_unit
 from .noise import with_noise
 from .progress import no_monitor
 from .settle import settled
@@ -215,8 +216,15 @@ class Trainer:
             return 0.0
         value = self.data.target.log_unit
         if self.model.gate.generative:
-            value += self.maps[self.model.gate_design].log_unit * self.summary.per_row
+            value += self._log_unit() * self.summary.per_row
         return -value
+
+    def _log_unit(self) -> float:
+        """Logarithm of the units of x, of what rows have of it."""
+        seen = self.maps[self.model.gate_design]
+        if isinstance(self.model, ObservedModel) and is_incomplete(self.data.X):
+            return seen_log_unit(seen, self.data)
+        return seen.log_unit
 
     # -------------------------------------------------------------------- one start
 
@@ -463,6 +471,8 @@ class Trainer:
         designs = {self.model.gate_design, *(g.design for g in self.model.groups)}
         widest = max(designs, key=lambda number: block.designs[number].width)
         Z = block.designs[widest].Z[:-1]
+        if is_incomplete(Z):
+            Z = filled(self.model, block, self.summary)[:-1]
         if sample.subjects is not None and self.maps[widest].averaged:
             Z = sample.subjects.at_rows(Z)
         X = unit_columns(Z.T, sample.w, self.model)
@@ -501,32 +511,3 @@ class Trainer:
             StartRun(name, end.objective, end, self._degenerate(end.params, small))
             for name, end in zip(names, ends, strict=True)
         ]
-
-
-@dataclass
-class StreamTrainer(Trainer):
-    """A trainer whose rows are read block by block; ``data`` holds a sample of them."""
-
-    stream: RowStream
-    drawn: Sample
-
-    def __post_init__(self) -> None:
-        self.maps, self.model = self.plan.maps, self.plan.model
-        self._know_noise()
-
-    def all_rows(self) -> Problem:
-        """The fitting problem on all rows."""
-        to_model = self.data.target.to_model
-        source = self.stream.source(self.maps, to_model, self.model.n_experts)
-        mixture = MixtureLikelihood(self.model)
-        return Problem(self.model, mixture, source, self.summary, self.engine, self.seed)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the stream, which can be read only where it is."""
-        return {name: value for name, value in self.__dict__.items() if name != "stream"}
-
-    def sample(self, size: int) -> Sample:
-        """At most ``size`` distinct rows of those drawn in the first pass."""
-        drawn = self.drawn
-        sample = merge_sample(None, drawn.X, drawn.y, drawn.w, size, drawn.subjects)
-        return replace(sample, complete=sample.complete and self.drawn.complete)

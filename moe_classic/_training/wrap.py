@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 
 from moe_classic._adapters import TableColumns
@@ -99,9 +99,18 @@ def _admits_missing(part: Any) -> bool:
     if isinstance(features, (list, tuple)) and not features:
         return True
     if hasattr(features, "transform"):
-        first = features[0] if isinstance(features, Pipeline) else features
-        return isinstance(first, (SimpleImputer, KNNImputer, MissingIndicator))
+        return _fills(features)
     return getattr(part, "takes_missing", False) is True
+
+
+def _fills(transformer: Any) -> bool:
+    """Whether a transformer takes NaN and gives numbers: imputers, indicators, unions of these."""
+    if isinstance(transformer, FeatureUnion):
+        return all(_fills(part) for _, part in transformer.transformer_list)
+    first = transformer[0] if isinstance(transformer, Pipeline) else transformer
+    return isinstance(first, (SimpleImputer, KNNImputer, MissingIndicator)) or (
+        isinstance(first, FeatureUnion) and _fills(first)
+    )
 
 
 def _admits_levels(part: Any) -> bool:
@@ -129,8 +138,15 @@ def described(fact: str, expert: Any) -> bool:
     return bool(getattr(expert, fact, False))
 
 
-def refuse_blocks(groups: list[tuple[str | None, Any, int]], gate: Any) -> None:
+def refuse_blocks(
+    groups: list[tuple[str | None, Any, int]], gate: Any, missing: str = "error"
+) -> None:
     """Raise if a component needs all rows at once: its statistics are no sums of bounded size."""
+    if missing != "error":
+        raise ValueError(
+            f"missing={missing!r} needs rows in memory: fit_blocks and Dask collections take "
+            "complete ones. Use fit on arrays or tables, or set missing='error'."
+        )
     for component in (gate, *(expert for _, expert, _ in groups)):
         if not component.additive:
             raise ValueError(
@@ -144,6 +160,11 @@ def learns_by_batches(estimator: Any) -> bool:
     if not hasattr(estimator, "expert"):
         raise AttributeError(f"{type(estimator).__name__} learns from all rows at once. Use fit.")
     parts = [wrapped_gate(estimator.gate), *components(estimator.expert)]
+    if getattr(estimator, "missing", "error") != "error":
+        raise AttributeError(
+            f"partial_fit takes complete rows, and missing={estimator.missing!r} is for others. "
+            "Use fit, or set missing='error'."
+        )
     outside = [p for p in parts if not getattr(p, "additive", True)]
     if outside:
         raise AttributeError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
@@ -19,14 +20,23 @@ from moe_classic._components import (
     joined_terms,
     line_terms,
     pack_field,
+    shared_lines,
     unpack_field,
 )
-from moe_classic._data import Design, Summary
+from moe_classic._data import Design, DesignMap, Summary
 from moe_classic._numerics import empty
 from moe_classic._typing import Bools, Floats, Ints
 from moe_classic.penalties import Bound, Penalty, SparseSlopes, SquaredSlopes, check_penalty
 
 from ._base import Expert
+from ._shared import (
+    check_shared,
+    counted_once,
+    places_of,
+    shared_features,
+    shares_any,
+    unmoved,
+)
 
 #: A summary for what depends on no moment.
 _UNIT = Summary(1.0, np.zeros(1), np.ones(1))
@@ -70,6 +80,10 @@ class LinearExpert(Expert):
     fit_intercept: bool = True
     #: In place of ``alpha``, of families that have it.
     penalty: Penalty | None = None
+    #: Columns of X whose slopes all experts share, of families that have it.
+    shared: Any = None
+    #: The features of the design that they are, once that is known.
+    _shared: tuple[int, ...] = ()
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
@@ -80,11 +94,20 @@ class LinearExpert(Expert):
                 "False."
             )
         check_penalty(self)
+        check_shared(self)
+
+    def seeing(self, design: DesignMap, columns: list[str]) -> Any:
+        """The expert that knows which features of its design are shared."""
+        if not shares_any(self):
+            return self
+        bound = copy(self)
+        bound._shared = shared_features(self, design, columns)
+        return bound
 
     def stacks(self, params: LinearParams) -> bool:
-        """Where experts share no field."""
+        """Where experts share no field and no slope."""
         own = all(len(getattr(params, f.name)) == params.n_experts for f in fields(params))
-        return own and self.penalty is None
+        return own and self.penalty is None and not self._shared
 
     # -------------------------------------------------------------------- carried columns
 
@@ -105,9 +128,8 @@ class LinearExpert(Expert):
 
     def coefficient_places(self, params: LinearParams) -> Ints:
         """Places in theta of the coefficients, (K, M, q); -1 where they are known."""
-        shape = self.learned(params.coef).shape
         places = np.full(params.coef.shape, -1)
-        return self.with_carried(np.arange(int(np.prod(shape))).reshape(shape), places)
+        return self.with_carried(self.places(self.learned(params.coef)), places)
 
     def known(self, coef: Floats) -> Floats:
         """Coefficients with those of carried columns filled in, in place."""
@@ -119,6 +141,49 @@ class LinearExpert(Expert):
         """Values of a carried column, (n,), None where there is none in this role."""
         roles = [item.role for item in self.carried]
         return design.Z[roles.index(role) - 1 - len(roles)] if role in roles else None
+
+    # -------------------------------------------------------------------- shared slopes
+
+    def common(self, coef: Floats) -> tuple[int, ...]:
+        """Features whose slopes are one for all of several experts."""
+        return self._shared if len(coef) > 1 else ()
+
+    def places(self, learned: Floats) -> Ints:
+        """Places in theta of learned coefficients, (K, M, r): shared ones have one in common."""
+        return places_of(learned.shape, self.common(learned))
+
+    def once(self, learned: Floats) -> Floats:
+        """Numbers (K, M, r) of learned coefficients, each counted once: in the first expert."""
+        common = self.common(learned)
+        return counted_once(learned, common) if common else learned
+
+    def gathered(self, learned: Floats) -> Floats:
+        """Sums of numbers (K, M, r) of learned coefficients over what each place stands for."""
+        if not self.common(learned):
+            return learned.ravel()
+        sums = np.bincount(self.places(learned).ravel(), weights=learned.ravel())
+        return np.asarray(sums, dtype=np.float64)
+
+    def agreed(self, params: Any) -> Any:
+        """Parameters whose shared slopes are the means of those of the experts."""
+        coef = np.array(params.coef)
+        columns = list(self.common(coef))
+        coef[..., columns] = coef[..., columns].mean(axis=0)
+        return replace(params, coef=coef) if columns else params
+
+    def unmoved(self, params: Any, null: Floats) -> Floats:
+        """Orthonormal directions of theta along which no predictor moves, (n_theta, R).
+
+        ``null`` (q, r) are those of the coefficients of one line.
+        """
+        places, size = self.coefficient_places(params), self.pack(params).size
+        return np.hstack([unmoved(lines, null, size) for lines in places.swapaxes(0, 1)])
+
+    def redundant(self, params: Any, null: Floats) -> int:
+        """How many parameters are none, as directions ``null`` (q, r) of the design do nothing."""
+        if not (self.common(params.coef) and null.size):
+            return super().redundant(params, null)
+        return int(self.unmoved(params, null).shape[1])
 
     # -------------------------------------------------------------------- penalty
 
@@ -167,7 +232,7 @@ class LinearExpert(Expert):
 
     def penalty_value(self, params: LinearParams, summary: Summary) -> float:
         """What the slopes cost: ``alpha / 2`` times their squares, per unit of weight, or more."""
-        return self.slopes_penalty(summary).value(self.learned(params.coef))
+        return self.slopes_penalty(summary).value(self.once(self.learned(params.coef)))
 
     def penalties(self, params: LinearParams, summary: Summary) -> Any:
         """That of each expert, (K,) or 0."""
@@ -179,19 +244,23 @@ class LinearExpert(Expert):
 
     def penalty_gradient(self, params: LinearParams, summary: Summary) -> Floats:
         """Gradient of the penalty with respect to theta, (n_theta,)."""
-        coef, out = self.learned(params.coef), np.zeros(self.pack(params).size)
-        out[: coef.size] = self.slopes_penalty(summary).gradient(coef).ravel()
+        coef, out = self.once(self.learned(params.coef)), np.zeros(self.pack(params).size)
+        slope = self.gathered(self.slopes_penalty(summary).gradient(coef))
+        out[: slope.size] = slope
         return out
 
     def penalty_curvature(self, params: LinearParams, summary: Summary) -> Floats:
         """Diagonal of the Hessian of the penalty, (n_theta,)."""
         coef, out = self.learned(params.coef), np.zeros(self.pack(params).size)
-        out[: coef.size] = self.slopes_penalty(summary).curvature(coef).ravel()
+        bend = self.gathered(self.once(self.slopes_penalty(summary).curvature(coef)))
+        out[: bend.size] = bend
         return out
 
     def penalty_hessian(self, params: LinearParams, summary: Summary) -> Floats:
         """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
         coef, size = self.learned(params.coef), self.pack(params).size
+        if self.common(coef):
+            return np.diag(self.penalty_curvature(params, summary))
         out, m = np.zeros((size, size)), coef.size
         if self.alpha:
             out[:m, :m] = self.slopes_penalty(summary).hessian(coef)
@@ -210,7 +279,7 @@ class LinearExpert(Expert):
 
     def nuisance_map(self, params: LinearParams) -> np.ndarray:
         """Place in theta of each expert's nuisance variables, (K, J - M)."""
-        start, columns = self.learned(params.coef).size, []
+        start, columns = self.n_lines(params), []
         for name in self.free_nuisances(params):
             value = pack_field(self.nuisances[name], getattr(params, name), self.bounds(name))
             rows = value.reshape(value.shape[0], -1)
@@ -228,12 +297,17 @@ class LinearExpert(Expert):
         m = params.coef.shape[1]
         weighted = np.multiply(S[:, None, :], first, out=empty(first.shape))
         out = np.zeros(self.pack(params).size)
-        scores = self.learned(design.scores(weighted[:, :m]))
-        out[: scores.size] = scores.ravel()
+        scores = self.gathered(self.learned(design.scores(weighted[:, :m])))
+        out[: scores.size] = scores
         np.add.at(out, self.nuisance_map(params), weighted[:, m:].sum(axis=-1))
         return out
 
     # -------------------------------------------------------------------- packing
+
+    def n_lines(self, params: Any) -> int:
+        """How many coefficients theta begins with."""
+        coef = self.learned(params.coef)
+        return int(self.places(coef).max(initial=-1)) + 1 if self.common(coef) else coef.size
 
     def free_nuisances(self, params: Any) -> list[str]:
         """Names of the nuisance fields that are estimated."""
@@ -245,7 +319,7 @@ class LinearExpert(Expert):
 
     def pack(self, params: LinearParams) -> Floats:
         """Unconstrained vector theta, (n_theta,)."""
-        parts = [self.learned(params.coef).ravel()]
+        parts = [self.gathered(self.once(self.learned(params.coef)))]
         for name in self.free_nuisances(params):
             value = getattr(params, name)
             parts.append(pack_field(self.nuisances[name], value, self.bounds(name)).ravel())
@@ -253,9 +327,9 @@ class LinearExpert(Expert):
 
     def unpack(self, theta: Floats, like: LinearParams, summary: Summary) -> LinearParams:
         """Parameters from ``theta``, with the shapes of ``like`` and scales above their floor."""
-        shape = self.learned(like.coef).shape
-        stop = int(np.prod(shape))
-        coef = self.with_carried(theta[:stop].reshape(shape), like.coef)
+        stop, coef = self.n_lines(like), self.learned(like.coef)
+        own = theta[self.places(coef)] if self.common(coef) else theta[:stop].reshape(coef.shape)
+        coef = self.with_carried(own, like.coef)
         changes: dict[str, Floats] = {"coef": coef}
         for name in self.free_nuisances(like):
             old = getattr(like, name)
@@ -292,12 +366,12 @@ class LinearExpert(Expert):
     def about(self, params: LinearParams, features: Ints) -> Ints:
         """Places in theta of the slopes of some features of the design."""
         coef = self.learned(params.coef)
-        places = np.arange(coef.size).reshape(-1, coef.shape[-1])
-        return places[:, features].ravel()
+        places = self.places(coef)[..., features].ravel()
+        return np.unique(places) if self.common(coef) else places
 
     def fields(self, params: LinearParams) -> Iterator[tuple[str, Floats, Bounds, Ints]]:
         """Each free field: name, value (K or 1, V), bounds, places in theta (K or 1, J)."""
-        stop = self.learned(params.coef).size
+        stop = self.n_lines(params)
         for name in self.free_nuisances(params):
             value, bounds = getattr(params, name), self.bounds(name)
             size = pack_field(self.nuisances[name], value, bounds).size
@@ -315,6 +389,9 @@ class LinearExpert(Expert):
 
         factors = np.tile(factor, len(units.labels))
         parts = [line_terms(units.design, heads, lambda p: original(p).coef, factors)]
+        coef = self.learned(params.coef)
+        if self.common(coef):
+            parts = [shared_lines(parts[0], self.places(coef).ravel())]
         for name in self.free_nuisances(params):
             if self.nuisances[name] == "cholesky":
                 parts.append(covariance_terms(name, getattr(params, name), units))

@@ -42,6 +42,7 @@ class Gate(Component, ABC):
         local variable of its own.
     own_units : whether it decides itself how its features are scaled, in :meth:`seeing`; no
         other component shares its design then.
+    bends : whether features with long tails are bent for it, since it describes their densities.
 
     Examples
     --------
@@ -55,6 +56,7 @@ class Gate(Component, ABC):
     exchangeable: ClassVar[bool] = True
     plain: ClassVar[bool] = False
     own_units: ClassVar[bool] = False
+    bends: ClassVar[bool] = False
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""

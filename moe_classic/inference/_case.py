@@ -20,7 +20,13 @@ from moe_classic._data import (
     design_of,
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, make_engine
-from moe_classic._model import Model, MoEParams, null_of_theta, separated_theta
+from moe_classic._model import (
+    Model,
+    MoEParams,
+    ObservedModel,
+    null_of_theta,
+    separated_theta,
+)
 from moe_classic._results import (
     FittedMixture,
     checked_pairs,
@@ -245,7 +251,8 @@ def simulate(
 ) -> tuple[np.ndarray, np.ndarray, Subjects | None]:
     """Rows from the fitted model: features (m, p) and standardised target (d, m) or codes (m,).
 
-    Features stay as they are, those that a generative gate describes are drawn from it. A row of
+    Features stay as they are, those that a generative gate describes are drawn from it; what
+    misses values does so in the same places. A row of
     weight 2 stands for two rows and gives two; so does a subject.
     """
     model, params = case.model, case.params
@@ -254,10 +261,15 @@ def simulate(
     X = case.X[times if case.subjects is None else case.subjects.rows_of(times)]
     if case.subjects is not None:
         subjects = case.subjects.taken(times, np.ones(times.size))
+    missing = np.isnan(X)
     if model.gate.generative:
         X, experts = _draw_features(case, X, rng, subjects)
     designs = tuple(Design(design_of(m, X, subjects)) for m in case.maps)
-    return X, model.sample(params, designs, rng, experts, subjects)[0], subjects
+    y = model.sample(params, designs, rng, experts, subjects)[0]
+    if isinstance(model, ObservedModel):
+        # What was missing is so again.
+        X = np.where(missing, np.nan, X)
+    return X, y, subjects
 
 
 def _draw_features(
@@ -272,7 +284,7 @@ def _draw_features(
     experts, standard = case.model.gate.sample_rows(case.params.gate, count, rng)
     X = X.astype(np.float64)
     columns = np.arange(standard.shape[1]) if design.columns is None else design.columns
-    drawn = design.centre + standard * design.unit
+    drawn = design.undone(standard)
     if subjects is None:
         X[:, columns] = drawn
     else:

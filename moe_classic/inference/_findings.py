@@ -76,7 +76,10 @@ def _starved_experts(case: FittedModel, mass: Floats, number: int, start: int) -
     places = expert.coefficient_places(case.params.experts[number])
     line = int((places[0, :1] >= 0).sum())
     few = np.flatnonzero(mass[case.model.shares[number]] < line)
+    # A slope that experts share is not theirs alone.
+    alone = np.bincount(places[places >= 0]) == 1
     places = places[few][places[few] >= 0]
+    places = places[alone[places]]
     note = "the expert explains fewer rows than it has coefficients"
     return [Caveat(start + places, note)] if few.size else []
 

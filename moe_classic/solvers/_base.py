@@ -121,6 +121,9 @@ class Result:
     failure : str
         Why the run broke off, with the remedy; empty if it did not. ``params`` are then the last
         good ones.
+    kkt_residual : float
+        Largest violation at ``params`` of the conditions of Karush, Kuhn and Tucker, in nats per
+        unit of weight; NaN without penalties that have kinks.
 
     Examples
     --------
@@ -138,6 +141,7 @@ class Result:
     gain_left: float
     message: str = ""
     failure: str = ""
+    kkt_residual: float = np.nan
 
 
 @dataclass(frozen=True)

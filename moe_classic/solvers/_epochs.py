@@ -291,7 +291,8 @@ def squared_scores(model: Model, params: MoEParams, block: Block) -> SquareStats
         out = np.zeros(group.expert.pack(p).size)
         places = group.expert.coefficient_places(p)
         learned = places >= 0
-        out[places[learned]] = (weighted[:, :m] @ block.designs[group.design].Z.T ** 2)[learned]
+        squares = weighted[:, :m] @ block.designs[group.design].Z.T ** 2
+        np.add.at(out, places[learned], squares[learned])
         np.add.at(out, group.expert.nuisance_map(p), weighted[:, m:].sum(axis=-1))
         parts.append(out)
     return SquareStats(np.concatenate(parts))

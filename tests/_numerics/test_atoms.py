@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from moe_classic._numerics import atom_variance
+from moe_classic._numerics import atom_variance, indicator_variances
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.9])
@@ -41,3 +41,35 @@ def test_many_zeros_see_the_other_half():
 def test_units_go_along_and_places_do_not():
     x, w = np.random.default_rng(0).poisson(2.0, 400).astype(float), np.ones(400)
     assert atom_variance(-3.0 * x + 7.0, w) == pytest.approx(9.0 * atom_variance(x, w))
+
+
+def entropy(shares):
+    return -np.sum(shares * np.log(shares))
+
+
+@pytest.mark.parametrize("levels", [2, 3, 4, 6])
+def test_levels_of_a_category_gain_nothing_from_densities_of_their_own(levels):
+    X = np.repeat(np.eye(levels), 60, axis=0)
+    f = indicator_variances(X.T, np.ones(len(X)))
+    assert f == pytest.approx(np.full(levels, 1.0 / 8.0))
+    for own in range(1, levels):
+        sets = [X[X[:, :own].any(axis=1)], X[~X[:, :own].any(axis=1)]]
+        shares = np.array([len(s) for s in sets]) / len(X)
+        whole, *parts = (
+            np.log(np.maximum(np.linalg.eigvalsh(np.cov(s.T, bias=True)), f[0])).sum()
+            for s in [X, *sets]
+        )
+        gain = 0.5 * (whole - shares @ parts) - entropy(shares)
+        assert gain <= 1e-9
+
+
+def test_indicators_of_other_things_are_none_of_a_category():
+    rng = np.random.default_rng(0)
+    a, b = rng.random((2, 300)) < 0.4
+    count = rng.poisson(2.0, 300)
+    Z = np.stack([a, b, count, np.ones(300), ~a]).astype(float)
+    np.testing.assert_array_equal(indicator_variances(Z, np.ones(300)) > 0.0, [1, 0, 0, 0, 1])
+    # In other units, and other places.
+    np.testing.assert_allclose(
+        indicator_variances(3.0 * Z - 1.0, np.ones(300)), 9.0 * indicator_variances(Z, np.ones(300))
+    )

@@ -34,6 +34,7 @@ ESTIMATORS = [
         max_iter=10,
     ),
     MoERegressor(2, expert=[("a", "gaussian"), ("b", "student_t")], n_init=1, max_iter=10),
+    MoERegressor(2, gate="gaussian", missing="marginalize", n_init=1, max_iter=10),
     MoEClassifier(n_init=1, max_iter=10),
     MoEClassifier(3, expert="multinomial", gate="gaussian", n_init=1, max_iter=10),
     MoEClassifier(2, gate=SoftmaxGate(features=[0]), n_init=1, max_iter=10),

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import logsumexp
+from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
 
+from moe_classic import MoERegressor
 from moe_classic._data.blocks import Block, Design
 from moe_classic._data.stats import Summary, summarise
 from moe_classic._model.model import Group, Model, MoEParams
@@ -15,6 +17,7 @@ from moe_classic.experts import GaussianExpert
 from moe_classic.experts._location_scale.gaussian import GaussianParams
 from moe_classic.gates import GaussianGate
 from moe_classic.gates._gaussian import GaussianGateParams
+from moe_classic.inference._case import _draw_features, fitted_model
 
 each_type = pytest.mark.parametrize("covariance_type", ["full", "diag", "tied"])
 
@@ -197,3 +200,71 @@ def test_impossible_reg_covar_is_refused(value):
     with pytest.raises(ValueError, match="finite number >= 0") as caught:
         GaussianGate(reg_covar=value).check()
     assert f"GaussianGate: reg_covar={value!r}" in str(caught.value)
+
+
+# ------------------------------------------------------------------------- long tails
+
+
+def bent_by_hand(x):
+    """asinh about the median, in robust deviations from the quartiles."""
+    low, high = np.quantile(x, [0.25, 0.75], method="inverted_cdf")
+    median = np.quantile(x, 0.5, method="inverted_cdf")
+    return np.arcsinh((x - median) / ((high - low) / (2.0 * stats.norm.ppf(0.75))))
+
+
+@pytest.fixture
+def tailed(rng):
+    x, z = rng.uniform(-3.0, 3.0, 300), rng.standard_t(2.0, 300)
+    y = np.where(x > 0.3, 2.0 * x + 1.0, -2.0 * x - 1.0) + 0.3 * rng.normal(size=300)
+    return np.column_stack([x, z]), y
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "tied"])
+def test_a_long_tail_is_bent_as_one_would_by_hand(tailed, covariance_type):
+    X, y = tailed
+    level = GaussianExpert(features=[0])
+    gate = GaussianGate(covariance_type=covariance_type)
+    model = MoERegressor(2, gate=gate, expert=level, random_state=0)
+    bent = np.column_stack([X[:, 0], bent_by_hand(X[:, 1])])
+    ours, theirs = (clone(model).fit(A, y) for A in (X, bent))
+    assert ours.trace_[-1] == pytest.approx(theirs.trace_[-1], abs=1e-6)
+    np.testing.assert_allclose(ours.gate_proba(X), theirs.gate_proba(bent), atol=1e-4)
+    np.testing.assert_allclose(ours.gate_.means_, theirs.gate_.means_, atol=1e-4)
+    assert ours.n_parameters_ == theirs.n_parameters_
+    assert ours.gate_.feature_names_ == ("x0", "asinh(x1)")
+    table = ours.summary()
+    assert ("gate", "mean", "asinh(x1)") in table.index
+
+
+def test_blocks_see_bent_features_as_arrays_do(tailed):
+    X, y = tailed
+    model = MoERegressor(2, gate="gaussian", random_state=0)
+    whole = clone(model).fit(X, y)
+    parts = clone(model).fit_blocks([(X[i], y[i]) for i in np.array_split(np.arange(300), 4)])
+    np.testing.assert_allclose(parts.gate_proba(X), whole.gate_proba(X), atol=1e-6)
+
+
+def test_units_that_are_to_stay_stay(tailed):
+    X, y = tailed
+    model = MoERegressor(2, gate="gaussian", standardize=False, random_state=0).fit(X, y)
+    assert model.gate_.feature_names_ == ("x0", "x1")
+
+
+def test_a_bootstrap_draws_features_in_their_units(tailed):
+    X, y = tailed
+    model = MoERegressor(1, gate="gaussian", random_state=0).fit(X, y)
+    case = fitted_model(model, X, y, None)
+    drawn = _draw_features(case, X, np.random.default_rng(0), None)[0]
+    # The normal on the bent scale reaches as far as the data, and has their median.
+    assert np.median(drawn[:, 1]) == pytest.approx(np.median(X[:, 1]), abs=0.3)
+    assert 5.0 < np.abs(drawn[:, 1]).max() < 1e3
+
+
+def test_subjects_are_bent_by_their_means(rng):
+    groups = np.repeat(np.arange(60), 4)
+    x, z = rng.normal(size=60), rng.standard_cauchy(60)
+    X = np.column_stack([x, z])[groups]
+    y = np.where(x[groups] > 0.0, X[:, 0], 4.0 - X[:, 0]) + 0.3 * rng.normal(size=240)
+    model = MoERegressor(2, gate="gaussian", random_state=0).fit(X, y, groups=groups)
+    assert model.gate_.feature_names_ == ("x0", "asinh(x1)")
+    assert np.isfinite(model.log_likelihood_)

@@ -22,6 +22,7 @@ from moe_classic.experts import (
     LogisticExpert,
     LognormalExpert,
     MultinomialExpert,
+    NegativeBinomialExpert,
     PoissonExpert,
     StudentTExpert,
     TruncatedExpert,
@@ -249,6 +250,21 @@ def warm_start() -> Values:
     X, y = lines()
     moe = MoERegressor(2, warm_start=True, **QUICK).fit(X[:80], y[:80])
     return fitted(moe.fit(X, y), X, y)
+
+
+@case("regression, shared slopes")
+def shared_slopes() -> Values:
+    X, y = lines()
+    moe = MoERegressor(2, expert=GaussianExpert(shared=[1]), **QUICK).fit(X, y)
+    return fitted(moe, X, y)
+
+
+@case("counts, shared slopes")
+def shared_slopes_of_counts() -> Values:
+    X, y = lines()
+    counts = np.rint(np.exp(0.5 * (y - y.mean()) / y.std()) * 3.0)
+    moe = MoERegressor(2, expert=NegativeBinomialExpert(shared=[0]), **QUICK).fit(X, counts)
+    return fitted(moe, X, counts)
 
 
 @case("regression, named columns")

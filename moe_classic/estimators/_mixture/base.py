@@ -39,9 +39,11 @@ from moe_classic._training import (
     admits,
     bind,
     check_fitted_experts,
+    check_seen,
     from_portfolio,
     keeps_origin,
     keeps_target,
+    marginalizes,
     monitors_of,
     refuse_blocks,
     report_fits,
@@ -105,11 +107,14 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
 
     #: Order in which like experts are published; an argument of flat mixtures.
     order_by: Any = "mass"
+    #: What becomes of missing values in X; an argument of flat mixtures.
+    missing: Any = "error"
 
     def __sklearn_tags__(self) -> Any:
         """Tags; missing values and levels in X where gate and every expert take them."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan, tags.input_tags.categorical = admits(self)
+        allow_nan, tags.input_tags.categorical = admits(self)
+        tags.input_tags.allow_nan = allow_nan or marginalizes(self)
         return tags
 
     get_params = _reporting.get_params
@@ -179,7 +184,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
         """Fit validated rows; callbacks are shown ``X`` and ``y``."""
         arguments = self._resolve_arguments()
         if raw.subjects is not None:
-            check_subjects(arguments[2])
+            check_subjects(arguments[2], self.missing)
+        if self.missing == "marginalize":
+            check_seen(raw.X, checker.names)
         self._check_size(raw.size, of_subjects=raw.subjects is not None)
         data = self._training_data(raw.merged() if isinstance(self.init, str) else raw, checker)
         rows = slices_of(data.X, data.w, data.subjects)
@@ -220,7 +227,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
         arguments = self._resolve_arguments()
         if not isinstance(self.init, str):
             raise ValueError("fit_blocks needs init to be a strategy's name, not responsibilities.")
-        refuse_blocks(arguments[0], arguments[1])
+        refuse_blocks(arguments[0], arguments[1], self.missing)
         if describes_intervals(self.expert):
             raise ValueError(
                 "fit_blocks reads one number a row, censored experts need two ends; use fit, or "
@@ -234,7 +241,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
         used = np.ones(drawn.w.size, dtype=bool)
         raw = RawData(drawn.X, drawn.y, drawn.w, used, drawn.subjects)
         if raw.subjects is not None:
-            check_subjects(arguments[2])
+            check_subjects(arguments[2], self.missing)
         self._check_size(n_rows, of_subjects=raw.subjects is not None)
         data = self._training_data(raw, checker, moments)
         source = {"stream": stream, "drawn": drawn}
@@ -359,6 +366,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
             standardize=self.standardize,
             classes=data.target.attributes.get("classes_"),
             n_jobs=self.n_jobs,
+            marginal=self.missing == "marginalize",
         )
         solver.check_model(bound.model)
         solver.check_penalties(bound.model)
@@ -443,7 +451,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
         """What became of every start, best first.
 
         ``(moe.start_report_.optimum == 1).sum()`` starts ended within ``tol`` nats a row of the
-        best height; 0 stands for those that were not followed to their end.
+        best height; 0 stands for those that were not followed to their end. Under penalties with
+        kinks ``kkt_residual`` is the largest violation of the conditions of Karush, Kuhn and Tucker
+        where a start ended, in nats a row and standardised unit of a slope.
         """
         return pd.DataFrame(self._mixture.report).set_index("start")
 

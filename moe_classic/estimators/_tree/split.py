@@ -31,10 +31,10 @@ from moe_classic.solvers import EM, Problem
 
 from .branch import (
     Branch,
+    Shared,
     adopt,
     assemble,
     copies,
-    shared_fields,
     take_apart,
     tree_model,
 )
@@ -104,10 +104,10 @@ class Splitter:
         return self.widths[self.model.gate_design]
 
     @cached_property
-    def shared(self) -> set[str]:
+    def shared(self) -> Shared:
         """Names of the parameters that all experts have in common."""
         group = self.model.groups[0]
-        return shared_fields(group.expert, self.widths[group.design], self.summary)
+        return Shared.of(group.expert, self.widths[group.design], self.summary)
 
     # -------------------------------------------------------------------- rows below a node
 

@@ -23,6 +23,7 @@ from moe_classic._numerics import solve_psd, unpack_symmetric
 from moe_classic._typing import Bools, Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
+from moe_classic.experts._shared import solve_together
 from moe_classic.penalties import SparseSlopes
 
 
@@ -125,6 +126,8 @@ class LocationScaleExpert(LinearExpert):
         A, term = unpack_symmetric(gram, q), self.slopes_penalty(summary)
         if isinstance(term, SparseSlopes):
             delta = self._sparse_change(params.coef, A, score, unit, term)
+        elif self.common(params.coef):
+            delta = self._joint_change(params.coef, A, score, unit, term)
         elif not term.pull:
             delta = solve_psd(A, score.transpose(0, 2, 1)).transpose(0, 2, 1)
         else:
@@ -139,6 +142,20 @@ class LocationScaleExpert(LinearExpert):
                 delta[:, j] = solve_psd(lhs, rhs[:, :, None])[:, :, 0]
         drop = ((delta @ A) * delta).sum(-1) - 2.0 * (delta * score).sum(-1)
         return delta, drop
+
+    def _joint_change(
+        self, coef: Floats, A: Floats, score: Floats, unit: Floats, term: Any
+    ) -> Floats:
+        """The step (K, d, q) where slopes are shared: each output is one system of all experts."""
+        unit = np.broadcast_to(unit, score.shape[:2])[:, :, None]
+        slopes = score / unit - term.gradient(self.once(coef))
+        pull = self.once(term.curvature(coef))
+        delta = np.empty_like(score)
+        for j in range(score.shape[1]):
+            curves = A / unit[:, j, :, None] + pull[:, j, :, None] * np.eye(coef.shape[-1])
+            step = solve_together(curves, slopes[:, j, :, None], self._shared)
+            delta[:, j] = step[:, :, 0]
+        return delta
 
     def _sparse_change(
         self, coef: Floats, A: Floats, score: Floats, unit: Floats, term: SparseSlopes
@@ -157,7 +174,7 @@ class LocationScaleExpert(LinearExpert):
 
     def settle(self, params: Any, design: Design, y: Floats, S: Floats, summary: Summary) -> Any:
         """Lines of the weighted problems to the last digit; penalised ones are smooth enough."""
-        if self.alpha or self.penalty is not None:
+        if self.alpha or self.penalty is not None or self.common(params.coef):
             return params
         e = residuals(params, design, y)
         changes = [self.exact_change(design.Z, *row) for row in zip(e, S, strict=True)]
@@ -189,7 +206,9 @@ class LocationScaleExpert(LinearExpert):
         starved = mass <= STARVED * summary.weight
         if not starved.any():
             return new
-        changes = {"coef": np.where(starved[:, None, None], old.coef, new.coef)}
+        stays = np.tile(starved[:, None, None], (1, 1, new.coef.shape[-1]))
+        stays[..., list(self.common(new.coef))] = False
+        changes = {"coef": np.where(stays, old.coef, new.coef)}
         for name in self.nuisances:
             before, after = getattr(old, name), getattr(new, name)
             if len(after) == len(mass):

@@ -33,6 +33,7 @@ from moe_classic._data import Design, DesignMap, Stats, Summary
 from moe_classic._numerics import unpack_symmetric
 from moe_classic._typing import Bools, Floats, Ints
 from moe_classic.experts._base import STARVED, Description, Expert
+from moe_classic.experts._shared import shares_any
 
 #: Largest change of a nuisance on its unconstrained scale in one step.
 _MAX_NUISANCE = 2.0
@@ -154,6 +155,11 @@ class Wrapper(Expert):
             raise ValueError(
                 f"{name}: expert={inner!r} shares parameters between experts, which a wrapper "
                 "cannot; leave tied=False."
+            )
+        if shares_any(inner):
+            raise ValueError(
+                f"{name}: expert={inner!r} has slopes that experts share, which a wrapper cannot; "
+                "leave shared=None."
             )
         if inner.sparse:
             raise ValueError(

@@ -106,6 +106,13 @@ class TreeGate(Gate):
         if self.branching is not None:
             parse_branching(self.branching, "TreeGate")
         self.node_gate.check()
+        penalty = getattr(self.node_gate, "penalty", None)
+        if penalty is not None:
+            raise ValueError(
+                f"TreeGate: node={self.node!r}: nodes of a tree take no penalty={penalty!r}; leave "
+                "it out and set alpha=, the ridge of each node. Experts at the leaves may have a "
+                "penalty."
+            )
 
     def for_classes(self, *, named: bool) -> TreeGate:
         """With nodes that were named, these have the penalty of class experts."""

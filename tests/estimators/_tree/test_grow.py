@@ -13,9 +13,9 @@ from moe_classic._engine.map_reduce import SerialEngine
 from moe_classic._model.model import Group, Model
 from moe_classic._training.starts import StartData
 from moe_classic.estimators._tree.branch import (
+    Shared,
     assemble,
     copies,
-    shared_fields,
     stack_experts,
     take_apart,
     tree_model,
@@ -81,10 +81,10 @@ def test_partitions_that_cut_alike_are_fitted_once(rng, monkeypatch):
 
 def test_shared_parameters_are_told_apart(rng):
     summary = summarise(rng.standard_normal((1, 20)), np.ones(20))
-    assert shared_fields(GaussianExpert(tied=True), 3, summary) == {"scale"}
-    assert shared_fields(StudentTExpert(), 3, summary) == set()
+    assert Shared.of(GaussianExpert(tied=True), 3, summary).fields == {"scale"}
+    assert not Shared.of(StudentTExpert(), 3, summary)
     tied = GaussianExpert(tied=True).start(2, 3, summary)
-    assert len(stack_experts([tied, tied], {"scale"}).scale) == 1
+    assert len(stack_experts([tied, tied], Shared(frozenset({"scale"}), ())).scale) == 1
 
 
 @pytest.mark.parametrize("leaf", range(4))
