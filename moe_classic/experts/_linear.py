@@ -63,6 +63,7 @@ class LinearExpert(SharedSlopes):
     """
 
     nuisances: ClassVar[dict[str, Any]] = {}
+    takes_sparse = True
     #: Those whose floor :meth:`degenerate` watches.
     floored: ClassVar[frozenset[str]] = frozenset({"scale", "chol"})
     features: Any
