@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy.optimize import linprog
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.preprocessing import PolynomialFeatures
 
@@ -27,6 +28,7 @@ from moe_classic.experts import (
     NegativeBinomialExpert,
     PoissonExpert,
     StudentTExpert,
+    SymmetricNoiseExpert,
     TruncatedExpert,
     WeibullExpert,
     ZeroInflatedExpert,
@@ -625,3 +627,27 @@ def test_slopes_on_columns_that_are_nearly_one_keep_their_digits():
     ).fit(both, y)
     expected = np.linalg.lstsq(np.column_stack([D, near]), y, rcond=None)[0]
     np.testing.assert_allclose(moe.experts_[0].coef_[1:], expected[4:], rtol=1e-8)
+
+
+class LogisticNoise(SymmetricNoiseExpert):
+    """Noise of one's own."""
+
+    name = "logistic_noise"
+
+    def standard_log_pdf(self, params, z):
+        size = np.abs(z)
+        return -size - 2.0 * np.log1p(np.exp(-size))
+
+    def standard_slopes(self, params, z):
+        return -np.tanh(0.5 * z), -2.0 * expit(z) * expit(-z)
+
+    def standard_cdf(self, params, z):
+        return expit(z)
+
+
+def test_families_of_ones_own_share_too():
+    X, y = data("gaussian")
+    moe = MoERegressor(2, expert=LogisticNoise(shared=[2]), random_state=0, n_init=2).fit(X, y)
+    assert moe.experts_[0].coef_[2] == moe.experts_[1].coef_[2]
+    row = moe.inference(X, y).experts.loc["expert", "all", "slope", "x2"]
+    assert row.low < 1.2 < row.high
