@@ -409,6 +409,9 @@ TABLES = {
     "untidy_reports": lambda: untidy_reports(),
     "stopping": lambda: stopping(),
     "command": lambda: command(),
+    "checks": lambda: plain(
+        read("stopping").query("part == 'checks'"), {"estimator": "`{case}`", "CPU s": "{cost:.2g}"}
+    ),
     "robot_arm_friedman": lambda: dotted(
         read("robot_arm_friedman"),
         {
@@ -482,6 +485,7 @@ SOURCE = {
     "bayes_scores": "bayes",
     "targets": "families",
     "command": "stopping",
+    "checks": "stopping",
     "iteration": "speed",
     "fits": "speed",
     "jobs": "speed",

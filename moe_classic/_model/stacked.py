@@ -6,6 +6,8 @@ goes over the rows then goes over them once, in one call where there were S::
     gate        coef (S, K - 1, q)       log_prob (S, K, G)
     experts     coef (S K, d, q)         log_prob (S K, n)
     R           (S, K, G)                objective (S,)
+
+What is no array, such as the shape of a tree, is the same for all starts.
 """
 
 from __future__ import annotations
@@ -70,10 +72,12 @@ def _names(kind: Any) -> tuple[str, ...]:
 def _joined(records: Sequence[Any], join: Callable[[Sequence[Floats]], Floats]) -> Any:
     """One record with the fields of several."""
     kind: Any = type(records[0])
-    return kind(*[join([getattr(r, name) for r in records]) for name in _names(kind)])
+    values = ([getattr(r, name) for r in records] for name in _names(kind))
+    return kind(*[join(v) if isinstance(v[0], np.ndarray) else v[0] for v in values])
 
 
 def _part(record: Any, where: Any) -> Any:
     """A record with part of every field."""
     kind: Any = type(record)
-    return kind(*[getattr(record, name)[where] for name in _names(kind)])
+    values = (getattr(record, name) for name in _names(kind))
+    return kind(*[v[where] if isinstance(v, np.ndarray) else v for v in values])

@@ -16,10 +16,11 @@ from .starts import (
     StartData,
     params_from_responsibilities,
     portfolio,
+    several_from_responsibilities,
     soften,
 )
 from .thresholds import best_cut
-from .together import StartSample
+from .together import StartSample, em_runs
 from .trainer import SHORT_PASSES, StreamTrainer, Trainer
 from .wrap import (
     admits,
@@ -60,6 +61,7 @@ __all__ = [
     "described",
     "describes_outputs",
     "em_problem",
+    "em_runs",
     "from_portfolio",
     "keeps_origin",
     "keeps_target",
@@ -74,6 +76,7 @@ __all__ = [
     "report_fits",
     "resolve_experts",
     "resolve_gate",
+    "several_from_responsibilities",
     "soften",
     "step",
     "warn_failure",

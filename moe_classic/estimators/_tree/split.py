@@ -24,7 +24,14 @@ import numpy as np
 from moe_classic._data import Block, Design, Summary
 from moe_classic._model import Model, MoEParams
 from moe_classic._objectives import MixtureLikelihood
-from moe_classic._training import STRATEGIES, StartData, params_from_responsibilities, soften
+from moe_classic._training import (
+    STRATEGIES,
+    StartData,
+    em_runs,
+    params_from_responsibilities,
+    several_from_responsibilities,
+    soften,
+)
 from moe_classic._typing import Floats, Ints
 from moe_classic.gates import Nested, SoftmaxGate
 from moe_classic.solvers import EM, Problem
@@ -160,9 +167,11 @@ class Splitter:
         part = self.part(rows, h)
         view = StartData(self.view.X[rows], self.view.target[rows], part.w, count)
         best, height = None, (False, -np.inf)
-        for name, child in zip(names, rng.spawn(len(names)), strict=True):
-            R = soften(STRATEGIES[name](view, child), count)
-            start, end, value = self._trial(problem, part, R, h)
+        cuts = [
+            soften(STRATEGIES[name](view, child), count)
+            for name, child in zip(names, rng.spawn(len(names)), strict=True)
+        ]
+        for start, end, value in self._trials(problem, part, cuts, h):
             # A leaf that came to interpolate a few rows is likely only by that.
             sound = not model.n_degenerate(end, self.summary)
             score = value if rank is None else rank(_branch(model, end))
@@ -170,14 +179,19 @@ class Splitter:
                 best, height = end if sound else start, (sound, score)
         return self._copies(h, count) if best is None else self._as_split(best, model, h)
 
-    def _trial(self, problem: Problem, part: Block, R: Floats, h: Floats) -> Trial:
-        """Where responsibilities ``R`` of the rows with weights ``h`` begin and where they lead."""
-        key = blake2b(h.tobytes() + R.tobytes()).digest()
-        if key not in self.tried:
-            start = params_from_responsibilities(problem.model, [part], R, self.summary)
-            run = EM(finish=None).run(problem, start, max_iter=LOCAL_PASSES, tol=1e-6)
-            self.tried[key] = start, run.params, run.objective
-        return self.tried[key]
+    def _trials(self, problem: Problem, part: Block, cuts: list[Floats], h: Floats) -> list[Trial]:
+        """Where responsibilities of the rows with weights ``h`` begin, and where they lead."""
+        keys = [blake2b(h.tobytes() + R.tobytes()).digest() for R in cuts]
+        fresh = {key: R for key, R in zip(keys, cuts, strict=True) if key not in self.tried}
+        if fresh:
+            model, em = problem.model, EM(finish=None)
+            starts = several_from_responsibilities(
+                model, [part], list(fresh.values()), self.summary
+            )
+            runs = em_runs(problem, starts, em, LOCAL_PASSES, 1e-6)
+            for key, start, run in zip(fresh, starts, runs, strict=True):
+                self.tried[key] = start, run.params, run.objective
+        return [self.tried[key] for key in keys]
 
     def flat_model(self, count: int) -> Model:
         """The gate of one node over ``count`` leaves."""

@@ -27,10 +27,8 @@ from moe_classic._components import (
     line_terms,
     moved_score,
     moved_score_blocks,
-    normalise,
 )
 from moe_classic._data import Design, Summary
-from moe_classic._numerics import empty
 from moe_classic._typing import Floats
 from moe_classic.gates._base import Gate
 from moe_classic.gates._constant import ConstantGate
@@ -39,23 +37,30 @@ from moe_classic.penalties import CentredRidge
 
 from .branching import balanced, count_leaves, parse_branching
 from .nodes import (
-    Family,
     TreeShape,
     below_root,
+    conditionals,
     curvature_of,
     family_grams,
+    family_rows,
     family_rule,
     free_rows,
+    full_rows,
     node_residual,
+    row_after_row,
     sibling_rows,
     steps_of,
+    tree_by_tree,
     tree_shape,
 )
 
 
 @dataclass(frozen=True)
 class TreeParams:
-    """Coefficients (K - 1, q): C - 1 rows for a node with C children, nodes breadth first."""
+    """Coefficients (K - 1, q): C - 1 rows for a node with C children, nodes breadth first.
+
+    Those of several trees of one shape, that advance together, are (S, K - 1, q).
+    """
 
     coef: Floats
     shape: TreeShape
@@ -178,18 +183,29 @@ class TreeGate(Gate):
         shape = tree_shape(balanced(n_experts) if self.branching is None else self.nested)
         return TreeParams(np.zeros((n_experts - 1, width)), shape)
 
+    def stacks(self, params: TreeParams) -> bool:
+        """With Newton's steps at all nodes."""
+        shape, q = params.shape, params.coef.shape[-1]
+        if shape.is_flat:
+            return self._flat.stacks(SoftmaxParams(params.coef))
+        return all(family_rule(family, q) == "newton" for family in shape.families)
+
     # -------------------------------------------------------------------- evaluation
 
     def forward(self, params: TreeParams, design: Design) -> Forward:
-        """Log gate (K, n) and the conditional probabilities of the nodes (N, n)."""
+        """Log gate (K, n) and the conditional probabilities of the nodes (N, n).
+
+        Of several trees (S, K, n) and (N, S n): rows of each tree after those of another.
+        """
         if params.shape.is_flat:
             return self._flat.forward(SoftmaxParams(params.coef), design)
-        log_g, g = _conditionals(params, design)
-        return Forward(params.shape.down(log_g)[params.shape.leaves], None, g)
+        log_g, g = conditionals(params.shape, params.coef, design)
+        log_leaves = params.shape.down(log_g)[params.shape.leaves]
+        return Forward(tree_by_tree(log_leaves, params.coef), None, g)
 
     def log_nodes(self, params: TreeParams, design: Design) -> Floats:
         """Log probabilities of reaching each node, (N, n), nodes breadth first."""
-        return params.shape.down(_conditionals(params, design)[0])
+        return params.shape.down(conditionals(params.shape, params.coef, design)[0])
 
     def curvature(self, params: TreeParams, fwd: Forward, S: Floats) -> Floats:
         """Row weights of the Grams: pairs of siblings for Newton, the mass of a node for the bound.
@@ -198,8 +214,8 @@ class TreeGate(Gate):
         """
         if params.shape.is_flat:
             return self._flat.curvature(SoftmaxParams(params.coef), fwd, S)
-        shape, q = params.shape, params.coef.shape[1]
-        mass = shape.up(S)
+        shape, q = params.shape, params.coef.shape[-1]
+        mass = shape.up(row_after_row(S))
         rows = [
             curvature_of(
                 family,
@@ -209,7 +225,8 @@ class TreeGate(Gate):
             )
             for family in shape.families
         ]
-        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+        several = tree_by_tree(rows[0] if len(rows) == 1 else np.concatenate(rows), params.coef)
+        return several.reshape(-1, S.shape[-1])
 
     def statistics(
         self, params: TreeParams, fwd: Forward, design: Design, S: Floats, grams: Floats
@@ -217,21 +234,23 @@ class TreeGate(Gate):
         """Scores (N - 1, q) of all nodes but the root, curvature sums, masses (N,)."""
         if params.shape.is_flat:
             return self._flat.statistics(SoftmaxParams(params.coef), fwd, design, S, grams)
-        residual, _ = node_residual(params.shape, fwd.work, S)
-        return LogitStats(grams, design.scores(residual))
+        residual, _ = node_residual(params.shape, fwd.work, row_after_row(S))
+        score = design.scores(tree_by_tree(residual, params.coef))
+        return LogitStats(grams.reshape(*S.shape[:-2], -1, grams.shape[-1]), score)
 
     def update(self, params: TreeParams, stats: LogitStats, summary: Summary) -> TreeParams:
         """One Newton or bound step at every node."""
         if params.shape.is_flat:
             new = self._flat.update(SoftmaxParams(params.coef), stats, summary)
             return TreeParams(new.coef, params.shape)
-        pull, q = self.alpha * summary.weight, params.coef.shape[1]
+        pull, q = self.alpha * summary.weight, params.coef.shape[-1]
         coef = params.coef.copy()
         for family, rule, gram in family_grams(params.shape, stats.gram, q):
-            old = coef[family.rows].reshape(-1, family.size - 1, q)
-            score = sibling_rows(stats.score, below_root(family), family)
-            delta = limited(steps_of(rule, old, gram, score, pull))
-            coef[family.rows] += delta.reshape(-1, q)
+            old = coef[..., family.rows, :]
+            score = stats.score[..., below_root(family), :].reshape(-1, family.size, q)
+            siblings = old.reshape(-1, family.size - 1, q)
+            delta = limited(steps_of(rule, siblings, gram, score, pull))
+            coef[..., family.rows, :] += delta.reshape(old.shape)
         return TreeParams(coef, params.shape)
 
     def translate(self, stats: LogitStats, old: TreeParams, new: TreeParams) -> LogitStats:
@@ -272,8 +291,8 @@ class TreeGate(Gate):
         """
         if params.shape.is_flat:
             return self._flat.derivatives(SoftmaxParams(params.coef), fwd, R)
-        shape, g, mass = params.shape, fwd.work, params.shape.up(R)
-        K, n = R.shape
+        shape, g, R = params.shape, fwd.work, row_after_row(R)
+        mass, (K, n) = shape.up(R), R.shape
         first, curvature = np.zeros((K - 1, K, n)), np.zeros((K - 1, K - 1, n))
         below = shape.leaf_ranges()
         for j in shape.inner:
@@ -284,7 +303,7 @@ class TreeGate(Gate):
                 first[row, below[child].start : below[child].stop] += 1.0
                 curvature[row, rows.start : rows.stop] = -mass[j] * g[child] * g[free]
                 curvature[row, row] += mass[j] * g[child]
-        return first, curvature
+        return tree_by_tree(first, params.coef), tree_by_tree(curvature, params.coef)
 
     # -------------------------------------------------------------------- penalty
 
@@ -292,17 +311,28 @@ class TreeGate(Gate):
         """Slopes centred over siblings, so that no child is special."""
         return CentredRidge(self.alpha * summary.weight)
 
+    def penalties(self, params: TreeParams, summary: Summary) -> Floats:
+        """Those of several trees, (S,)."""
+        ridge, q = self.slopes_penalty(summary), params.coef.shape[-1]
+        parts = [params.coef[:, f.rows] for f in params.shape.families]
+        sizes = [f.size - 1 for f in params.shape.families]
+        each = [
+            ridge.each(rows.reshape(len(rows), -1, size, q)).sum(axis=1)
+            for rows, size in zip(parts, sizes, strict=True)
+        ]
+        return np.sum(each, axis=0)
+
     def penalty_value(self, params: TreeParams, summary: Summary) -> float:
         """``alpha / 2`` times the squared slopes centred over siblings, per unit of weight."""
         ridge = self.slopes_penalty(summary)
-        return sum(ridge.value(_rows_of(params, f)) for f in params.shape.families)
+        return sum(ridge.value(family_rows(params.coef, f)) for f in params.shape.families)
 
     def penalty_gradient(self, params: TreeParams, summary: Summary) -> Floats:
         """Gradient of the penalty, (n_theta,)."""
         ridge, q = self.slopes_penalty(summary), params.coef.shape[1]
         out = np.zeros(params.coef.shape)
         for family in params.shape.families:
-            out[family.rows] = ridge.gradient(_rows_of(params, family)).reshape(-1, q)
+            out[family.rows] = ridge.gradient(family_rows(params.coef, family)).reshape(-1, q)
         return out.ravel()
 
     def penalty_hessian(self, params: TreeParams, summary: Summary) -> Floats:
@@ -346,7 +376,7 @@ class TreeGate(Gate):
                     f"TreeGate: the order {order.tolist()} tears a branch apart; in a tree only "
                     "whole branches of the same shape can change places."
                 )
-            full = _full_rows(params, parents.pop(), old)
+            full = full_rows(params.shape, params.coef, parents.pop(), old)
             start = shape.first_row[j]
             coef[start : start + len(old) - 1] = full[:-1] - full[-1]
         return TreeParams(coef, shape)
@@ -401,36 +431,3 @@ class TreeGate(Gate):
                 on_path[node - 1, k] = 1.0
                 node = int(shape.parent[node])
         return str(graph.node("Exp", graph.node("MatMul", logs, graph.constant(on_path))))
-
-
-# ------------------------------------------------------------------------- coefficients by node
-
-
-def _conditionals(params: TreeParams, design: Design) -> tuple[Floats, Floats]:
-    """Log probabilities and probabilities of all nodes given their parents, both (N, n)."""
-    shape, n = params.shape, design.Z.shape[1]
-    eta = np.matmul(params.coef, design.Z, out=empty((len(params.coef), n)))
-    log_g, g = empty((shape.n_nodes, n)), empty((shape.n_nodes, n))
-    log_g[0], g[0] = 0.0, 1.0
-    for family in shape.families:
-        m, size = family.nodes.size, family.size
-        logits = empty((m, size, n))
-        logits[:, :-1] = eta[family.rows].reshape(m, size - 1, n)
-        logits[:, -1] = 0.0
-        p = normalise(logits)
-        log_g[family.children] = logits.reshape(-1, n)
-        g[family.children] = p.reshape(-1, n)
-    return log_g, g
-
-
-def _rows_of(params: TreeParams, family: Family) -> Floats:
-    """Coefficients of the nodes of a family, (m, C - 1, q)."""
-    return params.coef[family.rows].reshape(-1, family.size - 1, params.coef.shape[1])
-
-
-def _full_rows(params: TreeParams, node: int, children: list[int]) -> Floats:
-    """Coefficients of some children of ``node``, the reference's zeros included, (len, q)."""
-    shape = params.shape
-    start, m = shape.first_row[node], shape.n_children[node] - 1
-    full = np.vstack([params.coef[start : start + m], np.zeros(params.coef.shape[1])])
-    return full[np.array(children) - shape.first_child[node]]

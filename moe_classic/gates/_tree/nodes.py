@@ -22,7 +22,9 @@ from moe_classic._components import (
     bohning_step,
     curvatures,
     newton_step,
+    normalise,
 )
+from moe_classic._data import Design
 from moe_classic._numerics import empty
 from moe_classic._typing import Floats, Ints
 from moe_classic.gates._softmax import MANY, WIDE
@@ -271,13 +273,16 @@ def curvature_of(family: Family, rule: str, P: Floats, mass: Floats) -> Floats:
 
 
 def family_grams(shape: TreeShape, gram: Floats, q: int) -> Iterator[tuple[Family, str, Floats]]:
-    """The rule and the packed Grams of each family, (m, rows a node, q (q + 1) / 2)."""
+    """The rule and the packed Grams of each family, (m, rows a node, q (q + 1) / 2).
+
+    Of several trees, (S, ..., q (q + 1) / 2), the nodes of one after those of another.
+    """
     stop = 0
     for family in shape.families:
         rule, size, m = family_rule(family, q), family.size, family.nodes.size
         each = {"newton": size * (size - 1) // 2, "block": size, "bound": 1}[rule]
         start, stop = stop, stop + each * m
-        yield family, rule, gram[start:stop].reshape(m, each, -1)
+        yield family, rule, gram[..., start:stop, :].reshape(-1, each, gram.shape[-1])
 
 
 def steps_of(rule: str, coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
@@ -286,3 +291,53 @@ def steps_of(rule: str, coef: Floats, gram: Floats, score: Floats, pull: float) 
         return newton_step(coef, gram, score, pull)
     step = block_step if rule == "block" else bohning_step
     return np.stack([step(c, g, s, pull) for c, g, s in zip(coef, gram, score, strict=True)])
+
+
+# ------------------------------------------------------------------------- coefficients by node
+
+
+def conditionals(shape: TreeShape, coef: Floats, design: Design) -> tuple[Floats, Floats]:
+    """Log probabilities and probabilities of all nodes given their parents, both (N, n).
+
+    Of several trees (N, S n).
+    """
+    eta = row_after_row(design.linear(coef))
+    n = eta.shape[1]
+    log_g, g = empty((shape.n_nodes, n)), empty((shape.n_nodes, n))
+    log_g[0], g[0] = 0.0, 1.0
+    for family in shape.families:
+        m, size = family.nodes.size, family.size
+        logits = empty((m, size, n))
+        logits[:, :-1] = eta[family.rows].reshape(m, size - 1, n)
+        logits[:, -1] = 0.0
+        p = normalise(logits)
+        log_g[family.children] = logits.reshape(-1, n)
+        g[family.children] = p.reshape(-1, n)
+    return log_g, g
+
+
+def row_after_row(values: Floats) -> Floats:
+    """Values of several trees (S, M, n) as (M, S n): as those of one with more rows; else as is."""
+    if values.ndim < 3:
+        return values
+    return values.swapaxes(0, 1).reshape(values.shape[1], -1)
+
+
+def tree_by_tree(values: Floats, coef: Floats) -> Floats:
+    """The inverse, (..., S n) as (S, ..., n), where coefficients are (S, K - 1, q); else as is."""
+    if coef.ndim < 3:
+        return values
+    apart = values.reshape(*values.shape[:-1], len(coef), -1)
+    return np.ascontiguousarray(np.moveaxis(apart, -2, 0))
+
+
+def family_rows(coef: Floats, family: Family) -> Floats:
+    """Coefficients of the nodes of a family, (m, C - 1, q)."""
+    return coef[family.rows].reshape(-1, family.size - 1, coef.shape[1])
+
+
+def full_rows(shape: TreeShape, coef: Floats, node: int, children: list[int]) -> Floats:
+    """Coefficients of some children of ``node``, the reference's zeros included, (len, q)."""
+    start, m = shape.first_row[node], shape.n_children[node] - 1
+    full = np.vstack([coef[start : start + m], np.zeros(coef.shape[1])])
+    return full[np.array(children) - shape.first_child[node]]
