@@ -26,6 +26,7 @@ from .together import TOGETHER, StartSample
 from .trainer import SHORT_PASSES, Trainer
 from .wrap import (
     admits,
+    check_sparse,
     components,
     described,
     describes_outputs,
@@ -62,6 +63,7 @@ __all__ = [
     "check_marginal",
     "check_online",
     "check_seen",
+    "check_sparse",
     "components",
     "described",
     "describes_outputs",
