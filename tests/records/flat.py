@@ -257,7 +257,9 @@ def warm_start() -> Values:
 @case("regression, shared slopes")
 def shared_slopes() -> Values:
     X, y = lines()
-    moe = MoERegressor(2, expert=GaussianExpert(shared=[1]), **QUICK).fit(X, y)
+    wave = np.sin(7.0 * np.arange(len(X)))
+    X, y = np.column_stack([X, wave]), y + wave
+    moe = MoERegressor(2, expert=GaussianExpert(shared=[2]), **QUICK).fit(X, y)
     return fitted(moe, X, y)
 
 
