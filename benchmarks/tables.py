@@ -386,6 +386,26 @@ TABLES = {
             "coverage %": "{percent:.1f}",
         },
     ),
+    "missing": lambda: plain(
+        read("missing"),
+        {
+            "data": "{data}",
+            "missing values": "{missing}",
+            "splits": "{splits}",
+            "log score": "{log_score:.3f}",
+            "squared error": "{error:.3f}",
+            "above means": "{above}",
+        },
+    ),
+    "missing_cost": lambda: plain(
+        read("missing_cost"),
+        {
+            "rows": "{rows:,}",
+            "features": "{features}",
+            "patterns": "{patterns}",
+            "ratio": "{ratio:.1f}",
+        },
+    ),
     "coverage": lambda: plain(
         read("coverage").query("parameter == 'all'").eval("percent = 100 * coverage"),
         {
