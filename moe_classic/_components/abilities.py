@@ -9,11 +9,11 @@ too. Whoever needs some (a solver, inference, learning by batches, an export) li
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
+from moe_classic._sklearn import BaseEstimator
 from moe_classic._typing import Floats, Names
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -67,6 +67,11 @@ class Component(BaseEstimator):
     #: Whether a penalty makes slopes exactly zero, and the objective has kinks.
     sparse: bool = False
     features: Any = None
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """An ability, or what belongs to it: there if `has` says so."""
 
     def has(self, ability: str) -> bool:
         """Whether it has an ability: a method that is there, or a fact that holds."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg.lapack import dpotrf
 
+from moe_classic._components import Component
 from moe_classic._data import Block, Design, DesignMap
 from moe_classic._numerics import unpack_symmetric
 from moe_classic._typing import Bools, Floats, Ints
@@ -182,6 +183,7 @@ def null_of_theta(model: Model, params: MoEParams, null: tuple[Floats, ...]) -> 
 
     Constant columns are left out.
     """
+    parts: list[tuple[Component, Any, Floats]]
     parts = [(model.gate, params.gate, null[model.gate_design])]
     parts += [
         (g.expert, p, null[g.design]) for g, p in zip(model.groups, params.experts, strict=True)

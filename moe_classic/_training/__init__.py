@@ -17,11 +17,12 @@ from .starts import (
     StartData,
     params_from_responsibilities,
     portfolio,
+    several_from_responsibilities,
     soften,
 )
 from .stream_trainer import StreamTrainer
 from .thresholds import best_cut
-from .together import StartSample
+from .together import TOGETHER, StartSample
 from .trainer import SHORT_PASSES, Trainer
 from .wrap import (
     admits,
@@ -43,6 +44,7 @@ __all__ = [
     "CERTAINTY",
     "SHORT_PASSES",
     "STRATEGIES",
+    "TOGETHER",
     "BoundModel",
     "Monitor",
     "OnlineState",
@@ -81,6 +83,7 @@ __all__ = [
     "report_fits",
     "resolve_experts",
     "resolve_gate",
+    "several_from_responsibilities",
     "soften",
     "step",
     "warn_failure",

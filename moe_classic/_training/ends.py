@@ -43,13 +43,15 @@ class FinalPass(Stats):
 class Trained:
     """The best run, the report on all starts, and a last pass over the training data.
 
-    ``n_degenerate`` counts experts of the best that are spurious or at a bound.
+    ``n_degenerate`` counts experts of the best that are spurious or at a bound; ``error`` is to be
+    raised once the best run has been kept.
     """
 
     result: Result
     report: pd.DataFrame
     final_pass: FinalPass
     n_degenerate: int
+    error: Exception | None = None
 
 
 def expand(data: TrainingData, plan: BoundModel) -> tuple[TrainingData, tuple[DesignMap, ...]]:

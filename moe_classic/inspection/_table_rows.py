@@ -99,14 +99,24 @@ class TableRows:
     def places(self, features: Sequence[Any] | None) -> list[int]:
         """Features whose effects are wanted: by default all that vary, but text and dates."""
         if features is not None:
-            return [self.place(feature) for feature in features]
-        return [j for j in range(len(self.names)) if self._has_effect(j)]
+            places = [self.place(feature) for feature in features]
+        else:
+            places = [j for j in range(len(self.names)) if self._has_effect(j)]
+        missing = [self.names[j] for j in places if self.X.iloc[:, j].isna().any()]
+        if missing:
+            raise ValueError(
+                f"marginal_effects: features {missing[:_SHOWN]} are missing in some rows, where "
+                "they have no effect; leave these rows out, choose others by features=, or use "
+                "predictions_at."
+            )
+        return places
 
     def _has_effect(self, j: int) -> bool:
         """Whether a column varies, in numbers or in few levels."""
         if self.numeric[j]:
             values = self._numbers(j)
-            return bool(np.nanmax(values) > np.nanmin(values))
+            known = values[~np.isnan(values)]
+            return bool(known.size and known.max() > known.min())
         if self._is_date(j):
             return False
         return 1 < self.X.iloc[:, j].nunique() <= _MOST_LEVELS
@@ -184,17 +194,15 @@ class TableRows:
                 yield level_name(name, level), before, after, 1.0
             return
         values = self._numbers(j)
-        distinct = np.unique(values[~np.isnan(values)])
+        distinct = np.unique(values)
         if distinct.size == 2:
             low, high = distinct
             yield name, self._with(self.X, j, low), self._with(self.X, j, high), 1.0
             return
-        step = _STEP * (float(np.nanstd(values)) or 1.0)
+        step = _STEP * (float(np.std(values)) or 1.0)
         low, high = values - step, values + step
-        # What was added, not what was meant: far from zero these differ. Rows that miss the value
-        # stay as they are.
-        run = np.where(np.isnan(values), 1.0, high - low)
-        yield name, self._with(self.X, j, low), self._with(self.X, j, high), run
+        # What was added, not what was meant: far from zero these differ.
+        yield name, self._with(self.X, j, low), self._with(self.X, j, high), high - low
 
     # -------------------------------------------------------------------- averages
 

@@ -263,22 +263,24 @@ class MixtureScorer:
         return self
 
 
-log_score_scorer = MixtureScorer("log_score", _log_score, 1, {})
-neg_crps_scorer = MixtureScorer("neg_crps", _crps, -1, {})
-neg_pinball_loss_scorer = MixtureScorer("neg_pinball_loss", _pinball, -1, {"quantile": 0.5})
-neg_interval_score_scorer = MixtureScorer(
+log_score_scorer: MixtureScorer = MixtureScorer("log_score", _log_score, 1, {})
+neg_crps_scorer: MixtureScorer = MixtureScorer("neg_crps", _crps, -1, {})
+neg_pinball_loss_scorer: MixtureScorer = MixtureScorer(
+    "neg_pinball_loss", _pinball, -1, {"quantile": 0.5}
+)
+neg_interval_score_scorer: MixtureScorer = MixtureScorer(
     "neg_interval_score", _interval_score, -1, {"coverage": 0.9}
 )
-neg_interval_width_scorer = MixtureScorer(
+neg_interval_width_scorer: MixtureScorer = MixtureScorer(
     "neg_interval_width", _interval_width, -1, {"coverage": 0.9}
 )
-interval_coverage_scorer = MixtureScorer(
+interval_coverage_scorer: MixtureScorer = MixtureScorer(
     "interval_coverage", _interval_coverage, 1, {"coverage": 0.9}
 )
-neg_coverage_error_scorer = MixtureScorer(
+neg_coverage_error_scorer: MixtureScorer = MixtureScorer(
     "neg_coverage_error", _coverage_error, -1, {"coverage": 0.9}
 )
-neg_pit_error_scorer = MixtureScorer("neg_pit_error", _pit_error, -1, {})
+neg_pit_error_scorer: MixtureScorer = MixtureScorer("neg_pit_error", _pit_error, -1, {})
 
 _SCORERS = {
     scorer.name: scorer

@@ -181,6 +181,24 @@ def path(
         previous = best
 
 
+def fresh_fits(
+    template: Any,
+    low: int,
+    high: int,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    groups: Any = None,
+) -> Iterator[PathFit]:
+    """Fits with ``low`` to ``high`` experts from the template's own starts alone.
+
+    Of rows in partitions nobody has the responsibilities that a split would begin from.
+    """
+    for K in range(low, high + 1):
+        fresh = clone(template).set_params(n_experts=K)
+        yield _grown(_fitted(fresh, X, y, sample_weight, groups), "portfolio")
+
+
 def _rank(fit: PathFit) -> tuple[bool, float]:
     return fit.rank
 

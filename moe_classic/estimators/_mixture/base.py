@@ -10,12 +10,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
-from moe_classic._compat import CallbackSupportMixin, with_callbacks
+from moe_classic._compat import with_callbacks
 from moe_classic._data import (
     MOST_ROWS,
     RawData,
@@ -33,6 +31,7 @@ from moe_classic._results import (
     importances,
     one_equation,
 )
+from moe_classic._sklearn import BaseComposition, CallbackSupportMixin, TransformerMixin
 from moe_classic._targets import IntervalTarget, Target, TrainingData
 from moe_classic._training import (
     BoundModel,
@@ -71,12 +70,35 @@ from .fitted import LearnedMixture, check_warm_start, how_it_ended, learned_mixt
 from .rows import RowChecker
 
 
-class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition):
+class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
     """Fit template and answers of all mixtures that are fitted by maximum likelihood.
 
     A fit leaves one record, ``_fitted``, and what users see of it, all set at once and last: after
     a fit that was refused or interrupted everything is as it was before.
     """
+
+    # What fits set and arguments that all mixtures have, for type checkers.
+    n_experts: Any
+    expert: Any
+    gate: Any
+    solver: Any
+    init: Any
+    n_init: int
+    max_iter: int
+    tol: float
+    standardize: bool
+    block_size: int | None
+    warm_start: bool
+    n_jobs: int | None
+    random_state: Any
+    verbose: Any
+    experts_: list[Any]
+    gate_: Any
+    log_likelihood_: float
+    trace_: Floats
+    n_iter_: int
+    converged_: bool
+    n_parameters_: int
 
     _target: ClassVar[type[Target]]
     _listed = "expert"
@@ -163,9 +185,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         checker = self._checker()
         return self._fit_rows(checker(X, y, sample_weight, groups), checker, X, y)
 
-    def _fit_rows(
-        self, raw: RawData, checker: RowChecker, X: Any = None, y: Any = None
-    ) -> MixtureEstimator:
+    def _fit_rows(self, raw: RawData, checker: RowChecker, X: Any = None, y: Any = None) -> Self:
         """Fit validated rows; callbacks are shown ``X`` and ``y``."""
         arguments = self._resolve_arguments()
         if raw.subjects is not None:
@@ -207,7 +227,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         """
         return self._fit_parts(blocks)
 
-    def _fit_parts(self, blocks: Any) -> MixtureEstimator:
+    def _fit_parts(self, blocks: Any) -> Self:
         """Fit rows that are read part by part, wherever these are."""
         arguments = self._resolve_arguments()
         if not isinstance(self.init, str):
@@ -242,7 +262,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         *,
         shown: dict[str, Any],
         source: dict[str, Any] | None = None,
-    ) -> MixtureEstimator:
+    ) -> Self:
         """Bind the model, train it, and keep what comes of it.
 
         ``raw`` are validated rows, ``rows`` passes over all of them, ``source`` says where a
@@ -260,8 +280,10 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         warn_of_the_end(trainer, trained)
         report_fits(fitted.model, fitted.params, fitted.labels)
         root.call_on_fit_task_end(estimator=self, **shown)
+        # Fitted all the same, with the last good parameters.
+        if trained.error is not None:
+            raise trained.error
         if trained.result.failure:
-            # Fitted all the same, with the last good parameters.
             raise DivergenceError(trained.result.failure)
         return self
 
