@@ -251,6 +251,29 @@ def sparse_routers():
     )
 
 
+def lasso():
+    """Figures of penalised fits."""
+    names = {
+        "support": "support exactly right",
+        "cost": "a path of 50 penalties over a fit",
+        "objective": "largest lead of a slow program",
+        "conditions": "largest violation of the conditions of optimality",
+        "one expert": "largest difference of a slope from scikit-learn",
+    }
+    forms = {
+        "support": "{figure:.0f} of {of:.0f}",
+        "cost": "{figure:.1f}, {of:.0f} sets",
+        "objective": "{figure:+.0e}, {of:.0f} sets",
+        "conditions": "{figure:.0e}, {of:.0f} fits",
+        "one expert": "{figure:.0e}, {of:.0f} fits",
+    }
+    frame = read("lasso")
+    body = [
+        [names[row.what], row.case, forms[row.what].format(**row)] for _, row in frame.iterrows()
+    ]
+    return ["what", "case", "figure"], body
+
+
 def bayes():
     """What is asked of posteriors, one row a figure."""
     forms = {
@@ -316,6 +339,7 @@ TABLES = {
             "epochs in the paper": "{paper:.0f}",
         },
     ),
+    "lasso": lasso,
     "bayes": bayes,
     "bayes_scores": lambda: plain(
         read("bayes").query("what == 'scores'"),
@@ -339,6 +363,18 @@ TABLES = {
             "features, experts": "{features}, {experts}",
             "gate, family": "{gate}, {family}",
             "ratio": "{ratio:.2f}",
+        },
+    ),
+    "sparse_rows": lambda: plain(
+        read("sparse_rows").eval("percent = 100 * density"),
+        {
+            "rows, features": "{rows:,}, {features:,}",
+            "entries there %": "{percent:g}",
+            "experts": "{experts} {family}, {gate} gate",
+            "iteration, ms": "{pass_ms:.0f}",
+            "laid out / sparse": "{ratio:.1f}",
+            "whole fits": "{fit_ratio:.1f}",
+            "memory": "{memory_ratio:.0f}",
         },
     ),
     "groups_found": lambda: plain(

@@ -19,7 +19,9 @@ from moe_classic import (
 from moe_classic.experts import GaussianExpert, SkewNormalExpert, WeibullExpert
 from moe_classic.gates import GaussianGate, MixedGate, SoftmaxGate
 from moe_classic.gates._tree.gate import TreeGate
+from moe_classic.model_selection import path
 from moe_classic.onnx import to_onnx
+from moe_classic.penalties import Lasso
 
 pytest.importorskip("onnx", reason="needs the extra onnx")
 runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime, in the extra test")
@@ -126,6 +128,18 @@ def test_regression_in_double_precision_agrees_to_rounding(table, expert):
     X = X.astype(np.float64)
     predicted = run(to_onnx(moe, dtype=np.float64), X, "variable")[0]
     np.testing.assert_allclose(predicted[:, 0], moe.predict(X), rtol=1e-12)
+
+
+def test_penalised_and_relaxed_fits_are_exported(table):
+    X, y = table
+    expert, gate = GaussianExpert(penalty=Lasso(0.2)), SoftmaxGate(penalty=Lasso(0.02))
+    moe = MoERegressor(2, expert=expert, gate=gate, **QUICK).fit(X, y)
+    assert any((one.coef_ == 0.0).any() for one in moe.experts_)
+    relaxed = path(X, y, estimator=moe, n_experts=2, alphas=[0.5, 0.2]).best_estimator_
+    X = X.astype(np.float64)
+    for fit in (moe, relaxed):
+        predicted = run(to_onnx(fit, dtype=np.float64), X, "variable")[0]
+        np.testing.assert_allclose(predicted[:, 0], fit.predict(X), rtol=1e-12)
 
 
 @pytest.mark.parametrize("cls", [GaussianExpert, SkewNormalExpert, WeibullExpert])

@@ -13,12 +13,12 @@ from moe_classic._components import require
 from moe_classic._data import (
     ArraySource,
     Block,
-    Design,
     DesignMap,
     Source,
     Stats,
     Subjects,
     Summary,
+    as_design,
     default_block_size,
     design_of,
 )
@@ -250,11 +250,11 @@ def cut_blocks(
     designs: list[Floats], y: np.ndarray, w: Floats, subjects: Subjects | None = None
 ) -> list[Block]:
     """Blocks of designs (q, n), of a gate of subjects (q, G), that are kept from pass to pass."""
-    step = default_block_size([len(Z) for Z in designs])
+    step = default_block_size([Z.shape[0] for Z in designs])
     blocks = []
     for part, inside in _parts(w.size, step, subjects):
         cut = tuple(
-            Design(Z[:, part if Z.shape[1] == w.size else inside], keep=True) for Z in designs
+            as_design(Z[:, part if Z.shape[1] == w.size else inside], keep=True) for Z in designs
         )
         mine = None if subjects is None else subjects.part(inside)
         blocks.append(Block(cut, y[..., part], w[part], mine))
@@ -303,12 +303,12 @@ def simulate(
     X = case.X[times if case.subjects is None else case.subjects.rows_of(times)]
     if case.subjects is not None:
         subjects = case.subjects.taken(times, np.ones(times.size))
-    missing = np.isnan(X)
+    missing = np.isnan(X) if isinstance(model, ObservedModel) else None
     if model.gate.generative:
         X, experts = _draw_features(case, X, rng, subjects)
-    designs = tuple(Design(design_of(m, X, subjects)) for m in case.maps)
+    designs = tuple(as_design(design_of(m, X, subjects)) for m in case.maps)
     y = model.sample(params, designs, rng, experts, subjects)[0]
-    if isinstance(model, ObservedModel):
+    if missing is not None:
         # What was missing is so again.
         X = np.where(missing, np.nan, X)
     return X, y, subjects

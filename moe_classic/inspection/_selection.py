@@ -10,7 +10,7 @@ import pandas as pd
 from ._style import DATA_COLOR, axes_for, ink, legend_above, line_look, paper, point_look, tidy
 
 #: Criteria that are better when they are lower.
-_LOWER = ("aic", "bic", "icl")
+_LOWER = ("aic", "bic", "ebic", "icl")
 
 
 class SelectionDisplay:
@@ -82,7 +82,7 @@ class SelectionDisplay:
             Columns that tell families of models apart; each combination gets a line. None takes
             ``expert`` and ``gate``, if the table has them.
         greater_is_better : bool, default=None
-            None: no for ``"aic"``, ``"bic"`` and ``"icl"``, yes for anything else.
+            None: no for ``"aic"``, ``"bic"``, ``"ebic"`` and ``"icl"``, yes for anything else.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure.
         **plot

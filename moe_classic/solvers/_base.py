@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from moe_classic._components import require
 from moe_classic._data import Source, Summary
 from moe_classic._engine import SerialEngine, ThreadedEngine
 from moe_classic._model import Model, MoEParams, MoEStats
+from moe_classic._sklearn import BaseEstimator
 from moe_classic._typing import Floats
 
 #: Called after every accepted step with (iteration, objective); True asks to stop.

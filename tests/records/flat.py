@@ -40,6 +40,7 @@ from .registry import (
     classes,
     counts,
     fitted,
+    gaps,
     lines,
     outputs,
     positives,
@@ -162,6 +163,7 @@ _classification("estimator experts without slopes", expert=GaussianNB(), regular
 # ------------------------------------------------------------------------- gates
 
 _regression("gaussian gate", gate="gaussian")
+_regression("gaussian gate, gaps", gaps, gate="gaussian", missing="marginalize")
 for kind in ("diag", "tied"):
     _regression(f"gaussian gate, {kind}", gate=GaussianGate(covariance_type=kind))
 _regression("gaussian gate of a column", gate=GaussianGate(features=[0], reg_covar=1e-3))
@@ -255,7 +257,9 @@ def warm_start() -> Values:
 @case("regression, shared slopes")
 def shared_slopes() -> Values:
     X, y = lines()
-    moe = MoERegressor(2, expert=GaussianExpert(shared=[1]), **QUICK).fit(X, y)
+    wave = np.sin(7.0 * np.arange(len(X)))
+    X, y = np.column_stack([X, wave]), y + wave
+    moe = MoERegressor(2, expert=GaussianExpert(shared=[2]), **QUICK).fit(X, y)
     return fitted(moe, X, y)
 
 

@@ -92,8 +92,8 @@ def _expert_gradient(expert: Any, params: Any, score: Floats, rss: Floats, mass:
     else:
         own = np.einsum("kjj->kj", rss) / params.scale**2 - mass[:, None]
         own = own if params.scale.shape[1] == own.shape[1] else own.sum(axis=1, keepdims=True)
-    out = np.zeros(expert.pack(params).size)
-    out[: slopes.size] = slopes.ravel()
+    out, lines = np.zeros(expert.pack(params).size), expert.gathered(slopes)
+    out[: lines.size] = lines
     np.add.at(out, expert.nuisance_map(params), own)
     return out
 
