@@ -6,6 +6,9 @@ import sys
 
 import numpy as np
 import pytest
+from joblib import parallel_config
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
 from moe_classic import HierarchicalMoERegressor, MoERegressor
 from moe_classic._data import clusters, partitions
@@ -272,3 +275,14 @@ def test_a_task_that_times_out_says_so_itself(client, data):
 
     with pytest.raises(TimeoutError, match="the database sleeps"):
         MoERegressor(2).fit_blocks([dask.delayed(late, pure=False)()])
+
+
+def test_a_grid_on_the_cluster_chooses_as_one_here(client, data):
+    X, y = (a[:300] for a in data)
+    grid = GridSearchCV(MoERegressor(**OPTIONS), {"n_experts": [1, 2]}, cv=2)
+    here = clone(grid).fit(X, y)
+    with parallel_config(backend="dask"):
+        there = clone(grid).set_params(n_jobs=2).fit(X, y)
+    scores = "mean_test_score"
+    np.testing.assert_allclose(there.cv_results_[scores], here.cv_results_[scores], rtol=1e-12)
+    assert there.best_params_ == here.best_params_ == {"n_experts": 2}
