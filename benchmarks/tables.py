@@ -466,6 +466,9 @@ TABLES = {
     "untidy_reports": lambda: untidy_reports(),
     "stopping": lambda: stopping(),
     "command": lambda: command(),
+    "checks": lambda: plain(
+        read("stopping").query("part == 'checks'"), {"estimator": "`{case}`", "CPU s": "{cost:.2g}"}
+    ),
     "robot_arm_friedman": lambda: dotted(
         read("robot_arm_friedman"),
         {
@@ -559,6 +562,7 @@ SOURCE = {
     "targets": "families",
     "command": "stopping",
     "family_fits": "family_coverage",
+    "checks": "stopping",
     "iteration": "speed",
     "fits": "speed",
     "jobs": "speed",
