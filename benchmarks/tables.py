@@ -424,6 +424,19 @@ TABLES = {
             "chosen right": "{right}",
         },
     ),
+    "beyond": lambda: plain(
+        read("beyond").reindex(
+            columns=["rows", "features", "experts", "cpu", "threads", "processes", "fit", "same"]
+        ),
+        {
+            "rows, features, experts": "{rows:,}, {features}, {experts}",
+            "by CPU time": "{cpu:.2f}",
+            "two threads": "{threads:.2f}",
+            "two processes": "{processes:.2f}",
+            "whole fit": "{fit:.2f}",
+            "same digits": "{same}",
+        },
+    ),
     "memory": lambda: plain(
         read("memmap_memory").query("gigabytes == 4"),
         {"what is counted": "{what}", "peak": "{megabytes:.0f} MB"},
