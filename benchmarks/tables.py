@@ -386,6 +386,26 @@ TABLES = {
             "coverage %": "{percent:.1f}",
         },
     ),
+    "missing": lambda: plain(
+        read("missing"),
+        {
+            "data": "{data}",
+            "missing values": "{missing}",
+            "splits": "{splits}",
+            "log score": "{log_score:.3f}",
+            "squared error": "{error:.3f}",
+            "above means": "{above}",
+        },
+    ),
+    "missing_cost": lambda: plain(
+        read("missing_cost"),
+        {
+            "rows": "{rows:,}",
+            "features": "{features}",
+            "patterns": "{patterns}",
+            "ratio": "{ratio:.1f}",
+        },
+    ),
     "coverage": lambda: plain(
         read("coverage").query("parameter == 'all'").eval("percent = 100 * coverage"),
         {
@@ -446,6 +466,9 @@ TABLES = {
     "untidy_reports": lambda: untidy_reports(),
     "stopping": lambda: stopping(),
     "command": lambda: command(),
+    "checks": lambda: plain(
+        read("stopping").query("part == 'checks'"), {"estimator": "`{case}`", "CPU s": "{cost:.2g}"}
+    ),
     "robot_arm_friedman": lambda: dotted(
         read("robot_arm_friedman"),
         {
@@ -539,6 +562,7 @@ SOURCE = {
     "targets": "families",
     "command": "stopping",
     "family_fits": "family_coverage",
+    "checks": "stopping",
     "iteration": "speed",
     "fits": "speed",
     "jobs": "speed",

@@ -133,6 +133,8 @@ class TreeTrainer(Trainer):
             rest = self.max_iter - result.n_iter
             if rest < 2 or result.message == STOPPED or not self.surgical:
                 return result
+            if self.model.at_bounds(result.params, self.summary).all():
+                return result  # nothing is left to gain
             repaired = self._repaired(result.params, rng)
             if repaired is None:
                 return result

@@ -82,7 +82,8 @@ class MixedGate(Gate):
     Notes
     -----
     A value that no expert can draw, such as a category that was not in the training data, says
-    nothing: like a missing one it is left out of the product.
+    nothing: like a missing one, NaN, it is left out of the product, in fits and in predictions.
+    Experts that see such columns must take them missing too, or see others by ``features=``.
 
     References
     ----------
@@ -107,6 +108,7 @@ class MixedGate(Gate):
     generative: ClassVar[bool] = True
     plain: ClassVar[bool] = True
     own_units: ClassVar[bool] = True
+    takes_missing = True
     #: What is known of the columns once the gate has seen them.
     _columns: tuple[Column, ...] | None = None
     #: Smallest variances that repeated values ask for, times what starts need; (p,).
