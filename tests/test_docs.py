@@ -207,6 +207,7 @@ def test_code_of_the_guide_runs():
     exec("from moe_classic.pipeline import MoEPipeline", names)
     names["motorcycle"] = load_motorcycle(as_frame=True).frame
     pytest.importorskip("formulaic", reason="needs the extra formula")
+    pytest.importorskip("dask.dataframe", reason="needs the extra dask")
     exec("from moe_classic.inspection import *", names)
     names["moe"] = moe_classic.MoERegressor(2, n_init=2, random_state=0).fit(names["X"], names["y"])
     for block in FENCE.findall(page("user_guide")):

@@ -264,9 +264,9 @@ def average_log_softmax(mean: Floats, cov: Floats, design: Design) -> Floats:
     eta = design.linear(mean - mean[-1])
     if C == 1 or not cov.any():
         return log_softmax(eta)
-    root = roots(cov, design)
+    root = _roots(cov, design)
     total = np.zeros(eta.shape)
-    for u in normal_points(C - 1):
+    for u in _normal_points(C - 1):
         off = np.einsum("nij,j->in", root, u)
         for sign in (1.0, -1.0):
             P = eta.copy()
@@ -277,7 +277,7 @@ def average_log_softmax(mean: Floats, cov: Floats, design: Design) -> Floats:
     return np.asarray(log_p - log_sum_exp(log_p), dtype=np.float64)
 
 
-def roots(cov: Floats, design: Design) -> Floats:
+def _roots(cov: Floats, design: Design) -> Floats:
     """Square roots (n, C - 1, C - 1) of covariances of the logits against the last class."""
     m, n = len(cov) - 1, design.Z.shape[1]
     V = cov - cov[:, :, -1:]
@@ -293,7 +293,7 @@ def roots(cov: Floats, design: Design) -> Floats:
 
 
 @cache
-def normal_points(d: int) -> Floats:
+def _normal_points(d: int) -> Floats:
     """Points (:data:`_POINTS`, d) that stand evenly under a standard normal density."""
     # The number whose powers are worst approximated by fractions: the golden one for d = 1.
     base = 2.0

@@ -29,7 +29,6 @@ from moe_classic._typing import Floats, Ints
 from .logits import BayesianLogits, LogitPosterior, laplace_covariance
 from .logits import slack as gate_slack
 from .missing import Scores, with_missing_labels
-from .nearest import nearest_normal
 
 #: Sweeps under fixed responsibilities with which a start begins.
 _WARM_SWEEPS = 3
@@ -152,27 +151,19 @@ class BayesianMixture:
         slack += float(gate_slack(state.gate, self.gate_design, self.w[None])[0])
         return state.bound + slack + float(gammaln(state.n_experts + 1.0))
 
-    def told(self, state: State) -> tuple[Any, tuple[Floats, Floats]]:
-        """Posteriors as they are told: of the experts, and means and covariances of the gate.
+    def told(self, state: State) -> tuple[Any, Floats]:
+        """Posterior of the experts, and covariances (K, q, K, q) of the gate, as they are told.
 
-        The gate's is the nearest normal one without a bound, (K, q) and (K, q, K, q); both have
-        what is not known of the labels, by the curvatures at the means.
+        The gate's at the curvature of its mean, and both with what is not known of the labels.
         """
-        known = laplace_covariance(state.gate, self.gate_design, self.w[None])[0]
-        own = Scores(np.ones((state.n_experts, 1, self.w.size)), self.gate_design.Z, known)
+        gate = laplace_covariance(state.gate, self.gate_design, self.w[None])[0]
+        own = Scores(np.ones((state.n_experts, 1, self.w.size)), self.gate_design.Z, gate)
         parts = [
             own,
             *self.family.scores(state.experts, self.expert_design, self.y, self.w * state.R),
         ]
-        wide, *experts = with_missing_labels(parts, state.R, self.w)
-        told = self.family.widened(state.experts, experts)
-        if state.n_experts == 1:
-            return told, (state.gate.mean[0], wide.reshape(known.shape))
-        prior = self.gate.precision
-        mean, cov = nearest_normal(
-            state.gate, (prior.shape, prior.rate), state.R, self.w, self.gate_design
-        )
-        return told, (mean, cov + wide.reshape(known.shape) - known)
+        gate, *experts = with_missing_labels(parts, state.R, self.w)
+        return self.family.widened(state.experts, experts), gate
 
     # -------------------------------------------------------------------- fewer experts
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy.optimize import linprog
+from scipy.sparse import csr_array
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.preprocessing import PolynomialFeatures
@@ -651,3 +652,14 @@ def test_families_of_ones_own_share_too():
     assert moe.experts_[0].coef_[2] == moe.experts_[1].coef_[2]
     row = moe.inference(X, y).experts.loc["expert", "all", "slope", "x2"]
     assert row.low < 1.2 < row.high
+
+
+def test_sparse_tables_share_as_dense_ones_do():
+    X, eta, _, rng = rows()
+    X = np.where(rng.random(X.shape) < 0.5, 0.0, X)
+    y = 3.0 * eta + rng.standard_normal(N)
+    dense = fitted("gaussian", X, y, tol=1e-9)
+    lean = fitted("gaussian", csr_array(X), y, tol=1e-9)
+    assert lean.log_likelihood_ == pytest.approx(dense.log_likelihood_, rel=1e-8)
+    assert lean.experts_[0].coef_[2] == lean.experts_[1].coef_[2]
+    assert lean.experts_[0].coef_[2] == pytest.approx(dense.experts_[0].coef_[2], rel=1e-4)
