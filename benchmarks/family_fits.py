@@ -34,6 +34,9 @@ LINES = {
 }
 GATE = np.array([0.2, 2.0])
 TRIALS, LOW, ZEROS = 12, -0.5, 0.2
+#: The slope on a second feature that both experts of a "shared" family have.
+SHARED = 0.4
+SHARING = ("gaussian", "poisson", "negative_binomial", "gamma", "weibull", "student_t")
 #: Wrapped families.
 WRAPPED = {
     "zero_inflated poisson": ZeroInflatedExpert(PoissonExpert(alpha=0.0), features=[]),
@@ -42,6 +45,7 @@ WRAPPED = {
     "truncated gaussian": TruncatedExpert(GaussianExpert(), low=LOW),
 }
 FAMILIES = sorted({*EXPERTS, *WRAPPED} - {"uniform", "logistic", "multinomial"})
+FAMILIES += [f"shared {family}" for family in SHARING]
 
 
 def _positive(family, mu, rng):
@@ -109,12 +113,15 @@ def draw(family, n, rng):
     x = rng.uniform(-1.5, 1.5, n)
     first = rng.random(n) < 1.0 / (1.0 + np.exp(-GATE[0] - GATE[1] * x))
     lines = np.where(first[:, None], *lines_of(family))
-    eta = lines[:, 0] + lines[:, 1] * x
+    eta, X = lines[:, 0] + lines[:, 1] * x, x[:, None]
+    if family.startswith("shared"):
+        other = rng.uniform(-1.5, 1.5, n)
+        eta, X = eta + SHARED * other, np.column_stack([x, other])
     y, truth = _noise_of(family.partition(" ")[2] or family, eta, rng)
     if family.startswith("truncated"):
         # Of like rows, those that fall below are drawn again.
         y = stats.truncnorm.rvs((LOW - eta) / 0.3, np.inf, eta, 0.3, random_state=rng)
-    return x[:, None], *_seen(family, y, truth, rng)
+    return X, *_seen(family, y, truth, rng)
 
 
 def lines_of(family):
@@ -128,6 +135,8 @@ def expert_of(family):
         return WRAPPED[family]
     if family == "binomial":
         return BinomialExpert(trials=TRIALS, alpha=0.0)
+    if family.startswith("shared"):
+        return EXPERTS[family.removeprefix("shared ")](alpha=0.0, shared=[1])
     return EXPERTS[family](alpha=0.0)
 
 
@@ -135,6 +144,9 @@ def held_in(family, moe, table, truth):
     """Parameter, and whether its interval holds the truth, of both experts."""
     slopes = [float(e.coef_[0]) for e in moe.experts_]
     order = [0, 1] if slopes[0] > slopes[1] else [1, 0]
+    if family.startswith("shared"):
+        low, high = table.loc[("all", "slope", "x1"), ["low", "high"]]
+        yield "shared slope", low <= SHARED <= high
     for true, place in enumerate(order):
         found = table.loc[f"expert {place + 1}"]
         line = lines_of(family)[true]

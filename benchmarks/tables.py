@@ -365,6 +365,18 @@ TABLES = {
             "ratio": "{ratio:.2f}",
         },
     ),
+    "sparse_rows": lambda: plain(
+        read("sparse_rows").eval("percent = 100 * density"),
+        {
+            "rows, features": "{rows:,}, {features:,}",
+            "entries there %": "{percent:g}",
+            "experts": "{experts} {family}, {gate} gate",
+            "iteration, ms": "{pass_ms:.0f}",
+            "laid out / sparse": "{ratio:.1f}",
+            "whole fits": "{fit_ratio:.1f}",
+            "memory": "{memory_ratio:.0f}",
+        },
+    ),
     "groups_found": lambda: plain(
         read("groups_found").eval("percent = 100 * coverage"),
         {
@@ -372,6 +384,46 @@ TABLES = {
             "sets": "{sets}",
             "rows in their class": "{agreement:.3f}",
             "coverage %": "{percent:.1f}",
+        },
+    ),
+    "missing": lambda: plain(
+        read("missing"),
+        {
+            "data": "{data}",
+            "missing values": "{missing}",
+            "splits": "{splits}",
+            "log score": "{log_score:.3f}",
+            "squared error": "{error:.3f}",
+            "above means": "{above}",
+        },
+    ),
+    "missing_cost": lambda: plain(
+        read("missing_cost"),
+        {
+            "rows": "{rows:,}",
+            "features": "{features}",
+            "patterns": "{patterns}",
+            "ratio": "{ratio:.1f}",
+        },
+    ),
+    "footprint": lambda: plain(
+        read("footprint"),
+        {
+            "version": "{version}",
+            "the package": "{package:.2f}",
+            "an estimator": "{estimator:.2f} ({estimator_seconds:.1f} s)",
+            "wheel, kB": "{wheel:.0f}",
+        },
+    ),
+    "wald": lambda: plain(
+        read("wald"),
+        {
+            "hypothesis": "{hypothesis}",
+            "rows": "{n}",
+            "sets": "{sets}",
+            "Wald": "{wald:.3f}",
+            "likelihood ratio": "{ratio:.3f}",
+            "agree": "{same:.3f}",
         },
     ),
     "coverage": lambda: plain(
@@ -390,6 +442,19 @@ TABLES = {
             "criterion": "{criterion}",
             "sets": "{sets}",
             "chosen right": "{right}",
+        },
+    ),
+    "beyond": lambda: plain(
+        read("beyond").reindex(
+            columns=["rows", "features", "experts", "cpu", "threads", "processes", "fit", "same"]
+        ),
+        {
+            "rows, features, experts": "{rows:,}, {features}, {experts}",
+            "by CPU time": "{cpu:.2f}",
+            "two threads": "{threads:.2f}",
+            "two processes": "{processes:.2f}",
+            "whole fit": "{fit:.2f}",
+            "same digits": "{same}",
         },
     ),
     "memory": lambda: plain(
@@ -434,6 +499,9 @@ TABLES = {
     "untidy_reports": lambda: untidy_reports(),
     "stopping": lambda: stopping(),
     "command": lambda: command(),
+    "checks": lambda: plain(
+        read("stopping").query("part == 'checks'"), {"estimator": "`{case}`", "CPU s": "{cost:.2g}"}
+    ),
     "robot_arm_friedman": lambda: dotted(
         read("robot_arm_friedman"),
         {
@@ -527,6 +595,7 @@ SOURCE = {
     "targets": "families",
     "command": "stopping",
     "family_fits": "family_coverage",
+    "checks": "stopping",
     "iteration": "speed",
     "fits": "speed",
     "jobs": "speed",

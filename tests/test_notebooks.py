@@ -473,6 +473,31 @@ def test_lags_that_matter_are_those_of_the_law_in_each_regime():
     assert total.nsmallest(4).max() < 0.03 < 0.1 < total.nlargest(3).min()
 
 
+def test_kinds_of_patients_are_found_in_a_messy_table():
+    found = run("13_messy_table")
+    assert found["by_patient"] > 0.97 > 0.9 > found["by_visit"]
+    doses = found["doses"].droplevel(["part", "kind"])
+    truth = pd.Series(np.sort(doses["estimate"]), index=doses.index[np.argsort(doses["estimate"])])
+    expected = dict(zip(truth.index, [-2.0, 0.0, 3.0], strict=True))
+    far = (doses["estimate"] - pd.Series(expected)) / doses["std_error"]
+    assert far.abs().max() < 3.0
+    clinics = found["clinics"].droplevel("answer")
+    right = pd.Series({"clinic[Oslo]": 1.0, "clinic[Rome]": 0.4})
+    assert (clinics["estimate"] - right).abs().max() < 0.2
+    errors = found["errors"]
+    assert errors[1] < errors[0] - 0.6 * (errors[0] - 0.8)
+    assert 0.8 * 0.9 < errors[3] < 0.8 * 1.25
+    choice = found["choice"]
+    assert choice["BIC"].idxmin() == choice["log score of a patient"].idxmax() == 3
+    means = found["means"].sort_values("mean")
+    np.testing.assert_allclose(means["mean"], [65.0, 75.0, 90.0], atol=3.0)
+    np.testing.assert_allclose(means["slope"], [3.0, 0.0, -2.0], atol=0.6)
+    assert found["table"]["weight"].isna().mean() > 0.2
+    gate = found["described"].gate_proba(found["new"])
+    heavy = found["means"]["mean"].to_numpy().argmax()
+    assert gate[0, heavy] > 0.85 > gate[1, heavy]
+
+
 def test_patches_are_read_and_a_perceptron_is_upcycled():
     found = run("17_patches")
     assert min(found["accuracy"].values()) > 90.0

@@ -15,6 +15,7 @@ from typing import Any, overload
 import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype, is_numeric_dtype, is_object_dtype
+from scipy.sparse import csr_array, issparse
 
 from moe_classic._typing import Floats, Ints, Names
 
@@ -332,6 +333,8 @@ def refuse_missing(counts: dict[str, int], owner: str) -> None:
 
 def as_frame(X: np.ndarray, names: Names) -> Any:
     """``X`` as a table where there are names: that which the user gave, or one of numbers."""
+    if issparse(X):
+        return csr_array(X)
     if isinstance(names, TableColumns):
         return names.table(X)
     return X if names is None else pd.DataFrame(X, columns=list(names))

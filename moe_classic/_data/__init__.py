@@ -3,12 +3,12 @@
 from .blocks import (
     ArraySource,
     Block,
-    Design,
     FeatureMap,
     Source,
     default_block_size,
     design_of,
 )
+from .design import Design
 from .distinct import BlendRows, distinct_rows
 from .features import (
     DesignMap,
@@ -16,6 +16,7 @@ from .features import (
     column_numbers,
     fit_design,
     raw_features,
+    refuse_sparse,
     same_features,
     slices_of,
     unique_names,
@@ -33,6 +34,16 @@ from .sample import (
     sample_size,
     subject_hashes,
     take_sample,
+)
+from .sparse import (
+    SparseDesign,
+    SparseRows,
+    as_design,
+    beside,
+    beside_columns,
+    leading_directions,
+    sparse_design,
+    sparse_rows,
 )
 from .stats import Stats, Summary, summarise, tamed, total
 from .stream import RawBlock, RowStream, StreamSource, first_pass, summed
@@ -54,10 +65,15 @@ __all__ = [
     "Rows",
     "Sample",
     "Source",
+    "SparseDesign",
+    "SparseRows",
     "Stats",
     "StreamSource",
     "Subjects",
     "Summary",
+    "as_design",
+    "beside",
+    "beside_columns",
     "check_largest",
     "check_partitions",
     "check_spread",
@@ -74,14 +90,18 @@ __all__ = [
     "is_dask",
     "is_incomplete",
     "joined",
+    "leading_directions",
     "least_and_most",
     "merge_sample",
     "pieces_of",
     "raw_features",
+    "refuse_sparse",
     "row_hashes",
     "same_features",
     "sample_size",
     "slices_of",
+    "sparse_design",
+    "sparse_rows",
     "stream_of",
     "subject_hashes",
     "summarise",

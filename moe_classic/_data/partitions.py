@@ -8,27 +8,28 @@ knew is computed anew.
 from __future__ import annotations
 
 import operator
-import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
+from copy import deepcopy
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any, ClassVar, TypeVar
+from functools import cache, reduce
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from .blocks import ArraySource, Block, FeatureMap
+from .clusters import Cluster
 from .stream import RawBlock, RowStream, StreamSource, _mark
 
 T = TypeVar("T")
 
 #: Sums that are added up in one task.
 _FAN_IN = 8
+#: Part of the memory of all workers that rows may fill which are kept from pass to pass.
+_SHARE = 0.25
 #: Rows of the first partition that say what columns there are.
 _HEAD = 100
-#: Seconds to wait for the first worker.
-_PATIENCE = 10.0
 
 
 def is_dask(*values: Any) -> bool:
@@ -46,8 +47,13 @@ def stream_of(blocks: Any, validate: Callable[[Any, Any, Any, Any], Any]) -> Row
 # ------------------------------------------------------------------------- a user's collections
 
 
-def dask_parts(X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> list[Any]:
-    """Partitions ``(X, y, w)``, each to be computed where it is."""
+def dask_parts(
+    X: Any, y: Any, sample_weight: Any = None, groups: Any = None, *, labels: Any = None
+) -> list[Any]:
+    """Partitions ``(X, y, w)``, each to be computed where it is.
+
+    ``labels`` of clusters of rows, which may be in several partitions, come fourth.
+    """
     from dask.delayed import delayed
 
     if groups is not None:
@@ -55,9 +61,12 @@ def dask_parts(X: Any, y: Any, sample_weight: Any = None, groups: Any = None) ->
             "groups has no meaning with Dask collections, whose partitions may cut a group; pass "
             "fit_blocks a list of delayed (X, y, sample_weight, groups) with whole groups in each."
         )
-    given = {"X": X, "y": y} | ({} if sample_weight is None else {"sample_weight": sample_weight})
+    given = {"X": X, "y": y, "sample_weight": sample_weight, "clusters": labels}
+    given = {name: value for name, value in given.items() if value is not None}
     check_partitions(given)
-    parts = [_delayed(v) for v in given.values()]
+    parts: list[Any] = [_delayed(v) for v in given.values()]
+    if sample_weight is None and labels is not None:
+        parts.insert(2, [None] * len(parts[0]))
     return [delayed(_together, pure=False)(*part) for part in zip(*parts, strict=True)]
 
 
@@ -88,9 +97,9 @@ def check_partitions(given: dict[str, Any]) -> None:
             )
 
 
-def _together(X: Any, y: Any, w: Any = None) -> tuple[Any, Any, Any]:
+def _together(*values: Any) -> tuple[Any, ...]:
     """One partition."""
-    return X, y, w
+    return values
 
 
 @dataclass(frozen=True)
@@ -159,17 +168,23 @@ class DaskStream(RowStream):
                 )
         super().__init__(self._pulled, validate)
         self._parts = list(parts)
+        self._cluster = Cluster()
+        self._row_bytes = 0
+        self._kept: list[Any] | None = None
 
     def _pulled(self) -> Iterator[Any]:
         """One partition after another, brought here."""
-        return map(_computed, self._parts)
+        return map(self._cluster.computed, self._parts)
 
     def _learn(self) -> None:
         """Let what validates see some rows, before it is sent away."""
         from dask.delayed import delayed
 
         for number, part in enumerate(self._parts):
-            if self._checked(number, _computed(delayed(_head, pure=False)(part))) is not None:
+            head = self._cluster.computed(delayed(_head, pure=False)(part))
+            block = self._checked(number, head)
+            if block is not None:
+                self._row_bytes = sum(a.nbytes for a in block[:2]) // block[2].size + 8
                 return
         raise ValueError("the partitions hold no rows with positive weight.")
 
@@ -179,19 +194,28 @@ class DaskStream(RowStream):
 
         if not self._begun:
             self._learn()
-        question = _Pass(f, merge, _Partition([], self._validate), np.geterr())
-        # An object of its own in the graph: each worker is sent it once.
-        sent = delayed(question, name=f"pass-{uuid.uuid4().hex}", traverse=False)
+        if self._kept is None and self._rows is not None:
+            self._kept = self._keep(self._rows[0])
+        sent = _sent(_Pass(f, merge, _Partition([], self._validate), np.geterr()))
         look, join = delayed(_look, pure=False), delayed(_join, pure=False)
-        level = [look(sent, number, part) for number, part in enumerate(self._parts)]
+        level = [look(sent, number, p) for number, p in enumerate(self._kept or self._parts)]
         while len(level) > 1:
             steps = range(0, len(level), _FAN_IN)
             level = [join(sent, *level[i : i + _FAN_IN]) for i in steps]
-        said: _Said[T] | None = _computed(level[0])
+        said: _Said[T] | None = self._cluster.computed(level[0])
         if said is None:
             raise ValueError("the partitions hold no rows with positive weight.")
         self._same(said[0], said[1])
         return said[2]
+
+    def _keep(self, count: int) -> list[Any]:
+        """Validated rows in the memory of workers, if they take a small part of it; or none."""
+        from dask.delayed import delayed
+
+        if count * self._row_bytes > _SHARE * self._cluster.memory():
+            return []
+        sent, check = _sent(_Partition([], self._validate)), delayed(_check, pure=False)
+        return self._cluster.kept([check(sent, *part) for part in enumerate(self._parts)])
 
     def source(
         self,
@@ -223,14 +247,41 @@ class _Pass:
     errors: Any
 
 
+class _Kept(NamedTuple):
+    """A validated partition, and the sum that tells it from others; no block without rows."""
+
+    block: RawBlock | None
+    mark: int
+
+
+def _sent(value: Any) -> Any:
+    """An object of its own in the graph: each worker is sent it once."""
+    from dask.delayed import delayed
+
+    return delayed(value, name=f"moe-{uuid.uuid4().hex}", traverse=False)
+
+
+def _check(rows: RowStream, number: int, part: Any) -> _Kept:
+    """A partition, validated."""
+    block = rows._checked(number, part)
+    return _Kept(block, 0 if block is None else _mark(block))
+
+
 def _look(asked: _Pass, number: int, part: Any) -> _Said[Any] | None:
     """What one partition says, None if it has no rows that count."""
-    block = asked.rows._checked(number, part)
+    block, mark = part if isinstance(part, _Kept) else _check(asked.rows, number, part)
     if block is None:
         return None
-    with np.errstate(**asked.errors):
-        said = asked.rows.told(number, part, asked.f, block)
-    return block[2].size, _mark(block), said
+    # Workers have processors for their own threads, not for those of BLAS.
+    with np.errstate(**asked.errors), _libraries().limit(limits=1, user_api="blas"):
+        said = asked.rows.told(number, block[:2], asked.f, block)
+    return block[2].size, mark, said
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Libraries with threads of their own, looked for once a process."""
+    return ThreadpoolController()
 
 
 def _join(asked: _Pass, *parts: _Said[Any] | None) -> _Said[Any] | None:
@@ -239,7 +290,8 @@ def _join(asked: _Pass, *parts: _Said[Any] | None) -> _Said[Any] | None:
     if not some:
         return None
     with np.errstate(**asked.errors):
-        said = reduce(asked.merge, [part[2] for part in some])
+        # Merging may fill up its first part, which is to stay as it is if this task is run again.
+        said = reduce(asked.merge, [deepcopy(some[0][2]), *(part[2] for part in some[1:])])
     mark = sum(part[1] for part in some) % (1 << 64)
     return sum(part[0] for part in some), mark, said
 
@@ -288,51 +340,3 @@ class _BlockSum:
             keep=False,
         )
         return reduce(operator.add, map(self.f, source))
-
-
-# ------------------------------------------------------------------------- clusters
-
-
-def _computed(value: Any) -> Any:
-    """The value, by the current client or Dask's scheduler of this machine."""
-    _await_workers()
-    try:
-        return value.compute()
-    except (OSError, CancelledError) as error:
-        if _is_lost(error):
-            raise ConnectionError(
-                "the Dask cluster was lost during a pass over the rows; nothing of the estimator "
-                f"has changed. Connect a new client and fit again. ({type(error).__name__}: "
-                f"{error})"
-            ) from error
-        raise
-
-
-def _is_lost(error: BaseException) -> bool:
-    """Whether an error of Dask's says that nobody answers."""
-    kinds = {"CommClosedError", "FutureCancelledError", "FuturesCancelledError"}
-    return bool(kinds & {kind.__name__ for kind in type(error).__mro__})
-
-
-def _await_workers() -> None:
-    """Raise if the current client's cluster has nobody to work, for which Dask waits for ever."""
-    from dask import config
-
-    distributed = sys.modules.get("distributed")
-    if distributed is None or config.get("scheduler", None) not in {
-        None,
-        "distributed",
-        "dask.distributed",
-    }:
-        return
-    try:
-        client = distributed.default_client()
-    except ValueError:
-        return
-    try:
-        client.wait_for_workers(1, timeout=_PATIENCE)
-    except TimeoutError as error:
-        raise RuntimeError(
-            f"the cluster of the current Dask client {client!r} has no workers, after waiting "
-            f"{_PATIENCE:g} s; start some, for example by client.cluster.scale(2)."
-        ) from error

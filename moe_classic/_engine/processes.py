@@ -37,6 +37,17 @@ _COPIED = 1e9
 _TRIED = 3
 #: Bytes that a question may have to be sent away in every pass.
 _LARGE = 4 << 20
+#: What goes wrong with memory, processes and pickles; threads do without all of them.
+_IN_THE_WAY = (
+    OSError,
+    MemoryError,
+    RuntimeError,
+    ImportError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    pickle.PickleError,
+)
 
 
 class ProcessEngine(ThreadedEngine):
@@ -122,7 +133,7 @@ class _Table:
             return True
         try:
             return self._begin(f, source)
-        except Exception:  # noqa: BLE001 - whatever it is, threads do without
+        except _IN_THE_WAY:
             self.end()
             return False
 
@@ -137,8 +148,8 @@ class _Table:
             self.begun = [self.pool.submit(_awake, asked) for _ in range(self.count - 1)]
         if not self.at_once and not all(future.done() for future in self.begun):
             return False
-        for future in self.begun:
-            future.result()
+        if any(future.exception() is not None for future in self.begun):
+            raise RuntimeError("processes did not begin")
         first = int(shares(source, self.count)[1][0])
         self.shared = SharedObject(source.blocks_from(first))
         source.forget_from(first)
@@ -177,7 +188,7 @@ class _Table:
                 raise _UnansweredError
             name = self.shared.name
             return [self.pool.submit(_told, name, asked, part) for part in parts]
-        except Exception as error:
+        except _IN_THE_WAY as error:
             raise _UnansweredError from error
 
     def _compare(self, kind: Any, seconds: float) -> None:
@@ -218,10 +229,9 @@ def _joblib_pool(n_jobs: int) -> Any:
 
 def _received(future: Future[Any]) -> Any:
     """What another process said."""
-    try:
-        said, remarks = future.result()
-    except Exception as error:
+    if (error := future.exception()) is not None:
         raise _UnansweredError from error
+    said, remarks = future.result()
     for remark in remarks:
         warnings.warn_explicit(*remark)
     return said

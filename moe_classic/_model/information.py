@@ -13,12 +13,12 @@ products that one EM step needs, so that a Newton step costs a few EM steps.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from moe_classic._data import Block, Design, Stats
+from moe_classic._data import Block, Stats
 from moe_classic._numerics import empty, frame, workspace
 from moe_classic._typing import Floats, Ints
 
@@ -104,13 +104,13 @@ def _stacked(each: list[InformationStats]) -> InformationStats:
 
 
 def _slices(block: Block, step: int) -> Iterator[Block]:
-    """Blocks of at most ``step`` rows; a block that is small enough is the one slice itself."""
+    """Blocks of at most ``step`` rows, laid out; one that is small enough is the one slice."""
     if block.w.size <= step:
-        yield block
+        yield replace(block, designs=tuple(d.dense() for d in block.designs))
         return
     for start in range(0, block.w.size, step):
         rows = slice(start, start + step)
-        designs = tuple(Design(d.Z[:, rows]) for d in block.designs)
+        designs = tuple(d.at(rows).dense() for d in block.designs)
         yield Block(designs, block.y[..., rows], block.w[rows])
 
 

@@ -68,12 +68,14 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 
 def _joined(records: Sequence[Any], join: Callable[[Sequence[Floats]], Floats]) -> Any:
-    """One record with the fields of several."""
+    """One record with the fields of several; what is no array they have in common."""
     kind: Any = type(records[0])
-    return kind(*[join([getattr(r, name) for r in records]) for name in _names(kind)])
+    columns = ([getattr(r, name) for r in records] for name in _names(kind))
+    return kind(*[join(c) if isinstance(c[0], np.ndarray) else c[0] for c in columns])
 
 
 def _part(record: Any, where: Any) -> Any:
-    """A record with part of every field."""
+    """A record with part of every array."""
     kind: Any = type(record)
-    return kind(*[getattr(record, name)[where] for name in _names(kind)])
+    columns = (getattr(record, name) for name in _names(kind))
+    return kind(*[c[where] if isinstance(c, np.ndarray) else c for c in columns])

@@ -28,6 +28,7 @@ from .subjects import (
     subject_weights,
     told_experts,
 )
+from .transformed_target import OnTransformedTarget
 from .tree import (
     FittedTreeGate,
     PathExplanation,
@@ -51,6 +52,7 @@ from .unwrap import (
     inner_rows,
     kind_of,
     names_seen,
+    refuse_sparse_missing,
     told_ends,
     unwrapped,
     validate_rows,
@@ -72,6 +74,7 @@ __all__ = [
     "FittedMixture",
     "FittedNet",
     "FittedTreeGate",
+    "OnTransformedTarget",
     "PathExplanation",
     "PrintedTable",
     "Section",
@@ -106,6 +109,7 @@ __all__ = [
     "numbered_subjects",
     "one_equation",
     "probability",
+    "refuse_sparse_missing",
     "require_groups",
     "subject_log_gate",
     "subject_log_joint",

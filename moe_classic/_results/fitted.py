@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from moe_classic._data import Block, Design, DesignMap, Summary, checked_design
+from moe_classic._data import Block, DesignMap, Summary, as_design, checked_design
 from moe_classic._engine import make_engine
 from moe_classic._model import Model, MoEParams, Separation, n_identified
 from moe_classic._targets import Target
@@ -131,8 +131,8 @@ class FittedMixture:
 
         ``told`` (K, n) are log probabilities of the experts that take the place of the gate's.
         """
-        designs = tuple(Design(checked_design(m, X)) for m in self.maps)
-        n = designs[0].Z.shape[1]
+        designs = tuple(as_design(checked_design(m, X)) for m in self.maps)
+        n = designs[0].n
         y = self.target.blank(n) if columns is None else self.target.values(columns)
         return Block(designs, y, np.ones(n), told=told)
 

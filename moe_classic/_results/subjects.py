@@ -115,7 +115,7 @@ def subject_log_gate(
             "groups: the gate sees the mean of the rows of a group, and rows with missing values "
             "have none; leave groups out, or give complete rows."
         )
-    rows = fitted.answers(lambda b: b.designs[place].Z, X, n_jobs=n_jobs)
+    rows = fitted.answers(lambda b: b.designs[place].dense().Z, X, n_jobs=n_jobs)
     sizes = np.bincount(numbers, minlength=count)
     Z = _sums(np.concatenate(rows, axis=1), numbers, count) / sizes
     return fitted.model.gate.log_gate(fitted.params.gate, Design(Z))

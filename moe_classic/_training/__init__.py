@@ -17,14 +17,16 @@ from .starts import (
     StartData,
     params_from_responsibilities,
     portfolio,
+    several_from_responsibilities,
     soften,
 )
 from .stream_trainer import StreamTrainer
 from .thresholds import best_cut
-from .together import StartSample
+from .together import TOGETHER, StartSample
 from .trainer import SHORT_PASSES, Trainer
 from .wrap import (
     admits,
+    check_sparse,
     components,
     described,
     describes_outputs,
@@ -42,6 +44,7 @@ __all__ = [
     "CERTAINTY",
     "SHORT_PASSES",
     "STRATEGIES",
+    "TOGETHER",
     "BoundModel",
     "Monitor",
     "OnlineState",
@@ -60,6 +63,7 @@ __all__ = [
     "check_marginal",
     "check_online",
     "check_seen",
+    "check_sparse",
     "components",
     "described",
     "describes_outputs",
@@ -79,6 +83,7 @@ __all__ = [
     "report_fits",
     "resolve_experts",
     "resolve_gate",
+    "several_from_responsibilities",
     "soften",
     "step",
     "warn_failure",

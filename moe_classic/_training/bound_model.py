@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from moe_classic._adapters import TableColumns
 from moe_classic._components import carrying
@@ -71,14 +72,15 @@ def bind(
         owner = type(component).__name__
         takes_missing = component.takes_missing or marginal
         bends = getattr(component, "bends", False) and not marginal
-        facts = [component.raw, takes_missing, carried, intercept, bends]
+        takes_sparse = component.takes_sparse or not issparse(raw.X)
+        facts = [component.raw, takes_missing, takes_sparse, carried, intercept, bends]
         for number, spec, *rest in specs:
             same = rest == facts and averaged == maps[number].averaged
             if same and same_features(spec, features):
                 return number
         specs.append((len(maps), features, *facts))
         places = [item.place(columns, owner) for item in carried]
-        _check_numbers(names_in, places, owner)
+        _check_numbers(names_in, places, owner, sparse=issparse(raw.X))
         if carried and features is None:
             features = [j for j in range(len(columns)) if j not in places]
         design = fit_design(
@@ -91,6 +93,7 @@ def bind(
             averaged=averaged,
             intercept=intercept,
             missing=takes_missing,
+            sparse=takes_sparse,
             bends=bends,
             owner=owner,
         )
@@ -100,7 +103,7 @@ def bind(
             component.check_carried(raw.X[:, places].T, raw.key, rows=user_rows)
             design = carrying(design, carried, columns, raw.X, raw.w, owner)
         maps.append(design)
-        return len(specs) - 1
+        return len(maps) - 1
 
     gate_design = design_of(gate, averaged=raw.subjects is not None)
     check_widths(gate, maps[gate_design])
@@ -127,8 +130,13 @@ def bind(
     return BoundModel(model, tuple(maps))
 
 
-def _check_numbers(names_in: Names, places: list[int], owner: str) -> None:
+def _check_numbers(names_in: Names, places: list[int], owner: str, *, sparse: bool) -> None:
     """Raise if columns that stand in equations as they are do not hold numbers."""
+    if places and sparse:
+        raise TypeError(
+            f"{owner}: a column of X that stands in an equation as it is, an offset or an "
+            "exposure, must be dense; X is sparse. Leave it out, or pass X.toarray()."
+        )
     for j in places:
         if isinstance(names_in, TableColumns) and not names_in.numeric[j]:
             raise ValueError(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from moe_classic._data import DesignMap, Sample, is_incomplete
+from moe_classic._data import DesignMap, Sample, as_design, is_incomplete
 from moe_classic._model import Model, ObservedModel
 from moe_classic._numerics import noise_scale
 from moe_classic._targets import TrainingData
@@ -38,7 +38,7 @@ def _residual_spread(
     y, w = data.target.to_model(data.target.number(sample.y[:, some])), sample.w[some]
     if widest.width > _WIDTH:
         return np.zeros(len(y))
-    Z = widest(sample.X[some])
+    Z = as_design(widest(sample.X[some])).dense().Z
     if widest.takes_missing and is_incomplete(Z):
         whole = ~np.isnan(Z).any(axis=0)
         if not (isinstance(model, ObservedModel) and whole.sum() > _ENOUGH * widest.width):

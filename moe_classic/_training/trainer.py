@@ -20,15 +20,12 @@ from moe_classic._data import (
     design_of,
     is_incomplete,
     sample_size,
-    summarise,
     take_sample,
-    tamed,
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import (
     Model,
     MoEParams,
-    ObservedModel,
     Separation,
     in_doubt,
     null_directions,
@@ -51,7 +48,7 @@ from moe_classic.solvers import (
 from .bound_model import BoundModel
 from .ends import Trained, expand, final_pass
 from .finalists import StartRun, report, run_finalists, with_agreement
-from .missing import filled, seen_log_unit
+from .missing import seen_log_unit
 from .noise import with_noise
 from .progress import no_monitor
 from .settle import settled
@@ -64,10 +61,10 @@ from .starts import (
     several_from_responsibilities,
     soften,
 )
-from .subject_starts import SUBJECT_STRATEGIES, of_subjects
+from .subject_starts import SUBJECT_STRATEGIES
 from .together import StartSample, em_runs
+from .view import view_of
 from .wild import past_wild_values
-from .wrap import unit_columns
 
 #: Passes of a short run, and rows up to which every start is followed to the end.
 SHORT_PASSES = 15
@@ -113,9 +110,11 @@ class Trainer:
         sample = self.sample(self._sample_size)
         self.data = with_noise(self.data, self.model, self.maps, sample)
         self.summary = self.data.summary
-        seen = design_of(self.maps[self.model.gate_design], sample.X, sample.subjects)
-        w = sample.w if sample.subjects is None else sample.subjects.w
-        self.model = replace(self.model, gate=self.model.gate.informed(seen, w))
+        seen = self.maps[self.model.gate_design]
+        if not seen.sparse:
+            Z = design_of(seen, sample.X, sample.subjects)
+            w = sample.w if sample.subjects is None else sample.subjects.w
+            self.model = replace(self.model, gate=self.model.gate.informed(Z, w))
 
     @property
     def keeps_shape(self) -> bool:
@@ -222,7 +221,7 @@ class Trainer:
     def _log_unit(self) -> float:
         """Logarithm of the units of x, of what rows have of it."""
         seen = self.maps[self.model.gate_design]
-        if isinstance(self.model, ObservedModel) and is_incomplete(self.data.X):
+        if seen.takes_missing and is_incomplete(self.data.X):
             return seen_log_unit(seen, self.data)
         return seen.log_unit
 
@@ -379,7 +378,12 @@ class Trainer:
         )
         problem = on_sample.problem(sample.X, sample.y, sample.w, sample.subjects)
         block = sample.block(self.maps, on_sample.data.target.to_model)
-        return on_sample, StartSample(problem, on_sample._view(sample), block, sample.complete)
+        return on_sample, StartSample(
+            problem,
+            on_sample._view(sample),
+            block,
+            sample.complete,
+        )
 
     def _long_tol(self, *, complete: bool) -> float:
         """What long runs leave to gain, in nats per unit of weight.
@@ -466,24 +470,8 @@ class Trainer:
         return [joined_results(*pair) for pair in zip(ends, later, strict=True)]
 
     def _view(self, sample: Sample) -> StartData:
-        """Standardised features and targets of the sample, as the portfolio sees them."""
-        block = sample.block(self.maps, self.data.target.to_model)
-        designs = {self.model.gate_design, *(g.design for g in self.model.groups)}
-        widest = max(designs, key=lambda number: block.designs[number].width)
-        Z = block.designs[widest].Z[:-1]
-        if is_incomplete(Z):
-            Z = filled(self.model, block, self.summary)[:-1]
-        if sample.subjects is not None and self.maps[widest].averaged:
-            Z = sample.subjects.at_rows(Z)
-        X = unit_columns(Z.T, sample.w, self.model)
-        first = self.model.groups[0]
-        seen = first.expert.start_target(block.y, block.designs[first.design])
-        values, summary = block.y, self.summary
-        if seen is not None:
-            values, summary = seen, summarise(seen, sample.w)
-        target = tamed(self.data.target.points(values, summary).T, sample.w).T
-        view = StartData(np.ascontiguousarray(X), target, sample.w, self.model.n_experts)
-        return view if sample.subjects is None else of_subjects(view, sample.subjects)
+        """What the portfolio sees of a sample."""
+        return view_of(sample, self.model, self.maps, self.data.target, self.summary)
 
     def names(self, init: str, n_init: int) -> list[str]:
         """Names of the strategies of ``n_init`` starts."""

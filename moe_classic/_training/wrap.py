@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,11 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 
 from moe_classic._adapters import TableColumns
-from moe_classic._data import DesignMap
+from moe_classic._data import DesignMap, refuse_sparse
 from moe_classic._model import Model
 from moe_classic._typing import Floats, Names
 from moe_classic.experts import EXPERTS, Description, EstimatorExpert
-from moe_classic.gates import ConstantGate, EstimatorGate, Gate
+from moe_classic.gates import GATES, ConstantGate, EstimatorGate, Gate, MixedGate
 
 
 def is_outsider(value: Any) -> bool:
@@ -83,18 +84,56 @@ def describes_outputs(expert: Any) -> bool:
     return described("several_outputs", expert)
 
 
-def admits(estimator: Any) -> tuple[bool, bool]:
-    """Whether gate and experts all take missing values, and levels, in whatever they see of X."""
+def admits(estimator: Any) -> tuple[bool, bool, bool]:
+    """Whether gate and experts all take missing values, levels and sparse X in what they see."""
     # The gate of a tree is made of its nodes' arguments, which need not be valid yet.
     gate = estimator.node if hasattr(estimator, "node") else estimator.gate
     parts = (wrapped_gate(gate), *components(estimator.expert))
-    return all(map(_admits_missing, parts)), all(map(_admits_levels, parts))
+    return (
+        all(map(_admits_missing, parts)),
+        all(map(_admits_levels, parts)),
+        not _without_sparse(estimator, parts),
+    )
+
+
+def check_sparse(estimator: Any) -> None:
+    """Raise if X is sparse and a component, which the message names, cannot see it so."""
+    gate = estimator.node if hasattr(estimator, "node") else estimator.gate
+    cannot = _without_sparse(estimator, (wrapped_gate(gate), *components(estimator.expert)))
+    if cannot:
+        raise TypeError(refuse_sparse(cannot[0]))
+
+
+def _without_sparse(estimator: Any, parts: Sequence[Any]) -> list[str]:
+    """Names of what cannot see sparse rows of X."""
+    if hasattr(estimator, "node"):
+        return [f"{type(estimator).__name__}, a tree of gates,"]
+    kinds = zip((GATES, *[EXPERTS] * len(parts)), parts, strict=False)
+    return [_name_of(part) for kind, part in kinds if not _admits_sparse(kind, part)]
+
+
+def _name_of(part: Any) -> str:
+    """What a component is called in messages."""
+    return repr(part) if isinstance(part, str) else type(part).__name__
+
+
+def _admits_sparse(registry: Any, part: Any) -> bool:
+    """Whether a component takes sparse rows: by itself, seeing nothing, or behind what does."""
+    kind = registry.get(part) if isinstance(part, str) else part
+    features = None if isinstance(part, str) else getattr(part, "features", None)
+    if isinstance(features, (list, tuple)) and not features:
+        return True
+    if hasattr(features, "transform"):
+        return not hasattr(features, "__sklearn_tags__") or bool(
+            get_tags(features).input_tags.sparse
+        )
+    return getattr(kind, "takes_sparse", False) is True and not getattr(part, "carried", ())
 
 
 def _admits_missing(part: Any) -> bool:
     """Whether a component takes NaN: by itself, seeing nothing, or behind what fills them in."""
     if isinstance(part, str):
-        return part == ConstantGate.name
+        return part in (ConstantGate.name, MixedGate.name)
     features = getattr(part, "features", None)
     if isinstance(features, (list, tuple)) and not features:
         return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
@@ -23,20 +22,12 @@ from moe_classic._components import (
     shared_lines,
     unpack_field,
 )
-from moe_classic._data import Design, DesignMap, Summary
+from moe_classic._data import Design, Summary
 from moe_classic._numerics import empty
 from moe_classic._typing import Bools, Floats, Ints
 from moe_classic.penalties import Bound, Penalty, SparseSlopes, SquaredSlopes, check_penalty
 
-from ._base import Expert
-from ._shared import (
-    check_shared,
-    counted_once,
-    places_of,
-    shared_features,
-    shares_any,
-    unmoved,
-)
+from ._shared import SharedSlopes, check_shared
 
 #: A summary for what depends on no moment.
 _UNIT = Summary(1.0, np.zeros(1), np.ones(1))
@@ -54,7 +45,7 @@ class LinearParams:
         return self.coef.shape[0]
 
 
-class LinearExpert(Expert):
+class LinearExpert(SharedSlopes):
     """An expert whose density depends on x through M linear predictors ``eta = coef @ Z``.
 
     A family adds its density, its curvature, the sums for its nuisance parameters and
@@ -72,6 +63,7 @@ class LinearExpert(Expert):
     """
 
     nuisances: ClassVar[dict[str, Any]] = {}
+    takes_sparse = True
     #: Those whose floor :meth:`degenerate` watches.
     floored: ClassVar[frozenset[str]] = frozenset({"scale", "chol"})
     features: Any
@@ -80,10 +72,6 @@ class LinearExpert(Expert):
     fit_intercept: bool = True
     #: In place of ``alpha``, of families that have it.
     penalty: Penalty | None = None
-    #: Columns of X whose slopes all experts share, of families that have it.
-    shared: Any = None
-    #: The features of the design that they are, once that is known.
-    _shared: tuple[int, ...] = ()
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
@@ -95,14 +83,6 @@ class LinearExpert(Expert):
             )
         check_penalty(self)
         check_shared(self)
-
-    def seeing(self, design: DesignMap, columns: list[str]) -> Any:
-        """The expert that knows which features of its design are shared."""
-        if not shares_any(self):
-            return self
-        bound = copy(self)
-        bound._shared = shared_features(self, design, columns)
-        return bound
 
     def stacks(self, params: LinearParams) -> bool:
         """Where experts share no field and no slope."""
@@ -141,49 +121,6 @@ class LinearExpert(Expert):
         """Values of a carried column, (n,), None where there is none in this role."""
         roles = [item.role for item in self.carried]
         return design.Z[roles.index(role) - 1 - len(roles)] if role in roles else None
-
-    # -------------------------------------------------------------------- shared slopes
-
-    def common(self, coef: Floats) -> tuple[int, ...]:
-        """Features whose slopes are one for all of several experts."""
-        return self._shared if len(coef) > 1 else ()
-
-    def places(self, learned: Floats) -> Ints:
-        """Places in theta of learned coefficients, (K, M, r): shared ones have one in common."""
-        return places_of(learned.shape, self.common(learned))
-
-    def once(self, learned: Floats) -> Floats:
-        """Numbers (K, M, r) of learned coefficients, each counted once: in the first expert."""
-        common = self.common(learned)
-        return counted_once(learned, common) if common else learned
-
-    def gathered(self, learned: Floats) -> Floats:
-        """Sums of numbers (K, M, r) of learned coefficients over what each place stands for."""
-        if not self.common(learned):
-            return learned.ravel()
-        sums = np.bincount(self.places(learned).ravel(), weights=learned.ravel())
-        return np.asarray(sums, dtype=np.float64)
-
-    def agreed(self, params: Any) -> Any:
-        """Parameters whose shared slopes are the means of those of the experts."""
-        coef = np.array(params.coef)
-        columns = list(self.common(coef))
-        coef[..., columns] = coef[..., columns].mean(axis=0)
-        return replace(params, coef=coef) if columns else params
-
-    def unmoved(self, params: Any, null: Floats) -> Floats:
-        """Orthonormal directions of theta along which no predictor moves, (n_theta, R).
-
-        ``null`` (q, r) are those of the coefficients of one line.
-        """
-        places, size = self.coefficient_places(params), self.pack(params).size
-        return np.hstack([unmoved(lines, null, size) for lines in places.swapaxes(0, 1)])
-
-    def redundant(self, params: Any, null: Floats) -> int:
-        """How many parameters are none, as directions ``null`` (q, r) of the design do nothing."""
-        if not (self.common(params.coef) and null.size):
-            return super().redundant(params, null)
-        return int(self.unmoved(params, null).shape[1])
 
     # -------------------------------------------------------------------- penalty
 
@@ -303,11 +240,6 @@ class LinearExpert(Expert):
         return out
 
     # -------------------------------------------------------------------- packing
-
-    def n_lines(self, params: Any) -> int:
-        """How many coefficients theta begins with."""
-        coef = self.learned(params.coef)
-        return int(self.places(coef).max(initial=-1)) + 1 if self.common(coef) else coef.size
 
     def free_nuisances(self, params: Any) -> list[str]:
         """Names of the nuisance fields that are estimated."""

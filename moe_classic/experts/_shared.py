@@ -14,6 +14,9 @@ apart. Golub & Van Loan (2013), Matrix Computations, section 3.2.
 
 from __future__ import annotations
 
+import re
+from copy import copy
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -24,8 +27,12 @@ from scipy.linalg import null_space
 from moe_classic._data import DesignMap, column_numbers
 from moe_classic._numerics import solve_psd
 from moe_classic._typing import Bools, Floats, Ints
-from moe_classic.preprocessing import TableEncoder
+from moe_classic.preprocessing import FormulaTerms, TableEncoder
 
+from ._base import Expert
+
+#: What the name of a feature of a formula says besides the term.
+_LEVEL = re.compile(r"\[[^\]]*\]")
 #: Share of a direction by which a line moves, relative to the most, that counts as none.
 _MOVED = 1e-6
 
@@ -46,7 +53,7 @@ def check_shared(expert: Any) -> None:
             f"{who} must be None or a list of column names or indices of X, as in "
             f"shared=[{expert.shared!r}]."
         )
-    if hasattr(expert.features, "transform"):
+    if hasattr(expert.features, "transform") and not isinstance(expert.features, FormulaTerms):
         raise ValueError(
             f"{who} names columns of X, but the experts see what features={expert.features!r} "
             "makes of them. Transform X before the model, in a pipeline, or leave shared=None."
@@ -61,9 +68,11 @@ def check_shared(expert: Any) -> None:
 def shared_features(expert: Any, design: DesignMap, columns: list[str]) -> tuple[int, ...]:
     """Numbers of the features of the design whose slopes are shared; raises for what is not seen.
 
-    A column of levels is shared with all features that it becomes.
+    A column of levels is shared with all features that it becomes; under a formula terms are named.
     """
     owner = type(expert).__name__
+    if isinstance(design.transformer, FormulaTerms):
+        return _shared_terms(expert.shared, design.transformer, owner)
     wanted = column_numbers(expert.shared, columns, owner, "shared")
     sources = _sources(design, len(columns))
     unseen = [columns[j] for j in wanted if j not in sources]
@@ -74,6 +83,23 @@ def shared_features(expert: Any, design: DesignMap, columns: list[str]) -> tuple
             f"experts; they see {seen[:8]}{'...' if len(seen) > 8 else ''}."
         )
     return tuple(i for i, j in enumerate(sources) if j in wanted)
+
+
+def _shared_terms(shared: Any, formula: FormulaTerms, owner: str) -> tuple[int, ...]:
+    """Numbers of the features that some terms of a formula become."""
+    names = [str(name) for name in formula.get_feature_names_out()]
+    terms = [_LEVEL.sub("", name) for name in names]
+    strange = [term for term in shared if term not in (*terms, *names)]
+    if strange:
+        raise ValueError(
+            f"{owner}: shared={shared!r} names {strange[0]!r}, which is no term of the experts' "
+            f"formula {formula.terms!r}; it has {list(dict.fromkeys(terms))}."
+        )
+    return tuple(
+        i
+        for i, (name, term) in enumerate(zip(names, terms, strict=True))
+        if name in shared or term in shared
+    )
 
 
 def _sources(design: DesignMap, width: int) -> list[int]:
@@ -163,3 +189,66 @@ def unmoved(places: Ints, null: Floats, size: int) -> Floats:
     full = np.zeros((size, out.shape[1]))
     full[used] = out
     return full
+
+
+class SharedSlopes(Expert):
+    """Experts of linear predictors some of whose slopes may be one for all of them."""
+
+    #: Columns of X whose slopes all experts share, of families that have it.
+    shared: Any = None
+    #: The features of the design that they are, once that is known.
+    _shared: tuple[int, ...] = ()
+
+    def seeing(self, design: DesignMap, columns: list[str]) -> Any:
+        """The expert that knows which features of its design are shared."""
+        if not shares_any(self):
+            return self
+        bound = copy(self)
+        bound._shared = shared_features(self, design, columns)
+        return bound
+
+    def common(self, coef: Floats) -> tuple[int, ...]:
+        """Features whose slopes are one for all of several experts."""
+        return self._shared if len(coef) > 1 else ()
+
+    def places(self, learned: Floats) -> Ints:
+        """Places in theta of learned coefficients, (K, M, r): shared ones have one in common."""
+        return places_of(learned.shape, self.common(learned))
+
+    def once(self, learned: Floats) -> Floats:
+        """Numbers (K, M, r) of learned coefficients, each counted once: in the first expert."""
+        common = self.common(learned)
+        return counted_once(learned, common) if common else learned
+
+    def gathered(self, learned: Floats) -> Floats:
+        """Sums of numbers (K, M, r) of learned coefficients over what each place stands for."""
+        if not self.common(learned):
+            return learned.ravel()
+        sums = np.bincount(self.places(learned).ravel(), weights=learned.ravel())
+        return np.asarray(sums, dtype=np.float64)
+
+    def agreed(self, params: Any) -> Any:
+        """Parameters whose shared slopes are the means of those of the experts."""
+        coef = np.array(params.coef)
+        columns = list(self.common(coef))
+        coef[..., columns] = coef[..., columns].mean(axis=0)
+        return replace(params, coef=coef) if columns else params
+
+    def unmoved(self, params: Any, null: Floats) -> Floats:
+        """Orthonormal directions of theta along which no predictor moves, (n_theta, R).
+
+        ``null`` (q, r) are those of the coefficients of one line.
+        """
+        places, size = self.coefficient_places(params), self.pack(params).size
+        return np.hstack([unmoved(lines, null, size) for lines in places.swapaxes(0, 1)])
+
+    def redundant(self, params: Any, null: Floats) -> int:
+        """How many parameters are none, as directions ``null`` (q, r) of the design do nothing."""
+        if not (self.common(params.coef) and null.size):
+            return super().redundant(params, null)
+        return int(self.unmoved(params, null).shape[1])
+
+    def n_lines(self, params: Any) -> int:
+        """How many coefficients theta begins with."""
+        coef = self.learned(params.coef)
+        return int(self.places(coef).max(initial=-1)) + 1 if self.common(coef) else coef.size

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh
 
+from moe_classic._components import Component
 from moe_classic._results import ALIASED, CONSTANT, SEPARATED
 from moe_classic._typing import Bools, Floats, Ints
 
@@ -94,6 +95,7 @@ def _starts(case: FittedModel) -> list[int]:
 def _constant_columns(case: FittedModel, starts: list[int]) -> list[Caveat]:
     """Slopes of features that do not vary."""
     model, params, found = case.model, case.params, []
+    parts: list[tuple[int, Component, Any]]
     parts = [(model.gate_design, model.gate, params.gate)]
     parts += [(g.design, g.expert, p) for g, p in zip(model.groups, params.experts, strict=True)]
     for start, (number, component, p) in zip(starts, parts, strict=True):

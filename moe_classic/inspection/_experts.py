@@ -362,13 +362,10 @@ def _expert_intervals(moe: Any, X: Any, coverage: float, output: int) -> Floats:
 
 def _block_intervals(fitted: FittedMixture, block: Block, coverage: float, output: int) -> Floats:
     """The same for one block."""
-    tail = 0.5 * (1.0 - coverage)
+    tail, parts = 0.5 * (1.0 - coverage), fitted.predictive(block).parts
     ends = []
     for q in (tail, 1.0 - tail):
         level = np.full((1, 1, 1), q)
-        quantiles = [
-            g.expert.quantile(p, block.designs[g.design], level)[:, output]
-            for g, p in zip(fitted.model.groups, fitted.params.experts, strict=True)
-        ]
+        quantiles = [expert.quantile_at(p, eta, level)[:, output] for expert, p, eta in parts]
         ends.append(np.concatenate(quantiles).T)
     return np.stack(ends, axis=-1)

@@ -19,10 +19,12 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 
 from moe_classic._arguments import counts_of
+from moe_classic._data import is_dask
 from moe_classic._results import PrintedTable, Section, number
 from moe_classic._typing import Floats
 from moe_classic.estimators import MoERegressor
 
+from ._partitions import check_partitioned
 from ._path import PathFit, Steps, checked_counts, checked_template
 from ._tasks import Folds, Task, with_log_scores
 from ._templates import checked_grid, penalised_template
@@ -136,6 +138,7 @@ def select(
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
+        Or a Dask collection, like y and weights: fits then begin from their own starts alone.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
     estimator : MoERegressor or MoEClassifier, default=None
         Template whose other arguments all models share; None is ``MoERegressor()``. Or a pipeline
@@ -207,9 +210,14 @@ def select(
             "leave it out or use criterion='log_score'."
         )
     families = _families(template, experts, gates)
+    partitioned = is_dask(X, y, sample_weight, groups)
+    if partitioned:
+        check_partitioned(steps, criterion, alphas, n_jobs, weight_kind, groups)
     alphas = _checked_alphas(alphas, criterion, families, groups)
     sample_weight = counts_of(sample_weight, weight_kind)
-    w = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    w = sample_weight
+    if w is not None and not partitioned:
+        w = np.asarray(sample_weight, dtype=np.float64)
     labels = None if groups is None else np.asarray(groups)
     given, (steps, X) = X, steps.fit(X, y)
     tasks = [Task(family, counts, X, y, w, labels, criterion, alphas) for family in families]

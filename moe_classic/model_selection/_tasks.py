@@ -12,10 +12,11 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import GroupKFold, check_cv
 from sklearn.utils import _safe_indexing
 
+from moe_classic._data import is_dask
 from moe_classic._results import numbered_subjects, subject_weights
 from moe_classic._typing import Floats, Ints
 
-from ._path import PathFit, Steps, path
+from ._path import PathFit, Steps, fresh_fits, path
 from ._penalised import penalised_fits
 
 
@@ -38,7 +39,8 @@ class Task:
             rows = self.X, self.y, self.w
             return penalised_fits(self.template, self.counts, self.alphas, self.criterion, *rows)
         low, high = self.counts[0], self.counts[-1]
-        fits = path(self.template, low, high, self.X, self.y, self.w, self.groups)
+        grown = fresh_fits if is_dask(self.X) else path
+        fits = grown(self.template, low, high, self.X, self.y, self.w, self.groups)
         return [fit for K, fit in zip(range(low, high + 1), fits, strict=True) if K in self.counts]
 
     def scores(self, X: Any, y: Any, groups: np.ndarray | None) -> Floats:

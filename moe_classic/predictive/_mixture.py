@@ -195,7 +195,7 @@ class Predictive:
                 break
             if not still.all():
                 rows = rows[still]
-                designs = tuple(Design(d.Z[:, still]) for d in designs)
+                designs = tuple(d.at(still) for d in designs)
         worse = self.log_density(y) < self.log_density(start)
         return np.where(worse, start, y)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._data import Block, Design
+from moe_classic._data import Block
 from moe_classic._model import Model, MoEParams, ObservedModel, check_said
 from moe_classic._routing import top_k_weights
 from moe_classic._typing import Bools, Floats
@@ -55,7 +55,7 @@ class TopExperts:
             rows = np.flatnonzero(self.consulted[k])
             if rows.size:
                 one = group.expert.take(params, j)
-                design = Design(self.block.designs[group.design].Z[:, rows])
+                design = self.block.designs[group.design].at(rows)
                 said = getattr(group.expert, quantity)(one, design)
                 yield rows, self.weights[k, rows], check_said(self.model, quantity, said, k)[0]
 

@@ -151,7 +151,7 @@ class EM(Solver):
             return None
         if supported(model) and affordable(problem, params):
             return Newton()
-        smooth = all(differentiable(part) for part in parts[1:]) and model.gate.has("gradient")
+        smooth = all(differentiable(g.expert) for g in model.groups) and model.gate.has("gradient")
         # Covariances of x near their floor are steep: there EM's own map is the better guide.
         if smooth and not model.gate.generative:
             return LBFGS()
@@ -227,6 +227,8 @@ def _judged(result: Result, promised: float) -> Result:
 def _classify(problem: Problem, params: MoEParams, limits: Limits) -> Result:
     """Classification EM; experts that end up empty begin anew as long as that is higher."""
     best = run_em(problem, params, limits)
+    if hasattr(problem.source, "map_reduce"):
+        return best  # rows that are elsewhere would all have to come here
     for _ in range(problem.model.n_experts):
         before = best.objective
         start = best.params

@@ -131,6 +131,7 @@ def test_a_kept_design_keeps_its_ring(rng, q):
     assert (seen._ring is None) == (q == 40)
     np.testing.assert_array_equal(seen.Z, design.Z)
     np.testing.assert_array_equal(seen.grams(w), design.grams(w))
+    assert seen.pieces == design.pieces == ()
 
 
 def test_what_is_not_used_is_let_go(monkeypatch):

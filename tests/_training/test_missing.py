@@ -2,19 +2,28 @@
 
 import pickle
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.pipeline import make_union
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.utils import get_tags
 
 from moe_classic import MoEClassifier, MoERegressor
 from moe_classic.experts import GaussianExpert
 from moe_classic.gates import GaussianGate
 from moe_classic.inference import influence
+from moe_classic.inspection import (
+    ExpertsDisplay,
+    FanDisplay,
+    marginal_effects,
+    predictions_at,
+    report,
+)
+from moe_classic.metrics import get_scorer
 from moe_classic.model_selection import select
 from moe_classic.penalties import Lasso
 from moe_classic.solvers import EM
@@ -81,6 +90,17 @@ def test_the_trace_is_the_likelihood_of_what_was_observed(fitted):
     assert moe.trace_[-1] == pytest.approx(joint.sum(), rel=1e-10)
     best = moe.start_report_.objective.iloc[0]
     assert best == pytest.approx(joint.sum(), rel=1e-6)
+
+
+def test_held_out_scores_are_above_those_of_means():
+    _, gaps, y = table(600)
+    train, test = slice(0, 400), slice(400, None)
+    plain = make_pipeline(SimpleImputer(), regressor(missing="error"))
+    with_means = plain.fit(gaps[train], y[train])
+    observed = regressor().fit(gaps[train], y[train])
+    score = get_scorer("log_score")
+    above = score(observed, gaps[test], y[test]) - score(with_means, gaps[test], y[test])
+    assert above > 0.1
 
 
 def test_weights_are_repeated_rows_and_their_order_is_none():
@@ -207,6 +227,23 @@ def test_refits_agree_with_the_information(fitted, kind):
     errors = moe.inference(gaps, y).table.std_error
     drawn = moe.inference(gaps, y, kind=kind, n_bootstrap=30, random_state=0).table.std_error
     assert 0.75 < np.median(drawn / errors) < 1.33
+
+
+def test_pictures_and_effects_of_rows_with_gaps(fitted):
+    moe, X, gaps, y = fitted
+    display = ExpertsDisplay.from_estimator(moe, gaps, y, feature=0, average=True, n_points=5)
+    assert np.isfinite(display.bands).all()
+    assert np.isfinite(display.predictions).all()
+    fan = FanDisplay.from_estimator(moe, gaps, y, feature=1, average=True, n_points=5)
+    assert np.isfinite(fan.quantiles).all()
+    plt.close("all")
+    with pytest.raises(ValueError, match=r"marginal_effects: features \['x0', 'x1', 'x2'\]"):
+        marginal_effects(moe, gaps, y)
+    assert np.isfinite(predictions_at(moe, gaps, y, {0: [0.0, 1.0]})).all().all()
+    part = np.column_stack([X[:80, 0], gaps[:80, 1:]])
+    small = regressor(1).fit(part, y[:80])
+    assert np.isfinite(marginal_effects(small, part, y[:80], features=[0])).all().all()
+    assert "<h2>Experts along x0</h2>" in report(small, part, y[:80]).html
 
 
 # ------------------------------------------------------------------------- what is refused

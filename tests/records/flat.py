@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import PolynomialFeatures
@@ -40,6 +41,7 @@ from .registry import (
     classes,
     counts,
     fitted,
+    gaps,
     lines,
     outputs,
     positives,
@@ -47,6 +49,7 @@ from .registry import (
     shares,
     successes,
     weights,
+    zeros,
 )
 
 #: Three starts that agree are enough on tables this clear; the seed fixes them.
@@ -55,7 +58,7 @@ QUICK = {"n_init": 3, "random_state": 0}
 
 def _fit(moe: Any, table: Any, *, regular: bool = True) -> Values:
     X, y = table()
-    return fitted(moe.fit(X, y), X, y, regular=regular)
+    return fitted(moe.fit(X, y), X.toarray() if issparse(X) else X, y, regular=regular)
 
 
 def _regression(name: str, table: Any = lines, *, regular: bool = True, **settings: Any) -> None:
@@ -162,10 +165,13 @@ _classification("estimator experts without slopes", expert=GaussianNB(), regular
 # ------------------------------------------------------------------------- gates
 
 _regression("gaussian gate", gate="gaussian")
+_regression("gaussian gate, gaps", gaps, gate="gaussian", missing="marginalize")
 for kind in ("diag", "tied"):
     _regression(f"gaussian gate, {kind}", gate=GaussianGate(covariance_type=kind))
 _regression("gaussian gate of a column", gate=GaussianGate(features=[0], reg_covar=1e-3))
 _regression("mixed gate", gate="mixed")
+_regression("sparse rows", zeros, expert=GaussianExpert(alpha=0.05), gate="constant")
+_regression("sparse rows, one expert", zeros, n_experts=1)
 _regression("constant gate", gate="constant")
 _regression("softmax gate, alpha", gate=SoftmaxGate(alpha=0.05))
 _regression("softmax gate of a column", gate=SoftmaxGate(features=[0]))
@@ -255,7 +261,9 @@ def warm_start() -> Values:
 @case("regression, shared slopes")
 def shared_slopes() -> Values:
     X, y = lines()
-    moe = MoERegressor(2, expert=GaussianExpert(shared=[1]), **QUICK).fit(X, y)
+    wave = np.sin(7.0 * np.arange(len(X)))
+    X, y = np.column_stack([X, wave]), y + wave
+    moe = MoERegressor(2, expert=GaussianExpert(shared=[2]), **QUICK).fit(X, y)
     return fitted(moe, X, y)
 
 

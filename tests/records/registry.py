@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 #: Names of a case's values, and what each is: numbers of any shape, or text.
@@ -97,6 +98,23 @@ def lines(n: int = 120, seed: int = 0, tails: bool = False) -> tuple[np.ndarray,
     noise = rng.standard_t(3, n) if tails else rng.standard_normal(n)
     y = np.where(right, 3.0 + 2.0 * X[:, 0] - X[:, 1], -2.0 - X[:, 0] + 0.5 * X[:, 1])
     return _rounded(X, y + 0.3 * noise)
+
+
+def gaps(n: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    """The same with values of X missing at random; (n, 2) and (n,)."""
+    X, y = lines(n)
+    missing = np.random.RandomState(3).uniform(size=X.shape) < 0.25
+    return np.where(missing, np.nan, X), y
+
+
+def zeros(n: int = 120) -> tuple[Any, np.ndarray]:
+    """Sparse rows (n, 40) that are mostly zeros, and lines of two of them, (n,)."""
+    X, y = lines(n)
+    wide = np.zeros((n, 40))
+    wide[:, :2] = X
+    places = np.random.RandomState(4).randint(2, 40, size=n)
+    wide[np.arange(n), places] = 1.0
+    return csr_array(wide), y
 
 
 def positives(n: int = 120) -> tuple[np.ndarray, np.ndarray]:

@@ -40,7 +40,8 @@ def bound_model(expert: str, gate: str, n_experts: int, summary: Summary, **sett
     # Mixtures of single trials are hardly determined.
     known = {"trials": 12} if expert == "binomial" else {}
     one = EXPERTS[expert](**known, **settings).bind(summary)
-    chosen = TreeGate([[2], n_experts - 2]) if gate == "tree" else GATES[gate]()
+    shape = [[2], n_experts - 2] if n_experts > 2 else (2,)
+    chosen = TreeGate(shape) if gate == "tree" else GATES[gate]()
     return Model(chosen, (Group(one, n_experts, 0),), gate_design=1)
 
 

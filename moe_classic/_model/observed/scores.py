@@ -92,8 +92,8 @@ def _expert_gradient(expert: Any, params: Any, score: Floats, rss: Floats, mass:
     else:
         own = np.einsum("kjj->kj", rss) / params.scale**2 - mass[:, None]
         own = own if params.scale.shape[1] == own.shape[1] else own.sum(axis=1, keepdims=True)
-    out = np.zeros(expert.pack(params).size)
-    out[: slopes.size] = slopes.ravel()
+    out, lines = np.zeros(expert.pack(params).size), expert.gathered(slopes)
+    out[: lines.size] = lines
     np.add.at(out, expert.nuisance_map(params), own)
     return out
 
@@ -118,12 +118,13 @@ def row_scores(model: Model, params: MoEParams, block: Block) -> Floats:
     R, _ = forward.posterior()
     out = np.zeros((layout.rows, block.w.size))
     for part in forward.gate.work:
-        rows = part.rows.ravel()
+        rows, counted = part.rows.ravel(), part.counted.ravel()
         for k in range(model.n_experts):
             for some, points in _points(part, k, layout.rows * model.n_experts):
                 here = rows[some]
                 score = _complete_score(model, params, layout, k, points, block.y[:, here])
-                out[:, here] += R[k, here] * score
+                mine = counted[some]
+                out[:, here[mine]] += (R[k, here] * score)[:, mine]
     return out[: layout.size]
 
 

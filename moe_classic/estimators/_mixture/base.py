@@ -5,16 +5,15 @@ from __future__ import annotations
 from contextlib import closing
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
-from moe_classic._compat import CallbackSupportMixin, with_callbacks
+from moe_classic._compat import with_callbacks
 from moe_classic._data import (
     MOST_ROWS,
     RawData,
@@ -32,6 +31,7 @@ from moe_classic._results import (
     importances,
     one_equation,
 )
+from moe_classic._sklearn import BaseComposition, CallbackSupportMixin, TransformerMixin
 from moe_classic._targets import IntervalTarget, Target, TrainingData
 from moe_classic._training import (
     BoundModel,
@@ -42,6 +42,7 @@ from moe_classic._training import (
     bind,
     check_fitted_experts,
     check_seen,
+    check_sparse,
     from_portfolio,
     keeps_origin,
     keeps_target,
@@ -69,12 +70,35 @@ from .fitted import LearnedMixture, check_warm_start, how_it_ended, learned_mixt
 from .rows import RowChecker
 
 
-class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition):
+class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
     """Fit template and answers of all mixtures that are fitted by maximum likelihood.
 
     A fit leaves one record, ``_fitted``, and what users see of it, all set at once and last: after
     a fit that was refused or interrupted everything is as it was before.
     """
+
+    # What fits set and arguments that all mixtures have, for type checkers.
+    n_experts: Any
+    expert: Any
+    gate: Any
+    solver: Any
+    init: Any
+    n_init: int
+    max_iter: int
+    tol: float
+    standardize: bool
+    block_size: int | None
+    warm_start: bool
+    n_jobs: int | None
+    random_state: Any
+    verbose: Any
+    experts_: list[Any]
+    gate_: Any
+    log_likelihood_: float
+    trace_: Floats
+    n_iter_: int
+    converged_: bool
+    n_parameters_: int
 
     _target: ClassVar[type[Target]]
     _listed = "expert"
@@ -92,8 +116,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
     def __sklearn_tags__(self) -> Any:
         """Tags; missing values and levels in X where gate and every expert take them."""
         tags = super().__sklearn_tags__()
-        allow_nan, tags.input_tags.categorical = admits(self)
-        tags.input_tags.allow_nan = allow_nan or marginalizes(self)
+        inputs = tags.input_tags
+        allow_nan, inputs.categorical, inputs.sparse = admits(self)
+        inputs.allow_nan = allow_nan or marginalizes(self)
         return tags
 
     get_params = _reporting.get_params
@@ -114,10 +139,11 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features; a DataFrame brings its column names. A Dask DataFrame or array, with a target
-            and weights in the same partitions, is fitted where its partitions are; they are
-            computed anew in every pass, unless persisted.
+        X : {array-like, sparse array or matrix} of shape (n_samples, n_features)
+            Features; a DataFrame brings its column names. Sparse ones are taken by linear experts
+            and by softmax and constant gates, and scaled by their largest size. A Dask DataFrame
+            or array, with a target and weights in the same partitions, is fitted where its
+            partitions are; they are computed anew in every pass, unless persisted.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -159,9 +185,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         checker = self._checker()
         return self._fit_rows(checker(X, y, sample_weight, groups), checker, X, y)
 
-    def _fit_rows(
-        self, raw: RawData, checker: RowChecker, X: Any = None, y: Any = None
-    ) -> MixtureEstimator:
+    def _fit_rows(self, raw: RawData, checker: RowChecker, X: Any = None, y: Any = None) -> Self:
         """Fit validated rows; callbacks are shown ``X`` and ``y``."""
         arguments = self._resolve_arguments()
         if raw.subjects is not None:
@@ -203,7 +227,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         """
         return self._fit_parts(blocks)
 
-    def _fit_parts(self, blocks: Any) -> MixtureEstimator:
+    def _fit_parts(self, blocks: Any) -> Self:
         """Fit rows that are read part by part, wherever these are."""
         arguments = self._resolve_arguments()
         if not isinstance(self.init, str):
@@ -238,7 +262,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         *,
         shown: dict[str, Any],
         source: dict[str, Any] | None = None,
-    ) -> MixtureEstimator:
+    ) -> Self:
         """Bind the model, train it, and keep what comes of it.
 
         ``raw`` are validated rows, ``rows`` passes over all of them, ``source`` says where a
@@ -256,8 +280,10 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         warn_of_the_end(trainer, trained)
         report_fits(fitted.model, fitted.params, fitted.labels)
         root.call_on_fit_task_end(estimator=self, **shown)
+        # Fitted all the same, with the last good parameters.
+        if trained.error is not None:
+            raise trained.error
         if trained.result.failure:
-            # Fitted all the same, with the last good parameters.
             raise DivergenceError(trained.result.failure)
         return self
 
@@ -270,7 +296,13 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         several = describes_several(self.expert)
         kind = IntervalTarget if describes_intervals(self.expert) else self._target
         return RowChecker(
-            self, kind, multi_output=several, target=target, fitted=fitted, least=least
+            self,
+            kind,
+            multi_output=several,
+            target=target,
+            fitted=fitted,
+            least=least,
+            sparse=partial(check_sparse, self),
         )
 
     def _resolve_arguments(self) -> tuple[list[Any], Any, Solver]:

@@ -21,6 +21,7 @@ from moe_classic._components import Forward
 from moe_classic._data import Design, Summary
 from moe_classic._numerics import empty, gamma_functions
 from moe_classic._typing import Floats
+from moe_classic.experts._linear import LinearParams
 from moe_classic.penalties import Penalty
 
 from .joint import ConcentrationParams, JointExpert, JointStats, known_parameter
@@ -78,7 +79,7 @@ class BetaExpert(JointExpert):
     floored: ClassVar[frozenset[str]] = frozenset({"concentration"})
     limits: ClassVar[tuple[float, float]] = (1e-3, 1e6)
     unbounded_at: ClassVar[int | None] = 1
-    record = ConcentrationParams
+    record: ClassVar[type[LinearParams]] = ConcentrationParams
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ from scipy.special import digamma, gammainc, gammaincc, gammaincinv, gammaln, po
 from moe_classic._data import Summary
 from moe_classic._numerics import empty
 from moe_classic._typing import Floats
+from moe_classic.experts._linear import LinearParams
 from moe_classic.penalties import Penalty
 
 from .base import LogMean
@@ -71,7 +72,7 @@ class GammaExpert(LogMean, JointExpert):
     deviance_power: ClassVar[int | None] = 2
     nuisances: ClassVar[dict[str, Any]] = {"dispersion": "positive"}
     floored: ClassVar[frozenset[str]] = frozenset({"dispersion"})
-    record = DispersionParams
+    record: ClassVar[type[LinearParams]] = DispersionParams
 
     def __init__(
         self,

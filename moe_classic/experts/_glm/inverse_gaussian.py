@@ -21,6 +21,7 @@ from scipy.special import erfcx, log_ndtr, ndtr
 from moe_classic._components import LOG_2PI, TARGETS, invert
 from moe_classic._data import Summary
 from moe_classic._typing import Floats
+from moe_classic.experts._linear import LinearParams
 from moe_classic.penalties import Penalty
 
 from .base import LogMean
@@ -79,7 +80,7 @@ class InverseGaussianExpert(LogMean, JointExpert):
     deviance_power: ClassVar[int | None] = 3
     nuisances: ClassVar[dict[str, Any]] = {"dispersion": "positive"}
     floored: ClassVar[frozenset[str]] = frozenset({"dispersion"})
-    record = DispersionParams
+    record: ClassVar[type[LinearParams]] = DispersionParams
 
     def __init__(
         self,

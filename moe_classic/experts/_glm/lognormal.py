@@ -20,6 +20,7 @@ from moe_classic._components import LOG_2PI
 from moe_classic._data import Summary
 from moe_classic._numerics import empty, unpack_symmetric
 from moe_classic._typing import Floats
+from moe_classic.experts._linear import LinearParams
 from moe_classic.penalties import Penalty
 
 from .base import LogMean
@@ -73,7 +74,7 @@ class LognormalExpert(LogMean, JointExpert):
     target: ClassVar[str] = "positive"
     nuisances: ClassVar[dict[str, Any]] = {"scale": "positive"}
     limits: ClassVar[tuple[float, float]] = (1e-3, 1e3)
-    record = SpreadParams
+    record: ClassVar[type[LinearParams]] = SpreadParams
 
     def __init__(
         self,

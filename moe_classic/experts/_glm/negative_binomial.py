@@ -23,6 +23,7 @@ from moe_classic._components import Forward
 from moe_classic._data import Design, Summary
 from moe_classic._numerics import log_factorial
 from moe_classic._typing import Floats
+from moe_classic.experts._linear import LinearParams
 from moe_classic.penalties import Penalty
 
 from .base import LogMean
@@ -78,7 +79,7 @@ class NegativeBinomialExpert(LogMean, JointExpert):
     target: ClassVar[str] = "count"
     nuisances: ClassVar[dict[str, Any]] = {"dispersion": "positive"}
     unbounded_at: ClassVar[int | None] = None
-    record = DispersionParams
+    record: ClassVar[type[LinearParams]] = DispersionParams
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ from scipy.special import gamma, gammaln
 from moe_classic._data import Summary
 from moe_classic._numerics import empty
 from moe_classic._typing import Floats
+from moe_classic.experts._linear import LinearParams
 from moe_classic.penalties import Penalty
 
 from .base import LogMean
@@ -78,7 +79,7 @@ class WeibullExpert(LogMean, JointExpert):
     floored: ClassVar[frozenset[str]] = frozenset({"shape"})
     limits: ClassVar[tuple[float, float]] = (1e-3, 1e3)
     unbounded_at: ClassVar[int | None] = 1
-    record = ShapeParams
+    record: ClassVar[type[LinearParams]] = ShapeParams
 
     def __init__(
         self,

@@ -170,7 +170,7 @@ class Wrapper(Expert):
 
     def bind(self, summary: Summary) -> Any:
         """The wrapper around the bound expert inside."""
-        bound = copy(super().bind(summary))
+        bound: Any = copy(super().bind(summary))
         inside = copy(self.inner.bind(summary))
         lacking = [a for a in ("derivatives", "lines", "cdf_at") if not inside.has(a)]
         if lacking or not inside.smooth:

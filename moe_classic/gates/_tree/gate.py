@@ -12,7 +12,7 @@ Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,10 +27,8 @@ from moe_classic._components import (
     line_terms,
     moved_score,
     moved_score_blocks,
-    normalise,
 )
 from moe_classic._data import Design, Summary
-from moe_classic._numerics import empty
 from moe_classic._typing import Floats
 from moe_classic.gates._base import Gate
 from moe_classic.gates._constant import ConstantGate
@@ -38,8 +36,8 @@ from moe_classic.gates._softmax import SoftmaxGate, SoftmaxParams
 from moe_classic.penalties import CentredRidge
 
 from .branching import balanced, count_leaves, parse_branching
+from .coefficients import TreeParams, conditionals, full_rows, rows_of
 from .nodes import (
-    Family,
     TreeShape,
     below_root,
     curvature_of,
@@ -51,14 +49,6 @@ from .nodes import (
     steps_of,
     tree_shape,
 )
-
-
-@dataclass(frozen=True)
-class TreeParams:
-    """Coefficients (K - 1, q): C - 1 rows for a node with C children, nodes breadth first."""
-
-    coef: Floats
-    shape: TreeShape
 
 
 class TreeGate(Gate):
@@ -179,6 +169,13 @@ class TreeGate(Gate):
         """Does the work of a tree with a single gate: the very same arithmetic."""
         return SoftmaxGate(alpha=self.alpha)
 
+    def stacks(self, params: TreeParams) -> bool:
+        """Where all nodes take Newton's steps."""
+        if params.shape.is_flat:
+            return self._flat.stacks(SoftmaxParams(params.coef))
+        q = params.coef.shape[-1]
+        return all(family_rule(family, q) == "newton" for family in params.shape.families)
+
     def start(self, n_experts: int, width: int, summary: Summary) -> TreeParams:
         """All children of a node equally likely everywhere."""
         self.check_count(n_experts)
@@ -191,12 +188,12 @@ class TreeGate(Gate):
         """Log gate (K, n) and the conditional probabilities of the nodes (N, n)."""
         if params.shape.is_flat:
             return self._flat.forward(SoftmaxParams(params.coef), design)
-        log_g, g = _conditionals(params, design)
-        return Forward(params.shape.down(log_g)[params.shape.leaves], None, g)
+        log_g, g = conditionals(params, design)
+        return Forward(params.shape.down(log_g)[..., params.shape.leaves, :], None, g)
 
     def log_nodes(self, params: TreeParams, design: Design) -> Floats:
         """Log probabilities of reaching each node, (N, n), nodes breadth first."""
-        return params.shape.down(_conditionals(params, design)[0])
+        return params.shape.down(conditionals(params, design)[0])
 
     def curvature(self, params: TreeParams, fwd: Forward, S: Floats) -> Floats:
         """Row weights of the Grams: pairs of siblings for Newton, the mass of a node for the bound.
@@ -205,18 +202,18 @@ class TreeGate(Gate):
         """
         if params.shape.is_flat:
             return self._flat.curvature(SoftmaxParams(params.coef), fwd, S)
-        shape, q = params.shape, params.coef.shape[1]
+        shape, (q, n) = params.shape, (params.coef.shape[-1], S.shape[-1])
         mass = shape.up(S)
         rows = [
             curvature_of(
                 family,
                 family_rule(family, q),
                 sibling_rows(fwd.work, family.children, family),
-                mass[family.nodes],
+                mass[..., family.nodes, :],
             )
             for family in shape.families
         ]
-        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+        return (rows[0] if len(rows) == 1 else np.concatenate(rows, axis=-2)).reshape(-1, n)
 
     def statistics(
         self, params: TreeParams, fwd: Forward, design: Design, S: Floats, grams: Floats
@@ -225,20 +222,20 @@ class TreeGate(Gate):
         if params.shape.is_flat:
             return self._flat.statistics(SoftmaxParams(params.coef), fwd, design, S, grams)
         residual, _ = node_residual(params.shape, fwd.work, S)
-        return LogitStats(grams, design.scores(residual))
+        own = grams.reshape(*S.shape[:-2], -1, grams.shape[-1])
+        return LogitStats(own, design.scores(residual))
 
     def update(self, params: TreeParams, stats: LogitStats, summary: Summary) -> TreeParams:
         """One Newton or bound step at every node."""
         if params.shape.is_flat:
             new = self._flat.update(SoftmaxParams(params.coef), stats, summary)
             return TreeParams(new.coef, params.shape)
-        pull, q = self.alpha * summary.weight, params.coef.shape[1]
+        pull, (*lead, _, q) = self.alpha * summary.weight, params.coef.shape
         coef = params.coef.copy()
         for family, rule, gram in family_grams(params.shape, stats.gram, q):
-            old = coef[family.rows].reshape(-1, family.size - 1, q)
             score = sibling_rows(stats.score, below_root(family), family)
-            delta = limited(steps_of(rule, old, gram, score, pull))
-            coef[family.rows] += delta.reshape(-1, q)
+            delta = limited(steps_of(rule, rows_of(params, family), gram, score, pull))
+            coef[..., family.rows, :] += delta.reshape(*lead, -1, q)
         return TreeParams(coef, params.shape)
 
     def translate(self, stats: LogitStats, old: TreeParams, new: TreeParams) -> LogitStats:
@@ -280,17 +277,19 @@ class TreeGate(Gate):
         if params.shape.is_flat:
             return self._flat.derivatives(SoftmaxParams(params.coef), fwd, R)
         shape, g, mass = params.shape, fwd.work, params.shape.up(R)
-        K, n = R.shape
-        first, curvature = np.zeros((K - 1, K, n)), np.zeros((K - 1, K - 1, n))
+        *lead, K, n = R.shape
+        first, curvature = np.zeros((*lead, K - 1, K, n)), np.zeros((*lead, K - 1, K - 1, n))
         below = shape.leaf_ranges()
         for j in shape.inner:
             free = shape.children_of(j)[:-1]
             rows = range(shape.first_row[j], shape.first_row[j] + len(free))
+            shares = g[..., free.start : free.stop, :]
             for row, child in zip(rows, free, strict=True):
-                first[row, below[j].start : below[j].stop] = -g[child]
-                first[row, below[child].start : below[child].stop] += 1.0
-                curvature[row, rows.start : rows.stop] = -mass[j] * g[child] * g[free]
-                curvature[row, row] += mass[j] * g[child]
+                weight = mass[..., j, :] * g[..., child, :]
+                first[..., row, below[j].start : below[j].stop, :] = -g[..., child, None, :]
+                first[..., row, below[child].start : below[child].stop, :] += 1.0
+                curvature[..., row, rows.start : rows.stop, :] = -weight[..., None, :] * shares
+                curvature[..., row, row, :] += weight
         return first, curvature
 
     # -------------------------------------------------------------------- penalty
@@ -302,14 +301,21 @@ class TreeGate(Gate):
     def penalty_value(self, params: TreeParams, summary: Summary) -> float:
         """``alpha / 2`` times the squared slopes centred over siblings, per unit of weight."""
         ridge = self.slopes_penalty(summary)
-        return sum(ridge.value(_rows_of(params, f)) for f in params.shape.families)
+        return sum(ridge.value(rows_of(params, f)) for f in params.shape.families)
+
+    def penalties(self, params: TreeParams, summary: Summary) -> Floats:
+        """Those of several trees, whose coefficients are (S, K - 1, q)."""
+        ridge, value = self.slopes_penalty(summary), np.zeros(len(params.coef))
+        for family in params.shape.families:
+            value += ridge.each(rows_of(params, family)).sum(axis=-1)
+        return value
 
     def penalty_gradient(self, params: TreeParams, summary: Summary) -> Floats:
         """Gradient of the penalty, (n_theta,)."""
         ridge, q = self.slopes_penalty(summary), params.coef.shape[1]
         out = np.zeros(params.coef.shape)
         for family in params.shape.families:
-            out[family.rows] = ridge.gradient(_rows_of(params, family)).reshape(-1, q)
+            out[family.rows] = ridge.gradient(rows_of(params, family)).reshape(-1, q)
         return out.ravel()
 
     def penalty_hessian(self, params: TreeParams, summary: Summary) -> Floats:
@@ -353,7 +359,7 @@ class TreeGate(Gate):
                     f"TreeGate: the order {order.tolist()} tears a branch apart; in a tree only "
                     "whole branches of the same shape can change places."
                 )
-            full = _full_rows(params, parents.pop(), old)
+            full = full_rows(params, parents.pop(), old)
             start = shape.first_row[j]
             coef[start : start + len(old) - 1] = full[:-1] - full[-1]
         return TreeParams(coef, shape)
@@ -408,36 +414,3 @@ class TreeGate(Gate):
                 on_path[node - 1, k] = 1.0
                 node = int(shape.parent[node])
         return str(graph.node("Exp", graph.node("MatMul", logs, graph.constant(on_path))))
-
-
-# ------------------------------------------------------------------------- coefficients by node
-
-
-def _conditionals(params: TreeParams, design: Design) -> tuple[Floats, Floats]:
-    """Log probabilities and probabilities of all nodes given their parents, both (N, n)."""
-    shape, n = params.shape, design.Z.shape[1]
-    eta = np.matmul(params.coef, design.Z, out=empty((len(params.coef), n)))
-    log_g, g = empty((shape.n_nodes, n)), empty((shape.n_nodes, n))
-    log_g[0], g[0] = 0.0, 1.0
-    for family in shape.families:
-        m, size = family.nodes.size, family.size
-        logits = empty((m, size, n))
-        logits[:, :-1] = eta[family.rows].reshape(m, size - 1, n)
-        logits[:, -1] = 0.0
-        p = normalise(logits)
-        log_g[family.children] = logits.reshape(-1, n)
-        g[family.children] = p.reshape(-1, n)
-    return log_g, g
-
-
-def _rows_of(params: TreeParams, family: Family) -> Floats:
-    """Coefficients of the nodes of a family, (m, C - 1, q)."""
-    return params.coef[family.rows].reshape(-1, family.size - 1, params.coef.shape[1])
-
-
-def _full_rows(params: TreeParams, node: int, children: list[int]) -> Floats:
-    """Coefficients of some children of ``node``, the reference's zeros included, (len, q)."""
-    shape = params.shape
-    start, m = shape.first_row[node], shape.n_children[node] - 1
-    full = np.vstack([params.coef[start : start + m], np.zeros(params.coef.shape[1])])
-    return full[np.array(children) - shape.first_child[node]]

@@ -7,6 +7,8 @@ from moe_classic._model import Group, ObservedModel
 from moe_classic.experts import GaussianExpert
 from moe_classic.gates import GaussianGate
 
+from ...contracts.scenes import seeing_plain_columns
+
 #: Arguments of the problems that every form of gate and experts is tried on.
 FORMS = [
     {},
@@ -14,6 +16,8 @@ FORMS = [
     {"d": 2, "tied": True},
     {"d": 2, "covariance_type": "diag", "tied": True},
     {"d": 2, "covariance_type": "spherical"},
+    {"shared": [1]},
+    {"d": 2, "covariance_type": "diag", "shared": [0, 2]},
     {"gate": "diag"},
     {"gate": "tied", "K": 3},
 ]
@@ -27,7 +31,7 @@ def problem(d=1, K=2, p=3, n=40, gate="full", *, missing=True, **expert):
         X[rng.random((p, n)) < 0.4] = np.nan
         X[:, 0] = np.nan
     summary = Summary(float(n), np.zeros(d), np.ones(d), n_rows=n)
-    bound = GaussianExpert(**expert).bind(summary)
+    bound = seeing_plain_columns(GaussianExpert(**expert).bind(summary), p)
     gates = GaussianGate(covariance_type=gate)
     model = ObservedModel(gates, (Group(bound, K, 0),), 0)
     weights = rng.integers(1, 3, n).astype(float)

@@ -69,14 +69,38 @@ def test_tree_comes_back_from_its_branches(started):
 def test_partitions_that_cut_alike_are_fitted_once(rng, monkeypatch):
     X, y = pieces(rng)
     splitter, known = (splitter_on(X, y, GaussianExpert()) for _ in range(2))
-    runs, run = [], EM.run
-    monkeypatch.setattr(EM, "run", lambda *a, **k: runs.append(a) or run(*a, **k))
+    runs, path = [], EM.path
+    monkeypatch.setattr(EM, "path", lambda *a: runs.append(a) or path(*a))
     begun = [splitter.start(("principal",), np.random.default_rng(0)) for _ in range(2)]
     assert len(runs) == len(splitter.tried) > 0
     # Known or not, a start is the same.
     alone = known.start(("principal",), np.random.default_rng(0))
     for params in begun:
         np.testing.assert_array_equal(splitter.model.pack(params), known.model.pack(alone))
+
+
+@pytest.mark.parametrize("expert", [GaussianExpert(), StudentTExpert(), GaussianExpert(tied=True)])
+@pytest.mark.parametrize("branching", [(2, 2), (3, 2), [[2, 2], 1]], ids=str)
+def test_local_fits_together_are_those_one_by_one(rng, monkeypatch, expert, branching):
+    X, y = pieces(rng)
+    names = [("principal",), NAMES, ("cut", "kmeans"), ("principal",)]
+
+    def begun():
+        splitter = splitter_on(X, y, expert, branching)
+        streams = [np.random.default_rng(i) for i in range(len(names))]
+        several = splitter.starts(list(zip(names, streams, strict=True)))
+        return np.array([splitter.model.pack(params) for params in several])
+
+    together = begun()
+    monkeypatch.setattr("moe_classic.estimators._tree.split._BLOCK_ROWS", 0)
+    monkeypatch.setattr(Splitter, "chunks", one_chunk)
+    np.testing.assert_allclose(together, begun(), rtol=1e-7, atol=1e-7)
+
+
+def one_chunk(splitter, h):
+    """The rows that reach a node as one block."""
+    rows, weight = splitter.rows_of(h), splitter.block.w * h
+    return [splitter.part(rows, h * (weight.sum() / weight[rows].sum()))]
 
 
 def test_shared_parameters_are_told_apart(rng):
