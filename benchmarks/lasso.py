@@ -1,11 +1,15 @@
-"""Lasso mixtures: ``python benchmarks/lasso.py [--sets 100] [--quick]``.
+"""Lasso mixtures: support, objective, optimality, one expert, cost.
 
-Sets of 300 rows with 50 features, of which five are true: one for the gate of two experts, two for
-each expert. How often ``model_selection.path`` finds exactly these by the EBIC, and what a path of
-50 penalties costs over one fit from the estimator's own starts, in CPU seconds, in turn with it.
-Then small sets on which a slow program of its own, proximal gradient ascent with backtracking from
-100 random starts, climbs the same objective: how far its best is above the fit. A quick run does
-three sets.
+    python benchmarks/lasso.py [--only support objective conditions one] [--sets 100]
+
+- support: sets of 300 rows with 50 features, of which five are true: one for the gate of two
+  experts, two for each expert; how often ``model_selection.path`` finds exactly these by the EBIC,
+  and what a path of 50 penalties costs over one fit from the estimator's own starts, in CPU
+  seconds, in turn with it;
+- objective: small sets on which a slow program of its own, proximal gradient ascent with
+  backtracking from 100 random starts, climbs the same objective: how far its best is above the fit;
+- conditions: largest violation of the conditions of Karush, Kuhn and Tucker;
+- one: slopes of one expert beside scikit-learn's.
 """
 
 import argparse
@@ -16,12 +20,14 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 import numpy as np
+from _results import add_output, keep
+from sklearn import linear_model
 
-from moe_classic import MoERegressor
-from moe_classic.experts import GaussianExpert
+from moe_classic import MoEClassifier, MoERegressor
+from moe_classic.experts import GaussianExpert, LogisticExpert, MultinomialExpert, PoissonExpert
 from moe_classic.gates import SoftmaxGate
 from moe_classic.model_selection import path
-from moe_classic.penalties import Lasso
+from moe_classic.penalties import ElasticNet, Lasso
 
 TRUTH = ({(1, 2), (3, 4)}, {0})
 
@@ -117,21 +123,123 @@ def slow_gap(seed, starts):
     return max(sound) - moe.trace_[-1] / len(y)
 
 
-def main():
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", type=int, default=100, help="sparse sets")
-    parser.add_argument("--quick", action="store_true", help="three sets, ten slow starts")
-    options = parser.parse_args()
-    sets = 3 if options.quick else options.sets
+def slow(sets, starts):
+    """Largest lead of the best slow climb over the fit."""
+    gaps = []
+    for seed in range(sets):
+        gaps.append(slow_gap(seed, starts))
+        print(f"best slow climb less the fit: {gaps[-1]:+.2e} nats a row", flush=True)
+    case = f"best of {starts} slow climbs less the fit, nats a row"
+    return [{"what": "objective", "case": case, "figure": max(gaps), "of": sets}]
+
+
+# ------------------------------------------------------------------------- optimality
+
+
+def conditions(sets):
+    """Largest violation of the conditions of optimality, of experts and gate, over sets."""
+    rows = []
+    for case, (estimator, expert, cost) in FAMILIES.items():
+        worst = 0.0
+        for seed in range(sets):
+            rng = np.random.default_rng(seed)
+            X = rng.standard_normal((400, 8))
+            left = rng.random(400) < 1.0 / (1.0 + np.exp(3.0 * X[:, 0]))
+            eta = np.where(left, 1.0 + X[:, 1], -1.5 * X[:, 2])
+            y = target(case, eta, X, rng)
+            gate = SoftmaxGate(penalty=Lasso(0.01))
+            moe = estimator(2, expert=expert(penalty=Lasso(cost)), gate=gate, random_state=0)
+            worst = max(worst, moe.fit(X, y).start_report_.kkt_residual.iloc[0])
+        print(f"{case}: conditions of optimality to {worst:.1e}", flush=True)
+        case = f"{case} experts and softmax gate"
+        rows.append({"what": "conditions", "case": case, "figure": worst, "of": sets})
+    return rows
+
+
+def target(case, eta, X, rng):
+    """One that suits a family of experts."""
+    if case == "Gaussian":
+        return eta + 0.5 * rng.standard_normal(400)
+    if case == "Poisson":
+        return rng.poisson(np.exp(0.5 * eta + 0.5))
+    if case == "logistic":
+        return (eta + rng.logistic(size=400) > 0.5).astype(int)
+    logits = np.column_stack([eta, -eta, X[:, 3]])
+    return (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+
+
+FAMILIES = {
+    "Gaussian": (MoERegressor, GaussianExpert, 0.1),
+    "Poisson": (MoERegressor, PoissonExpert, 0.05),
+    "logistic": (MoEClassifier, LogisticExpert, 0.02),
+    "multinomial": (MoEClassifier, MultinomialExpert, 0.02),
+}
+
+
+def one_expert(sets):
+    """Largest differences of the slopes of one expert from those of scikit-learn."""
+    worst = dict.fromkeys(["Lasso", "ElasticNet", "LogisticRegression(l1)"], 0.0)
+    for seed in range(sets):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((300, 10))
+        X = (X - X.mean(axis=0)) / X.std(axis=0)
+        y = 2.0 * X[:, 1] - X[:, 4] + rng.standard_normal(300)
+        y = (y - y.mean()) / y.std()
+        for name, penalty in (("Lasso", Lasso(0.3)), ("ElasticNet", ElasticNet(0.3, l1_ratio=0.6))):
+            moe = MoERegressor(1, expert=GaussianExpert(penalty=penalty)).fit(X, y).experts_[0]
+            alpha = penalty.alpha * float(moe.scale_) ** 2
+            own = {"l1_ratio": penalty.l1_ratio} if name == "ElasticNet" else {}
+            other = getattr(linear_model, name)(alpha, tol=1e-13, max_iter=100_000, **own).fit(X, y)
+            worst[name] = max(worst[name], np.abs(moe.coef_ - other.coef_).max())
+        label = (y + rng.logistic(size=300) > 0.0).astype(int)
+        moe = MoEClassifier(1, expert=LogisticExpert(penalty=Lasso(0.03))).fit(X, label)
+        other = linear_model.LogisticRegression(
+            l1_ratio=1.0, C=1.0 / 9.0, solver="saga", tol=1e-12, max_iter=100_000
+        ).fit(X, label)
+        # The slopes of the first class over the second are those of the second, turned.
+        gap = np.abs(np.abs(moe.experts_[0].coef_) - np.abs(other.coef_)).max()
+        worst["LogisticRegression(l1)"] = max(worst["LogisticRegression(l1)"], gap)
+    for name, figure in worst.items():
+        print(f"{name}: slopes to {figure:.1e}", flush=True)
+    return [
+        {"what": "one expert", "case": name, "figure": figure, "of": sets}
+        for name, figure in worst.items()
+    ]
+
+
+def supports(sets):
+    """How often the support is exactly right, and what a path costs."""
     results = []
     for seed in range(sets):
         results.append(recovery(seed))
         right, ratios = zip(*results, strict=True)
         print(f"{sum(right)} of {seed + 1} exact; a path costs {np.median(ratios):.1f} fits")
-    for seed in range(3 if options.quick else 10):
-        gap = slow_gap(seed, 10 if options.quick else 100)
-        print(f"best slow climb less the fit: {gap:+.2e} nats a row", flush=True)
+    case = "300 rows, 50 features"
+    return [
+        {"what": "support", "case": case, "figure": sum(right), "of": sets},
+        {"what": "cost", "case": f"{case}, median", "figure": np.median(ratios), "of": sets},
+        {"what": "cost", "case": f"{case}, largest", "figure": max(ratios), "of": sets},
+    ]
+
+
+def main():
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", default=[*PARTS], choices=[*PARTS])
+    parser.add_argument("--sets", type=int, default=100, help="sparse sets")
+    parser.add_argument("--starts", type=int, default=100, help="slow climbs a set")
+    add_output(parser)
+    options = parser.parse_args()
+    rows = [row for part in options.only for row in PARTS[part](options)]
+    keep("lasso", rows, ["what", "case"], options.output)
+
+
+PARTS = {
+    "support": lambda o: supports(o.sets),
+    "objective": lambda o: slow(10, o.starts),
+    "conditions": lambda o: conditions(10),
+    "one": lambda o: one_expert(10),
+}
 
 
 if __name__ == "__main__":

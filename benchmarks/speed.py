@@ -32,7 +32,7 @@ from joblib.externals.loky import get_reusable_executor
 from sklearn.datasets import load_digits, make_friedman1
 
 from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
-from moe_classic._data.blocks import _PRODUCT_ROWS
+from moe_classic._data.design import PRODUCT_ROWS
 from moe_classic._engine.tasks import locked
 from moe_classic._numerics.linalg import matmul_by_rows, ring_of, ring_products, sums_by_rows
 from moe_classic._numerics.memory import _NUMPY_BUFFER
@@ -73,7 +73,7 @@ def roofline(n, p, K, problem):
     many rows as it forms at a time; two sets of predictors, scores and exponentials for a block.
     """
     q, rows = p + 1, K * (K - 1) // 2 + K
-    few, block = _PRODUCT_ROWS, problem.source.block_size
+    few, block = PRODUCT_ROWS, problem.source.block_size
     rng = np.random.default_rng(0)
     W, P = rng.random((rows, few)), rng.random((q * (q + 1) // 2, few))
     Z, A, C = rng.random((q, block)), rng.random((K, block)), rng.random((K, q))
@@ -140,7 +140,7 @@ def single_precision(n, q, M):
     """What sums of products in float32 would save, and what they would cost in digits."""
     rng = np.random.default_rng(0)
     Z = np.vstack([rng.standard_normal((q - 1, n)).astype(np.float32), np.ones(n, np.float32)])
-    few, seconds = _PRODUCT_ROWS, {}
+    few, seconds = PRODUCT_ROWS, {}
     usual = np.setbufsize(_NUMPY_BUFFER)
     for kind in (np.float64, np.float32):
         part = Z[:, :few].astype(kind)

@@ -251,6 +251,29 @@ def sparse_routers():
     )
 
 
+def lasso():
+    """Figures of penalised fits."""
+    names = {
+        "support": "support exactly right",
+        "cost": "a path of 50 penalties over a fit",
+        "objective": "largest lead of a slow program",
+        "conditions": "largest violation of the conditions of optimality",
+        "one expert": "largest difference of a slope from scikit-learn",
+    }
+    forms = {
+        "support": "{figure:.0f} of {of:.0f}",
+        "cost": "{figure:.1f}, {of:.0f} sets",
+        "objective": "{figure:+.0e}, {of:.0f} sets",
+        "conditions": "{figure:.0e}, {of:.0f} fits",
+        "one expert": "{figure:.0e}, {of:.0f} fits",
+    }
+    frame = read("lasso")
+    body = [
+        [names[row.what], row.case, forms[row.what].format(**row)] for _, row in frame.iterrows()
+    ]
+    return ["what", "case", "figure"], body
+
+
 def bayes():
     """What is asked of posteriors, one row a figure."""
     forms = {
@@ -316,6 +339,7 @@ TABLES = {
             "epochs in the paper": "{paper:.0f}",
         },
     ),
+    "lasso": lasso,
     "bayes": bayes,
     "bayes_scores": lambda: plain(
         read("bayes").query("what == 'scores'"),
@@ -331,6 +355,7 @@ TABLES = {
         read("families").query("family != 'gaussian'"),
         {"experts": "{family}", "rows, features, experts": "{shape}", "ratio": "{ratio:.1f}"},
     ),
+    "family_fits": lambda: family_fits(),
     "groups": lambda: plain(
         read("groups"),
         {
@@ -338,6 +363,18 @@ TABLES = {
             "features, experts": "{features}, {experts}",
             "gate, family": "{gate}, {family}",
             "ratio": "{ratio:.2f}",
+        },
+    ),
+    "sparse_rows": lambda: plain(
+        read("sparse_rows").eval("percent = 100 * density"),
+        {
+            "rows, features": "{rows:,}, {features:,}",
+            "entries there %": "{percent:g}",
+            "experts": "{experts} {family}, {gate} gate",
+            "iteration, ms": "{pass_ms:.0f}",
+            "laid out / sparse": "{ratio:.1f}",
+            "whole fits": "{fit_ratio:.1f}",
+            "memory": "{memory_ratio:.0f}",
         },
     ),
     "groups_found": lambda: plain(
@@ -474,6 +511,25 @@ def stopping():
     return ["fit", "before", "now", "loss before", "loss now"], body
 
 
+def family_fits():
+    """Coverage and starts by family, one row each; wrapped families last."""
+    frame = read("family_coverage").merge(
+        read("family_starts")[["family", "sets", "reached"]],
+        how="left",
+        on="family",
+        suffixes=("", " of starts"),
+    )
+    wrapped = frame.family.str.contains(" ")
+    body = []
+    for _, row in pd.concat([frame[~wrapped], frame[wrapped]]).iterrows():
+        least = f"{100 * row['least']:.1f}, {row['least of']}"
+        reached = (
+            "" if pd.isna(row.reached) else f"{row.reached:.0f} of {row['sets of starts']:.0f}"
+        )
+        body.append([row.family, f"{row.intervals}", f"{100 * row.coverage:.1f}", least, reached])
+    return ["experts", "intervals", "coverage %", "least, of a parameter", "best reached"], body
+
+
 def command():
     """CPU seconds of the command line."""
     frame = read("stopping").query("part == 'command'")
@@ -486,6 +542,7 @@ SOURCE = {
     "targets": "families",
     "command": "stopping",
     "checks": "stopping",
+    "family_fits": "family_coverage",
     "iteration": "speed",
     "fits": "speed",
     "jobs": "speed",

@@ -27,10 +27,10 @@ WORDS = [
     "experts and gates",
     "gate times experts",
     "what is climbed, answered, told",
-    "who climbs; scores; export",
+    "who climbs; scores",
     "a fit; inference on it",
     "what users call",
-    "choosing; the command line",
+    "choosing; export; the command line",
     "the package",
 ]
 #: Rooms in which the theory lives, and those of the surface that users see.

@@ -1,4 +1,4 @@
-"""What older versions of scikit-learn lack: the callbacks of 1.9, with a stand-in before it."""
+"""Where versions differ: scikit-learn has callbacks from 1.9 on, joblib cloudpickle up to 1.5."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import Any, NoReturn, TypeVar, cast
 
 import sklearn
 
-__all__ = ["HAS_CALLBACKS", "CallbackSupportMixin", "with_callbacks"]
+try:
+    from joblib.externals import cloudpickle
+except ImportError:  # which joblib then depends on
+    import cloudpickle
+
+__all__ = ["HAS_CALLBACKS", "CallbackSupportMixin", "cloudpickle", "with_callbacks"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -182,7 +182,8 @@ class _Export:
         first, _ = self.best(groups, min(2, E // G) if biased else 1)
         value = self.total(first, 2)
         kept, _ = self.best(value, router.top_groups)
-        least = self.op("ReduceMin", kept, axes=[1], keepdims=1)
+        # ReduceMin takes its axes in another way from operators 18 on.
+        least = self.op("GatherElements", kept, self.op("ArgMin", kept, axis=1), axis=1)
         chosen = self.op("Unsqueeze", self.op("GreaterOrEqual", value, least), np.array([2]))
         masked = self.op("Where", chosen, groups, np.array([-1e30]))
         return self.op("Reshape", masked, np.array([-1, E]))

@@ -14,20 +14,22 @@ from typing import Any
 import numpy as np
 
 from moe_classic._data import DesignMap
+from moe_classic._model import ObservedModel
 from moe_classic._results import FittedMixture, fitted_moe, fitted_net, fitted_record
 from moe_classic._targets import ClassTarget
 
 from ._onnx_nets import net_graph
+from ._onnx_pipelines import initial_types, register
 from ._typing import Floats
 
-__all__ = ["to_onnx"]
+__all__ = ["register_converters", "to_onnx"]
 
 #: Version of the operators and of the file format that goes with it.
 _OPSET, _IR = 17, 8
 
 
-def to_onnx(estimator: Any, *, dtype: Any = np.float32) -> Any:
-    """A fitted mixture of experts as an ONNX model.
+def to_onnx(estimator: Any, *, dtype: Any = np.float32, X: Any = None) -> Any:
+    """A fitted mixture of experts, or a pipeline that ends in one, as an ONNX model.
 
     Linear experts (Gaussian, Laplace, Student-t, logistic, multinomial) with softmax, Gaussian,
     constant and tree gates are exported, and components of your own that have a method ``graph``;
@@ -36,28 +38,31 @@ def to_onnx(estimator: Any, *, dtype: Any = np.float32) -> Any:
 
     Parameters
     ----------
-    estimator : fitted mixture of experts, or a search over them
-        Its components see columns of X as they are. For a pipeline, export the transformers with
-        ``skl2onnx`` and its last step with this function, and join them with
-        ``onnx.compose.merge_models``.
+    estimator : fitted mixture of experts, pipeline that ends in one, or a search over them
+        The components of a mixture see columns of X as they are. Pipelines need skl2onnx, and
+        transformers that it can convert.
     dtype : {numpy.float32, numpy.float64}, default=numpy.float32
         Type of the input, of all arithmetic and of the results. Input in single precision keeps
         some seven digits of a feature, so that what varies by less than 1e-7 of its size is lost
         before anything is computed: a time stamp in seconds since 1970 is rounded to two minutes.
         Shift such features before they are fitted, or export in double precision.
+    X : DataFrame, default=None
+        For a pipeline only: rows whose columns become inputs of their own, under their names, of
+        shape (n, 1): numbers of the type ``dtype``, and text. Needed where transformers choose
+        columns by name or take text. None: a single matrix of numbers.
 
     Returns
     -------
     model : onnx.ModelProto
-        Input ``X`` of shape (n, n_features). Outputs of a regressor: ``variable``, the conditional
-        mean, of shape (n, n_outputs); of a classifier: ``label`` of shape (n,) and
-        ``probabilities`` of shape (n, n_classes); of both: ``gate``, the gate probabilities, of
-        shape (n, n_experts).
+        Input ``X`` of shape (n, n_features), or those named above. Outputs of a regressor:
+        ``variable``, the conditional mean, of shape (n, n_outputs); of a classifier: ``label`` of
+        shape (n,) and ``probabilities`` of shape (n, n_classes); of both: ``gate``, the gate
+        probabilities, of shape (n, n_experts).
 
     Raises
     ------
     ImportError
-        If the extra ``onnx`` is not installed.
+        If the extra ``onnx``, or for pipelines skl2onnx in it, is not installed.
     TypeError, ValueError
         If a component cannot be exported, or ``dtype`` is another.
 
@@ -74,10 +79,13 @@ def to_onnx(estimator: Any, *, dtype: Any = np.float32) -> Any:
     onnx = _load()
     if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise ValueError(f"dtype={dtype!r} must be numpy.float32 or numpy.float64.")
+    estimator = getattr(estimator, "best_estimator_", estimator)
     if hasattr(estimator, "steps"):
-        raise TypeError(
-            "to_onnx exports a mixture of experts, not a pipeline: export pipeline[:-1] with "
-            "skl2onnx and pipeline[-1] with to_onnx, and join them with onnx.compose.merge_models."
+        return _pipeline(estimator, np.dtype(dtype), X)
+    if X is not None:
+        raise ValueError(
+            f"X describes the columns of a pipeline, and {type(estimator).__name__} is none: leave "
+            "X out."
         )
     moe = fitted_moe(estimator, needs="gate_proba", caller="to_onnx")
     if hasattr(moe, "routers_"):
@@ -100,6 +108,40 @@ def to_onnx(estimator: Any, *, dtype: Any = np.float32) -> Any:
         outputs = _real(graph, fitted, gate) + outputs
     inputs = [graph.value("X", [None, moe.n_features_in_])]
     return graph.model(inputs, outputs, type(moe).__name__)
+
+
+def register_converters() -> None:
+    """Teach skl2onnx the estimators of this package, for every export of this session.
+
+    Afterwards ``skl2onnx.to_onnx`` takes whatever contains them: pipelines, stacks, voting and
+    so on. What cannot be exported is refused when it is met, as by `to_onnx`.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed.
+
+    Examples
+    --------
+    >>> import skl2onnx  # doctest: +SKIP
+    >>> from moe_classic.onnx import register_converters
+    >>> register_converters()  # doctest: +SKIP
+    >>> skl2onnx.to_onnx(stack, X.astype("float32"))  # doctest: +SKIP
+    """
+    from moe_classic import estimators
+
+    # The graph of a mixture is that of `to_onnx`.
+    register(to_onnx, tuple(getattr(estimators, name) for name in estimators.__all__))
+
+
+def _pipeline(pipeline: Any, dtype: np.dtype[Any], X: Any) -> Any:
+    """A pipeline, by skl2onnx."""
+    fitted_moe(pipeline, needs="gate_proba", caller="to_onnx")
+    register_converters()
+    import skl2onnx
+
+    types = initial_types(pipeline, dtype, X)
+    return skl2onnx.to_onnx(pipeline, initial_types=types, target_opset=_OPSET)
 
 
 def _load() -> Any:
@@ -128,6 +170,11 @@ def _check_exportable(fitted: FittedMixture) -> None:
                 f"to_onnx cannot export the {part.plural[:-1]} {part!r}: columns of X that are "
                 "offsets, exposures or trials have no place in the graph."
             )
+    if isinstance(fitted.model, ObservedModel):
+        raise TypeError(
+            "to_onnx cannot export missing='marginalize': what rows miss is marginalised pattern "
+            "by pattern, which no graph of ONNX operators does. Fit with missing='error'."
+        )
     for design in fitted.maps:
         if design.transformer is not None:
             raise TypeError(

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 
 from moe_classic._results import fitted_moe, inner_rows, unwrapped
+from moe_classic._sklearn import Pipeline
 from moe_classic._typing import Floats, Ints
 from moe_classic.inference import Inference, inference
 

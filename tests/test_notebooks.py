@@ -152,7 +152,7 @@ def run(name: str) -> Run:
 
 def test_every_source_has_its_notebook():
     assert sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")) == NAMES
-    numbers = [*range(1, 13), 16, 17]
+    numbers = [*range(1, 13), *range(15, 18)]
     assert [name[:2] for name in NAMES] == [f"{i:02d}" for i in numbers]
 
 
@@ -460,3 +460,25 @@ def test_patches_are_read_and_a_perceptron_is_upcycled():
     assert found["apart"].min() > 0.01
     gate = found["nets"]["top 2"].gate_proba(found["X_test"])
     assert gate.shape == (600, 8)
+
+
+def test_report_says_for_whom_the_body_mass_matters():
+    found = run("15_report")
+    code = "\n".join(text for kind, text in source_cells("15_report") if kind == "code")
+    assert sum(bool(line.strip()) for line in code.splitlines()) == 20
+    X, y, moe = found["X"], found["y"], found["moe"]
+    bic = {K: fit.bic(X, y) for K, fit in found["fits"].items()}
+    assert bic[2] < min(bic[1], bic[3]) - 15.0
+    slopes = found["found"].experts.p_value.xs("slope", level="kind").unstack("expert")
+    for feature in ("bmi", "bp"):
+        first, second = slopes.xs(feature, level="term").iloc[0]
+        assert first < 0.05 < second
+    tests = found["found"].wald_test_terms().p_value.sort_index()
+    assert max(tests["expert", "bmi"]) < 1e-4
+    assert min(tests["expert", "sex"]) > 0.05
+    gate = tests["gate"]
+    assert gate.idxmin()[0] == "bmi"
+    effects = found["look"].marginal_effects(moe, X, y)
+    step = moe.predict(X.assign(sex=2)) - moe.predict(X.assign(sex=1))
+    assert effects.estimate["sex", "y"] == pytest.approx(step.mean())
+    assert found["page"].html.count("<img") == 9

@@ -19,7 +19,9 @@ from moe_classic import (
 from moe_classic.experts import GaussianExpert, SkewNormalExpert, WeibullExpert
 from moe_classic.gates import GaussianGate, MixedGate, SoftmaxGate
 from moe_classic.gates._tree.gate import TreeGate
+from moe_classic.model_selection import path
 from moe_classic.onnx import to_onnx
+from moe_classic.penalties import Lasso
 
 pytest.importorskip("onnx", reason="needs the extra onnx")
 runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime, in the extra test")
@@ -128,6 +130,18 @@ def test_regression_in_double_precision_agrees_to_rounding(table, expert):
     np.testing.assert_allclose(predicted[:, 0], moe.predict(X), rtol=1e-12)
 
 
+def test_penalised_and_relaxed_fits_are_exported(table):
+    X, y = table
+    expert, gate = GaussianExpert(penalty=Lasso(0.2)), SoftmaxGate(penalty=Lasso(0.02))
+    moe = MoERegressor(2, expert=expert, gate=gate, **QUICK).fit(X, y)
+    assert any((one.coef_ == 0.0).any() for one in moe.experts_)
+    relaxed = path(X, y, estimator=moe, n_experts=2, alphas=[0.5, 0.2]).best_estimator_
+    X = X.astype(np.float64)
+    for fit in (moe, relaxed):
+        predicted = run(to_onnx(fit, dtype=np.float64), X, "variable")[0]
+        np.testing.assert_allclose(predicted[:, 0], fit.predict(X), rtol=1e-12)
+
+
 @pytest.mark.parametrize("cls", [GaussianExpert, SkewNormalExpert, WeibullExpert])
 def test_experts_without_intercepts_are_exported(table, cls):
     X, y = table
@@ -206,10 +220,16 @@ def test_estimator_as_expert_is_refused(table):
         to_onnx(moe)
 
 
-def test_pipeline_is_refused_with_advice(table):
+def test_pipeline_without_skl2onnx_names_the_extra(table, monkeypatch):
     pipeline = make_pipeline(StandardScaler(), MoERegressor(1)).fit(*table)
-    with pytest.raises(TypeError, match=r"onnx\.compose\.merge_models"):
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    with pytest.raises(ImportError, match=r"package skl2onnx.*moe_classic\[onnx\]"):
         to_onnx(pipeline)
+
+
+def test_columns_are_described_for_pipelines_only(table):
+    with pytest.raises(ValueError, match="X describes the columns of a pipeline"):
+        to_onnx(MoERegressor(1).fit(*table), X=table[0])
 
 
 def test_blend_of_other_estimators_is_refused_with_advice(table):

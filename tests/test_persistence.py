@@ -31,6 +31,7 @@ from moe_classic.experts import (
 )
 from moe_classic.gates import SoftmaxGate
 from moe_classic.gates._tree.gate import TreeGate
+from moe_classic.penalties import ElasticNet, GroupLasso, Lasso
 from moe_classic.persistence import trusted_types
 
 QUICK = {"n_init": 1, "init": "kmeans", "tol": 1e-2, "random_state": 0}
@@ -48,6 +49,13 @@ MODELS = {
         2, expert=CensoredExpert(TruncatedExpert(GaussianExpert(), low=-40.0)), **QUICK
     ),
     "estimator": MoERegressor(2, expert=LinearRegression(), **QUICK),
+    "lasso": MoERegressor(
+        2,
+        expert=GaussianExpert(penalty=Lasso(0.05, weights=[1.0, 2.0])),
+        gate=SoftmaxGate(penalty=ElasticNet(0.01)),
+        **QUICK,
+    ),
+    "group lasso": MoERegressor(2, expert=StudentTExpert(penalty=GroupLasso(0.05)), **QUICK),
     "classes": MoEClassifier(2, **QUICK),
     "hierarchy": HierarchicalMoERegressor((2, 2), **QUICK),
     "hierarchy of classes": HierarchicalMoEClassifier((2, 2), **QUICK),

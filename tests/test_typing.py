@@ -1,5 +1,6 @@
-"""A user's script, checked by mypy: what an editor knows of an estimator after ``fit``."""
+"""A user's script, checked by mypy and pyright: what an editor knows of an estimator."""
 
+import os
 import re
 import subprocess
 import sys
@@ -27,32 +28,85 @@ TYPES = {
 }
 
 
-def test_editor_knows_what_estimators_return(tmp_path):
-    pytest.importorskip("mypy")
-    names = sorted({text.partition("(")[0] for text in TYPES})
+#: What a checker is to complain about: names that estimators do not have, in a word each.
+WRONG = {
+    "MoERegressor().predcit(X)": "predcit",
+    "MoEClassifier().fit(X, y).predict_prob(X)": "predict_prob",
+    "SparseMoERegressor().fit(X, y).loads_": "loads_",
+}
+HOME = Path(moe_classic.__file__).parents[1]
+
+
+def write_script(folder, texts, reveal):
+    """A user's script with an expression a line."""
+    names = sorted({text.partition("(")[0] for text in texts})
     lines = [f"from moe_classic import {', '.join(names)}", "X, y = [[0.0], [1.0]], [0.0, 1.0]"]
-    lines += [f"reveal_type({text})" for text in TYPES]
-    script = tmp_path / "script.py"
+    lines += [f"reveal_type({text})" if reveal else text for text in texts]
+    script = folder / "script.py"
     script.write_text("\n".join(lines), "utf-8")
+    return script
+
+
+def mypy(script):
+    """What mypy says of a script."""
+    pytest.importorskip("mypy")
     options = ["--config-file=", "--ignore-missing-imports", "--follow-imports=silent"]
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        *options,
-        "--cache-dir",
-        str(tmp_path / "c"),
-        "script.py",
-    ]
-    home = Path(moe_classic.__file__).parents[1]
+    options += ["--cache-dir", str(script.parent / "c")]
     # mypy finds an installed package by itself, and refuses its folder in the path.
-    shell = {"PATH": ""} if home.name == "site-packages" else {"MYPYPATH": str(home), "PATH": ""}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=tmp_path, env=shell
+    shell = {"PATH": ""} if HOME.name == "site-packages" else {"MYPYPATH": str(HOME), "PATH": ""}
+    command = [sys.executable, "-m", "mypy", *options, script.name]
+    return run(command, script.parent, shell)
+
+
+def pyright(script, *options):
+    """What pyright says of a script."""
+    pytest.importorskip("pyright", reason="needs pyright")
+    shell = os.environ | {"PYTHONPATH": str(HOME)}
+    python = ["--pythonpath", sys.executable]
+    given = [*options] or [script.name]
+    folder = HOME if options else script.parent
+    return run([sys.executable, "-m", "pyright", *python, *given], folder, shell)
+
+
+def run(command, folder, shell):
+    """A finished command."""
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=folder, env=shell
     )
+
+
+def test_editor_knows_what_estimators_return(tmp_path):
+    done = mypy(write_script(tmp_path, TYPES, reveal=True))
     found = re.findall(r'Revealed type is "(.*)"', done.stdout)
     assert len(found) == len(TYPES), done.stdout + done.stderr
     for (text, known), told in zip(TYPES.items(), found, strict=True):
         pattern = re.escape(known).replace(r"\*", ".*")
         assert re.fullmatch(pattern + ".*", told), f"{text} is {told}"
     assert done.returncode == 0, done.stdout
+
+
+def test_misspelt_methods_are_errors(tmp_path):
+    done = mypy(write_script(tmp_path, WRONG, reveal=False))
+    for word in WRONG.values():
+        assert f'has no attribute "{word}"' in done.stdout, done.stdout
+
+
+def test_pyright_knows_the_same(tmp_path):
+    done = pyright(write_script(tmp_path, TYPES, reveal=True))
+    found = re.findall(r'Type of ".*" is "(.*)"', done.stdout)
+    assert len(found) == len(TYPES), done.stdout + done.stderr
+    for (text, known), told in zip(TYPES.items(), found, strict=True):
+        pattern = re.escape(known.replace("numpy.", "").replace("*.", "")).replace(r"\*", ".*")
+        assert re.fullmatch(pattern + ".*", told), f"{text} is {told}"
+    assert "0 errors" in done.stdout
+    wrong = pyright(write_script(tmp_path, WRONG, reveal=False))
+    for word in WRONG.values():
+        assert f'Cannot access attribute "{word}"' in wrong.stdout, wrong.stdout
+
+
+def test_public_types_are_known(tmp_path):
+    done = pyright(tmp_path / "none", "--verifytypes", "moe_classic", "--ignoreexternal")
+    unknown = re.findall(r"With unknown type: (\d+)", done.stdout)
+    assert unknown == ["0", "0"], done.stdout[-2000:]
+    (score,) = re.findall(r"completeness score: ([\d.]+)%", done.stdout)
+    assert float(score) > 85.0

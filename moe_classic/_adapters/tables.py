@@ -15,6 +15,7 @@ from typing import Any, overload
 import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype, is_numeric_dtype, is_object_dtype
+from scipy.sparse import csr_array, issparse
 
 from moe_classic._typing import Floats, Ints, Names
 
@@ -322,15 +323,18 @@ def refuse_missing(counts: dict[str, int], owner: str) -> None:
     more = f" and {len(shown) - _SHOWN} more columns" if len(shown) > _SHOWN else ""
     raise ValueError(
         f"Input X contains NaN, missing values in {', '.join(shown[:_SHOWN])}{more}, which {owner} "
-        "sees and cannot take. Impute them before, make_pipeline(SimpleImputer("
-        "add_indicator=True), ...), or inside, features=SimpleImputer(); leave such columns to "
-        "components that take them, such as HistGradientBoostingRegressor() as expert; or drop "
-        "the rows."
+        "sees and cannot take. Three ways out: marginalise them, MoERegressor(gate='gaussian', "
+        "missing='marginalize') with Gaussian experts; impute them, before by make_pipeline("
+        "SimpleImputer(add_indicator=True), ...) or inside by features=SimpleImputer("
+        "add_indicator=True); or leave such columns to components that take them, such as "
+        "HistGradientBoostingRegressor() as expert."
     )
 
 
 def as_frame(X: np.ndarray, names: Names) -> Any:
     """``X`` as a table where there are names: that which the user gave, or one of numbers."""
+    if issparse(X):
+        return csr_array(X)
     if isinstance(names, TableColumns):
         return names.table(X)
     return X if names is None else pd.DataFrame(X, columns=list(names))

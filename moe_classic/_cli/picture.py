@@ -114,9 +114,12 @@ def _along(figure: Any, model: Any, X: pd.DataFrame, y: pd.Series, feature: str)
     # One legend is enough.
     for ax in axes[1:]:
         ax.get_legend().remove()
+    axes[-1].set_xlabel(feature)
     x = X.iloc[:, 0]
-    margin = 0.02 * (x.max() - x.min())
-    axes[-1].set(xlabel=feature, xlim=(x.min() - margin, x.max() + margin))
+    if x.nunique() > 2:
+        # Two values are points, with room around them already.
+        margin = 0.02 * (x.max() - x.min())
+        axes[-1].set_xlim(x.min() - margin, x.max() + margin)
 
 
 # ------------------------------------------------------------------------- several features

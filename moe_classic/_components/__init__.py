@@ -69,6 +69,7 @@ from .terms import (
     joined_terms,
     line_terms,
     proportion_terms,
+    shared_lines,
     spoken,
 )
 
@@ -146,6 +147,7 @@ __all__ = [
     "pack_field",
     "proportion_terms",
     "require",
+    "shared_lines",
     "spoken",
     "unpack_field",
     "window_moments",

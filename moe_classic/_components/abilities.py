@@ -9,11 +9,11 @@ too. Whoever needs some (a solver, inference, learning by batches, an export) li
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
+from moe_classic._sklearn import BaseEstimator
 from moe_classic._typing import Floats, Names
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -51,6 +51,8 @@ class Component(BaseEstimator):
     smooth : whether the log density is twice differentiable in the parameters.
     raw : whether it is to see X as the user gave it, not standardised.
     takes_missing : whether it knows what to do with NaN in X.
+    takes_sparse : whether its design may be a :class:`scipy.sparse.csc_array`: it asks for products
+        and sums of the design, and for no entry.
     features : what it sees of X; None is all of it.
     plural : what several like it are called.
     """
@@ -61,9 +63,15 @@ class Component(BaseEstimator):
     smooth: ClassVar[bool] = True
     raw: ClassVar[bool] = False
     takes_missing: bool = False
+    takes_sparse: bool = False
     #: Whether a penalty makes slopes exactly zero, and the objective has kinks.
     sparse: bool = False
     features: Any = None
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """An ability, or what belongs to it: there if `has` says so."""
 
     def has(self, ability: str) -> bool:
         """Whether it has an ability: a method that is there, or a fact that holds."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from moe_classic._data import DesignMap
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Ints
 
 from .fields import Bounds, constraint_of, pack_field, unpack_field
 
@@ -166,6 +166,34 @@ def line_terms(
         [(*head, *term) for head in heads for term in (*slopes_of, (INTERCEPT, INTERCEPT))],
         lambda params: _raw_lines(design, coef_of(params)),
         lambda params: slopes,
+    )
+
+
+def shared_lines(lines: ComponentTerms, places: Ints) -> ComponentTerms:
+    """Lines some of whose slopes are one for all experts: these come last, a term each.
+
+    Parameters
+    ----------
+    lines : terms of all lines, as if each slope was free
+    places : (L,) where each coordinate of ``lines`` stands; several of one place are one
+    """
+    first, counts = np.unique(places, return_index=True, return_counts=True)[1:]
+    spread: Floats = np.asarray(np.equal.outer(places, np.arange(counts.size)), dtype=np.float64)
+    close = [lines.coordinates[i] for i in first]
+    one = [label for label, count in zip(close, counts, strict=True) if count > 1]
+    several = {lines.coordinates[i] for i in np.flatnonzero(counts[places] > 1)}
+    rows = [i for i, label in enumerate(lines.labels) if label not in several]
+    rows += [lines.labels.index(label) for label in one]
+
+    def said(label: Label) -> Label:
+        return (label[0], "all", *label[2:]) if label in several else label
+
+    return ComponentTerms(
+        [said(lines.labels[i]) for i in rows],
+        [lines.bounds[i] for i in rows],
+        [said(label) for label in close],
+        lambda params: lines.values(params)[rows],
+        lambda params: (lines.jacobian(params) @ spread)[rows],
     )
 
 

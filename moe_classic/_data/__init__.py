@@ -3,12 +3,12 @@
 from .blocks import (
     ArraySource,
     Block,
-    Design,
     FeatureMap,
     Source,
     default_block_size,
     design_of,
 )
+from .design import Design
 from .distinct import BlendRows, distinct_rows
 from .features import (
     DesignMap,
@@ -16,12 +16,15 @@ from .features import (
     column_numbers,
     fit_design,
     raw_features,
+    refuse_sparse,
     same_features,
     slices_of,
     unique_names,
 )
 from .magnitudes import LARGEST, check_largest, check_spread, check_weight, least_and_most
+from .moments import Rows
 from .partitions import check_partitions, dask_parts, is_dask, stream_of
+from .patterns import Piece, is_incomplete, pieces_of
 from .rows import RawData
 from .sample import (
     MOST_ROWS,
@@ -32,10 +35,19 @@ from .sample import (
     subject_hashes,
     take_sample,
 )
+from .sparse import (
+    SparseDesign,
+    SparseRows,
+    as_design,
+    beside,
+    beside_columns,
+    leading_directions,
+    sparse_design,
+    sparse_rows,
+)
 from .stats import Stats, Summary, summarise, tamed, total
 from .stream import RawBlock, RowStream, StreamSource, first_pass, summed
 from .subjects import Subjects, gathered, joined
-from .units import Rows
 
 __all__ = [
     "LARGEST",
@@ -46,16 +58,22 @@ __all__ = [
     "Design",
     "DesignMap",
     "FeatureMap",
+    "Piece",
     "RawBlock",
     "RawData",
     "RowStream",
     "Rows",
     "Sample",
     "Source",
+    "SparseDesign",
+    "SparseRows",
     "Stats",
     "StreamSource",
     "Subjects",
     "Summary",
+    "as_design",
+    "beside",
+    "beside_columns",
     "check_largest",
     "check_partitions",
     "check_spread",
@@ -70,14 +88,20 @@ __all__ = [
     "fit_design",
     "gathered",
     "is_dask",
+    "is_incomplete",
     "joined",
+    "leading_directions",
     "least_and_most",
     "merge_sample",
+    "pieces_of",
     "raw_features",
+    "refuse_sparse",
     "row_hashes",
     "same_features",
     "sample_size",
     "slices_of",
+    "sparse_design",
+    "sparse_rows",
     "stream_of",
     "subject_hashes",
     "summarise",

@@ -18,7 +18,7 @@ import numpy as np
 from moe_classic._numerics import tame_range, weighted_quantiles
 from moe_classic._typing import Floats
 
-from .units import Parts, one_pass, seen_columns
+from .moments import Parts, one_pass, seen_columns
 
 #: Robust deviations from the median from which on a value is in a long tail.
 _LONG = 6.0

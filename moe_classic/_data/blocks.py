@@ -1,7 +1,6 @@
 """Blocks of rows, and where they come from.
 
-A :class:`Design` is the standardised feature matrix of one block with the feature axis first and a
-last row of ones. A :class:`Block` holds one design for the gate and one for each group of experts
+A :class:`Block` holds one design for the gate and one for each group of experts
 (shared where they see the same features), the target and the weights.
 """
 
@@ -12,134 +11,27 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from scipy.sparse import issparse
 
-from moe_classic._numerics import (
-    empty,
-    frame,
-    matmul_by_rows,
-    pack_symmetric,
-    pieces,
-    ring_of,
-    ring_products,
-    sums_by_rows,
-    unring,
-    weighted_products,
-)
 from moe_classic._typing import Floats
 
+from .design import PRODUCT_ROWS, Design
+from .sparse import as_design
 from .subjects import Subjects
 
-#: Widest design for which the products z_i z_j are laid out and multiplied in one BLAS call.
-_PACK_LIMIT = 32
-#: Rows whose products are formed at a time, to be multiplied while they are in cache; a power of
-#: two would map all of them to the same cache lines.
-_PRODUCT_ROWS = 1000
 #: Bytes that the arrays of one block may fill: part of a level-3 cache for every thread.
 _BLOCK_BYTES = 9_000_000
 #: Most rows of a block.
 _MOST_ROWS = 12_000
+#: The same of designs that are mostly zeros: of each block there is a Gram of all features to add.
+_SPARSE_BYTES, _MOST_SPARSE_ROWS = 64_000_000, 1 << 16
+#: Numbers that an entry which is there takes, with its places by row and by feature.
+_ENTRY = 3
 #: Experts that a block is made for where their number is not known.
 _USUAL_EXPERTS = 8
 #: Designs below this many bytes in all are kept from pass to pass; so are their products.
 _KEEP_BYTES = 128 << 20
 _KEEP_PRODUCT_BYTES = 1 << 20
-
-
-class Design:
-    """Features of one block: ``Z`` of shape (q, n), last row 1.
-
-    A design that is kept from pass to pass keeps what its Grams are made from.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from moe_classic.experts import Design
-    >>> design = Design(np.array([[0.5, -0.5], [1.0, 1.0]]))
-    >>> design.linear(np.array([2.0, 1.0])).tolist()
-    [2.0, 0.0]
-    """
-
-    __slots__ = ("Z", "_products", "_ring", "keep", "keep_products")
-
-    keep: bool
-    keep_products: bool
-
-    def __init__(self, Z: Floats, *, keep: bool = False, keep_products: bool = False) -> None:
-        self.Z = Z
-        self.keep, self.keep_products = keep, keep_products
-        self._ring: Floats | None = None
-        self._products: Floats | None = None
-
-    @property
-    def width(self) -> int:
-        """Number of rows q of ``Z``: features and the constant."""
-        return self.Z.shape[0]
-
-    def linear(self, coef: Floats) -> Floats:
-        """Linear predictors ``coef @ Z``: (..., q) gives (..., n)."""
-        flat = coef.reshape(-1, self.width)
-        out = matmul_by_rows(flat, self.Z, empty((len(flat), self.Z.shape[1])))
-        return out.reshape(*coef.shape[:-1], self.Z.shape[1])
-
-    def scores(self, s: Floats) -> Floats:
-        """Sums ``s @ Z'``: (..., n) gives (..., q)."""
-        flat = sums_by_rows(s.reshape(-1, s.shape[-1]), self.Z)
-        return flat.reshape(*s.shape[:-1], self.width)
-
-    def grams(self, *weights: Floats) -> Floats:
-        """Weighted Grams ``Z diag(w) Z'`` for each of M rows w in arrays (m, n), packed.
-
-        Returns
-        -------
-        grams : ndarray of shape (M, q (q + 1) / 2)
-        """
-        q, n = self.Z.shape
-        count = sum(map(len, weights))
-        if q > _PACK_LIMIT and count <= q:
-            return np.stack([self._wide_gram(w) for rows in weights for w in rows])
-        pairs = q * (q + 1) // 2
-        if self.keep_products:
-            if self._products is None:
-                self._products = ring_products(self.Z, self._on_ring(), np.empty((pairs, n)))
-            return unring(np.concatenate(weights) @ self._products.T, q)
-        whole = n // _PRODUCT_ROWS
-        split = whole * _PRODUCT_ROWS
-        parts = np.empty((whole + (split < n), count, pairs))
-        with frame():
-            arrays = [self.Z, self._on_ring(), *weights]
-            if whole:
-                Z, ring, *rows = (pieces(a[..., :split], whole) for a in arrays)
-                weighted_products(Z, ring, rows, parts[:whole])
-            if split < n:
-                Z, ring, *rows = (a[None, ..., split:] for a in arrays)
-                weighted_products(Z, ring, rows, parts[whole:])
-        return unring(np.add.reduce(parts), q)
-
-    def _wide_gram(self, w: Floats) -> Floats:
-        """One Gram, packed; of rows times the roots of the weights, which BLAS takes half for."""
-        q, n = self.Z.shape
-        positive = w.min(initial=0.0) >= 0.0
-        gram = np.zeros((q, q))
-        with frame():
-            factor = np.sqrt(w, out=empty((n,))) if positive else w
-            room, part = empty((q, min(n, _PRODUCT_ROWS))), empty((q, q))
-            for start in range(0, n, _PRODUCT_ROWS):
-                rows = slice(start, start + _PRODUCT_ROWS)
-                Z = self.Z[:, rows]
-                some = np.multiply(Z, factor[rows], out=room[:, : Z.shape[1]])
-                gram += np.matmul(some, some.T if positive else Z.T, out=part)
-        return pack_symmetric(gram)
-
-    def _on_ring(self) -> Floats:
-        """``Z`` on a ring; a kept design lives in it."""
-        if self._ring is not None:
-            return self._ring
-        q, n = self.Z.shape
-        if not self.keep:
-            return ring_of(self.Z, empty((q + q // 2, n)))
-        self._ring = ring_of(self.Z, np.empty((q + q // 2, n)))
-        self.Z = self._ring[0]
-        return self._ring
 
 
 @dataclass(frozen=True)
@@ -187,14 +79,18 @@ class FeatureMap(Protocol):
         """Rows q of the design."""
 
     @property
+    def sparse(self) -> bool:
+        """Whether the design is a sparse array."""
+
+    @property
     def averaged(self) -> bool:
         """Whether the design has a column a subject, the mean of its rows."""
 
-    def __call__(self, X: np.ndarray) -> Floats:
+    def __call__(self, X: np.ndarray) -> Any:
         """Design matrix of the rows of ``X``."""
 
 
-def design_of(m: FeatureMap, X: np.ndarray, subjects: Subjects | None) -> Floats:
+def design_of(m: FeatureMap, X: np.ndarray, subjects: Subjects | None) -> Any:
     """What a component sees of some rows: a column a row, or of a gate of subjects a subject."""
     Z = m(X)
     return Z if subjects is None or not m.averaged else subjects.means(Z)
@@ -219,7 +115,21 @@ def default_block_size(
     more = 1.0 if n_threads == 1 else 1.5
     size = int(np.clip(more * _BLOCK_BYTES // row, 512, more * _MOST_ROWS))
     # Products are formed for two pieces at a time.
-    return size - size % (2 * _PRODUCT_ROWS) if size > 4 * _PRODUCT_ROWS else size
+    return size - size % (2 * PRODUCT_ROWS) if size > 4 * PRODUCT_ROWS else size
+
+
+def _stored_widths(maps: tuple[FeatureMap, ...], X: Any) -> list[int]:
+    """Numbers that each design takes a row; of sparse ones those that are there."""
+    if not issparse(X):
+        return [m.width for m in maps]
+    there = _ENTRY * (1 + X.nnz // max(X.shape[0], 1))
+    return [there if m.sparse else m.width for m in maps]
+
+
+def _sparse_block_size(widths: list[int], n_experts: int, n_each: int) -> int:
+    """Rows a block of designs that are mostly zeros; ``n_each`` rows for every thread."""
+    row = 8 * (sum(widths) + 12 * n_experts)
+    return max(1, min(n_each, int(np.clip(_SPARSE_BYTES // row, 512, _MOST_SPARSE_ROWS))))
 
 
 class ArraySource:
@@ -265,13 +175,17 @@ class ArraySource:
     ) -> None:
         self.X, self.y, self.w, self.maps, self.target = X, y, w, maps, target
         self.subjects = subjects
-        widths = [m.width for m in maps]
-        self.block_size = block_size or default_block_size(widths, n_experts, n_threads)
-        if block_size is None and n_threads > 1 and self.block_size < len(w):
+        mostly_zero = issparse(X) and any(m.sparse for m in maps)
+        widths = _stored_widths(maps, X)
+        if block_size is None and mostly_zero:
+            self.block_size = _sparse_block_size(widths, n_experts, -(-len(w) // n_threads))
+        else:
+            self.block_size = block_size or default_block_size(widths, n_experts, n_threads)
+        if block_size is None and not mostly_zero and n_threads > 1 and self.block_size < len(w):
             # As many blocks for every thread, each of whole pieces.
             count = -(-len(w) // self.block_size)
-            pieces_each = -(-len(w) // ((count + -count % n_threads) * _PRODUCT_ROWS))
-            self.block_size = pieces_each * _PRODUCT_ROWS
+            pieces_each = -(-len(w) // ((count + -count % n_threads) * PRODUCT_ROWS))
+            self.block_size = pieces_each * PRODUCT_ROWS
         self._cuts = None if subjects is None else list(subjects.cut(self.block_size))
         products = sum(q * (q + 1) // 2 for q in widths) * 8 * len(w)
         self._keep_products = keep and products <= _KEEP_PRODUCT_BYTES
@@ -291,7 +205,7 @@ class ArraySource:
         rows, subjects = self._place(i)
         X = self.X[rows]
         kept = {"keep": self._kept is not None, "keep_products": self._keep_products}
-        designs = tuple(Design(design_of(m, X, subjects), **kept) for m in self.maps)
+        designs = tuple(as_design(design_of(m, X, subjects), **kept) for m in self.maps)
         y = self.y[..., rows] if self.target is None else self.target(self.y[..., rows])
         block = Block(designs, y, self.w[rows], subjects)
         if self._kept is not None:
@@ -300,6 +214,27 @@ class ArraySource:
 
     def __iter__(self) -> Iterator[Block]:
         return (self[i] for i in range(len(self)))
+
+    @property
+    def n_bytes(self) -> int:
+        """What another process needs to go over the blocks, about."""
+        if self._kept is None:
+            return self.X.nbytes + self.y.nbytes
+        return 12 * len(self.w) * sum(m.width for m in self.maps)
+
+    def blocks_from(self, first: int) -> ArraySource | dict[int, Block]:
+        """What another process needs of blocks from a number on: those kept, or all rows."""
+        if self._kept is None:
+            return self
+        blocks = {i: self[i] for i in range(first, len(self))}
+        for design in (d for block in blocks.values() for d in block.designs):
+            design.settle()
+        return blocks
+
+    def forget_from(self, first: int) -> None:
+        """Do not keep blocks from a number on, which others go over."""
+        if self._kept is not None:
+            self._kept = {i: block for i, block in self._kept.items() if i < first}
 
     def _place(self, i: int) -> tuple[slice, Subjects | None]:
         """Rows of a block, and its subjects."""

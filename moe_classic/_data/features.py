@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.base import clone
 
 from moe_classic._adapters import TableColumns, as_frame, refuse_missing
@@ -16,9 +17,11 @@ from moe_classic._typing import Floats, Ints, Names
 from moe_classic.preprocessing import TableEncoder
 
 from .bends import Bends, bent_where_long
-from .magnitudes import LARGEST, check_largest
+from .magnitudes import LARGEST, check_largest, least_and_most
+from .moments import Parts, Rows, moments_of, reduced
+from .patterns import is_incomplete
+from .sparse import sparse_design, sparse_rows
 from .subjects import Subjects
-from .units import Parts, Rows, moments, reduced
 
 #: Rows at a time when moments are taken.
 _SLICE = 1 << 16
@@ -55,6 +58,8 @@ class DesignMap:
         Whether that one knows what to do with NaN.
     bends : Bends, or None
         How features with long tails are bent before anything else.
+    sparse : bool
+        Whether the design is a sparse array, whose features are scaled and not centred.
     """
 
     columns: Ints | None
@@ -68,6 +73,7 @@ class DesignMap:
     component: str = "the model"
     takes_missing: bool = False
     bends: Bends | None = None
+    sparse: bool = False
 
     @property
     def width(self) -> int:
@@ -96,25 +102,41 @@ class DesignMap:
         """Logarithm of the product of the units of columns that vary."""
         return -float(np.log(self.inverse[self.inverse > 0.0]).sum())
 
-    def __call__(self, X: np.ndarray) -> Floats:
+    def log_unit_of(self, Z: Floats) -> Any:
+        """The same of what rows of a design (q, n) have, one a row where some miss values."""
+        if not is_incomplete(Z):
+            return self.log_unit
+        varies = self.inverse > 0.0
+        return -np.log(self.inverse[varies]) @ ~np.isnan(Z[:-1][varies])
+
+    def __call__(self, X: np.ndarray) -> Any:
         """Design matrix (q, n) of the rows of ``X``."""
         raw = self.raw(X)
+        if self.sparse:
+            return sparse_design(raw, self.inverse, self.constant)
         out = np.empty((self.width, len(X)))
         np.subtract(raw.T, self.centre[:, None], out=out[:-1])
         out[:-1] *= self.inverse[:, None]
+        if self.takes_missing:
+            # What never varied is known where it is missing.
+            out[:-1][self.inverse == 0.0] = 0.0
         out[-1] = self.constant
         return out
 
-    def raw(self, X: np.ndarray) -> Floats:
-        """Features before standardisation, (n, q - 1)."""
+    def raw(self, X: np.ndarray) -> Any:
+        """Features before standardisation, (n, q - 1); an array unless the design is sparse."""
         out = raw_features(X, self.columns, self.transformer, self.names_in)
+        if issparse(out):
+            if self.sparse:
+                return out
+            out = out.toarray()
         if self.transformer is not None and not (self.takes_missing or np.isfinite(out).all()):
             raise _gave_nan(self.component, self.transformer)
         return out if self.bends is None else self.bends(out)
 
     def check_missing(self, X: np.ndarray) -> None:
         """Raise if rows (n, p) miss values that are seen here as they are."""
-        if self.takes_missing or self.transformer is not None:
+        if self.takes_missing or self.transformer is not None or issparse(X):
             return
         seen = range(X.shape[1]) if self.columns is None else self.columns
         names = [f"x{j}" for j in range(X.shape[1])] if self.names_in is None else self.names_in
@@ -132,12 +154,14 @@ class DesignMap:
         return slopes, self.constant * coef[..., -1] - slopes @ self.centre
 
 
-def raw_features(X: np.ndarray, columns: Ints | None, transformer: Any, names_in: Names) -> Floats:
-    """Features before standardisation, (n, q - 1)."""
+def raw_features(X: np.ndarray, columns: Ints | None, transformer: Any, names_in: Names) -> Any:
+    """Features before standardisation, (n, q - 1); sparse where rows are, and stay so."""
     if transformer is None:
         return X if columns is None else X[:, columns]
     out = transformer.transform(_given(X, columns, names_in))
-    if hasattr(out, "toarray"):
+    if issparse(out):
+        if issparse(X):
+            return sparse_rows(out)
         out = out.toarray()
     out = np.asarray(out, dtype=np.float64)
     if out.shape[:1] != (len(X),):
@@ -151,6 +175,8 @@ def raw_features(X: np.ndarray, columns: Ints | None, transformer: Any, names_in
 def checked_design(seen: DesignMap, X: np.ndarray, largest: float = LARGEST) -> Floats:
     """The design (q, n) of rows; raises unless all of it can be squared."""
     Z = seen(X)
+    if seen.sparse:
+        return _checked_sparse(Z, seen, largest)
     if Z.size == 0 or max(float(Z.max()), -float(Z.min())) <= largest:  # NaN fails too
         return Z
     wrong = ~(np.abs(Z) <= largest)
@@ -171,6 +197,19 @@ def checked_design(seen: DesignMap, X: np.ndarray, largest: float = LARGEST) -> 
     )
 
 
+def _checked_sparse(Z: Any, seen: DesignMap, largest: float) -> Any:
+    """The same of a sparse design."""
+    wrong = np.flatnonzero(~(np.abs(Z.data) <= largest))
+    if not wrong.size:
+        return Z
+    row = int(np.searchsorted(Z.indptr, wrong[0], side="right")) - 1
+    raise ValueError(
+        f"X has a value of {seen.names[Z.indices[wrong[0]]]!r} in row {row} of a block, "
+        f"{Z.data[wrong[0]]:.3g} times the largest of the fit; numbers so far out overflow when "
+        "they are squared."
+    )
+
+
 def _given(X: np.ndarray, columns: Ints | None, names_in: Names) -> Any:
     """Some columns of X as a transformer is given them."""
     if columns is None or not isinstance(names_in, TableColumns):
@@ -183,9 +222,11 @@ def _gave_nan(owner: str, features: Any) -> ValueError:
     return ValueError(f"{owner}: features={features!r} gave NaN or infinite values.")
 
 
-def column_numbers(features: Any, names: Sequence[str], owner: str) -> Ints:
+def column_numbers(
+    features: Any, names: Sequence[str], owner: str, argument: str = "features"
+) -> Ints:
     """Positions of columns given by name or index."""
-    values = list(features)
+    values, said = list(features), f"{owner}: {argument}={features!r}"
     if all(isinstance(v, (bool, np.bool_)) for v in values) and len(values) == len(names):
         return np.flatnonzero(values)
     places = []
@@ -200,11 +241,11 @@ def column_numbers(features: Any, names: Sequence[str], owner: str) -> Ints:
             places.append(int(v) % len(names))
         else:
             raise ValueError(
-                f"{owner}: features={features!r} names {v!r}, which is not a column of X; X has "
-                f"{len(names)} columns {names[:8]}{'...' if len(names) > 8 else ''}."
+                f"{said} names {v!r}, which is not a column of X; X has {len(names)} columns "
+                f"{names[:8]}{'...' if len(names) > 8 else ''}."
             )
     if len(set(places)) < len(places):
-        raise ValueError(f"{owner}: features={features!r} names a column twice.")
+        raise ValueError(f"{said} names a column twice.")
     return np.array(places, dtype=np.intp)
 
 
@@ -220,6 +261,7 @@ def fit_design(
     intercept: bool = True,
     missing: bool = False,
     bends: bool = False,
+    sparse: bool = False,
     owner: str,
 ) -> DesignMap:
     """Fit what turns raw rows (n, p) into the design of one component.
@@ -240,6 +282,7 @@ def fit_design(
         that is constant itself is as good as any other
     missing : whether these take NaN
     bends : whether features with long tails are bent, where ``standardize`` allows
+    sparse : whether these take sparse features, which are then scaled by their largest size
     owner : name of the component, for messages
     """
     columns, transformer, names = _chosen(features, fit_on, names_in, owner, raw=raw)
@@ -255,9 +298,14 @@ def fit_design(
         float(intercept),
         owner,
         missing,
+        sparse=bool(count) and _stays_sparse(columns, transformer, fit_on[0], names_in),
     )
     if not count:
         return design
+    if design.sparse:
+        if not sparse:
+            raise TypeError(refuse_sparse(owner))
+        return design if raw else _scaled_sparse(design, rows, standardize=standardize)
     if bends and standardize:
         design = _bent(design, rows, fit_on[0])
     size: Floats | None = None
@@ -288,7 +336,8 @@ def _scaled(
 ) -> DesignMap:
     """A design in units of its own, or only centred."""
     see, averaged = partial(_usable, design), design.averaged
-    centre, inverse = moments(Parts(rows, see, averaged), lambda: see(some), size)
+    parts = Parts(rows, see, averaged)
+    centre, inverse = moments_of(parts, lambda: see(some), size, missing=design.takes_missing)
     if not (np.isfinite(centre).all() and np.isfinite(inverse).all()):
         reduced(rows, lambda X, *_: design.check_missing(X), _nothing)
         raise _gave_nan(design.component, design.transformer)
@@ -301,6 +350,39 @@ def _scaled(
         inverse = np.where(still, 1.0 / np.where(still, unit, 1.0), inverse)
         centre = np.zeros(len(centre))
     return replace(design, centre=centre, inverse=inverse)
+
+
+def _stays_sparse(columns: Ints | None, transformer: Any, X: np.ndarray, names_in: Names) -> bool:
+    """Whether features are sparse."""
+    return issparse(X) and issparse(raw_features(X[:1], columns, transformer, names_in))
+
+
+def refuse_sparse(owner: str) -> str:
+    """What is said where a component is to see sparse features and cannot."""
+    return (
+        f"{owner} cannot see sparse features of X, dense data is required: it needs them laid out "
+        "or centred. Use linear experts with gate='softmax' or 'constant'; give it a few numbers "
+        "instead, features=TruncatedSVD(20); or pass X.toarray() if that fits into memory."
+    )
+
+
+def _scaled_sparse(design: DesignMap, rows: Rows, *, standardize: bool) -> DesignMap:
+    """A sparse design in units of the largest sizes of its features, or in their own."""
+
+    def look(X: Any, *_: Any) -> tuple[Floats, Floats]:
+        raw = design.raw(X)
+        check_largest(f"{design.component}: what it sees of X", raw, design.names)
+        return least_and_most(raw)
+
+    low, high = reduced(rows, look, lambda a, b: (np.minimum(a[0], b[0]), np.maximum(a[1], b[1])))
+    size = np.maximum(np.abs(low), np.abs(high))
+    # A feature that is alike in all rows says what the constant says.
+    varies = (high > low) if design.constant else size > 0.0
+    inverse = np.where(varies, 1.0 / np.where(varies, size, 1.0), 0.0)
+    if not standardize:
+        _check_units(inverse, design.names, design.component)
+        inverse = varies.astype(np.float64)
+    return replace(design, inverse=inverse)
 
 
 def _chosen(

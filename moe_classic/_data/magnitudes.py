@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from moe_classic._typing import Floats
 
@@ -14,34 +16,45 @@ LARGEST = 1e150
 LEAST = 1e-150
 
 
-def check_largest(name: str, values: np.ndarray, labels: Sequence[str] | None = None) -> None:
+def check_largest(name: str, values: Any, labels: Sequence[str] | None = None) -> None:
     """Raise if a number is too large to be squared; NaN is nobody's business here.
 
     Parameters
     ----------
     name : str
         What it is: "X", "y".
-    values : ndarray of shape (n,) or (n, c)
+    values : ndarray of shape (n,) or (n, c), or sparse rows
     labels : sequence of c names of the columns, or None
     """
     if values.size == 0:
         return
-    columns = values.reshape(len(values), -1)
-    if max(float(columns.max()), -float(columns.min())) <= LARGEST:
+    columns = values if issparse(values) else values.reshape(len(values), -1)
+    entries = columns.data if issparse(values) else columns
+    if max(float(entries.max(initial=0.0)), -float(entries.min(initial=0.0))) <= LARGEST:
         return
-    size = np.nan_to_num(np.abs(columns), posinf=np.inf)
-    if size.max() <= LARGEST:
+    size = np.nan_to_num(np.abs(entries), posinf=np.inf)
+    if float(size.max()) <= LARGEST:
         return
-    row, j = np.unravel_index(size.argmax(), columns.shape)
+    row, j = _place(columns, int(size.argmax()))
     raise ValueError(
-        f"{name} has the value {columns[row, j]:.6g} in row {row}{_column(values, int(j), labels)};"
+        f"{name} has the value {columns[row, j]:.6g} in row {row}{_column(values, j, labels)};"
         f" numbers beyond {LARGEST:g} overflow when they are squared. Divide the column by a "
         "constant, or if the value stands for a missing one, impute it."
     )
 
 
-def least_and_most(X: np.ndarray) -> tuple[Floats, Floats]:
+def _place(columns: Any, entry: int) -> tuple[int, int]:
+    """Row and column of an entry of an array, or of sparse rows."""
+    if issparse(columns):
+        row = int(np.searchsorted(columns.indptr, entry, side="right")) - 1
+        return row, int(columns.indices[entry])
+    return entry // columns.shape[1], entry % columns.shape[1]
+
+
+def least_and_most(X: Any) -> tuple[Floats, Floats]:
     """Least and greatest values (p,) of the columns of ``X`` (n, p), missing ones left out."""
+    if issparse(X):
+        return X.min(axis=0).toarray().ravel(), X.max(axis=0).toarray().ravel()
     return np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
 
 

@@ -8,10 +8,8 @@ knew is computed anew.
 from __future__ import annotations
 
 import operator
-import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, ClassVar, TypeVar
@@ -19,6 +17,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from .blocks import ArraySource, Block, FeatureMap
+from .clusters import Cluster
 from .stream import RawBlock, RowStream, StreamSource, _mark
 
 T = TypeVar("T")
@@ -27,8 +26,6 @@ T = TypeVar("T")
 _FAN_IN = 8
 #: Rows of the first partition that say what columns there are.
 _HEAD = 100
-#: Seconds to wait for the first worker.
-_PATIENCE = 10.0
 
 
 def is_dask(*values: Any) -> bool:
@@ -46,8 +43,13 @@ def stream_of(blocks: Any, validate: Callable[[Any, Any, Any, Any], Any]) -> Row
 # ------------------------------------------------------------------------- a user's collections
 
 
-def dask_parts(X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> list[Any]:
-    """Partitions ``(X, y, w)``, each to be computed where it is."""
+def dask_parts(
+    X: Any, y: Any, sample_weight: Any = None, groups: Any = None, *, labels: Any = None
+) -> list[Any]:
+    """Partitions ``(X, y, w)``, each to be computed where it is.
+
+    ``labels`` of clusters of rows, which may be in several partitions, come fourth.
+    """
     from dask.delayed import delayed
 
     if groups is not None:
@@ -55,9 +57,12 @@ def dask_parts(X: Any, y: Any, sample_weight: Any = None, groups: Any = None) ->
             "groups has no meaning with Dask collections, whose partitions may cut a group; pass "
             "fit_blocks a list of delayed (X, y, sample_weight, groups) with whole groups in each."
         )
-    given = {"X": X, "y": y} | ({} if sample_weight is None else {"sample_weight": sample_weight})
+    given = {"X": X, "y": y, "sample_weight": sample_weight, "clusters": labels}
+    given = {name: value for name, value in given.items() if value is not None}
     check_partitions(given)
-    parts = [_delayed(v) for v in given.values()]
+    parts: list[Any] = [_delayed(v) for v in given.values()]
+    if sample_weight is None and labels is not None:
+        parts.insert(2, [None] * len(parts[0]))
     return [delayed(_together, pure=False)(*part) for part in zip(*parts, strict=True)]
 
 
@@ -88,9 +93,9 @@ def check_partitions(given: dict[str, Any]) -> None:
             )
 
 
-def _together(X: Any, y: Any, w: Any = None) -> tuple[Any, Any, Any]:
+def _together(*values: Any) -> tuple[Any, ...]:
     """One partition."""
-    return X, y, w
+    return values
 
 
 @dataclass(frozen=True)
@@ -159,17 +164,21 @@ class DaskStream(RowStream):
                 )
         super().__init__(self._pulled, validate)
         self._parts = list(parts)
+        self._cluster = Cluster()
 
     def _pulled(self) -> Iterator[Any]:
         """One partition after another, brought here."""
-        return map(_computed, self._parts)
+        return map(self._cluster.computed, self._parts)
 
     def _learn(self) -> None:
         """Let what validates see some rows, before it is sent away."""
         from dask.delayed import delayed
 
         for number, part in enumerate(self._parts):
-            if self._checked(number, _computed(delayed(_head, pure=False)(part))) is not None:
+            if (
+                self._checked(number, self._cluster.computed(delayed(_head, pure=False)(part)))
+                is not None
+            ):
                 return
         raise ValueError("the partitions hold no rows with positive weight.")
 
@@ -187,7 +196,7 @@ class DaskStream(RowStream):
         while len(level) > 1:
             steps = range(0, len(level), _FAN_IN)
             level = [join(sent, *level[i : i + _FAN_IN]) for i in steps]
-        said: _Said[T] | None = _computed(level[0])
+        said: _Said[T] | None = self._cluster.computed(level[0])
         if said is None:
             raise ValueError("the partitions hold no rows with positive weight.")
         self._same(said[0], said[1])
@@ -288,51 +297,3 @@ class _BlockSum:
             keep=False,
         )
         return reduce(operator.add, map(self.f, source))
-
-
-# ------------------------------------------------------------------------- clusters
-
-
-def _computed(value: Any) -> Any:
-    """The value, by the current client or Dask's scheduler of this machine."""
-    _await_workers()
-    try:
-        return value.compute()
-    except (OSError, CancelledError) as error:
-        if _is_lost(error):
-            raise ConnectionError(
-                "the Dask cluster was lost during a pass over the rows; nothing of the estimator "
-                f"has changed. Connect a new client and fit again. ({type(error).__name__}: "
-                f"{error})"
-            ) from error
-        raise
-
-
-def _is_lost(error: BaseException) -> bool:
-    """Whether an error of Dask's says that nobody answers."""
-    kinds = {"CommClosedError", "FutureCancelledError", "FuturesCancelledError"}
-    return bool(kinds & {kind.__name__ for kind in type(error).__mro__})
-
-
-def _await_workers() -> None:
-    """Raise if the current client's cluster has nobody to work, for which Dask waits for ever."""
-    from dask import config
-
-    distributed = sys.modules.get("distributed")
-    if distributed is None or config.get("scheduler", None) not in {
-        None,
-        "distributed",
-        "dask.distributed",
-    }:
-        return
-    try:
-        client = distributed.default_client()
-    except ValueError:
-        return
-    try:
-        client.wait_for_workers(1, timeout=_PATIENCE)
-    except TimeoutError as error:
-        raise RuntimeError(
-            f"the cluster of the current Dask client {client!r} has no workers, after waiting "
-            f"{_PATIENCE:g} s; start some, for example by client.cluster.scale(2)."
-        ) from error

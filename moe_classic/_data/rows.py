@@ -10,6 +10,7 @@ import numpy as np
 from moe_classic._typing import Bools, Floats, Ints
 
 from .sample import MOST_ROWS, take_sample
+from .sparse import stacked_rows
 from .subjects import Subjects, joined
 
 
@@ -48,7 +49,7 @@ class RawData:
         """The rows of several batches, of whose places nothing is kept."""
         subjects = [b.subjects for b in batches if b.subjects is not None]
         return RawData(
-            np.concatenate([b.X for b in batches]),
+            stacked_rows([b.X for b in batches]),
             np.concatenate([b.key for b in batches], axis=1),
             np.concatenate([b.w for b in batches]),
             np.ones(sum(b.w.size for b in batches), dtype=bool),

@@ -9,7 +9,8 @@ import numpy as np
 
 from moe_classic._typing import Floats, Ints
 
-from .blocks import Block, Design, FeatureMap, design_of
+from .blocks import Block, FeatureMap, design_of
+from .sparse import as_design, row_columns, stacked_rows
 from .subjects import Subjects, joined
 
 #: Largest sample, and largest data set whose equal rows are merged before anything else.
@@ -69,7 +70,7 @@ class Sample:
         self, maps: tuple[FeatureMap, ...], target: Callable[[np.ndarray], np.ndarray]
     ) -> Block:
         """The sample as one block whose products are kept."""
-        designs = tuple(Design(design_of(m, self.X, self.subjects), keep=True) for m in maps)
+        designs = tuple(as_design(design_of(m, self.X, self.subjects), keep=True) for m in maps)
         return Block(designs, target(self.y), self.w, self.subjects)
 
 
@@ -100,13 +101,13 @@ def merge_sample(
 ) -> Sample:
     """Merge further rows into a sample and cut it to ``size`` distinct rows."""
     if sample is not None:
-        X, y = np.concatenate([sample.X, X]), np.concatenate([sample.y, y], axis=1)
+        X, y = stacked_rows([sample.X, X]), np.concatenate([sample.y, y], axis=1)
         w = np.concatenate([sample.w, w])
     whole = sample is None or sample.complete
     if subjects is not None:
         before = [] if sample is None or sample.subjects is None else [sample.subjects]
         return _sample_of_subjects(X, y, joined([*before, subjects]), size, whole=whole)
-    first, _, weight = equal_rows([*X.T, *y], w)
+    first, _, weight = equal_rows([*row_columns(X), *y], w)
     complete = first.size <= size and whole
     chosen = first[:size]
     return Sample(X[chosen], y[:, chosen], weight[:size], complete)
@@ -116,7 +117,7 @@ def _sample_of_subjects(
     X: np.ndarray, y: np.ndarray, subjects: Subjects, size: int, *, whole: bool
 ) -> Sample:
     """Distinct subjects in hash order with summed weights, up to ``size`` rows; rows in theirs."""
-    rows = row_hashes([*X.T, *y])
+    rows = row_hashes([*row_columns(X), *y])
     order = np.lexsort((rows, subjects.member))
     _, first, member = np.unique(
         subject_hashes(rows, subjects), return_index=True, return_inverse=True

@@ -10,13 +10,15 @@ from functools import partial, reduce
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
+from scipy.sparse import issparse
 
 from moe_classic._numerics import tame_range
 from moe_classic._typing import Floats
 
-from .blocks import Block, Design, FeatureMap, design_of
+from .blocks import Block, FeatureMap, design_of
 from .magnitudes import check_spread, least_and_most
 from .sample import Sample, merge_sample, row_hashes
+from .sparse import as_design, row_columns
 from .stats import Summary, merged_moments, plain_moments, summarise, wild_outputs
 from .subjects import Subjects
 
@@ -125,12 +127,12 @@ class RowStream:
                 f"{f' of {len(item)}' if isinstance(item, (tuple, list)) else ''}."
             )
         X, y, w, groups = (*item, None, None)[:4]
-        if not hasattr(X, "__len__"):
+        if not (hasattr(X, "__len__") or issparse(X)):
             raise ValueError(
                 f"{self.piece} {number} has X={X!r}; X must be rows of features, array-like of "
                 "shape (n_samples, n_features)."
             )
-        if len(X) == 0 or (w is not None and not np.any(w)):
+        if (X.shape[0] if issparse(X) else len(X)) == 0 or (w is not None and not np.any(w)):
             return None  # partitions without rows are common
         self._begun = True
         block = self.told(number, (X, y), self._validate, X, y, w, groups)
@@ -185,7 +187,7 @@ def _mark(block: RawBlock) -> int:
     """A sum over rows that tells sets of rows apart, whatever their order."""
     X, key, w = block[:3]
     # Labels as the user wrote them are read in one pass, and not compared.
-    columns = [*X.T, *(key if key.ndim == 2 else ()), w]
+    columns = [*row_columns(X), *(key if key.ndim == 2 else ()), w]
     return int(row_hashes(columns).sum(dtype=np.uint64))
 
 
@@ -199,7 +201,7 @@ class StreamSource:
 
     def __iter__(self) -> Iterator[Block]:
         for X, key, w, subjects in self.stream:
-            designs = tuple(Design(design_of(m, X, subjects)) for m in self.maps)
+            designs = tuple(as_design(design_of(m, X, subjects)) for m in self.maps)
             yield Block(designs, self.target(key), w, subjects)
 
 

@@ -1,10 +1,12 @@
-"""Who does the adding: a loop, threads over blocks, processes over tasks."""
+"""Who does the adding: a loop, threads or processes over blocks, processes over tasks."""
 
 from .libraries import one_thread
-from .map_reduce import SerialEngine, ThreadedEngine, make_engine
+from .map_reduce import SerialEngine, ThreadedEngine
+from .processes import ProcessEngine, make_engine
 from .tasks import Workers
 
 __all__ = [
+    "ProcessEngine",
     "SerialEngine",
     "ThreadedEngine",
     "Workers",

@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
-from joblib import effective_n_jobs
 from threadpoolctl import ThreadpoolController
 
 from moe_classic._data import ArraySource, Block, Source, Stats, total
@@ -47,12 +46,15 @@ class SerialEngine:
         if not isinstance(source, ArraySource) and hasattr(source, "map_reduce"):
             return cast("T", source.map_reduce(f))
         if self.n_shares > 1 and isinstance(source, ArraySource):
-            return total(_share(f, source, part) for part in _shares(source, self.n_shares))
+            return total(share_of(f, source, part) for part in shares(source, self.n_shares))
         return total(f(block) for block in source)
 
     def map(self, f: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
         """``f`` of every item, in order."""
         return [f(item) for item in items]
+
+    def close(self) -> None:
+        """Nothing is kept that has to be given back."""
 
 
 class ThreadedEngine:
@@ -88,14 +90,17 @@ class ThreadedEngine:
         f = _in_context(f)
         with self._libraries.limit(limits=1, user_api="blas"):
             if isinstance(source, ArraySource):
-                parts = _shares(source, self.n_threads)
-                return total(self._pool.map(lambda part: _share(f, source, part), parts))
+                parts = shares(source, self.n_threads)
+                return total(self._pool.map(lambda part: share_of(f, source, part), parts))
             return total(self._ahead(f, source))
 
     def map(self, f: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
         """``f`` of every item, in order."""
         with self._libraries.limit(limits=1, user_api="blas"):
             return list(self._pool.map(_in_context(f), items))
+
+    def close(self) -> None:
+        """Nothing is kept that has to be given back."""
 
     def __reduce__(self) -> tuple[type[SerialEngine], tuple[int]]:
         """Sent to another process, which has threads enough beside it, it does without."""
@@ -112,14 +117,14 @@ class ThreadedEngine:
             yield flying.popleft().result()
 
 
-def _shares(source: ArraySource, count: int) -> list[np.ndarray]:
+def shares(source: ArraySource, count: int) -> list[np.ndarray]:
     """Numbers of the blocks of each thread: contiguous, as many for one as for another."""
     return np.array_split(np.arange(len(source)), min(count, len(source)))
 
 
-def _share(f: Callable[[Block], T], source: ArraySource, part: np.ndarray) -> T:
-    """What one thread adds up."""
-    return total(f(source[i]) for i in part)
+def share_of(f: Callable[[Block], T], blocks: Any, part: np.ndarray) -> T:
+    """What one thread, or process, adds up: over the blocks of these numbers."""
+    return total(f(blocks[i]) for i in part.tolist())
 
 
 def _one_a_processor(n_threads: int) -> Callable[[], None]:
@@ -147,9 +152,3 @@ def _in_context(f: Callable[[Item], Answer]) -> Callable[[Item], Answer]:
     """``f`` under the caller's context, numpy's error state in it, whatever thread runs it."""
     context = copy_context()
     return lambda item: context.copy().run(f, item)
-
-
-def make_engine(n_jobs: int | None, *, bound: bool = False) -> SerialEngine | ThreadedEngine:
-    """Engine for scikit-learn's ``n_jobs``: None means one, -1 all processors."""
-    n_threads = effective_n_jobs(n_jobs)
-    return SerialEngine() if n_threads == 1 else ThreadedEngine(n_threads, bound=bound)

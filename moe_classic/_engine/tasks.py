@@ -83,14 +83,24 @@ class Workers:
         if self.n_jobs == 1 or not self.done:
             return False
         left = max(self.spent / self.done * count, 0.5 * self.spent)
-        awake = not self.locked or perf_counter() - Workers._used < _KEPT
+        awake = not self.locked or Workers.awake()
         return left * (1.0 - 1.0 / self.n_jobs) > (_SENDING if awake else _BEGINNING)
+
+    @staticmethod
+    def awake() -> bool:
+        """Whether processes that were used are still there."""
+        return perf_counter() - Workers._used < _KEPT
+
+    @staticmethod
+    def used() -> None:
+        """Processes have been used just now."""
+        Workers._used = perf_counter()
 
     def _sent(self, task: Callable[[T], R], items: list[T]) -> list[R]:
         """Results of tasks that run side by side."""
         pool = Parallel(n_jobs=self.n_jobs, prefer="processes" if self.locked else "threads")
         results = pool(delayed(_alone)(task, item) for item in items)
-        Workers._used = perf_counter()
+        Workers.used()
         return results
 
 

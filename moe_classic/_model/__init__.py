@@ -9,7 +9,7 @@ from .identified import (
     null_directions,
     null_of_theta,
 )
-from .information import InformationStats, available, observed_information, row_scores, supported
+from .information import InformationStats, available, supported
 from .labelling import check_order_by, match_experts, order_of
 from .model import (
     Group,
@@ -20,16 +20,19 @@ from .model import (
     check_said,
     same_shapes,
 )
+from .observed import Ahead, ObservedModel, observed_information, row_scores
 from .separation import Separation, in_doubt, separated_terms, separated_theta, separations
 from .stacked import penalties, stack, stackable, unstack
 
 __all__ = [
+    "Ahead",
     "GradientStats",
     "Group",
     "InformationStats",
     "MoEParams",
     "MoEStats",
     "Model",
+    "ObservedModel",
     "Separation",
     "aliased_terms",
     "available",

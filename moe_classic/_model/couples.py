@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -39,6 +40,15 @@ class Variables:
     experts: list[tuple[Span, Span]]
     size: int
     rows: int
+
+    @cached_property
+    def shared(self) -> Ints:
+        """Places of slopes that several experts have in common."""
+        found = [np.empty(0, dtype=np.intp)]
+        for span, _ in self.experts:
+            places, counts = np.unique(span.places, return_counts=True)
+            found.append(places[(counts > 1) & (places < self.size)])
+        return np.concatenate(found)
 
     @property
     def linear(self) -> list[tuple[int, Ints]]:

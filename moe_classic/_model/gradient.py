@@ -65,8 +65,8 @@ def diagonal(model: Model, params: MoEParams, block: Block) -> DiagonalStats:
     size = model.gate.pack(params.gate).size
     if model.gate.has("derivatives") and not model.gate.plain:
         _, curvature = model.gate.derivatives(params.gate, forward.gate, S)
-        squares = np.square(block.designs[model.gate_design].Z)
-        parts = [(np.einsum("aan->an", curvature) @ squares.T).ravel()]
+        design = block.designs[model.gate_design]
+        parts = [design.squared_scores(np.einsum("aan->an", curvature)).ravel()]
     else:
         parts = [np.full(size, block.subject_w.sum())]
     rows = block.by_row(S)
@@ -77,10 +77,10 @@ def diagonal(model: Model, params: MoEParams, block: Block) -> DiagonalStats:
         weighted = np.abs(np.einsum("kjjn->kjn", second)) * rows[share][:, None]
         m = p.coef.shape[1]
         out = np.zeros(group.expert.pack(p).size)
-        squares = np.square(block.designs[group.design].Z)
         places = group.expert.coefficient_places(p)
         learned = places >= 0
-        out[places[learned]] = (weighted[:, :m] @ squares.T)[learned]
+        squares = block.designs[group.design].squared_scores(weighted[:, :m])
+        np.add.at(out, places[learned], squares[learned])
         np.add.at(out, group.expert.nuisance_map(p), weighted[:, m:].sum(axis=-1))
         parts.append(out)
     return DiagonalStats(np.concatenate(parts))

@@ -13,12 +13,12 @@ products that one EM step needs, so that a Newton step costs a few EM steps.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from moe_classic._data import Block, Design, Stats
+from moe_classic._data import Block, Stats
 from moe_classic._numerics import empty, frame, workspace
 from moe_classic._typing import Floats, Ints
 
@@ -104,13 +104,13 @@ def _stacked(each: list[InformationStats]) -> InformationStats:
 
 
 def _slices(block: Block, step: int) -> Iterator[Block]:
-    """Blocks of at most ``step`` rows; a block that is small enough is the one slice itself."""
+    """Blocks of at most ``step`` rows, laid out; one that is small enough is the one slice."""
     if block.w.size <= step:
-        yield block
+        yield replace(block, designs=tuple(d.dense() for d in block.designs))
         return
     for start in range(0, block.w.size, step):
         rows = slice(start, start + step)
-        designs = tuple(Design(d.Z[:, rows]) for d in block.designs)
+        designs = tuple(d.at(rows).dense() for d in block.designs)
         yield Block(designs, block.y[..., rows], block.w[rows])
 
 
@@ -173,9 +173,10 @@ def _expand(layout: Variables, local: Local, block: Block) -> Floats:
         linear.append(weighted[..., :m, :].reshape(*lead, -1, n))
         plain.append(weighted[..., m:, :].reshape(*lead, -1, n))
     out = empty((*lead, layout.rows, n))
+    out[..., layout.shared, :] = 0.0
     for (number, places), score in zip(layout.linear, linear, strict=True):
         products = score[..., None, :] * block.designs[number].Z
-        out[..., places.ravel(), :] = products.reshape(*lead, -1, n)
+        _put(out, places.ravel(), products.reshape(*lead, -1, n), layout.shared)
     own = layout.plain
     values = np.concatenate(plain, axis=-2)
     if np.unique(own).size == own.size:
@@ -184,6 +185,16 @@ def _expand(layout: Variables, local: Local, block: Block) -> Floats:
     out[..., own, :] = 0.0
     np.add.at(np.moveaxis(out, -2, 0), own, np.moveaxis(values, -2, 0))
     return out
+
+
+def _put(out: Floats, places: Ints, values: Floats, shared: Ints) -> None:
+    """Write ``values`` (..., L, n) at their places; at shared ones they add up."""
+    if not shared.size:
+        out[..., places, :] = values
+        return
+    several = np.isin(places, shared)
+    out[..., places[~several], :] = values[..., ~several, :]
+    np.add.at(np.moveaxis(out, -2, 0), places[several], np.moveaxis(values[..., several, :], -2, 0))
 
 
 def _weights(local: Local, block: Block, *, crossed: bool = True) -> list[Floats]:

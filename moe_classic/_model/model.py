@@ -319,6 +319,10 @@ class Model:
             return block.told
         return self.gate.log_gate(params.gate, block.designs[self.gate_design])
 
+    def log_gate_joint(self, params: MoEParams, block: Block) -> Floats:
+        """What a gate says of experts and x: under a generative one log p(x, k), (K, G)."""
+        return self.gate.log_joint(params.gate, block.designs[self.gate_design])
+
     def log_likelihood(self, params: MoEParams, block: Block) -> Floats:
         """Log density of y given x, one a subject, (G,)."""
         density = self.evaluate(params, block).density

@@ -25,7 +25,7 @@ import numpy as np
 from scipy.linalg import qr
 from scipy.optimize import linprog
 
-from moe_classic._data import Block, DesignMap, Summary, summed
+from moe_classic._data import Block, Design, DesignMap, SparseDesign, Summary, summed
 from moe_classic._typing import Bools, Floats, Ints
 
 from .model import Model, MoEParams
@@ -147,18 +147,30 @@ def separations(
 def _problems(model: Model, params: MoEParams, block: Block) -> Iterator[Iterator[_Softmax]]:
     """Each softmax of gate and experts, with several choices of the rows that count."""
     R = model.responsibilities(params, block)
-    if model.gate.has("lines") and model.n_experts > 1:
-        Z = block.designs[model.gate_design].Z
-        lines = model.gate.lines(params.gate)
+    design = block.designs[model.gate_design]
+    if model.gate.has("lines") and model.n_experts > 1 and not _too_wide(design, model.n_experts):
+        Z, lines = design.dense().Z, model.gate.lines(params.gate)
         for first, members in _nodes(model, params, R):
             yield _of_gate(first, lines[first : first + len(members) - 1], members, Z)
     number, R = 0, block.by_row(R)
     for i, (group, p) in enumerate(zip(model.groups, params.experts, strict=True)):
+        design = block.designs[group.design]
         if group.expert.kind.classes and group.expert.has("lines"):
-            Z = block.designs[group.design].Z
-            for k, coef in enumerate(group.expert.lines(p)):
-                yield _of_expert(i + 1, k * len(coef), coef, R[number + k], Z, block.y)
+            lines = group.expert.lines(p)
+            if not _too_wide(design, lines.shape[1] + 1):
+                Z = design.dense().Z
+                for k, coef in enumerate(lines):
+                    yield _of_expert(i + 1, k * len(coef), coef, R[number + k], Z, block.y)
         number += group.count
+
+
+def _too_wide(design: Design, count: int) -> bool:
+    """Whether a sparse design has more features than a programme may have variables.
+
+    It is then not laid out; ``count`` are the experts or classes that it tells apart.
+    """
+    variables = (count - 1) * design.width
+    return isinstance(design, SparseDesign) and variables > _MOST_VARIABLES
 
 
 def _nodes(model: Model, params: MoEParams, R: Floats) -> Iterator[tuple[int, Floats]]:

@@ -6,8 +6,6 @@ goes over the rows then goes over them once, in one call where there were S::
     gate        coef (S, K - 1, q)       log_prob (S, K, G)
     experts     coef (S K, d, q)         log_prob (S K, n)
     R           (S, K, G)                objective (S,)
-
-What is no array, such as the shape of a tree, is the same for all starts.
 """
 
 from __future__ import annotations
@@ -70,14 +68,14 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 
 def _joined(records: Sequence[Any], join: Callable[[Sequence[Floats]], Floats]) -> Any:
-    """One record with the fields of several."""
+    """One record with the fields of several; what is no array they have in common."""
     kind: Any = type(records[0])
-    values = ([getattr(r, name) for r in records] for name in _names(kind))
-    return kind(*[join(v) if isinstance(v[0], np.ndarray) else v[0] for v in values])
+    columns = ([getattr(r, name) for r in records] for name in _names(kind))
+    return kind(*[join(c) if isinstance(c[0], np.ndarray) else c[0] for c in columns])
 
 
 def _part(record: Any, where: Any) -> Any:
-    """A record with part of every field."""
+    """A record with part of every array."""
     kind: Any = type(record)
-    values = (getattr(record, name) for name in _names(kind))
-    return kind(*[v[where] if isinstance(v, np.ndarray) else v for v in values])
+    columns = (getattr(record, name) for name in _names(kind))
+    return kind(*[c[where] if isinstance(c, np.ndarray) else c for c in columns])

@@ -78,11 +78,16 @@ def ring_of(Z: Floats, out: Floats, copy: Any = np.positive) -> Floats:
     The result is a view of ``out`` (q + q // 2, n), which is filled with the rows, and the first
     of them again; ``copy`` may be another function of each number.
     """
-    q, n = Z.shape
+    q = len(Z)
     copy(Z, out=out[:q])
     copy(Z[: q // 2], out=out[q:])
+    return ring_in(out, q)
+
+
+def ring_in(out: Floats, q: int) -> Floats:
+    """The ring of ``q`` rows that are in ``out``, the first of them twice: a view."""
     row, item = out.strides
-    return np.ndarray((q // 2 + 1, q, n), out.dtype, out, strides=(row, row, item))
+    return np.ndarray((q // 2 + 1, q, out.shape[1]), out.dtype, out, strides=(row, row, item))
 
 
 def ring_pairs(q: int) -> tuple[Ints, Ints]:

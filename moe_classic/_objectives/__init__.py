@@ -2,7 +2,12 @@
 
 from .assignment import SHARES, ClassificationLikelihood, FreeEnergy, SampledLabels, reseed
 from .errors import ERRORS, has_outputs
-from .likelihood import FixedResponsibilities, MixtureLikelihood, update_under
+from .likelihood import (
+    FixedResponsibilities,
+    MixtureLikelihood,
+    WeightedLikelihood,
+    update_under,
+)
 
 __all__ = [
     "ERRORS",
@@ -12,6 +17,7 @@ __all__ = [
     "FreeEnergy",
     "MixtureLikelihood",
     "SampledLabels",
+    "WeightedLikelihood",
     "has_outputs",
     "reseed",
     "update_under",

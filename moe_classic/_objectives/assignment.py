@@ -113,8 +113,8 @@ def _one_hot(labels: Ints, n_experts: int) -> Floats:
 def _uniform(block: Block, seed: int, draw: int) -> Floats:
     """Uniform numbers in [0, 1), one a subject, that depend on its content only; (G,)."""
     n = block.w.size
-    designs = {id(d): d.Z for d in block.designs}.values()
-    columns = [row for Z in designs if Z.shape[1] == n for row in Z]
+    designs = {id(d): d for d in block.designs}.values()
+    columns = [row for d in designs if d.n == n for row in d.columns()]
     columns += list(np.atleast_2d(block.y))
     columns += [np.full(n, float(seed)), np.full(n, float(draw))]
     hashes = row_hashes(columns)

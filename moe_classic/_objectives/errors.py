@@ -70,8 +70,9 @@ class ErrorFunction(ABC):
             v = slopes.outputs[share] * block.w
             eta = group.expert.output_slopes(p, m[share], v)
             out = np.zeros(group.expert.pack(p).size)
-            scores = group.expert.learned(block.designs[group.design].scores(eta))
-            out[: scores.size] = scores.ravel()
+            places = group.expert.coefficient_places(p)[:, : eta.shape[1]]
+            learned, scores = places >= 0, block.designs[group.design].scores(eta)
+            np.add.at(out, places[learned], scores[learned])
             parts.append(out)
         return GradientStats(float(slopes.row @ block.w), np.concatenate(parts))
 

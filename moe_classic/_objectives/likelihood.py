@@ -49,14 +49,19 @@ class MixtureLikelihood:
         reuse = self.model.additive
         with workspace() if reuse else nullcontext():
             forward = self.model.evaluate(params, block)
-            prior, density, w = forward.gate.log_prob, forward.density, block.subject_w
+            prior, density = forward.gate.log_prob, forward.density
+            w = self.weights(block, prior.ndim)
             S = np.add(prior, density, out=density if reuse else None)
             row = softmax_in_place(S, w)
             forward.gate.mass = w
-            height = row @ w
+            height = row @ w if w.ndim == 1 else (row * w).sum(axis=-1)
             if np.isnan(height).any():
                 check_densities(self.model, params, block)
             return self.model.statistics(params, forward, block, S, height)
+
+    def weights(self, block: Block, ndim: int) -> Floats:
+        """Weights of the subjects, (G,)."""
+        return block.subject_w
 
     def value(self, params: MoEParams, block: Block) -> ValueStats:
         """Log-likelihood of one block."""
@@ -66,6 +71,17 @@ class MixtureLikelihood:
     def gradient(self, params: MoEParams, block: Block) -> GradientStats:
         """Log-likelihood of one block and its gradient, by Fisher's identity."""
         return likelihood_gradient(self.model, params, block)
+
+
+@dataclass(frozen=True)
+class WeightedLikelihood(MixtureLikelihood):
+    """Log-likelihoods of several mixtures that each give the rows of one block weights (S, n)."""
+
+    W: Floats
+
+    def weights(self, block: Block, ndim: int) -> Floats:
+        """Those of all mixtures, or of the one there is: log priors have a leading axis or not."""
+        return self.W if ndim > 2 else self.W[0]
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from moe_classic._data import Block, Design, DesignMap, Summary, checked_design
+from moe_classic._data import Block, DesignMap, Summary, as_design, checked_design
 from moe_classic._engine import make_engine
 from moe_classic._model import Model, MoEParams, Separation, n_identified
 from moe_classic._targets import Target
 from moe_classic._typing import Floats, Ints
-from moe_classic.predictive import Predictive
+from moe_classic.predictive import Predictive, predictive_of
 
 from .estimator import FittedEstimator
 from .records import AnyExpert, AnyGate, expert_labels, view_experts, view_gate
@@ -131,8 +131,8 @@ class FittedMixture:
 
         ``told`` (K, n) are log probabilities of the experts that take the place of the gate's.
         """
-        designs = tuple(Design(checked_design(m, X)) for m in self.maps)
-        n = designs[0].Z.shape[1]
+        designs = tuple(as_design(checked_design(m, X)) for m in self.maps)
+        n = designs[0].n
         y = self.target.blank(n) if columns is None else self.target.values(columns)
         return Block(designs, y, np.ones(n), told=told)
 
@@ -163,7 +163,7 @@ class FittedMixture:
 
     def predictive(self, block: Block) -> Predictive:
         """Predictive distributions of one block."""
-        return Predictive(self.model, self.params, block)
+        return predictive_of(self.model, self.params, block)
 
     def gate_proba(self, block: Block) -> Floats:
         """Gate probabilities of one block, (K, n)."""

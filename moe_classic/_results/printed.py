@@ -118,7 +118,7 @@ class PrintedTable:
     def _header_lines(self, total: int) -> list[str]:
         """The header in two columns."""
         half = total // 2 - 1
-        cells = [f"{name:<{half - len(value) - 1}} {value}" for name, value in self.header]
+        cells = [f"{name:<{max(half - len(value) - 1, 0)}} {value}" for name, value in self.header]
         pairs = zip(cells[::2], [*cells[1::2], ""], strict=False)
         return [f"{left}  {right}".rstrip() for left, right in pairs]
 

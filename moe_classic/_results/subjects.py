@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from moe_classic._data import Design, Subjects, gathered
+from moe_classic._model import ObservedModel
 from moe_classic._numerics import log_sum_exp
 from moe_classic._typing import Bools, Floats, Ints
 
@@ -109,7 +110,12 @@ def subject_log_gate(
 ) -> Floats:
     """Log gate probabilities of subjects, (K, G): at the means of what the gate sees."""
     place = fitted.model.gate_design
-    rows = fitted.answers(lambda b: b.designs[place].Z, X, n_jobs=n_jobs)
+    if isinstance(fitted.model, ObservedModel) and np.isnan(X).any():
+        raise ValueError(
+            "groups: the gate sees the mean of the rows of a group, and rows with missing values "
+            "have none; leave groups out, or give complete rows."
+        )
+    rows = fitted.answers(lambda b: b.designs[place].dense().Z, X, n_jobs=n_jobs)
     sizes = np.bincount(numbers, minlength=count)
     Z = _sums(np.concatenate(rows, axis=1), numbers, count) / sizes
     return fitted.model.gate.log_gate(fitted.params.gate, Design(Z))

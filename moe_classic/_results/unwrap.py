@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array, issparse
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from moe_classic._adapters import (
@@ -22,8 +24,8 @@ from moe_classic._adapters import (
     takes_missing,
 )
 from moe_classic._components import TARGETS, TargetKind
-from moe_classic._data import DesignMap, check_largest
-from moe_classic._typing import Floats, Names
+from moe_classic._data import DesignMap, check_largest, sparse_rows
+from moe_classic._typing import Floats, Ints, Names
 
 from .estimator import FittedEstimator
 from .fitted import FittedBlend, FittedMixture
@@ -223,7 +225,13 @@ def checked_rows(estimator: Any, X: Any, *, dtype: Any = (np.float64, np.float32
     X = variables_of(estimator, X)
     if table is not None or not isinstance(X, np.ndarray):
         X, _ = read_table(X, table)
-    X, missing = validate_rows(estimator, X, dtype=list(dtype), reset=False)
+    options: dict[str, Any] = {"dtype": list(dtype), "reset": False}
+    if issparse(X) and get_tags(estimator).input_tags.sparse:
+        options["accept_sparse"] = "csr"
+    X, missing = validate_rows(estimator, X, **options)
+    if issparse(X):
+        X = sparse_rows(X)
+        refuse_sparse_missing(X, column_names(estimator), missing=missing)
     if missing:
         check_missing(estimator, X)
     check_largest("X", X, column_names(estimator))
@@ -249,8 +257,51 @@ def validate_rows(estimator: Any, X: Any, *y: Any, **options: Any) -> tuple[Any,
         return validate_data(estimator, X, *y, **options), False
     except ValueError as error:
         if "X contains NaN" not in str(error):
+            _refuse_infinite(X, error)
             raise
-    return validate_data(estimator, X, *y, ensure_all_finite="allow-nan", **options), True
+    try:
+        return validate_data(estimator, X, *y, ensure_all_finite="allow-nan", **options), True
+    except ValueError as error:
+        _refuse_infinite(X, error)
+        raise
+
+
+def _refuse_infinite(X: Any, error: ValueError) -> None:
+    """Raise an error that names the columns of infinite values, where that is what is wrong."""
+    if "X contains infinity" not in str(error):
+        return
+    if isinstance(X, pd.DataFrame):
+        columns, values = list(X.columns), X.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        values = X if issparse(X) else np.asarray(X, dtype=np.float64)
+        columns = [f"x{j}" for j in range(values.shape[1])]
+    counts = _counts_of_infinite(values)
+    shown = [f"{columns[j]!r} ({counts[j]} rows)" for j in np.flatnonzero(counts)[:5]]
+    if shown:
+        raise ValueError(
+            f"{error} Columns {', '.join(shown)} have infinite values; write NaN where a value is "
+            "not known, and a number where it is."
+        ) from None
+
+
+def _counts_of_infinite(values: Any) -> Ints:
+    """Infinite values of each column."""
+    if not issparse(values):
+        return np.asarray(np.isinf(values).sum(axis=0))
+    entries = csr_array(values)
+    return np.bincount(entries.indices[np.isinf(entries.data)], minlength=values.shape[1])
+
+
+def refuse_sparse_missing(X: Any, names: Sequence[str] | None, *, missing: bool) -> None:
+    """Raise if sparse rows hold NaN."""
+    if not missing:
+        return
+    j = int(X.indices[np.isnan(X.data)][0])
+    name = f"x{j}" if names is None else names[j]
+    raise ValueError(
+        f"Input X contains NaN in column {name!r}, and X is sparse: what a sparse table does not "
+        "hold is 0, and a value in it must be known. Impute, or pass X.toarray()."
+    )
 
 
 def check_missing(estimator: Any, X: Floats) -> None:

@@ -5,6 +5,7 @@ from .buffer import RowBuffer
 from .ends import Trained
 from .failures import check_fitted_experts, report_fits, warn_failure
 from .finalists import StartRun
+from .missing import check_marginal, check_seen, marginalizes
 from .nested import from_portfolio
 from .online import OnlineState, check_online, observe, step
 from .problem import em_problem
@@ -19,11 +20,13 @@ from .starts import (
     several_from_responsibilities,
     soften,
 )
+from .stream_trainer import StreamTrainer
 from .thresholds import best_cut
-from .together import StartSample, em_runs
-from .trainer import SHORT_PASSES, StreamTrainer, Trainer
+from .together import TOGETHER, StartSample
+from .trainer import SHORT_PASSES, Trainer
 from .wrap import (
     admits,
+    check_sparse,
     components,
     described,
     describes_outputs,
@@ -41,6 +44,7 @@ __all__ = [
     "CERTAINTY",
     "SHORT_PASSES",
     "STRATEGIES",
+    "TOGETHER",
     "BoundModel",
     "Monitor",
     "OnlineState",
@@ -56,17 +60,20 @@ __all__ = [
     "bind",
     "by_name",
     "check_fitted_experts",
+    "check_marginal",
     "check_online",
+    "check_seen",
+    "check_sparse",
     "components",
     "described",
     "describes_outputs",
     "em_problem",
-    "em_runs",
     "from_portfolio",
     "keeps_origin",
     "keeps_target",
     "labelled",
     "learns_by_batches",
+    "marginalizes",
     "monitors_of",
     "no_monitor",
     "observe",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from moe_classic._adapters import TableColumns
 from moe_classic._components import carrying
@@ -18,7 +19,7 @@ from moe_classic._data import (
     raw_features,
     same_features,
 )
-from moe_classic._model import Group, Model
+from moe_classic._model import Group, Model, ObservedModel
 from moe_classic._typing import Names
 from moe_classic.experts import Description
 from moe_classic.gates import Gate
@@ -51,12 +52,14 @@ def bind(
     standardize: bool,
     classes: np.ndarray | None = None,
     n_jobs: int | None = None,
+    marginal: bool = False,
 ) -> BoundModel:
     """Fit the designs that gate and experts see and bind them; like designs are shared.
 
     Where rows belong to subjects the gate has a design of its own, of their means.
 
     Transformers are fitted on ``raw``, rows as the user gave them; moments are those of ``rows``.
+    A ``marginal`` model marginalises what is missing in its rows.
     """
     specs: list[Any] = []
     maps: list[DesignMap] = []
@@ -67,15 +70,17 @@ def bind(
         features, carried = component.sees, getattr(component, "carried", ())
         intercept = getattr(component, "fit_intercept", True)
         owner = type(component).__name__
-        bends = getattr(component, "bends", False)
-        facts = [component.raw, component.takes_missing, carried, intercept, bends]
+        takes_missing = component.takes_missing or marginal
+        bends = getattr(component, "bends", False) and not marginal
+        takes_sparse = component.takes_sparse or not issparse(raw.X)
+        facts = [component.raw, takes_missing, takes_sparse, carried, intercept, bends]
         for number, spec, *rest in specs:
             same = rest == facts and averaged == maps[number].averaged
             if same and same_features(spec, features):
                 return number
         specs.append((len(maps), features, *facts))
         places = [item.place(columns, owner) for item in carried]
-        _check_numbers(names_in, places, owner)
+        _check_numbers(names_in, places, owner, sparse=issparse(raw.X))
         if carried and features is None:
             features = [j for j in range(len(columns)) if j not in places]
         design = fit_design(
@@ -87,7 +92,8 @@ def bind(
             raw=component.raw,
             averaged=averaged,
             intercept=intercept,
-            missing=component.takes_missing,
+            missing=takes_missing,
+            sparse=takes_sparse,
             bends=bends,
             owner=owner,
         )
@@ -120,11 +126,17 @@ def bind(
         seeing = expert.bind(summary).seeing(maps[number], columns)
         bound_expert = with_data_names(seeing, maps[number], classes, n_jobs)
         bound.append(Group(bound_expert, count, number, label))
-    return BoundModel(Model(gate, tuple(bound), gate_design), tuple(maps))
+    model = (ObservedModel if marginal else Model)(gate, tuple(bound), gate_design)
+    return BoundModel(model, tuple(maps))
 
 
-def _check_numbers(names_in: Names, places: list[int], owner: str) -> None:
+def _check_numbers(names_in: Names, places: list[int], owner: str, *, sparse: bool) -> None:
     """Raise if columns that stand in equations as they are do not hold numbers."""
+    if places and sparse:
+        raise TypeError(
+            f"{owner}: a column of X that stands in an equation as it is, an offset or an "
+            "exposure, must be dense; X is sparse. Leave it out, or pass X.toarray()."
+        )
     for j in places:
         if isinstance(names_in, TableColumns) and not names_in.numeric[j]:
             raise ValueError(

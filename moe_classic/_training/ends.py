@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moe_classic._data import Block, DesignMap, Source, Stats
+from moe_classic._data import Block, DesignMap, Source, Stats, beside_columns
 from moe_classic._model import Model, MoEParams, MoEStats
 from moe_classic._numerics import log_sum_exp
 from moe_classic._targets import TrainingData
@@ -43,17 +43,19 @@ class FinalPass(Stats):
 class Trained:
     """The best run, the report on all starts, and a last pass over the training data.
 
-    ``n_degenerate`` counts experts of the best that are spurious or at a bound.
+    ``n_degenerate`` counts experts of the best that are spurious or at a bound; ``error`` is to be
+    raised once the best run has been kept.
     """
 
     result: Result
     report: pd.DataFrame
     final_pass: FinalPass
     n_degenerate: int
+    error: Exception | None = None
 
 
 def expand(data: TrainingData, plan: BoundModel) -> tuple[TrainingData, tuple[DesignMap, ...]]:
-    """StartRun transformers once: their output becomes further columns of X."""
+    """Run transformers once: their output becomes further columns of X."""
     columns, maps, width = [data.X], [], data.X.shape[1]
     for m in plan.maps:
         if m.transformer is None:
@@ -67,7 +69,7 @@ def expand(data: TrainingData, plan: BoundModel) -> tuple[TrainingData, tuple[De
         maps.append(replace(m, columns=place, transformer=None, names_in=None, bends=None))
     if len(columns) == 1:
         return data, plan.maps
-    return replace(data, X=np.column_stack(columns)), tuple(maps)
+    return replace(data, X=beside_columns(columns)), tuple(maps)
 
 
 def final_pass(model: Model, params: MoEParams, source: Source, engine: Any) -> FinalPass:

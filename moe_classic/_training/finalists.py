@@ -157,4 +157,7 @@ def report(runs: list[StartRun], followed: list[int], weight: float, same: float
         },
         index=pd.RangeIndex(1, len(runs) + 1, name="start"),
     )
+    residuals = [run.result.kkt_residual for run in runs]
+    if not np.isnan(residuals).all():
+        frame["kkt_residual"] = residuals
     return frame.sort_values("objective", ascending=False, kind="stable")

@@ -33,7 +33,7 @@ def em_problem(
 
     Parameters
     ----------
-    X : (n, p) features
+    X : (n, p) features, or :class:`~moe_classic._data.SparseRows`
     y : (n,) target, standardised where the expert lets it, or class codes; (n, 2) ends are
         taken as they are
     n_experts : int
@@ -58,6 +58,7 @@ def em_problem(
             names_in=None,
             standardize=True,
             averaged=averaged,
+            sparse=expert.takes_sparse and gate.takes_sparse,
             owner="em_problem",
         )
         for averaged in ((False,) if subjects is None else (False, True))

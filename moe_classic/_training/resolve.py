@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moe_classic._components import TARGETS
-from moe_classic.experts import EXPERTS, Description, UniformExpert
+from moe_classic.experts import EXPERTS, Description, UniformExpert, shares_any
 from moe_classic.gates import GATES, Gate
 
 from .wrap import labelled, wrapped_expert, wrapped_gate
@@ -40,6 +40,13 @@ def resolve_experts(
             (label, by_name("expert", wrapped_expert(item), EXPERTS, Description), 1)
             for label, item in labelled(value)
         ]
+        for label, item, _ in groups:
+            if shares_any(item):
+                raise ValueError(
+                    f"expert: {label!r} is one expert of a list, fitted apart from the others, and "
+                    f"has shared={item.shared!r}; slopes are shared by the experts of one "
+                    f"description: expert={item!r} with n_experts={n_experts}."
+                )
         labels = [label for label, _, _ in groups]
         if len(set(labels)) < len(labels):
             raise ValueError(f"expert={value!r}: names must differ, got {labels}.")

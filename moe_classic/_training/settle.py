@@ -11,13 +11,26 @@ from dataclasses import replace
 
 import numpy as np
 
-from moe_classic._data import MOST_ROWS, Block, Design, DesignMap, Source, Summary, joined
+from moe_classic._data import (
+    MOST_ROWS,
+    Block,
+    Design,
+    DesignMap,
+    Source,
+    SparseDesign,
+    Summary,
+    beside,
+    is_incomplete,
+    joined,
+)
 from moe_classic._model import Model, MoEParams
 from moe_classic._typing import Floats
 from moe_classic.solvers import Problem, Result
 
 #: Rounds of E-steps and exact fits, and the gain, in nats per unit of weight, that ends them.
 _ROUNDS, _ENOUGH = 30, 1e-13
+#: Numbers of a sparse design that are laid out at most.
+_MOST_LAID_OUT = 1 << 20
 #: Rounding of a feature far from zero, in its spread, beyond which last digits say nothing: a
 #: column that others give up to rounding would get a coefficient of its own.
 _LOST = 1e-11
@@ -54,14 +67,18 @@ def _whole(source: Source, summary: Summary) -> Block | None:
     blocks = list(source)
     if len(blocks) == 1:
         return blocks[0]
-    designs = tuple(
-        Design(np.concatenate([d.Z for d in parts], axis=1))
-        for parts in zip(*(b.designs for b in blocks), strict=True)
-    )
+    designs = tuple(map(beside, zip(*(b.designs for b in blocks), strict=True)))
     parts = [b.subjects for b in blocks if b.subjects is not None]
     subjects = joined(parts) if parts else None
     y, w = _joined(b.y for b in blocks), _joined(b.w for b in blocks)
     return Block(designs, y, w, subjects)
+
+
+def _as_it_is(design: Design) -> bool:
+    """Whether a design is left alone: with missing values, or sparse and large to be laid out."""
+    if isinstance(design, SparseDesign):
+        return design.width * design.n > _MOST_LAID_OUT
+    return is_incomplete(design.Z)
 
 
 def _joined(parts: Iterable[Floats]) -> Floats:
@@ -80,8 +97,8 @@ def _solved(
     S = block.by_row(model.responsibilities(params, block)) * block.w
     experts = tuple(
         p
-        if maps[g.design].rounding > _LOST
-        else g.expert.settle(p, block.designs[g.design], block.y, S[share], summary)
+        if maps[g.design].rounding > _LOST or _as_it_is(block.designs[g.design])
+        else g.expert.settle(p, block.designs[g.design].dense(), block.y, S[share], summary)
         for g, p, share in zip(model.groups, params.experts, model.shares, strict=True)
     )
     same = all(a is b for a, b in zip(experts, params.experts, strict=True))

@@ -14,21 +14,19 @@ import numpy as np
 from moe_classic._data import (
     MOST_ROWS,
     ArraySource,
-    RowStream,
     Sample,
     Subjects,
     Summary,
     design_of,
-    merge_sample,
+    is_incomplete,
     sample_size,
-    summarise,
     take_sample,
-    tamed,
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import (
     Model,
     MoEParams,
+    ObservedModel,
     Separation,
     in_doubt,
     null_directions,
@@ -51,6 +49,7 @@ from moe_classic.solvers import (
 from .bound_model import BoundModel
 from .ends import Trained, expand, final_pass
 from .finalists import StartRun, report, run_finalists, with_agreement
+from .missing import seen_log_unit
 from .noise import with_noise
 from .progress import no_monitor
 from .settle import settled
@@ -63,10 +62,10 @@ from .starts import (
     several_from_responsibilities,
     soften,
 )
-from .subject_starts import SUBJECT_STRATEGIES, of_subjects
+from .subject_starts import SUBJECT_STRATEGIES
 from .together import StartSample, em_runs
+from .view import view_of
 from .wild import past_wild_values
-from .wrap import unit_columns
 
 #: Passes of a short run, and rows up to which every start is followed to the end.
 SHORT_PASSES = 15
@@ -112,9 +111,11 @@ class Trainer:
         sample = self.sample(self._sample_size)
         self.data = with_noise(self.data, self.model, self.maps, sample)
         self.summary = self.data.summary
-        seen = design_of(self.maps[self.model.gate_design], sample.X, sample.subjects)
-        w = sample.w if sample.subjects is None else sample.subjects.w
-        self.model = replace(self.model, gate=self.model.gate.informed(seen, w))
+        seen = self.maps[self.model.gate_design]
+        if not seen.sparse:
+            Z = design_of(seen, sample.X, sample.subjects)
+            w = sample.w if sample.subjects is None else sample.subjects.w
+            self.model = replace(self.model, gate=self.model.gate.informed(Z, w))
 
     @property
     def keeps_shape(self) -> bool:
@@ -215,8 +216,15 @@ class Trainer:
             return 0.0
         value = self.data.target.log_unit
         if self.model.gate.generative:
-            value += self.maps[self.model.gate_design].log_unit * self.summary.per_row
+            value += self._log_unit() * self.summary.per_row
         return -value
+
+    def _log_unit(self) -> float:
+        """Logarithm of the units of x, of what rows have of it."""
+        seen = self.maps[self.model.gate_design]
+        if isinstance(self.model, ObservedModel) and is_incomplete(self.data.X):
+            return seen_log_unit(seen, self.data)
+        return seen.log_unit
 
     # -------------------------------------------------------------------- one start
 
@@ -371,7 +379,12 @@ class Trainer:
         )
         problem = on_sample.problem(sample.X, sample.y, sample.w, sample.subjects)
         block = sample.block(self.maps, on_sample.data.target.to_model)
-        return on_sample, StartSample(problem, on_sample._view(sample), block, sample.complete)
+        return on_sample, StartSample(
+            problem,
+            on_sample._view(sample),
+            block,
+            sample.complete,
+        )
 
     def _long_tol(self, *, complete: bool) -> float:
         """What long runs leave to gain, in nats per unit of weight.
@@ -458,22 +471,8 @@ class Trainer:
         return [joined_results(*pair) for pair in zip(ends, later, strict=True)]
 
     def _view(self, sample: Sample) -> StartData:
-        """Standardised features and targets of the sample, as the portfolio sees them."""
-        block = sample.block(self.maps, self.data.target.to_model)
-        designs = {self.model.gate_design, *(g.design for g in self.model.groups)}
-        widest = max(designs, key=lambda number: block.designs[number].width)
-        Z = block.designs[widest].Z[:-1]
-        if sample.subjects is not None and self.maps[widest].averaged:
-            Z = sample.subjects.at_rows(Z)
-        X = unit_columns(Z.T, sample.w, self.model)
-        first = self.model.groups[0]
-        seen = first.expert.start_target(block.y, block.designs[first.design])
-        values, summary = block.y, self.summary
-        if seen is not None:
-            values, summary = seen, summarise(seen, sample.w)
-        target = tamed(self.data.target.points(values, summary).T, sample.w).T
-        view = StartData(np.ascontiguousarray(X), target, sample.w, self.model.n_experts)
-        return view if sample.subjects is None else of_subjects(view, sample.subjects)
+        """What the portfolio sees of a sample."""
+        return view_of(sample, self.model, self.maps, self.data.target, self.summary)
 
     def names(self, init: str, n_init: int) -> list[str]:
         """Names of the strategies of ``n_init`` starts."""
@@ -501,32 +500,3 @@ class Trainer:
             StartRun(name, end.objective, end, self._degenerate(end.params, small))
             for name, end in zip(names, ends, strict=True)
         ]
-
-
-@dataclass
-class StreamTrainer(Trainer):
-    """A trainer whose rows are read block by block; ``data`` holds a sample of them."""
-
-    stream: RowStream
-    drawn: Sample
-
-    def __post_init__(self) -> None:
-        self.maps, self.model = self.plan.maps, self.plan.model
-        self._know_noise()
-
-    def all_rows(self) -> Problem:
-        """The fitting problem on all rows."""
-        to_model = self.data.target.to_model
-        source = self.stream.source(self.maps, to_model, self.model.n_experts)
-        mixture = MixtureLikelihood(self.model)
-        return Problem(self.model, mixture, source, self.summary, self.engine, self.seed)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the stream, which can be read only where it is."""
-        return {name: value for name, value in self.__dict__.items() if name != "stream"}
-
-    def sample(self, size: int) -> Sample:
-        """At most ``size`` distinct rows of those drawn in the first pass."""
-        drawn = self.drawn
-        sample = merge_sample(None, drawn.X, drawn.y, drawn.w, size, drawn.subjects)
-        return replace(sample, complete=sample.complete and self.drawn.complete)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from moe_classic._data import ArraySource, Block, Design
+from moe_classic._data import ArraySource, Block
 from moe_classic._model import Model, MoEParams
 from moe_classic._typing import Floats
 from moe_classic.solvers import Problem, Result
@@ -38,7 +38,7 @@ class _MovedIn:
     def __iter__(self) -> Iterator[Block]:
         for block in self.source:
             pairs = zip(block.designs, self.limits, strict=True)
-            yield replace(block, designs=tuple(Design(np.clip(d.Z, -at, at)) for d, at in pairs))
+            yield replace(block, designs=tuple(d.within(at) for d, at in pairs))
 
 
 def past_wild_values(
@@ -73,6 +73,6 @@ def _limits(source: ArraySource) -> tuple[Floats, ...]:
     """Bounds of the rows of each design."""
     farthest: list[Floats] | None = None
     for block in source:
-        here = [np.abs(d.Z).max(axis=1, keepdims=True) for d in block.designs]
+        here = [d.sizes() for d in block.designs]
         farthest = here if farthest is None else list(map(np.maximum, farthest, here))
     return tuple(np.where(far > _FAR, _MOVED, np.inf) for far in farthest or [])

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 
 from moe_classic._adapters import TableColumns
-from moe_classic._data import DesignMap
+from moe_classic._data import DesignMap, refuse_sparse
 from moe_classic._model import Model
 from moe_classic._typing import Floats, Names
 from moe_classic.experts import EXPERTS, Description, EstimatorExpert
-from moe_classic.gates import ConstantGate, EstimatorGate, Gate
+from moe_classic.gates import GATES, ConstantGate, EstimatorGate, Gate
 
 
 def is_outsider(value: Any) -> bool:
@@ -83,12 +84,50 @@ def describes_outputs(expert: Any) -> bool:
     return described("several_outputs", expert)
 
 
-def admits(estimator: Any) -> tuple[bool, bool]:
-    """Whether gate and experts all take missing values, and levels, in whatever they see of X."""
+def admits(estimator: Any) -> tuple[bool, bool, bool]:
+    """Whether gate and experts all take missing values, levels and sparse X in what they see."""
     # The gate of a tree is made of its nodes' arguments, which need not be valid yet.
     gate = estimator.node if hasattr(estimator, "node") else estimator.gate
     parts = (wrapped_gate(gate), *components(estimator.expert))
-    return all(map(_admits_missing, parts)), all(map(_admits_levels, parts))
+    return (
+        all(map(_admits_missing, parts)),
+        all(map(_admits_levels, parts)),
+        not _without_sparse(estimator, parts),
+    )
+
+
+def check_sparse(estimator: Any) -> None:
+    """Raise if X is sparse and a component, which the message names, cannot see it so."""
+    gate = estimator.node if hasattr(estimator, "node") else estimator.gate
+    cannot = _without_sparse(estimator, (wrapped_gate(gate), *components(estimator.expert)))
+    if cannot:
+        raise TypeError(refuse_sparse(cannot[0]))
+
+
+def _without_sparse(estimator: Any, parts: Sequence[Any]) -> list[str]:
+    """Names of what cannot see sparse rows of X."""
+    if hasattr(estimator, "node"):
+        return [f"{type(estimator).__name__}, a tree of gates,"]
+    kinds = zip((GATES, *[EXPERTS] * len(parts)), parts, strict=False)
+    return [_name_of(part) for kind, part in kinds if not _admits_sparse(kind, part)]
+
+
+def _name_of(part: Any) -> str:
+    """What a component is called in messages."""
+    return repr(part) if isinstance(part, str) else type(part).__name__
+
+
+def _admits_sparse(registry: Any, part: Any) -> bool:
+    """Whether a component takes sparse rows: by itself, seeing nothing, or behind what does."""
+    kind = registry.get(part) if isinstance(part, str) else part
+    features = None if isinstance(part, str) else getattr(part, "features", None)
+    if isinstance(features, (list, tuple)) and not features:
+        return True
+    if hasattr(features, "transform"):
+        return not hasattr(features, "__sklearn_tags__") or bool(
+            get_tags(features).input_tags.sparse
+        )
+    return getattr(kind, "takes_sparse", False) is True and not getattr(part, "carried", ())
 
 
 def _admits_missing(part: Any) -> bool:
@@ -99,9 +138,18 @@ def _admits_missing(part: Any) -> bool:
     if isinstance(features, (list, tuple)) and not features:
         return True
     if hasattr(features, "transform"):
-        first = features[0] if isinstance(features, Pipeline) else features
-        return isinstance(first, (SimpleImputer, KNNImputer, MissingIndicator))
+        return _fills(features)
     return getattr(part, "takes_missing", False) is True
+
+
+def _fills(transformer: Any) -> bool:
+    """Whether a transformer takes NaN and gives numbers: imputers, indicators, unions of these."""
+    if isinstance(transformer, FeatureUnion):
+        return all(_fills(part) for _, part in transformer.transformer_list)
+    first = transformer[0] if isinstance(transformer, Pipeline) else transformer
+    return isinstance(first, (SimpleImputer, KNNImputer, MissingIndicator)) or (
+        isinstance(first, FeatureUnion) and _fills(first)
+    )
 
 
 def _admits_levels(part: Any) -> bool:
@@ -129,8 +177,15 @@ def described(fact: str, expert: Any) -> bool:
     return bool(getattr(expert, fact, False))
 
 
-def refuse_blocks(groups: list[tuple[str | None, Any, int]], gate: Any) -> None:
+def refuse_blocks(
+    groups: list[tuple[str | None, Any, int]], gate: Any, missing: str = "error"
+) -> None:
     """Raise if a component needs all rows at once: its statistics are no sums of bounded size."""
+    if missing != "error":
+        raise ValueError(
+            f"missing={missing!r} needs rows in memory: fit_blocks and Dask collections take "
+            "complete ones. Use fit on arrays or tables, or set missing='error'."
+        )
     for component in (gate, *(expert for _, expert, _ in groups)):
         if not component.additive:
             raise ValueError(
@@ -144,6 +199,11 @@ def learns_by_batches(estimator: Any) -> bool:
     if not hasattr(estimator, "expert"):
         raise AttributeError(f"{type(estimator).__name__} learns from all rows at once. Use fit.")
     parts = [wrapped_gate(estimator.gate), *components(estimator.expert)]
+    if getattr(estimator, "missing", "error") != "error":
+        raise AttributeError(
+            f"partial_fit takes complete rows, and missing={estimator.missing!r} is for others. "
+            "Use fit, or set missing='error'."
+        )
     outside = [p for p in parts if not getattr(p, "additive", True)]
     if outside:
         raise AttributeError(

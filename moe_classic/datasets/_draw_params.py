@@ -11,6 +11,7 @@ from moe_classic._components import Regions
 from moe_classic._data import Design, Summary
 from moe_classic._training import BoundModel
 from moe_classic._typing import Floats
+from moe_classic.experts import LinearExpert
 
 
 def draw_gate(
@@ -86,7 +87,9 @@ def draw_experts(
         # What is known, such as coefficients of offsets, stays as it is.
         learned = group.expert.coefficient_places(p) >= 0
         coef = np.where(learned, shared + factor * part, p.coef)
-        result.append(replace(p, coef=coef, **changes))
+        drawn = replace(p, coef=coef, **changes)
+        linear = isinstance(group.expert, LinearExpert)
+        result.append(group.expert.agreed(drawn) if linear else drawn)
     return tuple(result)
 
 

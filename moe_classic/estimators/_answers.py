@@ -109,5 +109,5 @@ def _log_marginal(fitted: FittedMixture, block: Block) -> Floats:
     design = block.designs[number]
     if not gate.generative:
         return np.zeros(design.Z.shape[1])
-    log_joint = gate.log_joint(fitted.params.gate, design)
-    return log_sum_exp(log_joint) - fitted.maps[number].log_unit
+    log_joint = fitted.model.log_gate_joint(fitted.params, block)
+    return log_sum_exp(log_joint) - fitted.maps[number].log_unit_of(design.Z)

@@ -9,7 +9,6 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from moe_classic._results import (
@@ -21,6 +20,7 @@ from moe_classic._results import (
     summary_table,
 )
 from moe_classic._results import explain as explanation_table
+from moe_classic._sklearn import BaseEstimator
 from moe_classic._typing import Floats
 
 #: An estimator, whichever.

@@ -34,6 +34,8 @@ from ._location_scale import (
     StudentTExpert,
     SymmetricNoiseExpert,
 )
+from ._location_scale import LeastSquaresStats as LeastSquaresStats
+from ._shared import shares_any as shares_any
 from ._wrapped import EstimatorExpert
 from ._wrapped import EstimatorParams as EstimatorParams
 from ._wrappers import CensoredExpert, TruncatedExpert, UniformExpert, ZeroInflatedExpert

@@ -19,6 +19,7 @@ from moe_classic._components import (
     joined_terms,
     line_terms,
     pack_field,
+    shared_lines,
     unpack_field,
 )
 from moe_classic._data import Design, Summary
@@ -26,7 +27,7 @@ from moe_classic._numerics import empty
 from moe_classic._typing import Bools, Floats, Ints
 from moe_classic.penalties import Bound, Penalty, SparseSlopes, SquaredSlopes, check_penalty
 
-from ._base import Expert
+from ._shared import SharedSlopes, check_shared
 
 #: A summary for what depends on no moment.
 _UNIT = Summary(1.0, np.zeros(1), np.ones(1))
@@ -44,7 +45,7 @@ class LinearParams:
         return self.coef.shape[0]
 
 
-class LinearExpert(Expert):
+class LinearExpert(SharedSlopes):
     """An expert whose density depends on x through M linear predictors ``eta = coef @ Z``.
 
     A family adds its density, its curvature, the sums for its nuisance parameters and
@@ -62,6 +63,7 @@ class LinearExpert(Expert):
     """
 
     nuisances: ClassVar[dict[str, Any]] = {}
+    takes_sparse = True
     #: Those whose floor :meth:`degenerate` watches.
     floored: ClassVar[frozenset[str]] = frozenset({"scale", "chol"})
     features: Any
@@ -80,11 +82,12 @@ class LinearExpert(Expert):
                 "False."
             )
         check_penalty(self)
+        check_shared(self)
 
     def stacks(self, params: LinearParams) -> bool:
-        """Where experts share no field."""
+        """Where experts share no field and no slope."""
         own = all(len(getattr(params, f.name)) == params.n_experts for f in fields(params))
-        return own and self.penalty is None
+        return own and self.penalty is None and not self._shared
 
     # -------------------------------------------------------------------- carried columns
 
@@ -105,9 +108,8 @@ class LinearExpert(Expert):
 
     def coefficient_places(self, params: LinearParams) -> Ints:
         """Places in theta of the coefficients, (K, M, q); -1 where they are known."""
-        shape = self.learned(params.coef).shape
         places = np.full(params.coef.shape, -1)
-        return self.with_carried(np.arange(int(np.prod(shape))).reshape(shape), places)
+        return self.with_carried(self.places(self.learned(params.coef)), places)
 
     def known(self, coef: Floats) -> Floats:
         """Coefficients with those of carried columns filled in, in place."""
@@ -167,7 +169,7 @@ class LinearExpert(Expert):
 
     def penalty_value(self, params: LinearParams, summary: Summary) -> float:
         """What the slopes cost: ``alpha / 2`` times their squares, per unit of weight, or more."""
-        return self.slopes_penalty(summary).value(self.learned(params.coef))
+        return self.slopes_penalty(summary).value(self.once(self.learned(params.coef)))
 
     def penalties(self, params: LinearParams, summary: Summary) -> Any:
         """That of each expert, (K,) or 0."""
@@ -179,19 +181,23 @@ class LinearExpert(Expert):
 
     def penalty_gradient(self, params: LinearParams, summary: Summary) -> Floats:
         """Gradient of the penalty with respect to theta, (n_theta,)."""
-        coef, out = self.learned(params.coef), np.zeros(self.pack(params).size)
-        out[: coef.size] = self.slopes_penalty(summary).gradient(coef).ravel()
+        coef, out = self.once(self.learned(params.coef)), np.zeros(self.pack(params).size)
+        slope = self.gathered(self.slopes_penalty(summary).gradient(coef))
+        out[: slope.size] = slope
         return out
 
     def penalty_curvature(self, params: LinearParams, summary: Summary) -> Floats:
         """Diagonal of the Hessian of the penalty, (n_theta,)."""
         coef, out = self.learned(params.coef), np.zeros(self.pack(params).size)
-        out[: coef.size] = self.slopes_penalty(summary).curvature(coef).ravel()
+        bend = self.gathered(self.once(self.slopes_penalty(summary).curvature(coef)))
+        out[: bend.size] = bend
         return out
 
     def penalty_hessian(self, params: LinearParams, summary: Summary) -> Floats:
         """Hessian of the penalty with respect to theta, (n_theta, n_theta)."""
         coef, size = self.learned(params.coef), self.pack(params).size
+        if self.common(coef):
+            return np.diag(self.penalty_curvature(params, summary))
         out, m = np.zeros((size, size)), coef.size
         if self.alpha:
             out[:m, :m] = self.slopes_penalty(summary).hessian(coef)
@@ -210,7 +216,7 @@ class LinearExpert(Expert):
 
     def nuisance_map(self, params: LinearParams) -> np.ndarray:
         """Place in theta of each expert's nuisance variables, (K, J - M)."""
-        start, columns = self.learned(params.coef).size, []
+        start, columns = self.n_lines(params), []
         for name in self.free_nuisances(params):
             value = pack_field(self.nuisances[name], getattr(params, name), self.bounds(name))
             rows = value.reshape(value.shape[0], -1)
@@ -228,8 +234,8 @@ class LinearExpert(Expert):
         m = params.coef.shape[1]
         weighted = np.multiply(S[:, None, :], first, out=empty(first.shape))
         out = np.zeros(self.pack(params).size)
-        scores = self.learned(design.scores(weighted[:, :m]))
-        out[: scores.size] = scores.ravel()
+        scores = self.gathered(self.learned(design.scores(weighted[:, :m])))
+        out[: scores.size] = scores
         np.add.at(out, self.nuisance_map(params), weighted[:, m:].sum(axis=-1))
         return out
 
@@ -245,7 +251,7 @@ class LinearExpert(Expert):
 
     def pack(self, params: LinearParams) -> Floats:
         """Unconstrained vector theta, (n_theta,)."""
-        parts = [self.learned(params.coef).ravel()]
+        parts = [self.gathered(self.once(self.learned(params.coef)))]
         for name in self.free_nuisances(params):
             value = getattr(params, name)
             parts.append(pack_field(self.nuisances[name], value, self.bounds(name)).ravel())
@@ -253,9 +259,9 @@ class LinearExpert(Expert):
 
     def unpack(self, theta: Floats, like: LinearParams, summary: Summary) -> LinearParams:
         """Parameters from ``theta``, with the shapes of ``like`` and scales above their floor."""
-        shape = self.learned(like.coef).shape
-        stop = int(np.prod(shape))
-        coef = self.with_carried(theta[:stop].reshape(shape), like.coef)
+        stop, coef = self.n_lines(like), self.learned(like.coef)
+        own = theta[self.places(coef)] if self.common(coef) else theta[:stop].reshape(coef.shape)
+        coef = self.with_carried(own, like.coef)
         changes: dict[str, Floats] = {"coef": coef}
         for name in self.free_nuisances(like):
             old = getattr(like, name)
@@ -292,12 +298,12 @@ class LinearExpert(Expert):
     def about(self, params: LinearParams, features: Ints) -> Ints:
         """Places in theta of the slopes of some features of the design."""
         coef = self.learned(params.coef)
-        places = np.arange(coef.size).reshape(-1, coef.shape[-1])
-        return places[:, features].ravel()
+        places = self.places(coef)[..., features].ravel()
+        return np.unique(places) if self.common(coef) else places
 
     def fields(self, params: LinearParams) -> Iterator[tuple[str, Floats, Bounds, Ints]]:
         """Each free field: name, value (K or 1, V), bounds, places in theta (K or 1, J)."""
-        stop = self.learned(params.coef).size
+        stop = self.n_lines(params)
         for name in self.free_nuisances(params):
             value, bounds = getattr(params, name), self.bounds(name)
             size = pack_field(self.nuisances[name], value, bounds).size
@@ -315,6 +321,9 @@ class LinearExpert(Expert):
 
         factors = np.tile(factor, len(units.labels))
         parts = [line_terms(units.design, heads, lambda p: original(p).coef, factors)]
+        coef = self.learned(params.coef)
+        if self.common(coef):
+            parts = [shared_lines(parts[0], self.places(coef).ravel())]
         for name in self.free_nuisances(params):
             if self.nuisances[name] == "cholesky":
                 parts.append(covariance_terms(name, getattr(params, name), units))

@@ -8,9 +8,11 @@ from moe_classic._data import Design, Stats, Summary
 
 from ._base import Gate
 from ._base import line_rows as line_rows
+from ._constant import SMALLEST as SMALLEST
 from ._constant import ConstantGate
 from ._estimator import EstimatorGate
 from ._gaussian import GaussianGate
+from ._gaussian import MomentStats as MomentStats
 from ._mixed import MixedGate
 from ._softmax import SoftmaxGate
 from ._tree import Nested as Nested

@@ -61,6 +61,7 @@ class ConstantGate(Gate):
     """
 
     name: ClassVar[str] = "constant"
+    takes_sparse = True
     features: ClassVar[list[int]] = []  # type: ignore[misc]
 
     def stacks(self, params: ConstantParams) -> bool:

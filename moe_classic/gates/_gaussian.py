@@ -165,7 +165,9 @@ class GaussianGate(Gate):
 
     def informed(self, Z: Floats, w: Floats) -> GaussianGate:
         """The gate with variances that each column must have where its values repeat."""
-        atoms = np.array([atom_variance(x, w) for x in Z[:-1]])
+        seen = ~np.isnan(Z[:-1])
+        pairs = list(zip(Z[:-1], seen, strict=True))
+        atoms = np.array([atom_variance(x[mine], w[mine]) for x, mine in pairs])
         within = np.maximum(atoms, indicator_variances(Z[:-1], w))
         if not (within > self._low).any():
             return self
@@ -180,6 +182,12 @@ class GaussianGate(Gate):
         wide = copy(self)
         wide._within = 2.0 * self._within
         return wide
+
+    def unbounded(self) -> GaussianGate:
+        """The gate with next to no smallest variance, for differences of parameters."""
+        free = copy(self)
+        free.reg_covar, free._within = 0.0, None
+        return free
 
     @property
     def _low(self) -> float:

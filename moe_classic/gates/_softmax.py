@@ -130,6 +130,7 @@ class SoftmaxGate(Gate):
     """
 
     name: ClassVar[str] = "softmax"
+    takes_sparse = True
 
     def __init__(
         self, *, features: Any = None, alpha: float = 1e-6, penalty: Penalty | None = None

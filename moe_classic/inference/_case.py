@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,15 +13,24 @@ from moe_classic._components import require
 from moe_classic._data import (
     ArraySource,
     Block,
-    Design,
     DesignMap,
+    Source,
+    Stats,
     Subjects,
     Summary,
+    as_design,
     default_block_size,
     design_of,
 )
 from moe_classic._engine import SerialEngine, ThreadedEngine, make_engine
-from moe_classic._model import Model, MoEParams, null_of_theta, separated_theta
+from moe_classic._model import (
+    Model,
+    MoEParams,
+    ObservedModel,
+    null_of_theta,
+    row_scores,
+    separated_theta,
+)
 from moe_classic._results import (
     FittedMixture,
     checked_pairs,
@@ -29,6 +39,22 @@ from moe_classic._results import (
     require_groups,
 )
 from moe_classic._typing import Floats, Ints
+
+
+@dataclass(frozen=True)
+class Weighed(Stats):
+    """Rows, their weight, how many weights are no whole numbers and how many are not 1."""
+
+    rows: int
+    weight: float
+    fractions: int
+    others: int
+
+
+def weighed(w: Floats) -> Weighed:
+    """What some rows weigh."""
+    fractions = int((np.rint(w) != w).sum())
+    return Weighed(w.size, float(w.sum()), fractions, int((w != 1.0).sum()))
 
 
 @dataclass(frozen=True)
@@ -105,15 +131,26 @@ class FittedModel:
         separated = separated_theta(self.model, self.params, self.fitted.separated)
         return np.hstack([self.null, separated])
 
+    @property
+    def weighed(self) -> Weighed:
+        """How many rows there are, and what they weigh."""
+        return weighed(self.w)
+
     def log_likelihood(self) -> float:
         """Weighted log-likelihood of the rows' y given their x, in the user's units."""
         blocks = cut_blocks(self.designs(), self.y, self.w, self.subjects)
         total = sum(float(self.model.log_likelihood(self.params, b) @ b.subject_w) for b in blocks)
         return total - float(np.log(self.factor).sum() * self.w.sum())
 
-    def source(self) -> ArraySource:
+    def source(self) -> Source:
         """The rows, block by block."""
         return ArraySource(self.X, self.y, self.w, self.maps, subjects=self.subjects)
+
+    def cluster_scores(self, model: Model, clusters: Ints) -> Floats:
+        """Outer products (D, D) of the scores of clusters, whose numbers (G,) begin at 0."""
+        sums = np.zeros((int(clusters.max()) + 1, self.model.pack(self.params).size))
+        add_scores(sums, model, self.params, self.source(), clusters)
+        return sums.T @ sums
 
     @property
     def subject_w(self) -> Floats:
@@ -141,7 +178,7 @@ def fitted_model(
     require_groups(fitted, groups, "inference")
     X, columns = checked_pairs(estimator, X, y)
     check_parametric(fitted.model)
-    given = _checked_weights(sample_weight, len(X))
+    given = checked_weights(sample_weight, len(X))
     w = np.asarray(counts_of(given, weight_kind))
     unit = 1.0 if weight_kind == "frequency" else float(w.sum()) / fitted.summary.weight
     used = w > 0.0
@@ -183,7 +220,7 @@ def check_parametric(model: Model) -> None:
         )
 
 
-def _checked_weights(sample_weight: Any, n: int) -> Floats:
+def checked_weights(sample_weight: Any, n: int) -> Floats:
     """Weights (n,), not all zero."""
     if sample_weight is None:
         return np.ones(n)
@@ -198,15 +235,26 @@ def _checked_weights(sample_weight: Any, n: int) -> Floats:
 # ------------------------------------------------------------------------- rows as blocks
 
 
+def add_scores(
+    sums: Floats, model: Model, params: MoEParams, blocks: Iterable[Block], clusters: Ints
+) -> None:
+    """Add the scores of rows, or subjects, to those (C, D) of their clusters."""
+    stop = 0
+    for block in blocks:
+        start, stop = stop, stop + block.subject_w.size
+        rows = row_scores(model, params, block) * block.subject_w
+        np.add.at(sums, clusters[start:stop], rows.T)
+
+
 def cut_blocks(
     designs: list[Floats], y: np.ndarray, w: Floats, subjects: Subjects | None = None
 ) -> list[Block]:
     """Blocks of designs (q, n), of a gate of subjects (q, G), that are kept from pass to pass."""
-    step = default_block_size([len(Z) for Z in designs])
+    step = default_block_size([Z.shape[0] for Z in designs])
     blocks = []
     for part, inside in _parts(w.size, step, subjects):
         cut = tuple(
-            Design(Z[:, part if Z.shape[1] == w.size else inside], keep=True) for Z in designs
+            as_design(Z[:, part if Z.shape[1] == w.size else inside], keep=True) for Z in designs
         )
         mine = None if subjects is None else subjects.part(inside)
         blocks.append(Block(cut, y[..., part], w[part], mine))
@@ -245,7 +293,8 @@ def simulate(
 ) -> tuple[np.ndarray, np.ndarray, Subjects | None]:
     """Rows from the fitted model: features (m, p) and standardised target (d, m) or codes (m,).
 
-    Features stay as they are, those that a generative gate describes are drawn from it. A row of
+    Features stay as they are, those that a generative gate describes are drawn from it; what
+    misses values does so in the same places. A row of
     weight 2 stands for two rows and gives two; so does a subject.
     """
     model, params = case.model, case.params
@@ -254,10 +303,15 @@ def simulate(
     X = case.X[times if case.subjects is None else case.subjects.rows_of(times)]
     if case.subjects is not None:
         subjects = case.subjects.taken(times, np.ones(times.size))
+    missing = np.isnan(X) if isinstance(model, ObservedModel) else None
     if model.gate.generative:
         X, experts = _draw_features(case, X, rng, subjects)
-    designs = tuple(Design(design_of(m, X, subjects)) for m in case.maps)
-    return X, model.sample(params, designs, rng, experts, subjects)[0], subjects
+    designs = tuple(as_design(design_of(m, X, subjects)) for m in case.maps)
+    y = model.sample(params, designs, rng, experts, subjects)[0]
+    if missing is not None:
+        # What was missing is so again.
+        X = np.where(missing, np.nan, X)
+    return X, y, subjects
 
 
 def _draw_features(

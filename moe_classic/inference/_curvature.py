@@ -14,12 +14,13 @@ with I_obs by Louis' identity and s the score of a row. Louis (1982); Berndt, Ha
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.special import ndtri
 
-from moe_classic._data import Block
-from moe_classic._model import InformationStats, Model, available, observed_information, row_scores
+from moe_classic._data import Block, Stats
+from moe_classic._model import InformationStats, Model, MoEParams, available, observed_information
 from moe_classic._typing import Bools, Floats, Ints
 
 from ._case import FittedModel
@@ -60,6 +61,13 @@ class Curvature:
         return np.where(diagonal > 0.0, np.abs(diagonal), 1.0) ** -0.5
 
 
+@dataclass(frozen=True)
+class Mass(Stats):
+    """Rows that each expert explains, (K,)."""
+
+    mass: Floats
+
+
 def curvature(case: FittedModel, clusters: Ints | None = None) -> Curvature:
     """Derivatives at the fit; ``clusters`` (G,) numbers from 0 those of rows, or of subjects."""
     model = smoothed(case)
@@ -68,22 +76,10 @@ def curvature(case: FittedModel, clusters: Ints | None = None) -> Curvature:
         return observed_information(model, case.params, block)
 
     sums = case.engine.map_reduce(of_block, case.source())
-    products = sums.scores if clusters is None else _cluster_scores(model, case, clusters)
+    products = sums.scores if clusters is None else case.cluster_scores(model, clusters)
     gradient = sums.gradient - case.model.penalty_gradient(case.params, case.summary)
     penalty = case.model.penalty_hessian(case.params, case.summary)
     return Curvature(gradient, sums.information, products, penalty)
-
-
-def _cluster_scores(model: Model, case: FittedModel, clusters: Ints) -> Floats:
-    """Outer products of the clusters' scores."""
-    count = int(clusters.max()) + 1
-    size = case.model.pack(case.params).size
-    sums, stop = np.zeros((count, size)), 0
-    for block in case.source():
-        start, stop = stop, stop + block.subject_w.size
-        rows = row_scores(model, case.params, block) * block.subject_w
-        np.add.at(sums, clusters[start:stop], rows.T)
-    return sums.T @ sums
 
 
 # ------------------------------------------------------------------------- kinks
@@ -118,9 +114,12 @@ def smoothed(case: FittedModel) -> Model:
 
 def masses(case: FittedModel) -> Floats:
     """Rows that each expert explains, (K,)."""
-    model = case.model
-    parts = [b.by_row(model.responsibilities(case.params, b)) @ b.w for b in case.source()]
-    return np.sum(parts, axis=0, dtype=np.float64)
+    return case.engine.map_reduce(partial(_mass, case.model, case.params), case.source()).mass
+
+
+def _mass(model: Model, params: MoEParams, block: Block) -> Mass:
+    """Those of one block."""
+    return Mass(block.by_row(model.responsibilities(params, block)) @ block.w)
 
 
 # ------------------------------------------------------------------------- covariance

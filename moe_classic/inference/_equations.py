@@ -188,6 +188,8 @@ class _Reader:
     def _unknown(self, name: str) -> ValueError:
         """A name that no parameter has there."""
         there = list(dict.fromkeys(self.spoken.tolist()))
+        if (self.spoken[np.asarray(self.labels["expert"] == "all")] == name).any():
+            return self._error(f"names {name!r} of one expert, but all share it: '{name}[all]'")
         listed = ", ".join(map(repr, there[:10])) + (" ..." if len(there) > 10 else "")
         return self._error(f"names {name!r}, which is not there; the tables have {listed}")
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh
 
+from moe_classic._components import Component
 from moe_classic._results import ALIASED, CONSTANT, SEPARATED
 from moe_classic._typing import Bools, Floats, Ints
 
@@ -75,7 +76,10 @@ def _starved_experts(case: FittedModel, mass: Floats, number: int, start: int) -
     places = expert.coefficient_places(case.params.experts[number])
     line = int((places[0, :1] >= 0).sum())
     few = np.flatnonzero(mass[case.model.shares[number]] < line)
+    # A slope that experts share is not theirs alone.
+    alone = np.bincount(places[places >= 0]) == 1
     places = places[few][places[few] >= 0]
+    places = places[alone[places]]
     note = "the expert explains fewer rows than it has coefficients"
     return [Caveat(start + places, note)] if few.size else []
 
@@ -91,6 +95,7 @@ def _starts(case: FittedModel) -> list[int]:
 def _constant_columns(case: FittedModel, starts: list[int]) -> list[Caveat]:
     """Slopes of features that do not vary."""
     model, params, found = case.model, case.params, []
+    parts: list[tuple[int, Component, Any]]
     parts = [(model.gate_design, model.gate, params.gate)]
     parts += [(g.design, g.expert, p) for g, p in zip(model.groups, params.experts, strict=True)]
     for start, (number, component, p) in zip(starts, parts, strict=True):

@@ -34,6 +34,7 @@ from ._curvature import Curvature, curvature, distance_from_optimum, theta_covar
 from ._delta import DeltaMethod
 from ._findings import Caveat, caveats, fixed_places
 from ._hypotheses import HypothesisTest, wald_test, wald_test_terms
+from ._partitions import check_partitioned, partitioned_model
 from ._printed import printed
 from ._tables import (
     aliased_terms,
@@ -261,7 +262,9 @@ def inference(
         transformed target, or a fitted search over these.
     X, y, sample_weight :
         The rows on which it was fitted, with ``weight_kind`` saying what weights are. For sampling
-        weights use ``kind="sandwich"`` with ``clusters=np.arange(n_samples)``.
+        weights use ``kind="sandwich"`` with ``clusters=np.arange(n_samples)``. Or Dask
+        collections: rows stay where they are, the curvature adds up, and clusters may lie in
+        several partitions; not for the bootstrap.
     kind : str, default="observed"
         - ``"observed"``: inverse of the observed information, by Louis' identity.
         - ``"opg"``: inverse of the outer product of the scores.
@@ -322,21 +325,22 @@ def inference(
     >>> round(float(table.loc["expert", "expert 2", "slope", "x0"]["estimate"]), 2)
     1.0
     """
-    if is_dask(X, y, sample_weight, clusters):
-        raise TypeError(
-            "inference needs rows in memory, and was given a Dask collection; pass X.compute() and "
-            "y.compute(), or a sample of the rows if these are too many."
-        )
     _check_kind(kind, clusters, n_bootstrap, n_jobs, random_state)
-    estimator, X, y = unwrapped(estimator, X, y, needs="inference", caller="inference")
     if not isinstance(level, numbers.Real) or not 0.0 < level < 1.0:
         raise ValueError(f"level={level!r} must lie strictly between 0 and 1, such as 0.95.")
-    case = fitted_model(estimator, X, y, sample_weight, weight_kind, groups)
-    numbers_ = _cluster_numbers(clusters, np.shape(X)[0], case)
+    case: FittedModel
+    if is_dask(X, y, sample_weight, clusters):
+        check_partitioned(estimator, kind, weight_kind, groups)
+        case = partitioned_model(estimator, X, y, sample_weight, clusters)
+        numbers_ = None if clusters is None else np.zeros(0, dtype=np.intp)
+    else:
+        estimator, X, y = unwrapped(estimator, X, y, needs="inference", caller="inference")
+        case = fitted_model(estimator, X, y, sample_weight, weight_kind, groups)
+        numbers_ = _cluster_numbers(clusters, np.shape(X)[0], case)
     _check_smooth(kind, case)
     terms, curve = Terms(case), curvature(case, numbers_)
     known = caveats(case, curve)
-    about_weights = [] if clusters is not None else precision_sentence(case.w, weight_kind)
+    about_weights = [] if clusters is not None else precision_sentence(case.weighed, weight_kind)
     if kind in _BOOTSTRAP:
         draws = bootstrap(
             case,
@@ -436,7 +440,7 @@ def _from_curvature(
     unknown = theta.undetermined(J)
     notes = notes_of(terms, J, known, curve.error_size)
     said = found_sentences(terms, J, known, held=True)
-    said += weight_sentence(case.w.sum(), weight)
+    said += weight_sentence(case.weighed.weight, weight)
     for i in np.flatnonzero(unknown):
         if not {ALIASED, SEPARATED} & set(notes[i]):
             notes[i].append("not determined by the data")
@@ -473,7 +477,7 @@ def _from_draws(
         )
     J = terms.jacobian(case.params)
     said = found_sentences(terms, J, known, held=False)
-    said += weight_sentence(case.w.sum(), case.summary.weight)
+    said += weight_sentence(case.weighed.weight, case.summary.weight)
     if draws.failed > _FAILED * count:
         said.append(
             f"{draws.failed} of {count} refits did not converge or let an expert interpolate its "

@@ -56,11 +56,13 @@ def printed(
 
 def _header(case: FittedModel, kind: str, table: pd.DataFrame) -> tuple[tuple[str, str], ...]:
     """Rows, likelihood and criteria."""
-    rows, n = float(case.w.sum()), float(case.subject_w.sum())
+    weighed = case.weighed
+    rows = weighed.weight
+    n = rows if case.subjects is None else float(case.subjects.w.sum())
     count, likelihood = case.fitted.n_parameters, case.log_likelihood()
     inside = "" if case.subjects is None else f" in {n:g} groups"
     return (
-        ("rows" if (case.w == 1.0).all() else "weight of rows", f"{rows:g}{inside}"),
+        ("rows" if not weighed.others else "weight of rows", f"{rows:g}{inside}"),
         ("log-likelihood", f"{likelihood:.2f}"),
         ("parameters", f"{count}"),
         ("BIC", f"{count * np.log(n) - 2.0 * likelihood:.2f}"),

@@ -10,6 +10,7 @@ from moe_classic._components import Label, spoken
 from moe_classic._results import FittedMixture
 from moe_classic._typing import Bools, Floats, Ints
 
+from ._case import Weighed
 from ._findings import Caveat
 from ._terms import Terms
 
@@ -143,10 +144,10 @@ def weight_sentence(rows: float, fit: float) -> list[str]:
     ]
 
 
-def precision_sentence(w: Floats, weight_kind: str) -> list[str]:
+def precision_sentence(weighed: Weighed, weight_kind: str) -> list[str]:
     """What to say of weights that can hardly be counts of rows."""
-    rows, total = w.size, float(w.sum())
-    if weight_kind != "frequency" or (np.rint(w) == w).all() or abs(total - rows) <= 0.5 * rows:
+    rows, total = weighed.rows, weighed.weight
+    if weight_kind != "frequency" or not weighed.fractions or abs(total - rows) <= 0.5 * rows:
         return []
     return [
         f"sample_weight adds up to {total:.3g} for {rows} rows, and weights are read as counts of "

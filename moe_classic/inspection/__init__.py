@@ -10,6 +10,7 @@ from ._gate import GateDisplay
 from ._likelihood_ratio import LikelihoodRatioDisplay
 from ._load import LoadDisplay
 from ._partition import PartitionDisplay
+from ._path import PathDisplay
 from ._report import Report, report
 from ._residual import ResidualDisplay
 from ._responsibility import ResponsibilityDisplay
@@ -34,6 +35,7 @@ __all__ = [
     "LikelihoodRatioDisplay",
     "LoadDisplay",
     "PartitionDisplay",
+    "PathDisplay",
     "Report",
     "ResidualDisplay",
     "ResponsibilityDisplay",

@@ -12,7 +12,7 @@ from moe_classic._arguments import check_one_of
 from moe_classic._typing import Floats
 from moe_classic.metrics import pit_values
 
-from ._style import DATA_COLOR, EXPERT_COLORS, MIXTURE_COLOR, axes_for, legend_above, tidy
+from ._style import DATA_COLOR, EXPERT_COLORS, axes_for, ink, legend_above, tidy
 
 #: Probability of the bands in which a calibrated model lies, at each place on its own.
 _BAND = 0.95
@@ -147,7 +147,7 @@ def _draw_pit(ax: Any, pit: Floats, w: Floats, n: float, bins: int) -> None:
     blue = EXPERT_COLORS[0]
     ax.stairs(share * bins, edges, fill=True, color=blue, alpha=0.3)
     ax.stairs(share * bins, edges, color=blue, linewidth=1.6, label="this model")
-    ax.axhline(1.0, color=MIXTURE_COLOR, linestyle=(0, (5, 2)), linewidth=1.2, label="calibrated")
+    ax.axhline(1.0, color=ink(ax), linestyle=(0, (5, 2)), linewidth=1.2, label="calibrated")
     ax.axhspan(low, high, facecolor=DATA_COLOR, alpha=0.25, lw=0, label="95 % band")
     for level in (low, high):
         ax.axhline(level, color=DATA_COLOR, linewidth=1.0)
@@ -169,7 +169,7 @@ def _draw_coverage(ax: Any, pit: Floats, w: Floats, n: float) -> None:
     ax.plot(
         [0.0, 1.0],
         [0.0, 1.0],
-        color=MIXTURE_COLOR,
+        color=ink(ax),
         linestyle=(0, (5, 2)),
         lw=1.2,
         label="calibrated",

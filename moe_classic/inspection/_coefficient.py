@@ -13,7 +13,7 @@ from moe_classic._components import SLOPE, spoken
 from moe_classic._results import ALIASED, fitted_mixture, fitted_moe, unwrapped
 
 from ._profile import as_frame
-from ._style import MIXTURE_COLOR, axes_for, legend_above, point_look, tidy
+from ._style import axes_for, ink, legend_above, paper, point_look, rule, tidy, wrapped
 
 _COLUMNS = ("expert", "term", "estimate")
 #: Terms that are no slopes, in tables that do not tell kinds; drawn only if asked for.
@@ -217,10 +217,12 @@ class CoefficientDisplay:
         """
         experts = list(dict.fromkeys(self.table.expert))
         terms = list(dict.fromkeys(self.table.term))
-        height = 1.1 + len(terms) * (0.22 + 0.16 * len(experts))
+        names = [wrapped(t, 30) for t in terms]
+        lines = len("\n".join(names).split("\n")) - len(terms)
+        height = 1.1 + len(terms) * (0.22 + 0.16 * len(experts)) + 0.1 * lines
         self.ax_ = ax = axes_for(ax, size=(6.4, min(max(height, 2.4), 14.0)))
         self.figure_ = ax.figure
-        ax.axvline(0.0, color=MIXTURE_COLOR, linewidth=0.9, zorder=1)
+        ax.axvline(0.0, color=ink(ax), linewidth=0.9, zorder=1)
         step = min(0.18, 0.7 / len(experts))
         for k, expert in enumerate(experts):
             mine = self.table[self.table.expert == expert]
@@ -234,7 +236,7 @@ class CoefficientDisplay:
                 linestyle="none",
                 markersize=6.5,
                 elinewidth=1.8,
-                markeredgecolor="white",
+                markeredgecolor=paper(ax),
                 capsize=0,
                 label=str(expert),
                 zorder=3,
@@ -243,8 +245,8 @@ class CoefficientDisplay:
             if "low" in mine:
                 _draw_endless(ax, mine, place, point_look(k)["color"])
         for border in np.arange(0.5, len(terms) - 1):
-            ax.axhline(border, color="#E3E3E3", linewidth=0.8, zorder=0)
-        ax.set_yticks(range(len(terms)), terms)
+            ax.axhline(border, color=rule(ax), linewidth=0.8, zorder=0)
+        ax.set_yticks(range(len(terms)), names)
         ax.set(xlabel=self.xlabel, ylim=(len(terms) - 0.5, -0.5))
         ax.tick_params(axis="y", length=0)
         tidy(ax, grid="x")

@@ -11,15 +11,7 @@ from moe_classic._arguments import check_one_of
 from moe_classic._results import fitted_moe
 from moe_classic._typing import Floats
 
-from ._style import (
-    DATA_COLOR,
-    EXPERT_COLORS,
-    MIXTURE_COLOR,
-    axes_for,
-    legend_above,
-    line_look,
-    tidy,
-)
+from ._style import DATA_COLOR, EXPERT_COLORS, axes_for, ink, legend_above, line_look, tidy, wrapped
 
 #: Starts that end within this many nats of the best found the same optimum.
 _SAME = 0.01
@@ -184,7 +176,7 @@ class ConvergenceDisplay:
             [judged[kept - 1]],
             s=190,
             facecolors="none",
-            edgecolors=MIXTURE_COLOR,
+            edgecolors=ink(ax),
             linewidths=1.6,
             zorder=5,
             label="kept",
@@ -229,13 +221,13 @@ class ConvergenceDisplay:
                 "short run only",
                 {"marker": "o", "facecolors": "none", "edgecolors": DATA_COLOR, "s": 60},
             ),
-            (spiked, "an expert at its smallest scale", {"marker": "x", "color": MIXTURE_COLOR}),
+            (spiked, "an expert at its smallest scale", {"marker": "x", "color": ink(ax)}),
         ]
         for chosen, label, look in looks:
             if chosen.any():
                 ax.scatter(below[chosen], height[chosen], label=label, zorder=3, **look)
         ax.set_xscale("symlog", linthresh=_SAME)
-        ax.set_yticks(range(len(strategies)), strategies)
+        ax.set_yticks(range(len(strategies)), [wrapped(s, 24) for s in strategies])
         ax.invert_yaxis()
         ax.margins(x=0.06, y=0.2)
         same = int((below <= _SAME).sum())

@@ -185,9 +185,17 @@ class _Rows:
     def places(self, features: Sequence[Any] | None) -> Ints:
         """Features whose effects are wanted."""
         if features is not None:
-            return np.array([self.place(feature) for feature in features], dtype=np.intp)
-        varies = np.ptp(self.X, axis=0) > 0.0
-        return np.flatnonzero(varies)
+            places = np.array([self.place(feature) for feature in features], dtype=np.intp)
+        else:
+            places = np.flatnonzero(np.nanmax(self.X, axis=0) > np.nanmin(self.X, axis=0))
+        missing = [self.names[j] for j in places if np.isnan(self.X[:, j]).any()]
+        if missing:
+            raise ValueError(
+                f"marginal_effects: features {missing[:10]} are missing in some rows, where they "
+                "have no effect; leave these rows out, choose others by features=, or use "
+                "predictions_at."
+            )
+        return places
 
     def held(self, values: dict[Any, Any]) -> Floats:
         """The rows with some features at given values."""

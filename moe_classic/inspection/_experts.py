@@ -17,9 +17,10 @@ from moe_classic._results import (
 )
 from moe_classic._typing import Floats
 
+from ._categories import bar_width, beside, name_categories, scattered
 from ._membership import memberships
-from ._profile import column, make_profile
-from ._style import MIXTURE_COLOR, axes_for, legend_above, line_look, mixed_colors, point_look, tidy
+from ._profile import make_profile
+from ._style import axes_for, ink, legend_above, line_look, mixed_colors, paper, point_look, tidy
 
 #: Gate probability from which on an expert's line is drawn in full.
 _SPEAKS = 0.05
@@ -53,6 +54,9 @@ class ExpertsDisplay:
         Lower and upper ends of the experts' intervals.
     points : tuple of (x, y, responsibilities), default=None
         Data: (n,), (n,) and (n, n_experts).
+    categories : sequence of str of length n_points, default=None
+        Names of the values, where they stand alone - categories, or two numbers: points with bars
+        are drawn instead of lines with bands, and rows beside each other.
 
     Attributes
     ----------
@@ -86,6 +90,7 @@ class ExpertsDisplay:
         target_label: str = "y",
         bands: Floats | None = None,
         points: tuple[Floats, Floats, Floats] | None = None,
+        categories: Any = None,
     ) -> None:
         self.values = values
         self.predictions = predictions
@@ -96,6 +101,7 @@ class ExpertsDisplay:
         self.target_label = target_label
         self.bands = bands
         self.points = points
+        self.categories = categories
 
     @classmethod
     def from_estimator(
@@ -124,7 +130,8 @@ class ExpertsDisplay:
         y : array-like, default=None
             Targets; with them the data are drawn.
         feature : int or str, default=None
-            The feature that varies, by index or name; may be left out if X has one column.
+            The feature that varies, by index or name; may be left out if X has one column. A
+            category, and a number with two values, is drawn as points.
         target : int or class label, default=None
             Which output of several, or which class; may be left out for one output, and for two
             classes, where it is the second.
@@ -156,7 +163,7 @@ class ExpertsDisplay:
         points, bands = None, None
         if y is not None:
             R = memberships(moe, inner_rows(estimator, X), y)
-            points = (column(X, profile.names[0]), _on_axis(moe, y, place), R)
+            points = (profile.places(X), _on_axis(moe, y, place), R)
         if coverage is not None and hasattr(moe, "predict_interval"):
             bands = profile.fold(_expert_intervals(moe, rows, coverage, place or 0))
         display = cls(
@@ -169,6 +176,7 @@ class ExpertsDisplay:
             target_label=(getattr(y, "name", None) or "y" if target_label == "y" else target_label),
             bands=bands,
             points=points,
+            categories=profile.categories,
         )
         return display.plot(ax, **plot)
 
@@ -180,7 +188,7 @@ class ExpertsDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure.
         mixture : bool, default=True
-            Whether to draw what the mixture predicts, as a thin black line.
+            Whether to draw what the mixture predicts, as a thin line, or short ones.
 
         Returns
         -------
@@ -188,34 +196,52 @@ class ExpertsDisplay:
         """
         self.ax_ = ax = axes_for(ax)
         self.figure_ = ax.figure
-        speaks = np.abs(self.gate) >= _SPEAKS
         if self.points is not None:
-            _draw_points(ax, *self.points)
-        for k, label in enumerate(self.labels):
-            look, line = line_look(k), self.predictions[:, k]
-            if self.bands is not None:
-                low, high = self.bands[:, k].T
-                ax.fill_between(
-                    self.values,
-                    low,
-                    high,
-                    where=speaks[:, k],
-                    color=look["color"],
-                    alpha=0.16,
-                    lw=0,
-                )
-            ax.plot(self.values, line, color=look["color"], linewidth=0.9, alpha=0.5, zorder=3)
-            strong = np.where(speaks[:, k], line, np.nan)
-            ax.plot(self.values, strong, linewidth=2.6, label=label, zorder=4, **look)
-        if mixture:
-            ax.plot(
-                self.values, self.mixture, color=MIXTURE_COLOR, lw=1.1, label="mixture", zorder=5
-            )
+            x, y, R = self.points
+            _draw_points(ax, x if self.categories is None else scattered(x, self.values), y, R)
+        if self.categories is None:
+            self._draw_lines(ax, mixture=mixture)
+        else:
+            self._draw_stops(ax, mixture=mixture)
+            name_categories(ax, self.values, self.categories)
         ax.set(xlabel=self.feature_label, ylabel=self.target_label, ylim=self._limits())
         tidy(ax)
         handles = ax.get_legend_handles_labels()[0]
         legend_above(ax, handles=self._with_markers(handles))
         return self
+
+    def _draw_lines(self, ax: Any, *, mixture: bool) -> None:
+        """A line with its band an expert."""
+        speaks = np.abs(self.gate) >= _SPEAKS
+        for k, label in enumerate(self.labels):
+            look, line = line_look(k), self.predictions[:, k]
+            if self.bands is not None:
+                low, high = self.bands[:, k].T
+                faint = {"color": look["color"], "alpha": 0.16, "lw": 0}
+                ax.fill_between(self.values, low, high, where=speaks[:, k], **faint)
+            ax.plot(self.values, line, color=look["color"], linewidth=0.9, alpha=0.5, zorder=3)
+            strong = np.where(speaks[:, k], line, np.nan)
+            ax.plot(self.values, strong, linewidth=2.6, label=label, zorder=4, **look)
+        if mixture:
+            whole = {"color": ink(ax), "lw": 1.1, "label": "mixture", "zorder": 5}
+            ax.plot(self.values, self.mixture, **whole)
+
+    def _draw_stops(self, ax: Any, *, mixture: bool) -> None:
+        """A mark with its bar an expert and value; hollow where the gate does not trust it."""
+        speaks = np.abs(self.gate) >= _SPEAKS
+        for k, label in enumerate(self.labels):
+            at, look = beside(self.values, k, len(self.labels)), point_look(k)
+            look |= {"linestyle": "none", "markersize": 9.0, "zorder": 4}
+            edge = {"markeredgecolor": paper(ax), "label": label}
+            for mine, more in ((speaks[:, k], edge), (~speaks[:, k], {"fillstyle": "none"})):
+                ax.plot(at[mine], self.predictions[mine, k], **look, **more)
+            if self.bands is not None:
+                low, high = self.bands[speaks[:, k], k].T
+                ax.vlines(at[speaks[:, k]], low, high, color=look["color"], lw=2.0, zorder=3)
+        if mixture:
+            half = 0.5 * bar_width(self.values)
+            whole = {"color": ink(ax), "lw": 1.1, "label": "mixture", "zorder": 5}
+            ax.hlines(self.mixture, self.values - half, self.values + half, **whole)
 
     def _with_markers(self, handles: list[Any]) -> list[Any]:
         """Legend entries of the experts with the markers of their points."""
@@ -224,7 +250,9 @@ class ExpertsDisplay:
         from matplotlib.lines import Line2D
 
         entries = [
-            Line2D([], [], linewidth=2.6, label=label, markeredgecolor="white", **line_look(k))
+            Line2D(
+                [], [], linewidth=2.6, label=label, markeredgecolor=paper(self.ax_), **line_look(k)
+            )
             for k, label in enumerate(self.labels)
         ]
         for k, entry in enumerate(entries):
@@ -260,7 +288,7 @@ def _draw_points(ax: Any, x: Floats, y: Floats, R: Floats) -> None:
             s=22,
             marker=point_look(k)["marker"],
             c=colors[mine],
-            edgecolors="white",
+            edgecolors=paper(ax),
             linewidths=0.4,
             zorder=2,
         )
@@ -334,13 +362,10 @@ def _expert_intervals(moe: Any, X: Any, coverage: float, output: int) -> Floats:
 
 def _block_intervals(fitted: FittedMixture, block: Block, coverage: float, output: int) -> Floats:
     """The same for one block."""
-    tail = 0.5 * (1.0 - coverage)
+    tail, parts = 0.5 * (1.0 - coverage), fitted.predictive(block).parts
     ends = []
     for q in (tail, 1.0 - tail):
         level = np.full((1, 1, 1), q)
-        quantiles = [
-            g.expert.quantile(p, block.designs[g.design], level)[:, output]
-            for g, p in zip(fitted.model.groups, fitted.params.experts, strict=True)
-        ]
+        quantiles = [expert.quantile_at(p, eta, level)[:, output] for expert, p, eta in parts]
         ends.append(np.concatenate(quantiles).T)
     return np.stack(ends, axis=-1)

@@ -11,9 +11,21 @@ from moe_classic._components import TARGETS
 from moe_classic._results import checked_rows, fitted_mixture, fitted_moe, inner_rows
 from moe_classic._typing import Floats
 
-from ._profile import Profile, column, make_profile
-from ._style import DATA_COLOR, EXPERT_COLORS, MIXTURE_COLOR, axes_for, legend_above, tidy
+from ._categories import bar_width, name_categories, scattered
+from ._profile import Profile, make_profile
+from ._style import (
+    DATA_COLOR,
+    EXPERT_COLORS,
+    MIXTURE_COLOR,
+    axes_for,
+    ink,
+    is_dark,
+    legend_above,
+    tidy,
+)
 
+#: The darkest and a light blue.
+_MEDIAN, _MEDIAN_ON_DARK = "#08306B", "#DEEBF7"
 #: Halvings of the bracket of an averaged quantile: 2^-40 of its width is left.
 _HALVINGS = 40
 
@@ -41,6 +53,9 @@ class FanDisplay:
         Labels of the axes.
     points : tuple of (x, y), default=None
         Data, (n,) each.
+    categories : sequence of str of length n_points, default=None
+        Names of the values, where they stand alone - categories, or two numbers: bars are drawn
+        instead of bands, and rows beside each other.
 
     Attributes
     ----------
@@ -74,6 +89,7 @@ class FanDisplay:
         feature_label: str,
         target_label: str = "y",
         points: tuple[Floats, Floats] | None = None,
+        categories: Any = None,
     ) -> None:
         self.values = values
         self.mean = mean
@@ -84,6 +100,7 @@ class FanDisplay:
         self.feature_label = feature_label
         self.target_label = target_label
         self.points = points
+        self.categories = categories
 
     @classmethod
     def from_estimator(
@@ -111,7 +128,8 @@ class FanDisplay:
         y : array-like of shape (n_samples,), default=None
             Targets; with them the data are drawn.
         feature : int or str, default=None
-            The feature that varies, by index or name; may be left out if there is one.
+            The feature that varies, by index or name; may be left out if there is one. A category,
+            and a number with two values, is drawn as bars.
         coverages : sequence of float in (0, 1), default=(0.5, 0.8, 0.95)
             Coverages of the central intervals.
         average : bool, default=False
@@ -141,7 +159,7 @@ class FanDisplay:
         )
         rows, flat = inner_rows(estimator, profile.rows), fitted.target.flat
         quantiles = _quantiles(moe, rows, profile, levels)
-        points = None if y is None else (column(X, profile.names[0]), np.ravel(y))
+        points = None if y is None else (profile.places(X), np.ravel(y))
         targets = _target_grid(quantiles, points, n_points)
         mean = np.asarray(moe.predict(rows)).reshape(-1)
         density = [profile.fold(_density(moe, rows, t, mean.size, flat=flat)) for t in targets]
@@ -155,6 +173,7 @@ class FanDisplay:
             feature_label=profile.label(),
             target_label=getattr(y, "name", None) or "y",
             points=points,
+            categories=profile.categories,
         )
         return display.plot(ax, **plot)
 
@@ -183,69 +202,84 @@ class FanDisplay:
         else:
             self._draw_density(ax)
         if self.points is not None:
-            x, y = self.points
-            ax.scatter(x, y, s=9, color="#333333", alpha=0.55, linewidths=0, zorder=3, label="data")
+            self._draw_points(ax, kind)
         if mean:
-            ax.plot(
-                self.values,
-                self.mean,
-                color=MIXTURE_COLOR if kind == "fan" else EXPERT_COLORS[1],
-                linestyle=(0, (5, 2)),
-                linewidth=1.6,
-                zorder=4,
-                label="mean",
-            )
+            color = ink(ax) if kind == "fan" else EXPERT_COLORS[1]
+            line: dict[str, Any] = {"linestyle": (0, (5, 2)), "linewidth": 1.6}
+            look = line if self.categories is None else {"linestyle": "none", "marker": "D"}
+            ax.plot(self.values, self.mean, color=color, zorder=4, label="mean", **look)
         ax.set(
             xlabel=self.feature_label,
             ylabel=self.target_label,
-            xlim=(self.values[0], self.values[-1]),
             ylim=(self.targets[0], self.targets[-1]),
         )
+        if self.categories is None:
+            ax.set_xlim(self.values[0], self.values[-1])
+        else:
+            name_categories(ax, self.values, self.categories)
         tidy(ax)
         legend_above(ax)
         return self
 
+    def _draw_points(self, ax: Any, kind: str) -> None:
+        """Data, told from what lies behind them; densities are light everywhere else."""
+        if self.points is None:
+            return
+        x, y = self.points
+        if self.categories is not None:
+            x = scattered(x, self.values)
+        on_density = DATA_COLOR if is_dark(ax) else MIXTURE_COLOR
+        color = ink(ax) if kind == "fan" else on_density
+        ax.scatter(x, y, s=9, color=color, alpha=0.5, linewidths=0, zorder=3, label="data")
+
     def _draw_fan(self, ax: Any) -> None:
-        """Central intervals, light outside and dark inside, around the median."""
+        """Central intervals, pale outside and strong inside, around the median."""
         half = len(self.levels) // 2
         for i in range(half):
             coverage = self.levels[-1 - i] - self.levels[i]
-            ax.fill_between(
-                self.values,
-                self.quantiles[:, i],
-                self.quantiles[:, -1 - i],
-                facecolor=_shade((i + 1) / (half + 1)),
-                linewidth=0.0,
-                label=f"{100 * coverage:.3g} %",
-            )
-        ax.plot(
-            self.values, self.quantiles[:, half], color="#08306B", linewidth=2.0, label="median"
-        )
+            look = {"facecolor": _shade((i + 1) / (half + 1), dark=is_dark(ax)), "linewidth": 0.0}
+            look |= {"label": f"{100 * coverage:.3g} %"}
+            low, high = self.quantiles[:, i], self.quantiles[:, -1 - i]
+            if self.categories is None:
+                ax.fill_between(self.values, low, high, **look)
+            else:
+                width = bar_width(self.values) * (1.0 - 0.25 * i)
+                ax.bar(self.values, high - low, width, bottom=low, **look)
+        line = {
+            "color": _MEDIAN_ON_DARK if is_dark(ax) else _MEDIAN,
+            "linewidth": 2.0,
+            "label": "median",
+        }
+        if self.categories is None:
+            ax.plot(self.values, self.quantiles[:, half], **line)
+        else:
+            reach = 0.5 * bar_width(self.values)
+            ax.hlines(self.quantiles[:, half], self.values - reach, self.values + reach, **line)
 
     def _draw_density(self, ax: Any) -> None:
         """Density, each column relative to its peak."""
         peak = self.density.max(axis=1, keepdims=True)
         relative = (self.density / np.where(peak > 0.0, peak, 1.0)).T
-        mesh = ax.pcolormesh(
-            self.values,
-            self.targets,
-            relative,
-            cmap="Blues",
-            vmin=0.0,
-            vmax=1.0,
-            shading="gouraud",
-            rasterized=True,
-        )
+        shades = {"cmap": "Blues", "vmin": 0.0, "vmax": 1.0, "shading": "gouraud"}
+        shades |= {"rasterized": True}
+        if self.categories is None:
+            mesh = ax.pcolormesh(self.values, self.targets, relative, **shades)
+        else:
+            reach = 0.5 * bar_width(self.values)
+            for at, column in zip(self.values, relative.T, strict=True):
+                ends = np.array([at - reach, at + reach])
+                mesh = ax.pcolormesh(ends, self.targets, np.stack([column] * 2, axis=1), **shades)
         bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02, aspect=30)
         bar.set_label("density relative to its peak")
         bar.outline.set_edgecolor(DATA_COLOR)
 
 
-def _shade(depth: float) -> Any:
-    """A blue between white (0) and dark (1)."""
+def _shade(depth: float, *, dark: bool) -> Any:
+    """A blue between that of the ground (0) and one that stands out from it (1)."""
     from matplotlib import colormaps
 
-    return colormaps["Blues"](0.12 + 0.6 * depth)
+    level = 0.12 + 0.6 * depth
+    return colormaps["Blues"](1.0 - 0.75 * level if dark else level)
 
 
 def _levels(coverages: Any) -> Floats:

@@ -10,9 +10,10 @@ from moe_classic._arguments import check_one_of
 from moe_classic._results import fitted_moe, fitted_record, inner_rows
 from moe_classic._typing import Floats
 
+from ._categories import bar_width, beside, name_categories
 from ._membership import is_share
-from ._profile import column, make_profile
-from ._style import axes_for, expert_color, hatch, legend_above, line_look, tidy
+from ._profile import make_profile
+from ._style import axes_for, expert_color, hatch, ink, legend_above, line_look, point_look, tidy
 
 
 class GateDisplay:
@@ -34,6 +35,9 @@ class GateDisplay:
         Deciles of the feature in the data, drawn as ticks inside the axes.
     gate_label : str, default="gate probability"
         Label of the other axis.
+    categories : sequence of str of length n_points, default=None
+        Names of the values, where they stand alone - categories, or two numbers: points are drawn
+        instead of lines.
 
     Attributes
     ----------
@@ -62,6 +66,7 @@ class GateDisplay:
         feature_label: str,
         deciles: Floats | None = None,
         gate_label: str = "gate probability",
+        categories: Any = None,
     ) -> None:
         self.values = values
         self.gate = gate
@@ -69,6 +74,7 @@ class GateDisplay:
         self.feature_label = feature_label
         self.deciles = deciles
         self.gate_label = gate_label
+        self.categories = categories
 
     @classmethod
     def from_estimator(
@@ -92,7 +98,8 @@ class GateDisplay:
         X : array-like of shape (n_samples, n_features)
             Data, as ``fit`` saw them.
         feature : int or str, default=None
-            The feature that varies, by index or name; may be left out if X has one column.
+            The feature that varies, by index or name; may be left out if X has one column. A
+            category, and a number with two values, is drawn as points.
         average : bool, default=False
             False holds the other features at their medians; True averages over rows of X.
         subsample : int, default=200
@@ -122,7 +129,8 @@ class GateDisplay:
             gate=profile.fold(moe.gate_proba(inner_rows(estimator, profile.rows))),
             labels=fitted_record(moe).labels,
             feature_label=profile.label(),
-            deciles=np.nanquantile(column(X, profile.names[0]), np.arange(1, 10) / 10),
+            deciles=profile.deciles(X),
+            categories=profile.categories,
             # Weights of a blend are no probabilities: no expert is drawn.
             gate_label="gate probability" if hasattr(moe, "responsibilities") else "gate weight",
         )
@@ -136,7 +144,8 @@ class GateDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure.
         kind : {"lines", "stacked"}, default="lines"
-            A line an expert, or bands that fill the height, which needs weights that sum to one.
+            A line an expert, or bands that fill the height, which needs weights that sum to one;
+            where values stand alone, points and bars.
 
         Returns
         -------
@@ -151,35 +160,58 @@ class GateDisplay:
             )
         self.ax_ = ax = axes_for(ax)
         self.figure_ = ax.figure
-        if kind == "lines":
-            for k, label in enumerate(self.labels):
-                ax.plot(self.values, self.gate[:, k], linewidth=2.2, label=label, **line_look(k))
-        else:
-            top = np.cumsum(self.gate, axis=1)
-            bottom = top - self.gate
-            for k, label in enumerate(self.labels):
-                ax.fill_between(
-                    self.values,
-                    bottom[:, k],
-                    top[:, k],
-                    facecolor=expert_color(k),
-                    alpha=0.75,
-                    edgecolor="white",
-                    hatch=hatch(k),
-                    linewidth=0.0,
-                    label=label,
-                )
+        draw = self._draw_lines if kind == "lines" else self._draw_stacked
+        draw(ax)
         if self.deciles is not None:
-            ax.vlines(
-                self.deciles, 0.0, 0.03, transform=ax.get_xaxis_transform(), color="#555555", lw=1.0
-            )
+            _draw_deciles(ax, self.deciles)
         ax.set(
             xlabel=self.feature_label,
             ylabel=self.gate_label,
-            xlim=(self.values[0], self.values[-1]),
         )
+        if self.categories is None:
+            ax.set_xlim(self.values[0], self.values[-1])
+        else:
+            name_categories(ax, self.values, self.categories)
         if inside:
             ax.set_ylim((0.0, 1.0) if kind == "stacked" else (-0.02, 1.02))
         tidy(ax, grid="y" if kind == "lines" else None)
         legend_above(ax)
         return self
+
+    def _draw_lines(self, ax: Any) -> None:
+        """A line an expert, or a mark at each value that stands alone."""
+        for k, label in enumerate(self.labels):
+            if self.categories is None:
+                at, look = self.values, {"linewidth": 2.2, **line_look(k)}
+            else:
+                at = beside(self.values, k, len(self.labels))
+                look = {"linestyle": "none", "markersize": 8.0, **point_look(k)}
+            ax.plot(at, self.gate[:, k], label=label, **look)
+
+    def _draw_stacked(self, ax: Any) -> None:
+        """Bands that fill the height, or bars where values stand alone."""
+        top = np.cumsum(self.gate, axis=1)
+        bottom = top - self.gate
+        for k, label in enumerate(self.labels):
+            look = {"facecolor": expert_color(k), "alpha": 0.75, "edgecolor": "white"}
+            look |= {"hatch": hatch(k), "linewidth": 0.0, "label": label}
+            if self.categories is None:
+                ax.fill_between(self.values, bottom[:, k], top[:, k], **look)
+            else:
+                width = bar_width(self.values)
+                ax.bar(self.values, self.gate[:, k], width, bottom=bottom[:, k], **look)
+
+
+def _draw_deciles(ax: Any, deciles: Floats) -> None:
+    """Ticks inside the axes, named in the legend."""
+    ax.scatter(
+        deciles,
+        np.full(deciles.size, 0.016),
+        s=60.0,
+        marker="|",
+        color=ink(ax),
+        linewidths=1.0,
+        transform=ax.get_xaxis_transform(),
+        label="deciles",
+        zorder=3,
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from moe_classic._results import probability
 from moe_classic._typing import Floats
 
-from ._style import DATA_COLOR, MIXTURE_COLOR, axes_for, tidy
+from ._style import DATA_COLOR, axes_for, ink, tidy
 
 
 class LikelihoodRatioDisplay:
@@ -93,7 +93,7 @@ class LikelihoodRatioDisplay:
         ax = axes_for(ax)
         K = self.n_experts
         ax.hist(self.null, bins=bins, color=DATA_COLOR, edgecolor="none", rwidth=0.92)
-        ax.axvline(self.statistic, color=MIXTURE_COLOR, linewidth=2.0)
+        ax.axvline(self.statistic, color=ink(ax), linewidth=2.0)
         right = self.statistic > 0.5 * float(np.max([*self.null, self.statistic]))
         p = probability(self.p_value)
         ax.annotate(

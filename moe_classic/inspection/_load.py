@@ -10,7 +10,7 @@ from moe_classic._arguments import check_one_of
 from moe_classic._results import fitted_moe
 from moe_classic._typing import Floats
 
-from ._style import DATA_COLOR, MIXTURE_COLOR, axes_for, legend_above, line_look, tidy
+from ._style import DATA_COLOR, axes_for, ink, legend_above, line_look, tidy
 
 #: With more experts than this, quantiles are drawn instead of a line for each.
 _LINES = 8
@@ -115,10 +115,10 @@ class LoadDisplay:
                 ax.plot(epochs, ratio[:, e], label=f"expert {e}", linewidth=1.8, **line_look(e))
         else:
             self._draw_quantiles(ax, epochs, ratio)
-        ax.axhline(1.0, color=MIXTURE_COLOR, linewidth=0.9, linestyle=":")
+        ax.axhline(1.0, color=ink(ax), linewidth=0.9, linestyle=":")
         if self.dropped is not None and (self.dropped > 0.0).any():
             label = "pairs without room (share)"
-            ax.plot(epochs, self.dropped, color=MIXTURE_COLOR, linewidth=1.4, label=label)
+            ax.plot(epochs, self.dropped, color=ink(ax), linewidth=1.4, label=label)
         if self.best:
             ax.axvline(self.best, color=DATA_COLOR, linewidth=1.0, linestyle="--")
         ax.set(xlabel="epoch  (dashed: kept)", ylabel="load over even load")
@@ -142,7 +142,7 @@ class LoadDisplay:
         at = (self.best or len(self.load)) - 1
         order = np.argsort(-self.load[at], kind="stable")
         ax.bar(np.arange(E), E * self.load[at, order], color=line_look(0)["color"], width=0.85)
-        ax.axhline(1.0, color=MIXTURE_COLOR, linewidth=0.9, linestyle=":")
+        ax.axhline(1.0, color=ink(ax), linewidth=0.9, linestyle=":")
         names = [str(e) for e in order] if E <= 2 * _LINES else []
         ax.set_xticks(np.arange(len(names)), names)
         ax.set(xlabel="expert, busiest first", ylabel="load over even load")

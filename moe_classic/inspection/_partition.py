@@ -11,8 +11,8 @@ from moe_classic._results import fitted_moe, fitted_record, inner_rows
 from moe_classic._typing import Floats
 
 from ._membership import memberships, shares
-from ._profile import column, make_profile
-from ._style import axes_for, hatch, legend_above, mixed_colors, point_look, tidy
+from ._profile import as_frame, make_profile
+from ._style import MIXTURE_COLOR, axes_for, hatch, legend_above, mixed_colors, point_look, tidy
 
 #: Share of white in the colour of a region, so that points and labels stand out.
 _WHITE = 0.5
@@ -88,7 +88,7 @@ class PartitionDisplay:
         X: Any,
         y: Any = None,
         *,
-        features: tuple[Any, Any] = (0, 1),
+        features: tuple[Any, Any] | None = None,
         average: bool = False,
         subsample: int = 50,
         n_points: int = 150,
@@ -105,8 +105,8 @@ class PartitionDisplay:
             Data, as ``fit`` saw them.
         y : array-like, default=None
             Targets; with them the data are drawn, by responsibility.
-        features : pair of int or str, default=(0, 1)
-            Horizontal and vertical feature, by index or name.
+        features : pair of int or str, default=None
+            Horizontal and vertical feature, by index or name; may be left out if X has two columns.
         average : bool, default=False
             False holds the other features at their medians; True averages over rows of X.
         subsample : int, default=50
@@ -124,21 +124,20 @@ class PartitionDisplay:
         """
         name = cls.__name__
         moe = fitted_moe(estimator, needs="gate_proba", caller=name)
-        if not isinstance(features, (list, tuple)) or len(features) != 2:
-            raise ValueError(f"{name}: features={features!r} must be a pair of names or indices.")
         profile = make_profile(
             X,
-            tuple(features),
+            _pair(features, X, name),
             caller=name,
             n_points=n_points,
             average=average,
             subsample=subsample,
             margin=_MARGIN,
+            categories=False,
         )
         points = None
         if y is not None:
             expert = memberships(moe, inner_rows(estimator, X), y).argmax(axis=1)
-            points = (column(X, profile.names[0]), column(X, profile.names[1]), expert)
+            points = (profile.places(X), profile.places(X, 1), expert)
         display = cls(
             values=(profile.axes[0], profile.axes[1]),
             gate=profile.fold(moe.gate_proba(inner_rows(estimator, profile.rows))),
@@ -205,6 +204,7 @@ class PartitionDisplay:
             label,
             ha="center",
             va="center",
+            color=MIXTURE_COLOR,
             zorder=5,
             bbox={"boxstyle": "round,pad=0.25", "fc": "white", "ec": "none", "alpha": 0.85},
         )
@@ -227,6 +227,22 @@ class PartitionDisplay:
                 label=self.labels[k],
                 **look,
             )
+
+
+def _pair(features: Any, X: Any, caller: str) -> tuple[Any, Any]:
+    """The two features that are varied."""
+    if features is None:
+        names = [str(c) for c in as_frame(X).columns]
+        if len(names) != 2:
+            some = f"{len(names)} columns {names[:8]}" if len(names) != 1 else "one column"
+            what = f"say which, such as features=({names[0]!r}, {names[-1]!r})"
+            if len(names) == 1:
+                what = "use GateDisplay"
+            raise ValueError(f"{caller}: two features are varied and X has {some}; {what}.")
+        return 0, 1
+    if not isinstance(features, (list, tuple)) or len(features) != 2:
+        raise ValueError(f"{caller}: features={features!r} must be a pair of names or indices.")
+    return features[0], features[1]
 
 
 def _edges(values: Floats) -> tuple[float, float]:

@@ -10,6 +10,8 @@ import pandas as pd
 
 from moe_classic._typing import Floats, Ints
 
+from ._categories import Varied, alone
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -17,8 +19,8 @@ class Profile:
 
     Attributes
     ----------
-    axes : tuple of ndarray
-        Values of the features that vary, one array each.
+    varied : tuple of Varied
+        The features that vary.
     names : tuple of str
     rows : array or DataFrame of shape (n_points * n_held, n_features)
         For every grid point (the last feature varies fastest) the rows that are averaged over.
@@ -28,11 +30,31 @@ class Profile:
         How the other features are held, for the axis label; empty if there are none.
     """
 
-    axes: tuple[Floats, ...]
+    varied: tuple[Varied, ...]
     names: tuple[str, ...]
     rows: Any
     n_held: int
     held: str
+
+    @property
+    def axes(self) -> tuple[Floats, ...]:
+        """Places of the grid points, one array a feature."""
+        return tuple(v.at for v in self.varied)
+
+    @property
+    def categories(self) -> tuple[str, ...] | None:
+        """Names of the values of the first feature where they stand alone."""
+        return self.varied[0].names
+
+    def places(self, X: Any, i: int = 0) -> Floats:
+        """Where rows of X stand along the feature ``i``, (n,)."""
+        return self.varied[i].places(_column(X, self.names[i]))
+
+    def deciles(self, X: Any) -> Floats | None:
+        """Deciles of the first feature in X, (9,); None where its values stand alone."""
+        if self.categories is not None:
+            return None
+        return np.nanquantile(self.places(X), np.arange(1, 10) / 10)
 
     def fold(self, answers: Floats) -> Floats:
         """(n_points * n_held, ...) to the mean over held rows, on the grid: (G1[, G2], ...)."""
@@ -53,6 +75,7 @@ def make_profile(
     average: bool,
     subsample: int,
     margin: float = 0.0,
+    categories: bool = True,
 ) -> Profile:
     """Profile of the ``features`` (a tuple of names or indices) over the range they have in X.
 
@@ -71,32 +94,33 @@ def make_profile(
         Rows averaged over, evenly spaced in X.
     margin : float
         Share of the range that is added at either end, so that marks at the ends are not cut.
+    categories : bool
+        Whether categories, and numbers with two values, are points of their own; else only numbers
+        can be varied, along a range.
     """
     frame = as_frame(X)
     places = [column_number(frame, f, caller) for f in features]
     if len(set(places)) < len(places):
         raise ValueError(f"{caller}: features={features!r} names a column twice.")
-    for place in places:
-        if not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[place]):
-            raise ValueError(
-                f"{caller}: feature {frame.columns[place]!r} is not a number and cannot be varied "
-                "along an axis."
-            )
     if n_points < 2 or subsample < 1:
         raise ValueError(
             f"{caller}: n_points={n_points} must be at least 2, subsample={subsample} at least 1."
         )
     alone = frame.shape[1] == len(places)
     base = frame.iloc[_spread(len(frame), subsample)] if average and not alone else _typical(frame)
-    axes = tuple(_range(frame.iloc[:, p], n_points, margin) for p in places)
-    mesh = [m.ravel() for m in np.meshgrid(*axes, indexing="ij")]
-    rows = base.iloc[np.tile(np.arange(len(base)), mesh[0].size)].reset_index(drop=True)
-    for place, values in zip(places, mesh, strict=True):
-        rows.isetitem(place, np.repeat(values, len(base)))
+    varied = tuple(
+        _along(frame, p, caller, n_points=n_points, margin=margin, categories=categories)
+        for p in places
+    )
+    steps = np.meshgrid(*(np.arange(v.at.size) for v in varied), indexing="ij")
+    rows = base.iloc[np.tile(np.arange(len(base)), steps[0].size)].reset_index(drop=True)
+    for place, v, step in zip(places, varied, steps, strict=True):
+        values = v.values.iloc[np.repeat(step.ravel(), len(base))]
+        rows.isetitem(place, values.reset_index(drop=True))
     held = "" if alone else ("averaged over the others" if average else "others at their median")
     names = tuple(str(frame.columns[p]) for p in places)
     back = rows if isinstance(X, pd.DataFrame) else rows.to_numpy()
-    return Profile(axes, names, back, len(base), held)
+    return Profile(varied, names, back, len(base), held)
 
 
 def as_frame(X: Any) -> pd.DataFrame:
@@ -131,18 +155,29 @@ def column_number(frame: pd.DataFrame, feature: Any, caller: str) -> int:
     )
 
 
-def column(X: Any, name: str) -> Floats:
-    """Values of one column of X, (n,)."""
+def _column(X: Any, name: str) -> pd.Series:
+    """One column of X."""
     frame = as_frame(X)
-    place = [str(c) for c in frame.columns].index(name)
-    return frame.iloc[:, place].to_numpy(dtype=np.float64)
+    return frame.iloc[:, [str(c) for c in frame.columns].index(name)]
 
 
-def _range(values: pd.Series, n_points: int, margin: float) -> Floats:
-    """Evenly spaced values over the range of a column."""
+def _along(
+    frame: pd.DataFrame, place: int, caller: str, *, n_points: int, margin: float, categories: bool
+) -> Varied:
+    """Values of a column one by one, or evenly spaced over its range."""
+    values, name = frame.iloc[:, place], frame.columns[place]
+    found = alone(values, name, caller) if categories else None
+    if found is not None:
+        return found
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        raise ValueError(
+            f"{caller}: feature {name!r} is not a number and cannot be varied along a range; "
+            "GateDisplay and ExpertsDisplay draw categories."
+        )
     low, high = float(values.min()), float(values.max())
     room = margin * (high - low)
-    return np.linspace(low - room, high + room, n_points)
+    at = np.linspace(low - room, high + room, n_points)
+    return Varied(at, pd.Series(at), None)
 
 
 def _spread(n: int, count: int) -> Ints:

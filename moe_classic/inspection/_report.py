@@ -235,7 +235,9 @@ def _picture(title: str, display: Any, *arguments: Any, **options: Any) -> str:
     draw: Callable[..., Any] = getattr(display, "from_estimator", display)
     figure = draw(*arguments, **options).figure_
     out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=110, facecolor="white", bbox_inches="tight")
+    # Letters are chosen for the ground of the style; the page itself is white.
+    ground = figure.get_facecolor() if figure.get_facecolor()[3] > 0.0 else "white"
+    figure.savefig(out, format="png", dpi=110, facecolor=ground, bbox_inches="tight")
     plt.close(figure)
     data = base64.b64encode(out.getvalue()).decode("ascii")
     name = escape(title)

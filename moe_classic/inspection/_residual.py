@@ -12,8 +12,9 @@ from moe_classic._arguments import check_one_of
 from moe_classic._results import fitted_moe, inner_rows
 from moe_classic._typing import Floats
 
+from ._categories import alone, name_categories, scattered
 from ._profile import as_frame, column_number
-from ._style import DATA_COLOR, EXPERT_COLORS, MIXTURE_COLOR, axes_for, tidy
+from ._style import DATA_COLOR, EXPERT_COLORS, axes_for, ink, tidy
 
 #: Probability of the band, at each place on its own.
 _BAND = 0.95
@@ -34,6 +35,9 @@ class ResidualDisplay:
         What they are drawn against.
     label : str
         What ``against`` is, for the axis.
+    categories : sequence of str, default=None
+        Names of the places 0, 1 and so on at which ``against`` stands, for a feature whose values
+        stand alone: medians and central 90 % of each are drawn instead of running ones.
 
     Attributes
     ----------
@@ -63,10 +67,11 @@ class ResidualDisplay:
     ax_: Any
     figure_: Any
 
-    def __init__(self, *, residuals: Any, against: Any, label: str) -> None:
+    def __init__(self, *, residuals: Any, against: Any, label: str, categories: Any = None) -> None:
         self.residuals = np.asarray(residuals, dtype=np.float64)
         self.against = np.asarray(against, dtype=np.float64)
         self.label = label
+        self.categories = categories
 
     @classmethod
     def from_estimator(
@@ -90,7 +95,8 @@ class ResidualDisplay:
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         feature : str or int, default=None
-            Column of X against which they are drawn; None is the predicted mean.
+            Column of X against which they are drawn; None is the predicted mean. A category, and a
+            number with two values, is drawn as columns of points.
         output : int, default=None
             Which output, where there are several.
         random_state : int, RandomState or None, default=0
@@ -117,12 +123,11 @@ class ResidualDisplay:
             left, said = left[:, output], said[:, output]
         elif output is not None:
             raise ValueError(f"{cls.__name__}: output={output!r}, but the target has a single one.")
-        label = "predicted mean"
+        label, categories = "predicted mean", None
         if feature is not None:
-            frame = as_frame(X)
-            place = column_number(frame, feature, cls.__name__)
-            said, label = frame.iloc[:, place].to_numpy(), str(frame.columns[place])
-        return cls(residuals=left, against=said, label=label).plot(ax, **plot)
+            said, label, categories = _feature(X, feature, cls.__name__)
+        display = cls(residuals=left, against=said, label=label, categories=categories)
+        return display.plot(ax, **plot)
 
     def plot(self, ax: Any = None, *, kind: str = "scatter") -> ResidualDisplay:
         """Draw the residuals.
@@ -153,12 +158,28 @@ class ResidualDisplay:
 
     def _scatter(self, ax: Any) -> None:
         """Points, and running quantiles."""
-        ax.axhline(0.0, color=MIXTURE_COLOR, linewidth=0.8)
+        ax.axhline(0.0, color=ink(ax), linewidth=0.8)
+        if self.categories is not None:
+            self._columns(ax)
+            return
         ax.scatter(self.against, self.residuals, s=10, color=DATA_COLOR, alpha=0.6, linewidths=0)
         at, running = _running(self.against, self.residuals)
         if at.size > 1:
             ax.fill_between(at, running[0], running[2], color=EXPERT_COLORS[0], alpha=0.15, lw=0)
             ax.plot(at, running[1], color=EXPERT_COLORS[0], linewidth=2.0)
+        ax.set(xlabel=self.label, ylabel="quantile residual")
+
+    def _columns(self, ax: Any) -> None:
+        """Points of each category beside each other, their median and central 90 %."""
+        at = np.arange(float(len(self.categories)))
+        x = scattered(self.against, at)
+        ax.scatter(x, self.residuals, s=10, color=DATA_COLOR, alpha=0.6, linewidths=0)
+        held = [self.residuals[self.against == a] for a in at]
+        low, middle, high = np.array([np.quantile(h, [0.05, 0.5, 0.95]) for h in held]).T
+        bars = [middle - low, high - middle]
+        look = {"marker": "o", "color": EXPERT_COLORS[0], "linestyle": "none", "elinewidth": 2.0}
+        ax.errorbar(at, middle, yerr=bars, **look)
+        name_categories(ax, at, self.categories)
         ax.set(xlabel=self.label, ylabel="quantile residual")
 
     def _quantiles(self, ax: Any, *, level: bool) -> None:
@@ -172,10 +193,21 @@ class ResidualDisplay:
         )
         base = middle if level else np.zeros(n)
         ax.fill_between(middle, low - base, high - base, color=DATA_COLOR, alpha=0.25, lw=0)
-        ax.plot(middle, middle - base, color=MIXTURE_COLOR, linewidth=0.8)
+        ax.plot(middle, middle - base, color=ink(ax), linewidth=0.8)
         ax.scatter(middle, left - base, s=10, color=EXPERT_COLORS[0], linewidths=0)
         name = "quantile residual" + (" minus normal quantile" if level else "")
         ax.set(xlabel="normal quantile", ylabel=name)
+
+
+def _feature(X: Any, feature: Any, caller: str) -> tuple[Floats, str, tuple[str, ...] | None]:
+    """Where rows stand along a column, its name, and those of categories."""
+    frame = as_frame(X)
+    place = column_number(frame, feature, caller)
+    values, label = frame.iloc[:, place], str(frame.columns[place])
+    found = alone(values, label, caller)
+    if found is None:
+        return values.to_numpy(dtype=np.float64), label, None
+    return np.searchsorted(found.at, found.places(values)).astype(np.float64), label, found.names
 
 
 def _running(at: Floats, values: Floats) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ from moe_classic._arguments import check_one_of
 from moe_classic._results import fitted_moe, fitted_record, inner_rows
 from moe_classic._typing import Floats
 
-from ._style import axes_for, expert_color, hatch, legend_above, tidy
+from ._style import axes_for, expert_color, hatch, ink, legend_above, tidy
 
 #: Most rows that are drawn one by one.
 _ROWS = 1000
@@ -145,7 +145,7 @@ class ResponsibilityDisplay:
                 label=label,
             )
         for border in np.cumsum(np.bincount(owner, minlength=R.shape[1]))[:-1]:
-            ax.axvline(border, color="black", linewidth=0.8)
+            ax.axvline(border, color=ink(ax), linewidth=0.8)
         ax.set(
             xlabel="rows, sorted by expert and certainty",
             ylabel="responsibility",

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_array
 from moe_classic._results import fitted_moe, inner_rows
 from moe_classic._typing import Floats
 
-from ._style import axes_for, legend_above, mixed_colors, point_look, tidy
+from ._style import axes_for, legend_above, mixed_colors, point_look, tidy, wrapped
 
 #: With more experts than this, points of a plane have no legend.
 _NAMED = 8
@@ -176,7 +176,7 @@ class RoutingDisplay:
             share, cmap="Blues", vmin=0.0, vmax=max(share.max(), 1e-12), aspect="auto"
         )
         ax.set_xticks(np.arange(len(order)), [str(e) for e in order])
-        ax.set_yticks(np.arange(len(classes)), [str(c) for c in classes])
+        ax.set_yticks(np.arange(len(classes)), [wrapped(str(c), 24) for c in classes])
         if share.size <= _WRITTEN:
             for (i, j), value in np.ndenumerate(share):
                 dark = "white" if value > 0.6 * share.max() else "black"

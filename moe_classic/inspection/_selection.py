@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._style import DATA_COLOR, MIXTURE_COLOR, axes_for, legend_above, line_look, point_look, tidy
+from ._style import DATA_COLOR, axes_for, ink, legend_above, line_look, paper, point_look, tidy
 
 #: Criteria that are better when they are lower.
-_LOWER = ("aic", "bic", "icl")
+_LOWER = ("aic", "bic", "ebic", "icl")
 
 
 class SelectionDisplay:
@@ -82,7 +82,7 @@ class SelectionDisplay:
             Columns that tell families of models apart; each combination gets a line. None takes
             ``expert`` and ``gate``, if the table has them.
         greater_is_better : bool, default=None
-            None: no for ``"aic"``, ``"bic"`` and ``"icl"``, yes for anything else.
+            None: no for ``"aic"``, ``"bic"``, ``"ebic"`` and ``"icl"``, yes for anything else.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure.
         **plot
@@ -188,7 +188,7 @@ class SelectionDisplay:
                 yerr=bars,
                 linewidth=1.9,
                 markersize=6,
-                markeredgecolor="white",
+                markeredgecolor=paper(ax),
                 capsize=2.5,
                 elinewidth=1.0,
                 label=label or None,
@@ -202,7 +202,7 @@ class SelectionDisplay:
                 spiked.value,
                 marker="x",
                 s=90,
-                color=MIXTURE_COLOR,
+                color=ink(ax),
                 zorder=5,
                 label="degenerate",
             )
@@ -211,7 +211,7 @@ class SelectionDisplay:
             self.best_.value,
             s=190,
             facecolors="none",
-            edgecolors=MIXTURE_COLOR,
+            edgecolors=ink(ax),
             linewidths=1.6,
             zorder=5,
             label="best",

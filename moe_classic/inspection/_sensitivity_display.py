@@ -10,7 +10,7 @@ import pandas as pd
 from moe_classic._arguments import check_one_of
 
 from ._sensitivity import Sensitivity, sensitivity
-from ._style import MIXTURE_COLOR, axes_for, legend_above, line_look, tidy
+from ._style import axes_for, ink, legend_above, line_look, tidy, wrapped
 
 #: Most features whose main effects are drawn, those with the largest total index.
 _MOST = 8
@@ -137,12 +137,12 @@ class SensitivityDisplay:
                 ends = table[[f"{name}_low", f"{name}_high"]].to_numpy().T
                 bars = np.maximum((ends - value) * [[-1.0], [1.0]], 0.0)
             label = "total" if name == "total" else "first order"
-            look = {"ecolor": MIXTURE_COLOR, "error_kw": {"elinewidth": 1.2}}
+            look = {"ecolor": ink(ax), "error_kw": {"elinewidth": 1.2}}
             ax.barh(place + shift, value, 0.34, xerr=bars, color=color, label=label, **look)
-        ax.set_yticks(place, table.index)
+        ax.set_yticks(place, [wrapped(str(name), 30) for name in table.index])
         ax.set_ylim(len(table) - 0.5, -0.5)
         ax.set(xlabel="share of the variance of the prediction")
-        ax.axvline(0.0, color=MIXTURE_COLOR, linewidth=0.9)
+        ax.axvline(0.0, color=ink(ax), linewidth=0.9)
         tidy(ax, grid="x")
 
     def _draw_effects(self, ax: Any, effects: pd.DataFrame, features: list[str]) -> None:
@@ -154,6 +154,6 @@ class SensitivityDisplay:
             ax.plot(level, mine.effect, label=feature, linewidth=1.8, **look)
             if "low" in mine:
                 ax.fill_between(level, mine.low, mine.high, color=look["color"], alpha=0.15, lw=0)
-        ax.axhline(0.0, color=MIXTURE_COLOR, linewidth=0.9, linestyle=":")
+        ax.axhline(0.0, color=ink(ax), linewidth=0.9, linestyle=":")
         ax.set(xlabel="quantile of the feature", ylabel="main effect")
         tidy(ax, grid="y")

@@ -10,7 +10,7 @@ import numpy as np
 from moe_classic._results import FittedMixture, fitted_mixture, fitted_moe
 from moe_classic._typing import Floats
 
-from ._style import DATA_COLOR, MIXTURE_COLOR, axes_for, expert_color
+from ._style import DATA_COLOR, axes_for, expert_color, ink, paper, wrapped
 
 #: Widths of a branch that carries nothing, and of one that carries everything, in points.
 _THIN, _THICK = 0.6, 9.0
@@ -140,7 +140,9 @@ class TreeDisplay:
         """
         leaves = self.tree.leaves()
         depth = max(leaf.depth for leaf in leaves)
-        lines = sum(len(self.equations[leaf.number]) for leaf in leaves)
+        lines = sum(
+            self._text(leaf, fontsize).count("\n") for leaf in self.tree.walk() if leaf.is_leaf
+        )
         height = max(_LEAF_INCHES * len(leaves), 0.2 * (lines + len(leaves)), 1.2)
         self.ax_ = ax = axes_for(ax, size=(_LEVEL_INCHES * depth + _TEXT_INCHES, height))
         self.figure_ = ax.figure
@@ -169,36 +171,44 @@ class TreeDisplay:
             zorder=1,
         )
 
+    def _text(self, node: Any, fontsize: float) -> str:
+        """Name and share of a node, and its form or its equations, in lines for which is room."""
+        lines = [f"{node.label}, {100.0 * node.weight_:.1f} %"]
+        if node.is_leaf:
+            lines += self.equations[node.number]
+        elif len(node.children) == 2:
+            lines.append(f"{self.conditions[node.number][0]} > 0 ?")
+        else:
+            forms = enumerate(self.conditions[node.number], 1)
+            lines += [f"{c}: {form}" for c, form in forms]
+        inches = _TEXT_INCHES if node.is_leaf else 1.25 * _LEVEL_INCHES
+        letters = int(inches * 72.0 / (0.5 * fontsize))
+        return "\n".join(wrapped(line, letters) for line in lines)
+
     def _draw_node(self, node: Any, fontsize: float) -> None:
         """The name, share and form of a node, or the equations of a leaf."""
         x, y = self.positions_[node.number]
-        title = f"{node.label}, {100.0 * node.weight_:.1f} %"
+        text = self._text(node, fontsize)
         if node.is_leaf:
-            text = "\n".join([title, *self.equations[node.number]])
             color = expert_color(node.expert_number)
             self.ax_.plot([x], [y], "o", color=color, markersize=7.0, zorder=4)
             self.ax_.annotate(
                 text, (x, y), (8.0, 0.0), textcoords="offset points", fontsize=fontsize, va="center"
             )
             return
-        forms = self.conditions[node.number]
-        if len(node.children) == 2:
-            text = f"{title}\n{forms[0]} > 0 ?"
-        else:
-            text = "\n".join([title, *(f"{c}: {form}" for c, form in enumerate(forms, 1))])
         self.ax_.annotate(
             text,
             (x, y),
             fontsize=fontsize,
-            color=MIXTURE_COLOR,
+            color=ink(self.ax_),
             va="center",
             ha="left" if node is self.tree else "center",
-            bbox=_BOX,
+            bbox={**_BOX, "facecolor": paper(self.ax_)},
             zorder=4,
         )
 
 
-_BOX = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": DATA_COLOR}
+_BOX = {"boxstyle": "round,pad=0.3", "edgecolor": DATA_COLOR}
 
 
 def _positions(tree: Any, depth: int) -> dict[int, tuple[float, float]]:

@@ -17,10 +17,10 @@ from sklearn.metrics import get_scorer as sklearn_scorer
 from sklearn.metrics import get_scorer_names as sklearn_scorer_names
 from sklearn.metrics import log_loss, mean_pinball_loss
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from moe_classic._arguments import check_fraction
-from moe_classic._results import fitted_moe, inner_rows
+from moe_classic._results import fitted_moe, inner_rows, numbered_subjects, subject_weights
 
 from ._scores import (
     _mean,
@@ -35,15 +35,33 @@ from ._scores import (
 # ------------------------------------------------------------------------- what is scored
 
 
-def _log_score(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
-    """Mean log density (log probability for classes), in nats."""
+def _log_score(estimator: Any, X: Any, y: Any, sample_weight: Any, groups: Any = None) -> float:
+    """Mean log density (log probability for classes), in nats; of rows, or of groups."""
     if is_classifier(estimator) and not hasattr(estimator, "score_samples"):
         check_is_fitted(estimator)
         if hasattr(estimator, "predict_proba"):
+            _check_no_groups(groups, type(estimator).__name__)
             proba, classes = estimator.predict_proba(X), estimator.classes_
             return -float(log_loss(y, proba, sample_weight=sample_weight, labels=classes))
     moe = fitted_moe(estimator, needs="score_samples", caller="log_score")
-    return _mean(moe.score_samples(inner_rows(estimator, X), y), sample_weight)
+    rows = inner_rows(estimator, X)
+    if groups is None:
+        return _mean(moe.score_samples(rows, y), sample_weight)
+    values = moe.score_samples(rows, y, groups=groups)
+    if sample_weight is None:
+        return _mean(values, None)
+    numbers, names = numbered_subjects(groups, len(np.asarray(groups)))
+    w = np.asarray(_check_sample_weight(sample_weight, numbers, dtype=np.float64))
+    return _mean(values, subject_weights(numbers, names, w))
+
+
+def _check_no_groups(groups: Any, who: str) -> None:
+    """Raise if groups were handed to what scores single rows."""
+    if groups is not None:
+        raise ValueError(
+            f"groups has no meaning for {who}, which scores single rows; get_scorer('log_score') "
+            "of a mixture of experts scores groups. Say set_score_request(groups=False)."
+        )
 
 
 def _crps(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
@@ -108,12 +126,14 @@ def _pit_error(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
 
 
 class MixtureScorer:
-    """A callable ``scorer(estimator, X, y, sample_weight=None)`` for ``scoring=``.
+    """A callable ``scorer(estimator, X, y, sample_weight=None, groups=None)`` for ``scoring=``.
 
     Get one from :func:`get_scorer` by name, or take one of this module's ready-made objects.
     Sample weights reach it in the ways they reach scikit-learn's own: through
     ``GridSearchCV.fit(..., sample_weight=w)``, or through metadata routing after
-    ``scorer.set_score_request(sample_weight=True)``.
+    ``scorer.set_score_request(sample_weight=True)``. Groups reach ``"log_score"``, alone of all,
+    through metadata routing after ``set_score_request(groups=True)``: it is then the mean over
+    the groups of the log density of all rows of each, which belong to one expert.
 
     Parameters
     ----------
@@ -148,7 +168,9 @@ class MixtureScorer:
         self.sign = sign
         self.options = dict(options)
 
-    def __call__(self, estimator: Any, X: Any, y: Any, *, sample_weight: Any = None) -> float:
+    def __call__(
+        self, estimator: Any, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None
+    ) -> float:
         """Score of a fitted estimator; higher is better.
 
         Parameters
@@ -158,12 +180,29 @@ class MixtureScorer:
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
+        groups : array-like of shape (n_samples,), default=None
+            Subjects of the rows, of ``"log_score"`` alone; weights must be alike within a group.
 
         Returns
         -------
         score : float
+
+        Raises
+        ------
+        ValueError
+            If there are groups, and single rows are scored.
         """
-        return self.sign * self.value(estimator, X, y, sample_weight, **self.options)
+        options = self.options
+        if groups is not None:
+            if not self._scores_groups:
+                _check_no_groups(groups, repr(self))
+            options = {**options, "groups": groups}
+        return self.sign * self.value(estimator, X, y, sample_weight, **options)
+
+    @property
+    def _scores_groups(self) -> bool:
+        """Whether groups have a meaning."""
+        return "groups" in signature(self.value).parameters
 
     def __repr__(self) -> str:
         options = "".join(f", {k}={v!r}" for k, v in self.options.items())
@@ -188,45 +227,60 @@ class MixtureScorer:
         """
         if hasattr(self, "_metadata_request"):
             return get_routing_for_object(self._metadata_request)
+        return self._request(None, None)
+
+    def _request(self, sample_weight: Any, groups: Any) -> MetadataRequest:
+        """What is asked for."""
         request = MetadataRequest(owner=self)
-        request.score.add_request(param="sample_weight", alias=None)
+        request.score.add_request(param="sample_weight", alias=sample_weight)
+        if self._scores_groups:
+            request.score.add_request(param="groups", alias=groups)
         return request
 
-    def set_score_request(self, *, sample_weight: Any = None) -> MixtureScorer:
-        """Say whether sample weights are wanted, for scikit-learn's metadata routing.
+    def set_score_request(self, *, sample_weight: Any = None, groups: Any = None) -> MixtureScorer:
+        """Say whether sample weights and groups are wanted, for scikit-learn's metadata routing.
 
         Parameters
         ----------
         sample_weight : True, False, None or str, default=None
             True: use them if given; False: ignore them; None: their presence is an error; a
             string: use the metadata of that name.
+        groups : True, False, None or str, default=None
+            The same of groups, which ``"log_score"`` alone can use.
 
         Returns
         -------
         self : MixtureScorer
+
+        Raises
+        ------
+        ValueError
+            If groups are wanted by what scores single rows.
         """
-        request = MetadataRequest(owner=self)
-        request.score.add_request(param="sample_weight", alias=sample_weight)
-        self._metadata_request = request
+        if groups and not self._scores_groups:
+            _check_no_groups(groups, repr(self))
+        self._metadata_request = self._request(sample_weight, groups)
         return self
 
 
-log_score_scorer = MixtureScorer("log_score", _log_score, 1, {})
-neg_crps_scorer = MixtureScorer("neg_crps", _crps, -1, {})
-neg_pinball_loss_scorer = MixtureScorer("neg_pinball_loss", _pinball, -1, {"quantile": 0.5})
-neg_interval_score_scorer = MixtureScorer(
+log_score_scorer: MixtureScorer = MixtureScorer("log_score", _log_score, 1, {})
+neg_crps_scorer: MixtureScorer = MixtureScorer("neg_crps", _crps, -1, {})
+neg_pinball_loss_scorer: MixtureScorer = MixtureScorer(
+    "neg_pinball_loss", _pinball, -1, {"quantile": 0.5}
+)
+neg_interval_score_scorer: MixtureScorer = MixtureScorer(
     "neg_interval_score", _interval_score, -1, {"coverage": 0.9}
 )
-neg_interval_width_scorer = MixtureScorer(
+neg_interval_width_scorer: MixtureScorer = MixtureScorer(
     "neg_interval_width", _interval_width, -1, {"coverage": 0.9}
 )
-interval_coverage_scorer = MixtureScorer(
+interval_coverage_scorer: MixtureScorer = MixtureScorer(
     "interval_coverage", _interval_coverage, 1, {"coverage": 0.9}
 )
-neg_coverage_error_scorer = MixtureScorer(
+neg_coverage_error_scorer: MixtureScorer = MixtureScorer(
     "neg_coverage_error", _coverage_error, -1, {"coverage": 0.9}
 )
-neg_pit_error_scorer = MixtureScorer("neg_pit_error", _pit_error, -1, {})
+neg_pit_error_scorer: MixtureScorer = MixtureScorer("neg_pit_error", _pit_error, -1, {})
 
 _SCORERS = {
     scorer.name: scorer
@@ -266,7 +320,7 @@ def get_scorer(scoring: Any, **options: Any) -> Any:
     name                 mean over rows of
     ==================== =======================================================================
     log_score            log density, or log probability of the class, in nats; of classes for any
-                         estimator with ``predict_proba``
+                         estimator with ``predict_proba``; with groups the mean over these
     neg_crps             minus the continuous ranked probability score
     neg_pinball_loss     minus the pinball loss; option ``quantile=0.5``, or a list of levels
     neg_interval_score   minus the interval score; option ``coverage=0.9``, as below
@@ -328,7 +382,7 @@ def get_scorer(scoring: Any, **options: Any) -> Any:
 
 def _check_options(name: str, options: dict[str, Any], value: Callable[..., float]) -> None:
     """Raise for options that the scorer does not have."""
-    known = list(signature(value).parameters)[4:]
+    known = [name for name in list(signature(value).parameters)[4:] if name != "groups"]
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise ValueError(f"scoring={name!r} has no option {unknown}; it has {known or 'none'}.")

@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from moe_classic._data import leading_directions, sparse_design
 from moe_classic._results import checked_rows, fitted_mixture
 from moe_classic._training import CERTAINTY
 from moe_classic._typing import Bools, Floats
@@ -38,11 +40,22 @@ class PathFit:
     start : "portfolio", or which expert was split along what
     degenerate : int
         Experts at a bound that only keeps the likelihood finite.
+    asked : estimator, default=None
+        Whose arguments describe the model, where not those of the fit.
+    ebic : float
+        Its extended information criterion, of a fit that was chosen on a path of penalties.
     """
 
     estimator: Any
     start: str
     degenerate: int
+    asked: Any = None
+    ebic: float = np.nan
+
+    @property
+    def described(self) -> Any:
+        """The estimator whose arguments describe the model."""
+        return self.estimator if self.asked is None else self.asked
 
     @property
     def objective(self) -> float:
@@ -168,6 +181,24 @@ def path(
         previous = best
 
 
+def fresh_fits(
+    template: Any,
+    low: int,
+    high: int,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    groups: Any = None,
+) -> Iterator[PathFit]:
+    """Fits with ``low`` to ``high`` experts from the template's own starts alone.
+
+    Of rows in partitions nobody has the responsibilities that a split would begin from.
+    """
+    for K in range(low, high + 1):
+        fresh = clone(template).set_params(n_experts=K)
+        yield _grown(_fitted(fresh, X, y, sample_weight, groups), "portfolio")
+
+
 def _rank(fit: PathFit) -> tuple[bool, float]:
     return fit.rank
 
@@ -249,7 +280,7 @@ def _splits(
     """
     R = fit.responsibilities(X, y, groups=groups)
     labels = fitted_mixture(fit).labels
-    rows = _filled(np.asarray(checked_rows(fit, X), dtype=np.float64))
+    rows = _filled(_positions(checked_rows(fit, X)))
     w = np.ones(len(R)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     errors = _errors(fit, X, y)
     spread = np.linalg.norm(errors, axis=2)
@@ -267,6 +298,14 @@ def _splits(
             if above.any() and not above.all():
                 share = np.where(above, CERTAINTY, 1.0 - CERTAINTY)
                 yield f"{label} split by {name}", _divided(R, k, share)
+
+
+def _positions(rows: Any) -> Floats:
+    """Rows (n, p) by their features; sparse ones by the directions in which they differ most."""
+    if not issparse(rows):
+        return np.asarray(rows, dtype=np.float64)
+    Z = sparse_design(rows, np.ones(rows.shape[1]), 1.0)
+    return leading_directions(Z, np.ones(len(rows)))
 
 
 def _filled(rows: Floats) -> Floats:

@@ -16,18 +16,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from sklearn.base import clone, is_classifier
-from sklearn.model_selection import GroupKFold, check_cv
-from sklearn.utils import _safe_indexing
+from sklearn.base import clone
 
 from moe_classic._arguments import counts_of
-from moe_classic._results import PrintedTable, Section, number, numbered_subjects, subject_weights
-from moe_classic._typing import Floats, Ints
+from moe_classic._data import is_dask
+from moe_classic._results import PrintedTable, Section, number
+from moe_classic._typing import Floats
 from moe_classic.estimators import MoERegressor
 
-from ._path import PathFit, Steps, checked_counts, checked_template, path
+from ._partitions import check_partitioned
+from ._path import PathFit, Steps, checked_counts, checked_template
+from ._tasks import Folds, Task, with_log_scores
+from ._templates import checked_grid, penalised_template
 
-_CRITERIA = ("bic", "aic", "icl", "log_score")
+_CRITERIA = ("bic", "aic", "icl", "ebic", "log_score")
 
 
 # ------------------------------------------------------------------------- select
@@ -115,28 +117,6 @@ class Selection:
         return self.summary().to_html()
 
 
-@dataclass(frozen=True)
-class _Task:
-    """A path over K for one family, on all rows or on the training rows of a fold."""
-
-    template: Any
-    counts: list[int]
-    X: Any
-    y: Any
-    w: Floats | None
-    groups: np.ndarray | None
-
-    def fits(self) -> list[PathFit]:
-        """Fits for the asked numbers of experts."""
-        low, high = self.counts[0], self.counts[-1]
-        fits = path(self.template, low, high, self.X, self.y, self.w, self.groups)
-        return [fit for K, fit in zip(range(low, high + 1), fits, strict=True) if K in self.counts]
-
-    def scores(self, X: Any, y: Any, groups: np.ndarray | None) -> Floats:
-        """Log densities (n_counts, n_test) of held-out rows, or groups."""
-        return np.array([f.estimator.score_samples(X, y, groups=groups) for f in self.fits()])
-
-
 def select(
     X: Any,
     y: Any,
@@ -151,12 +131,14 @@ def select(
     n_jobs: int | None = None,
     weight_kind: str = "frequency",
     groups: Any = None,
+    alphas: Any = None,
 ) -> Selection:
     """Choose the number of experts, their family and the gate.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
+        Or a Dask collection, like y and weights: fits then begin from their own starts alone.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
     estimator : MoERegressor or MoEClassifier, default=None
         Template whose other arguments all models share; None is ``MoERegressor()``. Or a pipeline
@@ -167,9 +149,9 @@ def select(
         by more than the penalty of a copied expert).
     experts, gates : sequence of names or instances, default=None
         Families to compare; None keeps the template's.
-    criterion : {"bic", "aic", "icl", "log_score"}, default="bic"
-        The first three are lower for better models; ``"log_score"``, the mean log density of
-        held-out rows, is higher.
+    criterion : {"bic", "aic", "icl", "ebic", "log_score"}, default="bic"
+        All but the last are lower for better models; ``"log_score"``, the mean log density of
+        held-out rows, is higher. ``"ebic"`` is for paths of penalties, ``alphas=``.
     cv : int, splitter or iterable, default=None
         Folds for ``criterion="log_score"``; None means 5. With ``groups``, of whole groups.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -182,6 +164,11 @@ def select(
     groups : array-like of shape (n_samples,), default=None
         Labels of the subjects that rows were measured on, as for ``fit``. BIC and ICL then count
         groups, and ``"log_score"`` is a mean over held-out groups.
+    alphas : int or list of float, default=None
+        With experts that have a lasso, elastic net or group lasso: each number of experts gets the
+        best fit of a :func:`path` over these strengths, chosen by the criterion (by BIC for
+        ``"icl"``, by EBIC, anew in every fold, for ``"log_score"``), without shrinkage on the
+        slopes that were found. ``start`` tells the strength. None: strengths as they are.
 
     Returns
     -------
@@ -223,24 +210,50 @@ def select(
             "leave it out or use criterion='log_score'."
         )
     families = _families(template, experts, gates)
+    partitioned = is_dask(X, y, sample_weight, groups)
+    if partitioned:
+        check_partitioned(steps, criterion, alphas, n_jobs, weight_kind, groups)
+    alphas = _checked_alphas(alphas, criterion, families, groups)
     sample_weight = counts_of(sample_weight, weight_kind)
-    w = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    w = sample_weight
+    if w is not None and not partitioned:
+        w = np.asarray(sample_weight, dtype=np.float64)
     labels = None if groups is None else np.asarray(groups)
     given, (steps, X) = X, steps.fit(X, y)
-    tasks = [_Task(family, counts, X, y, w, labels) for family in families]
+    tasks = [Task(family, counts, X, y, w, labels, criterion, alphas) for family in families]
     fits = Parallel(n_jobs=n_jobs)(delayed(task.fits)() for task in tasks)
-    rows = [_row(fit, X, y, w, labels) for path_ in fits for fit in path_]
+    rows = [
+        _row(fit, family, X, y, w, labels)
+        for family, path_ in zip(families, fits, strict=True)
+        for fit in path_
+    ]
     table = pd.DataFrame(rows)
     if criterion == "log_score":
-        folds = _Folds(steps, given, 5 if cv is None else cv, n_jobs)
-        table = _with_log_scores(table, tasks, folds)
+        folds = Folds(steps, given, 5 if cv is None else cv, n_jobs)
+        table = with_log_scores(table, tasks, folds)
     best = _best(table, criterion)
     sign = -1.0 if criterion == "log_score" else 1.0
     delta = sign * (table[criterion] - table[criterion][best])
     table.insert(table.columns.get_loc("start"), "delta", delta)
-    chosen = [fit.estimator for path_ in fits for fit in path_][best]
-    params = {name: getattr(chosen, name) for name in ("n_experts", "expert", "gate")}
-    return Selection(table, best, steps.whole(chosen), params, criterion)
+    chosen = [fit for path_ in fits for fit in path_][best]
+    params = {name: getattr(chosen.described, name) for name in ("n_experts", "expert", "gate")}
+    return Selection(table, best, steps.whole(chosen.estimator), params, criterion)
+
+
+def _checked_alphas(alphas: Any, criterion: str, families: list[Any], groups: Any) -> Any:
+    """Strengths as paths take them; raises for combinations without a meaning."""
+    if alphas is None and criterion == "ebic":
+        raise ValueError(
+            "criterion='ebic' counts slopes on a path of penalties; give alphas=, such as 20, or "
+            "use criterion='bic'."
+        )
+    if alphas is None:
+        return None
+    if groups is not None:
+        raise ValueError("alphas: paths of penalties take no groups; leave one of the two out.")
+    for family in families:
+        penalised_template("select", family, family.n_experts)
+    return checked_grid("select", alphas)
 
 
 def _families(template: Any, experts: Any, gates: Any) -> list[Any]:
@@ -278,13 +291,14 @@ def _title(component: Any) -> str:
 
 
 def _row(
-    fit: PathFit, X: Any, y: Any, w: Floats | None, groups: np.ndarray | None
+    fit: PathFit, family: Any, X: Any, y: Any, w: Floats | None, groups: np.ndarray | None
 ) -> dict[str, Any]:
     """Row of the table."""
     estimator = fit.estimator
+    own = {} if fit.asked is None else {"ebic": fit.ebic}
     return {
-        "expert": _title(estimator.expert),
-        "gate": _title(estimator.gate),
+        "expert": _title(family.expert),
+        "gate": _title(family.gate),
         "n_experts": estimator.n_experts,
         "n_parameters": estimator.n_parameters_,
         "log_likelihood": estimator.log_likelihood_,
@@ -292,6 +306,7 @@ def _row(
         "aic": estimator.aic(X, y, w, groups=groups),
         "bic": estimator.bic(X, y, w, groups=groups),
         "icl": estimator.icl(X, y, w, groups=groups),
+        **own,
         "start": fit.start,
         "converged": estimator.converged_,
         "degenerate_experts": fit.degenerate,
@@ -312,66 +327,3 @@ def _best(table: pd.DataFrame, criterion: str) -> int:
     values = sound[criterion] * (-1.0 if criterion == "log_score" else 1.0)
     near = sound[values <= values.min() + 1e-9 * abs(values.min())]
     return int(near.n_parameters.idxmin())
-
-
-def _weights(w: Floats | None, groups: np.ndarray | None, test: Ints) -> Floats:
-    """Weights of held-out rows, or groups in the order of their labels."""
-    own = np.ones(len(test)) if w is None else w[test]
-    if groups is None:
-        return own
-    return subject_weights(*numbered_subjects(groups[test], len(test)), own)
-
-
-@dataclass(frozen=True)
-class _Folds:
-    """How rows are held out: steps before the model are fitted to the others alone."""
-
-    steps: Steps
-    X: Any
-    cv: Any
-    n_jobs: int | None
-
-    def folds(self, y: Any, groups: np.ndarray | None, *, classifier: bool) -> list[Any]:
-        """Rows to fit to and rows to hold out, of whole groups where there are any."""
-        grouped = isinstance(self.cv, int) and groups is not None
-        cv = GroupKFold(self.cv) if grouped else check_cv(self.cv, y, classifier=classifier)
-        return list(cv.split(self.X, y, groups))
-
-    def split(self, train: Any, test: Any, y: Any) -> tuple[Any, Any]:
-        """Rows of a fold as the model sees them."""
-        steps, rows = self.steps.fit(_safe_indexing(self.X, train), _safe_indexing(y, train))
-        return rows, steps.rows(_safe_indexing(self.X, test))
-
-
-def _with_log_scores(table: pd.DataFrame, tasks: list[_Task], held_out: _Folds) -> pd.DataFrame:
-    """The table with the mean log density of held-out rows."""
-    first, n_jobs = tasks[0], held_out.n_jobs
-    y, w, groups = first.y, first.w, first.groups
-    folds = held_out.folds(y, groups, classifier=is_classifier(first.template))
-    parts = [held_out.split(train, test, y) for train, test in folds]
-    jobs = []
-    for task in tasks:
-        for (train, test), (seen, unseen) in zip(folds, parts, strict=True):
-            part = _Task(
-                task.template,
-                task.counts,
-                seen,
-                _safe_indexing(y, train),
-                None if w is None else w[train],
-                None if groups is None else groups[train],
-            )
-            labels = None if groups is None else groups[test]
-            jobs.append((part, (unseen, _safe_indexing(y, test), labels)))
-    scores = Parallel(n_jobs=n_jobs)(delayed(part.scores)(*test) for part, test in jobs)
-    weights = np.concatenate([_weights(w, groups, test) for _, test in folds])
-    means, errors = [], []
-    for i in range(len(tasks)):
-        rows = np.concatenate(scores[i * len(folds) : (i + 1) * len(folds)], axis=1)
-        mean = rows @ weights / weights.sum()
-        spread = np.sqrt(np.square(weights * (rows - mean[:, None])).sum(axis=1)) / weights.sum()
-        means.append(mean)
-        errors.append(spread)
-    at = table.columns.get_loc("start")
-    table.insert(at, "log_score", np.concatenate(means))
-    table.insert(at + 1, "log_score_std_error", np.concatenate(errors))
-    return table

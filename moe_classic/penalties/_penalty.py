@@ -8,8 +8,8 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
+from moe_classic._sklearn import BaseEstimator
 from moe_classic._typing import Floats
 
 from ._centred import CentredRidge

@@ -16,6 +16,7 @@ from ._crps import FAMILIES as FAMILIES
 from ._crps import mixture_crps as mixture_crps
 from ._crps import predictive_crps as predictive_crps
 from ._mixture import Predictive
+from ._observed import predictive_of as predictive_of
 from ._top_k import TopExperts as TopExperts
 
 __all__ = [

@@ -195,27 +195,32 @@ class Predictive:
                 break
             if not still.all():
                 rows = rows[still]
-                designs = tuple(Design(d.Z[:, still]) for d in designs)
+                designs = tuple(d.at(still) for d in designs)
         worse = self.log_density(y) < self.log_density(start)
         return np.where(worse, start, y)
 
     def _mode_step(self, y: Floats, rows: Ints, designs: tuple[Design, ...]) -> Floats:
         """One fixed-point step of some rows."""
-        block = Block(designs, y, self.block.w[rows])
-        seen = self.model.evaluate(self.params, block)
-        joint = np.log(np.maximum(self.weights[:, rows], 1e-300)) + seen.log_prob
+        log_density, precisions = self._heights(y, rows, designs)
+        joint = np.log(np.maximum(self.weights[:, rows], 1e-300)) + log_density
         r = np.exp(joint - joint.max(axis=0))
         n, d = y.shape[1], y.shape[0]
         A, b = np.zeros((n, d, d)), np.zeros((n, d, 1))
-        for group, p, fwd, share in zip(
-            self.model.groups, self.params.experts, seen.experts, self.model.shares, strict=True
-        ):
-            P = group.expert.precision(p, fwd)
+        for P, share in zip(precisions, self.model.shares, strict=True):
             weighted = r[share][:, :, None, None] * P
             A += weighted.sum(axis=0)
             location = self.location[share][:, :, rows].transpose(0, 2, 1)
             b += (weighted @ location[..., None]).sum(axis=0)
         return np.asarray(np.linalg.solve(A, b)[:, :, 0].T, dtype=np.float64)
+
+    def _heights(
+        self, y: Floats, rows: Ints, designs: tuple[Design, ...]
+    ) -> tuple[Floats, list[Floats]]:
+        """Log densities (K, n) of the experts at some rows, their precisions in every group."""
+        block = Block(designs, y, self.block.w[rows])
+        seen = self.model.evaluate(self.params, block)
+        groups = zip(self.model.groups, self.params.experts, seen.experts, strict=True)
+        return seen.log_prob, [g.expert.precision(p, fwd) for g, p, fwd in groups]
 
     # -------------------------------------------------------------------- sampling
 

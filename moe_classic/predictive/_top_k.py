@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._data import Block, Design
-from moe_classic._model import Model, MoEParams, check_said
+from moe_classic._data import Block
+from moe_classic._model import Model, MoEParams, ObservedModel, check_said
 from moe_classic._routing import top_k_weights
 from moe_classic._typing import Bools, Floats
 
@@ -37,6 +37,12 @@ class TopExperts:
     owners: list[tuple[Any, Any, int]]
 
     def __init__(self, model: Model, params: MoEParams, block: Block, top_k: int) -> None:
+        if isinstance(model, ObservedModel) and model.misses(block):
+            raise ValueError(
+                f"top_k={top_k} asks an expert about the rows that consult it, and what is missing "
+                "in them is marginalised by all experts together; leave top_k at None for rows "
+                "with missing values."
+            )
         self.model, self.block, self.n_rows = model, block, block.w.size
         gate = np.exp(model.log_gate(params, block))
         self.weights, self.consulted = top_k_weights(gate, top_k)
@@ -49,7 +55,7 @@ class TopExperts:
             rows = np.flatnonzero(self.consulted[k])
             if rows.size:
                 one = group.expert.take(params, j)
-                design = Design(self.block.designs[group.design].Z[:, rows])
+                design = self.block.designs[group.design].at(rows)
                 said = getattr(group.expert, quantity)(one, design)
                 yield rows, self.weights[k, rows], check_said(self.model, quantity, said, k)[0]
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandas.api.types import infer_dtype
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.validation import check_is_fitted
 
 from moe_classic._adapters import column_of_numbers, holds_numbers, pandas_table, refuse_missing
 from moe_classic._arguments import check_integer, check_one_of
+from moe_classic._sklearn import BaseEstimator, TransformerMixin
 from moe_classic._typing import Floats
 
 #: Levels shown in a message.
@@ -132,9 +133,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 sparse_output=False,
             )
             encoder.fit(_objects(X, list(levels)))
-        self.n_features_in_ = X.shape[1]
-        self.feature_names_in_ = np.array([str(v) for v in X.columns], dtype=object)
-        self.columns_, self.levels_, self._encoder = columns, levels, encoder
+        self.n_features_in_: int = X.shape[1]
+        self.feature_names_in_: NDArray[Any] = np.array([str(v) for v in X.columns], dtype=object)
+        self.columns_: list[Any] = columns
+        self.levels_: dict[Any, list[Any]] = levels
+        self._encoder = encoder
         return self
 
     def transform(self, X: Any) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from moe_classic._adapters import (
@@ -19,6 +19,7 @@ from moe_classic._adapters import (
     variables_of,
 )
 from moe_classic._arguments import check_one_of
+from moe_classic._sklearn import BaseEstimator, TransformerMixin
 from moe_classic._typing import Floats
 
 from ._encoder import UnseenLevelWarning
@@ -104,8 +105,8 @@ class FormulaTerms(TransformerMixin, BaseEstimator):
             if not holds_numbers(X[name])
         }
         self.variables_ = variables
-        self.n_features_in_ = X.shape[1]
-        self.feature_names_in_ = np.array([str(v) for v in X.columns], dtype=object)
+        self.n_features_in_: int = X.shape[1]
+        self.feature_names_in_: NDArray[Any] = np.array([str(v) for v in X.columns], dtype=object)
         return self
 
     def transform(self, X: Any) -> Floats:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from moe_classic._arguments import check_real
+from moe_classic._sklearn import BaseEstimator
 
 from ._plans import Plan
 

@@ -158,8 +158,8 @@ class Pairs(Plan):
         self._row_of = rows
         self.weights = weights[order]
         counts = np.bincount(experts, minlength=n_experts + extra)
-        self.offsets = np.concatenate([[0], np.cumsum(counts)])
-        self.load = counts[:n_experts]
+        self.offsets: Ints = np.concatenate([[0], np.cumsum(counts)])
+        self.load: Ints = counts[:n_experts]
 
     def own(self, values: Array) -> Array:
         """Values of pairs sorted by expert, in the router's own order."""
@@ -259,8 +259,8 @@ class Slots(Plan):
         self.groups, self.T, self.S = C.shape
         self.each = self.S // n_experts
         self._sets = self.groups if fixed is None else 1
-        self.offsets = np.arange(n_experts + 1) * (self._sets * self.each)
-        self.load = np.full(n_experts, self._sets * self.each)
+        self.offsets: Ints = np.arange(n_experts + 1) * (self._sets * self.each)
+        self.load: Ints = np.full(n_experts, self._sets * self.each)
 
     def _by_expert(self, A: Array) -> Array:
         """(sets, S, d) to (m, d), sorted by expert."""

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+
+from moe_classic._sklearn import BaseEstimator
 
 Array = np.ndarray
 

@@ -12,6 +12,7 @@ from ._em import EM
 from ._lbfgs import LBFGS
 from ._newton import Newton
 from ._paths import run_together as run_together
+from ._paths import run_weighted as run_weighted
 from ._squarem import SQUAREM
 
 SOLVERS: dict[str, type[Solver]] = {

@@ -101,6 +101,7 @@ class MonotoneAscent:
             self.converged,
             left,
             self.message,
+            kkt_residual=self.best.violation if self.problem.model.sparse else np.nan,
         )
 
 

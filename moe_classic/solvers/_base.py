@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from moe_classic._components import require
 from moe_classic._data import Source, Summary
 from moe_classic._engine import SerialEngine, ThreadedEngine
 from moe_classic._model import Model, MoEParams, MoEStats
+from moe_classic._sklearn import BaseEstimator
 from moe_classic._typing import Floats
 
 #: Called after every accepted step with (iteration, objective); True asks to stop.
@@ -83,20 +83,28 @@ class Problem:
         """Penalised objective and statistics at ``params``: one pass over the data."""
         with np.errstate(over="ignore", invalid="ignore"):
             stats = self.engine.map_reduce(partial(self.objective, params), self.source)
-        return float(stats.objective) - self.model.penalty_value(params, self.summary), stats
+        value = float(stats.objective) - self.model.penalty_value(params, self.summary)
+        self.seen(params, value)
+        return value, stats
 
     def value(self, params: MoEParams) -> float:
         """Penalised objective at ``params``: a light pass."""
         with np.errstate(over="ignore", invalid="ignore"):
             stats = self.engine.map_reduce(partial(self.objective.value, params), self.source)
-        return stats.objective - self.model.penalty_value(params, self.summary)
+        value = stats.objective - self.model.penalty_value(params, self.summary)
+        self.seen(params, value)
+        return value
 
     def slope(self, params: MoEParams) -> tuple[float, Floats]:
         """Penalised objective and its gradient (D,) in unconstrained coordinates: one pass."""
         with np.errstate(over="ignore", invalid="ignore"):
             stats = self.engine.map_reduce(partial(self.objective.gradient, params), self.source)
         value = stats.objective - self.model.penalty_value(params, self.summary)
+        self.seen(params, value)
         return value, stats.gradient - self.model.penalty_gradient(params, self.summary)
+
+    def seen(self, params: MoEParams, value: float) -> None:
+        """The objective at ``params`` has come out as ``value``: for those who keep the best."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,9 @@ class Result:
     failure : str
         Why the run broke off, with the remedy; empty if it did not. ``params`` are then the last
         good ones.
+    kkt_residual : float
+        Largest violation at ``params`` of the conditions of Karush, Kuhn and Tucker, in nats per
+        unit of weight; NaN without penalties that have kinks.
 
     Examples
     --------
@@ -138,6 +149,7 @@ class Result:
     gain_left: float
     message: str = ""
     failure: str = ""
+    kkt_residual: float = np.nan
 
 
 @dataclass(frozen=True)

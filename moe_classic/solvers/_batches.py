@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_classic._data import ArraySource, Block, Design, Source, design_of
+from moe_classic._data import ArraySource, Block, Source, as_design, design_of
 from moe_classic._typing import Ints
 
 
@@ -44,7 +44,7 @@ def rows_of(source: ArraySource, chosen: Ints) -> Block:
     rows = chosen if subjects is None else subjects.rows_of(chosen)
     taken = None if subjects is None else subjects.taken(chosen)
     X, y = source.X[rows], source.y[..., rows]
-    designs = tuple(Design(design_of(m, X, taken)) for m in source.maps)
+    designs = tuple(as_design(design_of(m, X, taken)) for m in source.maps)
     y = y if source.target is None else source.target(y)
     return Block(designs, y, source.w[rows], taken)
 
@@ -53,12 +53,10 @@ def _taken(block: Block, chosen: Ints) -> Block:
     """Some rows, or subjects, of a block."""
     subjects = block.subjects
     if subjects is None:
-        designs = tuple(Design(d.Z[:, chosen]) for d in block.designs)
+        designs = tuple(d.at(chosen) for d in block.designs)
         return Block(designs, block.y[..., chosen], block.w[chosen])
     rows = subjects.rows_of(chosen)
-    designs = tuple(
-        Design(d.Z[:, rows if d.Z.shape[1] == block.w.size else chosen]) for d in block.designs
-    )
+    designs = tuple(d.at(rows if d.n == block.w.size else chosen) for d in block.designs)
     return Block(designs, block.y[..., rows], block.w[rows], subjects.taken(chosen))
 
 

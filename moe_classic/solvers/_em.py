@@ -151,7 +151,7 @@ class EM(Solver):
             return None
         if supported(model) and affordable(problem, params):
             return Newton()
-        smooth = all(differentiable(part) for part in parts[1:]) and model.gate.has("gradient")
+        smooth = all(differentiable(g.expert) for g in model.groups) and model.gate.has("gradient")
         # Covariances of x near their floor are steep: there EM's own map is the better guide.
         if smooth and not model.gate.generative:
             return LBFGS()

@@ -291,7 +291,8 @@ def squared_scores(model: Model, params: MoEParams, block: Block) -> SquareStats
         out = np.zeros(group.expert.pack(p).size)
         places = group.expert.coefficient_places(p)
         learned = places >= 0
-        out[places[learned]] = (weighted[:, :m] @ block.designs[group.design].Z.T ** 2)[learned]
+        squares = block.designs[group.design].squared_scores(weighted[:, :m])
+        np.add.at(out, places[learned], squares[learned])
         np.add.at(out, group.expert.nuisance_map(p), weighted[:, m:].sum(axis=-1))
         parts.append(out)
     return SquareStats(np.concatenate(parts))
@@ -306,4 +307,4 @@ def _gate_squares(model: Model, params: MoEParams, fwd: Forward, block: Block, S
     pointwise = np.einsum("kn,akn->an", S, first**2)
     if gate.plain:
         return pointwise.sum(axis=1)
-    return (pointwise @ block.designs[model.gate_design].Z.T ** 2).ravel()
+    return block.designs[model.gate_design].squared_scores(pointwise).ravel()

@@ -34,6 +34,8 @@ _OPTIMAL = 1e-8
 _FIRST = 8
 #: Factor by which passes grow between two tries that failed, and halvings of a step.
 _PATIENCE = 1.5
+#: Curvature of a coordinate, over the largest, below which it is none.
+_FLAT = 1e-14
 _HALVINGS = 5
 
 
@@ -97,9 +99,13 @@ def _on_support(problem: Problem, point: Point, ascent: MonotoneAscent) -> Path[
 
 def _newton_step(slope: Floats, matrix: Floats) -> Floats | None:
     """The step of Newton's method; None where the objective is not concave."""
-    if not np.isfinite(matrix).all():
+    # A diagonal that is not positive, beside ordinary numbers, overflows where units are taken out.
+    diagonal = np.diag(matrix)
+    if not (
+        np.isfinite(matrix).all() and (diagonal > _FLAT * np.abs(matrix).max(initial=0.0)).all()
+    ):
         return None
-    scale = np.sqrt(np.maximum(np.diag(matrix), np.finfo(float).tiny))
+    scale = np.sqrt(diagonal)
     values, vectors = np.linalg.eigh(matrix / np.outer(scale, scale))
     if values.size and values[0] < 1e-10:
         return None

@@ -10,7 +10,7 @@ one group, and cost as many calls as one.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from moe_classic._model import (
     stackable,
     unstack,
 )
+from moe_classic._objectives import WeightedLikelihood
 from moe_classic._typing import Floats
 
 from ._base import Limits, Problem, Result, Solver, StepMonitor
@@ -129,8 +130,15 @@ def walk(problem: Problem, path: Path[T]) -> T:
     return walk_together(problem, [path])[0]
 
 
-def walk_together(problem: Problem, paths: Sequence[Path[T]]) -> list[T]:
-    """Where paths lead that advance together; one that has ended leaves the others."""
+def walk_together(
+    problem: Problem,
+    paths: Sequence[Path[T]],
+    of: Callable[[list[int]], Problem] | None = None,
+) -> list[T]:
+    """Where paths lead that advance together; one that has ended leaves the others.
+
+    ``of`` gives the problem that some of them have in common; None says that it is the same.
+    """
     ends: dict[int, T] = {}
     answers: dict[int, Any] = dict.fromkeys(range(len(paths)))
     while answers:
@@ -146,8 +154,9 @@ def walk_together(problem: Problem, paths: Sequence[Path[T]]) -> list[T]:
                 surveys[number] = asked.params
             else:
                 points[number] = asked
-        seen = [*look_together(problem, list(points.values()))]
-        around = survey_together(problem, list(surveys.values()))
+        now, then = (problem if of is None else of([*asked]) for asked in (points, surveys))
+        seen = look_together(now, list(points.values()))
+        around = survey_together(then, list(surveys.values()))
         answers = dict(zip([*points, *surveys], [*seen, *around], strict=True))
     return [ends[number] for number in range(len(paths))]
 
@@ -170,3 +179,38 @@ def run_together(
     if len(starts) > 1 and solver.shares_passes and stackable(problem.model, several[0]):
         return walk_together(problem, [solver.path(problem, *start) for start in starts])
     return [solver.climb(problem, *start) for start in starts]
+
+
+def run_weighted(
+    solver: Solver,
+    problem: Problem,
+    several: Sequence[MoEParams],
+    weights: Floats,
+    *,
+    max_iter: int,
+    tol: float,
+) -> list[Result]:
+    """What a solver of first derivatives leads to where each start weighs the rows in its way.
+
+    Parameters
+    ----------
+    solver : Solver
+        One that shares its passes.
+    problem : Problem
+        Of a single block.
+    several : sequence of MoEParams
+    weights : ndarray of shape (S, n)
+    max_iter, tol
+        As for :meth:`Solver.run`.
+    """
+    (block,), limits = (
+        problem.source,
+        Limits(max_iter, tol * problem.summary.weight, None, tol**0.5),
+    )
+    own = [replace(problem, source=[replace(block, w=w)]) for w in weights]
+    starts = zip(own, several, strict=True)
+
+    def of(numbers: list[int]) -> Problem:
+        return replace(problem, objective=WeightedLikelihood(problem.model, weights[numbers]))
+
+    return walk_together(problem, [solver.path(each, p, limits) for each, p in starts], of)

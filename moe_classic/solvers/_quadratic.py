@@ -48,8 +48,10 @@ def quadratic(problem: Problem, params: MoEParams) -> Quadratic:
         stats = problem.engine.map_reduce(
             lambda b: observed_information(model, params, b), problem.source
         )
+    value = stats.objective - model.penalty_value(params, summary)
+    problem.seen(params, value)
     return Quadratic(
-        stats.objective - model.penalty_value(params, summary),
+        value,
         stats.gradient - model.penalty_gradient(params, summary),
         stats.information + model.penalty_hessian(params, summary),
     )

@@ -6,7 +6,7 @@ from scipy.stats import norm
 
 from moe_classic._data.bends import Bends, bent_where_long
 from moe_classic._data.features import slices_of
-from moe_classic._data.units import Parts
+from moe_classic._data.moments import Parts
 
 
 def bends_of(*columns, w=None):

@@ -17,8 +17,8 @@ from moe_classic._engine.map_reduce import (
     SerialEngine,
     ThreadedEngine,
     _one_a_processor,
-    make_engine,
 )
+from moe_classic._engine.processes import make_engine
 from moe_classic.gates import SoftmaxGate
 
 
@@ -131,7 +131,7 @@ def test_n_jobs_chooses_the_engine():
     assert type(make_engine(None)) is SerialEngine
     assert type(make_engine(1)) is SerialEngine
     engine = make_engine(2)
-    assert type(engine) is ThreadedEngine
+    assert isinstance(engine, ThreadedEngine)
     assert engine.n_threads == 2
 
 

@@ -18,13 +18,15 @@ from moe_classic.experts import (
     LaplaceExpert,
     LogisticExpert,
     MultinomialExpert,
+    NegativeBinomialExpert,
+    PoissonExpert,
     StudentTExpert,
 )
 from moe_classic.experts._linear import LinearExpert
 from moe_classic.gates import GATES, ConstantGate, GaussianGate, SoftmaxGate
 from moe_classic.gates._tree.gate import TreeGate
 
-from ..contracts.scenes import guessed_summary
+from ..contracts.scenes import guessed_summary, seeing_plain_columns
 
 #: Step of the central differences.
 STEP = 1e-5
@@ -43,9 +45,14 @@ EXPERT_CASES = {
     "gaussian full": (GaussianExpert(), 2),
     "gaussian full tied": (GaussianExpert(tied=True), 2),
     "gaussian diag": (GaussianExpert(covariance_type="diag"), 2),
+    "gaussian diag shared": (GaussianExpert(covariance_type="diag", shared=[1]), 2),
+    "gaussian shared": (GaussianExpert(shared=[0]), 1),
+    "gaussian tied shared": (GaussianExpert(tied=True, shared=[0, 1]), 1),
     "gaussian spherical": (GaussianExpert(covariance_type="spherical"), 2),
     "logistic": (LogisticExpert(), 2),
     "multinomial": (MultinomialExpert(), 3),
+    "negative_binomial shared": (NegativeBinomialExpert(shared=[1]), 1),
+    "poisson shared": (PoissonExpert(shared=[0]), 1),
     "student_t": (StudentTExpert(), 1),
     "student_t with df": (StudentTExpert(df=4.0), 1),
 }
@@ -105,7 +112,10 @@ def make_scene(groups, gate, outputs, *, gate_design=0, n=40):
     designs = (Design(Z), Design(Z[1:]), Design(Z[2:]))
     classes = outputs if groups[0][0].target == "class" else 0
     guess = guessed_summary(groups[0][0].target, n, outputs, classes)
-    bound = tuple(Group(e.bind(guess), count, number) for e, count, number in groups)
+    bound = tuple(
+        Group(seeing_plain_columns(e.bind(guess), designs[number].width - 1), count, number)
+        for e, count, number in groups
+    )
     draws = np.concatenate(
         [
             g.expert.sample(

@@ -82,20 +82,29 @@ _EXPERT_CASES = [
     _gaussian(2, covariance_type="full", tied=True),
     _gaussian(2, covariance_type="full", alpha=0.2),
     _gaussian(2, covariance_type="full", tied=True, alpha=0.2),
+    _gaussian(p=3, shared=[1]),
+    _gaussian(p=3, tied=True, alpha=0.2, shared=[0, 2]),
+    _gaussian(2, covariance_type="diag", alpha=0.2, shared=["x1"]),
     Case("beta"),
+    Case("beta", {"alpha": 0.2, "shared": [0]}),
     Case("beta", {"alpha": 0.2, "concentration": 8.0}),
     Case("binomial", {"trials": 12}),
     Case("binomial", {"alpha": 0.2}),
+    Case("binomial", {"trials": 12, "alpha": 0.2, "shared": [0, 1]}),
     Case("gamma"),
+    Case("gamma", {"shared": [0]}),
     Case("gamma", {"alpha": 0.2, "dispersion": 0.5}),
     Case("inverse_gaussian"),
     Case("inverse_gaussian", {"alpha": 0.2, "dispersion": 0.5}),
+    Case("inverse_gaussian", {"shared": [1]}),
     Case("laplace", monotone=True),
+    Case("laplace", {"alpha": 0.2, "shared": [1]}, monotone=True),
     Case("laplace", {"alpha": 0.2}, monotone=True),
     Case("logistic", outputs=2),
     Case("logistic", {"alpha": 0.2}, outputs=2),
     Case("lognormal", monotone=True),
     Case("lognormal", {"alpha": 0.2, "scale": 0.7}, monotone=True),
+    Case("lognormal", {"alpha": 0.2, "shared": [0]}, monotone=True),
     Case("multinomial", outputs=2),
     Case("multinomial", outputs=4),
     Case("multinomial", {"alpha": 0.2}, outputs=4),
@@ -103,7 +112,11 @@ _EXPERT_CASES = [
     Case("negative_binomial"),
     Case("negative_binomial", {"alpha": 0.2, "dispersion": 0.3}),
     Case("negative_binomial", {"dispersion": 1e-6}, n_experts=1, n_features=0),
+    Case("negative_binomial", {"alpha": 0.2, "dispersion": 0.3, "shared": [0]}),
+    Case("negative_binomial", {"shared": [0]}, n_features=3),
     Case("poisson"),
+    Case("poisson", {"alpha": 0.2, "shared": [0]}),
+    Case("poisson", {"alpha": 0.0, "shared": [0, -1]}, n_features=3),
     Case("poisson", {"alpha": 0.2}, n_experts=1),
     Case("skew_normal", ends=False),
     Case("skew_normal", {"alpha": 0.2}, ends=False),
@@ -112,10 +125,12 @@ _EXPERT_CASES = [
     Case("skew_t", {"df_bounds": (1.0, 30.0), "alpha": 0.2}, ends=False),
     Case("student_t"),
     Case("student_t", {"df": 4.0}, monotone=True),
+    Case("student_t", {"alpha": 0.2, "shared": [0]}),
     Case("student_t", {"df": 1.5, "alpha": 0.2}, monotone=True),
     Case("student_t", {"df_bounds": (1.0, 30.0), "alpha": 0.2}),
     Case("weibull"),
     Case("weibull", {"alpha": 0.2, "shape": 1.5}),
+    Case("weibull", {"shared": [1]}),
 ]
 
 _GATE_CASES = [
@@ -294,6 +309,13 @@ def guessed_summary(target: str, n: int, d: int, classes: int = 0) -> Summary:
     return Summary(float(n), np.full(d, mean), np.full(d, variance))
 
 
+def seeing_plain_columns(expert: Any, p: int) -> Any:
+    """A bound expert that sees ``p`` columns as they are."""
+    names = [f"x{j}" for j in range(p)]
+    seen = DesignMap(None, None, None, np.zeros(p), np.ones(p), tuple(names))
+    return expert.seeing(seen, names)
+
+
 @cache
 def expert_scene(case: Case, n: int = 60, seed: int = 0) -> Scene:
     """An expert group with random parameters and a target drawn from it."""
@@ -303,6 +325,7 @@ def expert_scene(case: Case, n: int = 60, seed: int = 0) -> Scene:
     classes = case.outputs if expert.target == "class" else 0
     guess = guessed_summary(expert.target, n, case.outputs, classes)
     bound = expert.bind(guess)
+    bound = seeing_plain_columns(bound, case.n_features)
     design = make_design(n, case.n_features, rng)
     start = bound.start(case.n_experts, design.width, guess)
     theta = bound.pack(start)

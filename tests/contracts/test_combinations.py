@@ -52,6 +52,19 @@ REAL_EXPERTS = st.one_of(
     ),
     st.just([("line", GaussianExpert()), ("robust", "student_t")]),
 )
+SHARED = st.sampled_from([[0], [1], [0, -1], [2]])
+SHARING_EXPERTS = st.one_of(
+    st.builds(
+        GaussianExpert,
+        features=features,
+        alpha=alphas,
+        covariance_type=st.sampled_from(["full", "diag", "spherical"]),
+        tied=st.booleans(),
+        shared=SHARED,
+    ),
+    st.builds(LaplaceExpert, features=features, alpha=alphas, shared=SHARED),
+    st.builds(StudentTExpert, features=features, df=st.sampled_from([None, 3.0]), shared=SHARED),
+)
 CLASS_EXPERTS = st.one_of(
     st.sampled_from(["logistic", "multinomial", "gaussian", LogisticRegression()]),
     st.builds(LogisticExpert, features=features, alpha=alphas),
@@ -178,5 +191,28 @@ def test_any_arguments_of_a_tree(monkeypatch, kind):
     @given(options=st.fixed_dictionaries(TREES | {"expert": experts}), weighted=st.booleans())
     def run(options, weighted):
         check(monkeypatch, tree(max_iter=8, random_state=0, **options), kind, weighted)
+
+    run()
+
+
+@pytest.mark.parametrize("kind", ["y", "two outputs"])
+@pytest.mark.parametrize("shape", [FLAT, TREES], ids=["flat", "tree"])
+def test_any_arguments_of_experts_that_share_slopes(monkeypatch, kind, shape):
+    estimator = MoERegressor if shape is FLAT else HierarchicalMoERegressor
+
+    @some
+    @given(
+        options=st.fixed_dictionaries(shape | {"expert": SHARING_EXPERTS}), weighted=st.booleans()
+    )
+    def run(options, weighted):
+        moe = estimator(max_iter=8, random_state=0, **options)
+        check(monkeypatch, moe, kind, weighted)
+        if not hasattr(moe, "experts_"):
+            return
+        expert = moe.expert
+        seen = [0, 1] if expert.features is None else expert.features
+        places = [list(seen).index(j % 2) for j in expert.shared]
+        slopes = np.array([np.atleast_2d(e.coef_)[:, places] for e in moe.experts_])
+        np.testing.assert_array_equal(slopes, np.broadcast_to(slopes[0], slopes.shape))
 
     run()

@@ -1,4 +1,4 @@
-"""Starts that advance together end where each ends alone: every family, softmax and constant."""
+"""Starts that advance together end where each ends alone: every family, gates that stack."""
 
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ from moe_classic._model import available, penalties, stack, stackable, unstack
 from moe_classic.experts import EXPERTS
 from moe_classic.experts._linear import LinearExpert
 from moe_classic.gates import SoftmaxGate, TreeGate
-from moe_classic.solvers import EM, SQUAREM, run_together
+from moe_classic.solvers import EM, SQUAREM, run_together, run_weighted
 from moe_classic.solvers._paths import look, look_together, survey_together
 from moe_classic.solvers._quadratic import quadratic
 
@@ -19,7 +19,7 @@ from ..solvers.problems import Bordered, drawn
 STARTS = 4
 #: Passes after which rounding is still rounding.
 PASSES = 8
-GATES = ("softmax", "constant")
+GATES = ("softmax", "constant", "tree")
 linear = [name for name, kind in EXPERTS.items() if issubclass(kind, LinearExpert)]
 #: Family, outputs or classes, experts, settings.
 CASES = [
@@ -27,6 +27,7 @@ CASES = [
     *(("gaussian", 2, 2, {"covariance_type": kind}) for kind in ("full", "diag", "spherical")),
     ("gaussian", 1, 3, {"alpha": 0.1}),
     ("student_t", 1, 2, {"df": 4.0}),
+    ("gaussian", 1, 5, {}),
 ]
 names = [f"{name} d{d} K{K} {settings}" for name, d, K, settings in CASES]
 each_case = pytest.mark.parametrize(("expert", "outputs", "K", "settings"), CASES, ids=names)
@@ -157,6 +158,22 @@ def test_some_passes_together_are_passes_each(expert, outputs, K, settings):
         pair = packed(problem, [one.params, other.params])
         tolerance = 1e-9 if expert == "weibull" else 1e-10  # its shapes are ill determined
         np.testing.assert_allclose(pair[1], pair[0], rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("gate", ["softmax", "tree"])
+def test_starts_that_weigh_rows_in_their_way_end_where_each_ends_alone(gate):
+    problem, starts = scene("gaussian", 1, 3, {}, gate)
+    (block,), rng = problem.source, np.random.default_rng(3)
+    weights = rng.uniform(0.2, 2.0, (STARTS, block.w.size)) * (rng.random(block.w.size) < 0.8)
+    em, limits = EM(finish=None), {"max_iter": 60, "tol": 1e-3}
+    whole = replace(problem, source=[block])
+    together = run_weighted(em, whole, starts, weights, **limits)
+    assert len({end.n_iter for end in together}) > 1  # some leave before others
+    for w, params, end in zip(weights, starts, together, strict=True):
+        alone = em.run(replace(problem, source=[replace(block, w=w)]), params, **limits)
+        np.testing.assert_allclose(end.trace, alone.trace, rtol=1e-10)
+        pair = packed(problem, [alone.params, end.params])
+        np.testing.assert_allclose(pair[1], pair[0], rtol=1e-9, atol=1e-9)
 
 
 def test_each_start_is_damped_stopped_and_watched_by_itself():

@@ -32,17 +32,17 @@ PUBLIC = [
 #: The storeys of the house, lowest first: every module and folder at the top of the package stands
 #: on one. What a file imports lies on a lower storey, on its own, or in its own room.
 STOREYS = [
-    {"_typing", "_arguments", "_warnings", "_compat", "_version"},
+    {"_typing", "_arguments", "_warnings", "_compat", "_sklearn", "_version"},
     {"_numerics", "_adapters"},
     {"_data", "_routing", "penalties", "preprocessing"},
     {"_engine", "_components", "routers", "_targets"},
     {"experts", "gates", "_nets"},
     {"_model"},
     {"_objectives", "_bayes", "predictive", "_results"},
-    {"solvers", "metrics", "onnx", "_onnx_nets"},
+    {"solvers", "metrics"},
     {"_training", "inference"},
     {"estimators", "datasets", "inspection", "pipeline"},
-    {"model_selection", "persistence", "_cli"},
+    {"model_selection", "persistence", "onnx", "_onnx_nets", "_onnx_pipelines", "_cli"},
     {"__init__", "__main__"},
 ]
 STOREY = {room: level for level, rooms in enumerate(STOREYS) for room in rooms}

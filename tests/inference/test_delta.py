@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from scipy.differentiate import jacobian
 
 from moe_classic import MoERegressor
 from moe_classic.inference import inference
@@ -39,6 +40,17 @@ def test_delta_of_the_estimator_sees_coefficients_too(pair):
     expected = result.table.loc["expert", "expert 1"].loc["slope"].std_error
     np.testing.assert_allclose(table.std_error, expected, rtol=1e-6)
     np.testing.assert_array_equal(fit.experts_[0].coef_, before)
+
+
+def test_differences_are_as_exact_as_those_of_scipy(pair):
+    moe, X, y = pair
+    found = inference(moe, X, y)
+    table = found.delta(lambda at: np.exp(np.cumsum(at) / 50.0))
+    at = found.table.estimate.to_numpy()
+    by_scipy = jacobian(lambda x: np.exp(np.cumsum(x, axis=0) / 50.0), at).df
+    variances = np.diag(by_scipy @ found.covariance.to_numpy() @ by_scipy.T)
+    assert (variances > 0.0).all()
+    np.testing.assert_allclose(table.std_error, np.sqrt(variances), rtol=1e-7)
 
 
 def test_delta_takes_a_gradient_and_keeps_labels(pair):

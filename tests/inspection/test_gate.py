@@ -25,7 +25,15 @@ def test_axes_name_feature_experts_and_unit(crash, crash_moe):
     assert display.ax_.get_xlabel() == "times"
     assert display.ax_.get_ylabel() == "gate probability"
     texts = [t.get_text() for t in display.ax_.get_legend().get_texts()]
-    assert texts == ["expert 1", "expert 2", "expert 3"]
+    assert texts == ["expert 1", "expert 2", "expert 3", "deciles"]
+
+
+def test_ticks_stand_at_the_deciles(crash, crash_moe):
+    display = GateDisplay.from_estimator(crash_moe, crash[0])
+    ticks = next(c for c in display.ax_.collections if c.get_label() == "deciles")
+    np.testing.assert_allclose(
+        ticks.get_offsets()[:, 0], np.quantile(crash[0].times, np.arange(1, 10) / 10)
+    )
 
 
 def test_stacked_bands_fill_the_height(crash, crash_moe):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from moe_classic import MoERegressor
 from moe_classic.inspection import PartitionDisplay
 
 
@@ -55,6 +56,19 @@ def test_points_are_grouped_by_responsibility(plane, plane_moe, display):
     np.testing.assert_array_equal(display.points[2], owners)
     texts = [t.get_text() for t in display.ax_.get_legend().get_texts()]
     assert texts == ["expert 1", "expert 2"]
+
+
+def test_features_are_asked_for_unless_there_are_two(plane, plane_moe):
+    X, y = plane
+    with pytest.raises(ValueError, match=r"two features .*3 columns .*features=\('age', 'town'\)"):
+        PartitionDisplay.from_estimator(plane_moe, X)
+    with pytest.raises(ValueError, match="must be a pair"):
+        PartitionDisplay.from_estimator(plane_moe, X, features="age")
+    with pytest.raises(ValueError, match="one column; use GateDisplay"):
+        PartitionDisplay.from_estimator(plane_moe, X[["age"]])
+    pair = MoERegressor(2, n_init=1, random_state=0).fit(X[["age", "income"]], y)
+    display = PartitionDisplay.from_estimator(pair, X[["age", "income"]], n_points=5)
+    assert display.feature_labels == ("age", "income")
 
 
 def test_one_expert_everywhere_has_no_border(plane):

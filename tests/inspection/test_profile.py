@@ -50,6 +50,29 @@ def test_profile_of_two_features_is_folded_to_a_grid_of_both(rng):
     assert found.names == ("x2", "x0")
 
 
+def test_categories_and_two_values_are_points(table):
+    cities = profile(table, ("city",))
+    assert cities.categories == ("a", "b", "c")
+    assert cities.rows.city.tolist() == ["a", "b", "c"]
+    assert cities.rows.age.tolist() == [35.0] * 3
+    np.testing.assert_array_equal(cities.places(table), [1.0, 0.0, 1.0, 2.0])
+    assert cities.deciles(table) is None
+    owners = profile(table, ("owner",))
+    assert owners.categories == ("False", "True")
+    assert owners.rows.owner.tolist() == [False, True]
+    assert owners.rows.owner.dtype == bool
+    coded = profile(table.assign(rooms=[1, 3, 3, 1]), ("rooms",))
+    assert (coded.categories, coded.axes[0].tolist()) == (("1", "3"), [1.0, 3.0])
+    assert coded.rows.rooms.dtype == table.rooms.dtype
+
+
+def test_ordered_categories_keep_their_order_and_those_that_do_not_occur_are_left_out(table):
+    sizes = pd.Categorical(["M", "S", "M", "L"], ["S", "M", "L", "XL"], ordered=True)
+    found = profile(table.assign(size=sizes), ("size",))
+    assert found.categories == ("S", "M", "L")
+    assert found.rows["size"].dtype == sizes.dtype
+
+
 def test_averaging_takes_at_most_so_many_rows_evenly(rng):
     X = np.column_stack([np.arange(50.0), np.arange(50.0)])
     found = profile(X, (0,), average=True, subsample=5)
@@ -69,7 +92,7 @@ def test_lone_column_needs_no_name_and_no_remark():
         (("height",), {}, "feature='height' is not a column of X"),
         ((None,), {}, "X has 4 columns .* such as feature='age'"),
         ((4,), {}, "feature=4 is not a column"),
-        (("city",), {}, "'city' is not a number"),
+        (("city",), {"categories": False}, "'city' is not a number"),
         (("age", 0), {}, "names a column twice"),
         (("age",), {"n_points": 1}, "n_points=1 must be at least 2"),
     ],

@@ -1,7 +1,10 @@
 """The look of experts."""
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pytest
+from matplotlib.colors import to_hex
 
 from moe_classic.inspection._style import legend_above, line_look, mixed_colors, point_look
 
@@ -9,6 +12,14 @@ from moe_classic.inspection._style import legend_above, line_look, mixed_colors,
 def test_first_forty_experts_look_different_as_lines():
     looks = {(look["color"], str(look["linestyle"])) for look in map(line_look, range(40))}
     assert len(looks) == 40
+
+
+def test_first_colours_are_those_of_okabe_and_ito():
+    named = getattr(mpl, "color_sequences", {})
+    if "okabe_ito" not in named:
+        pytest.skip("matplotlib before 3.11 does not have them")
+    known = {to_hex(c).upper() for c in named["okabe_ito"]}
+    assert {line_look(k)["color"] for k in range(6)} == known - {"#F0E442", "#000000"}
 
 
 def test_first_five_experts_are_told_apart_without_colour():

@@ -5,10 +5,11 @@ import pickle
 import numpy as np
 import pytest
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss, mean_pinball_loss
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -217,4 +218,83 @@ def test_routing_refuses_weights_that_nobody_spoke_of(tone, weights):
         with pytest.raises(UnsetMetadataPassedError, match="log_score"):
             cross_validate(
                 moe, *tone, scoring=get_scorer("log_score"), params={"sample_weight": weights}
+            )
+
+
+# ------------------------------------------------------------------------- groups
+
+
+@pytest.fixture
+def panel(rng):
+    """Subjects (60) with 4 rows each, of two regimes; X, y, groups."""
+    subject = np.repeat(np.arange(60), 4)
+    X = rng.standard_normal((240, 1))
+    slope = np.where(subject % 2 == 0, 2.0, -2.0)
+    return X, slope * X[:, 0] + 0.5 * rng.standard_normal(240), subject
+
+
+def test_log_score_of_groups_is_their_mean(panel, rng):
+    X, y, groups = panel
+    moe = MoERegressor(2, gate="constant", random_state=0).fit(X, y, groups=groups)
+    value = log_score_scorer(moe, X, y, groups=groups)
+    assert value == pytest.approx(moe.log_likelihood(X, y, groups=groups) / 60.0, rel=1e-12)
+    assert value != pytest.approx(4.0 * log_score_scorer(moe, X, y), rel=1e-3)
+    w = rng.uniform(0.5, 2.0, 60)
+    weighted = log_score_scorer(moe, X, y, sample_weight=w[groups], groups=groups)
+    parts = moe.score_samples(X, y, groups=groups)
+    assert weighted == pytest.approx(np.average(parts, weights=w), rel=1e-12)
+    # As many groups as rows are the rows.
+    alone = log_score_scorer(moe, X, y, groups=np.arange(240))
+    assert alone == pytest.approx(log_score_scorer(moe, X, y), rel=1e-10)
+
+
+def test_search_routes_groups_to_fits_folds_and_scorer(panel):
+    X, y, groups = panel
+    with config_context(enable_metadata_routing=True):
+        moe = MoERegressor(gate="constant", n_init=2, random_state=0).set_fit_request(groups=True)
+        scorer = get_scorer("log_score").set_score_request(groups=True)
+        search = GridSearchCV(moe, {"n_experts": [1, 2]}, scoring=scorer, cv=GroupKFold(3))
+        search.fit(X, y, groups=groups)
+    assert search.best_params_ == {"n_experts": 2}
+    train, test = next(iter(GroupKFold(3).split(X, y, groups)))
+    fold = clone(moe).set_params(n_experts=2).fit(X[train], y[train], groups=groups[train])
+    expected = fold.log_likelihood(X[test], y[test], groups=groups[test])
+    value = search.cv_results_["split0_test_score"][1]
+    assert value == pytest.approx(expected / np.unique(groups[test]).size, rel=1e-12)
+
+
+def test_groups_go_through_pipelines_to_the_scorer(panel):
+    X, y, groups = panel
+    with config_context(enable_metadata_routing=True):
+        moe = MoERegressor(2, gate="constant", random_state=0).set_fit_request(groups=True)
+        pipe = make_pipeline(StandardScaler(), moe)
+        scorer = get_scorer("log_score").set_score_request(groups=True)
+        found = cross_validate(
+            pipe, X, y, scoring=scorer, cv=GroupKFold(3), params={"groups": groups}
+        )
+    assert found["test_score"].shape == (3,)
+    assert (found["test_score"] > -8.0).all()
+
+
+def test_groups_that_nobody_spoke_of_or_rows_alone_are_refused(panel):
+    X, y, groups = panel
+    moe = MoERegressor(2, gate="constant", random_state=0).fit(X, y, groups=groups)
+    with pytest.raises(ValueError, match="groups has no meaning for get_scorer\\('neg_crps'\\)"):
+        neg_crps_scorer(moe, X, y, groups=groups)
+    with pytest.raises(ValueError, match="groups has no meaning"):
+        get_scorer("neg_pit_error").set_score_request(groups=True)
+    with pytest.raises(ValueError, match="groups has no meaning for LogisticRegression"):
+        log_score_scorer(LogisticRegression().fit(X, y > 0), X, y > 0, groups=groups)
+    with pytest.raises(ValueError, match="groups has shape"):
+        log_score_scorer(moe, X, y, groups=groups[1:])
+    with config_context(enable_metadata_routing=True):
+        asked = clone(moe).set_fit_request(groups=True)
+        with pytest.raises(UnsetMetadataPassedError, match="log_score"):
+            cross_validate(
+                asked,
+                X,
+                y,
+                scoring=get_scorer("log_score"),
+                cv=GroupKFold(3),
+                params={"groups": groups},
             )

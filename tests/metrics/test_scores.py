@@ -71,6 +71,30 @@ def test_crps_of_estimators_as_experts_uses_the_family_of_their_noise(tone):
     np.testing.assert_allclose(crps_samples(moe, X, y), expected, rtol=1e-10)
 
 
+def test_scores_are_those_of_scoringrules(rng):
+    reference = pytest.importorskip("scoringrules", reason="needs scoringrules, in the extra test")
+    n, K = 40, 3
+    weights = rng.dirichlet(np.ones(K), n)
+    location, scale = rng.normal(size=(n, K)), rng.uniform(0.3, 2.0, (n, K))
+    y, df = rng.normal(size=n), 4.5
+    np.testing.assert_allclose(
+        crps_mixture(y, weights, location, scale),
+        reference.crps_mixnorm(y, location, scale, weights),
+        rtol=1e-10,
+    )
+    alone = (y, np.ones((n, 1)), location[:, :1], scale[0, 0])
+    for family, expected in (
+        ("laplace", reference.crps_laplace(y, location[:, 0], scale[0, 0])),
+        ("logistic", reference.crps_logistic(y, location[:, 0], scale[0, 0])),
+        ("student_t", reference.crps_t(y, df, location[:, 0], scale[0, 0])),
+    ):
+        found = crps_mixture(*alone, family=family, df=df)
+        np.testing.assert_allclose(found, expected, rtol=2e-7, err_msg=family)
+    ends = np.sort(rng.normal(size=(n, 2)), axis=1)
+    expected = reference.interval_score(y, *ends.T, 0.2).mean()
+    assert interval_score(y, ends, coverage=0.8) == pytest.approx(expected)
+
+
 def test_crps_keeps_outputs_apart(rng):
     X = rng.standard_normal((60, 1))
     y = np.hstack([X, -2.0 * X]) + rng.standard_normal((60, 2))

@@ -26,7 +26,7 @@ def found(sparse):
 
 
 def test_a_path_goes_from_no_slope_to_many_and_finds_those_that_are(sparse, found):
-    table = found.table
+    table = found.table[found.table.highest]
     assert table.n_slopes.iloc[0] == 0
     assert (np.diff(np.log(table.alpha)) < 0.0).all()
     np.testing.assert_allclose(np.diff(np.log(table.alpha)), np.log(1.0 / 20.0) / 14, rtol=1e-8)
@@ -56,7 +56,7 @@ def test_numbers_of_a_path_are_those_of_its_fits(sparse, found):
 
 def test_a_path_is_no_lower_than_fits_of_its_own(sparse, found):
     X, y = sparse
-    row = found.table.iloc[found.best_index_]
+    row = found.table[found.table.highest].iloc[8]
     expert = GaussianExpert(penalty=Lasso(row.alpha))
     gate = SoftmaxGate(penalty=Lasso(row.alpha * row.gate_ratio))
     alone = MoERegressor(2, expert=expert, gate=gate, random_state=3).fit(X, y)
@@ -73,6 +73,57 @@ def test_a_relaxed_fit_is_that_of_experts_with_these_features(sparse, found):
     assert best.log_likelihood_ == pytest.approx(alone.log_likelihood_, abs=1e-6)
 
 
+def test_right_slopes_are_a_candidate_where_wide_noise_pays_less(sparse, found):
+    """A strong penalty rates two flat experts higher; the other walk keeps those with slopes."""
+    table = found.table
+    lower = table[~table.highest]
+    assert len(lower) > 0
+    for _, row in lower.iterrows():
+        partner = table[table.highest & (table.alpha == row.alpha)].iloc[0]
+        assert row.objective <= partner.objective
+        assert row.n_slopes != partner.n_slopes
+    right = lower.loc[lower.ebic.idxmin()]
+    partner = table[table.highest & (table.alpha == right.alpha)].iloc[0]
+    assert right.ebic < partner.ebic - 50.0
+
+
+def test_experts_keep_their_places_along_a_path(sparse, found):
+    """Where the slopes are those of the chosen fit, so are their signs; the gate goes along."""
+    chosen = np.sign(found.coefs_[found.best_index_])
+    gate = np.sign(found.gate_coefs_[found.best_index_])
+    weak = found.table.index[found.table.highest & (found.table.n_slopes >= 3)]
+    assert len(weak) > 5
+    for i in weak:
+        assert (np.sign(found.coefs_[i])[chosen != 0.0] == chosen[chosen != 0.0]).all()
+        assert (np.sign(found.gate_coefs_[i])[gate != 0.0] == gate[gate != 0.0]).all()
+    assert found.terms_ == found.gate_terms_ == [f"x{j}" for j in range(8)]
+
+
+def test_chosen_by_the_log_score_of_rows_that_were_held_out(sparse):
+    X, y = sparse
+    folds = [(np.arange(80, 240), np.arange(80)), (np.arange(160), np.arange(160, 240))]
+    alphas = [0.7, 0.3, 0.02]
+    found = path(X, y, n_experts=1, alphas=alphas, criterion="log_score", cv=folds)
+    best = found.table.iloc[found.best_index_]
+    assert best.log_score == found.table.log_score.max()
+    for a, row in zip(alphas, found.table.itertuples(), strict=True):
+        rows = []
+        for train, test in folds:
+            own = path(X[train], y[train], n_experts=1, alphas=[a]).best_estimator_
+            rows.append(own.score_samples(X[test], y[test]))
+        rows = np.concatenate(rows)
+        assert row.log_score == pytest.approx(rows.mean(), abs=1e-6)
+        assert row.log_score_std_error == pytest.approx(rows.std() / np.sqrt(160), rel=1e-5)
+    with pytest.raises(ValueError, match="cv=3 has no meaning with criterion='ebic'"):
+        path(X, y, cv=3)
+
+
+def test_log_scores_of_two_experts_choose_their_slopes(sparse):
+    found = path(*sparse, alphas=[0.7, 0.3], criterion="log_score", cv=3)
+    assert found.table.log_score.notna().all()
+    assert np.isin([1, 3], np.flatnonzero(found.coefs_[found.best_index_].any(axis=0))).all()
+
+
 def test_shrunken_fits_may_be_chosen(sparse):
     X, y = sparse
     chosen = path(X, y, alphas=6, relaxed=False)
@@ -84,8 +135,9 @@ def test_shrunken_fits_may_be_chosen(sparse):
 
 def test_strengths_and_ratios_may_be_given(sparse):
     X, y = sparse
-    table = path(X, y, alphas=[0.1, 1.0], gate_ratios=[0.1, 0.5]).table
-    assert table.alpha.tolist() == [1.0, 0.1, 1.0, 0.1]
+    table = path(X, y, alphas=[0.1, 0.5], gate_ratios=[0.1, 0.5]).table
+    table = table[table.highest]
+    assert table.alpha.tolist() == [0.5, 0.1, 0.5, 0.1]
     assert table.gate_ratio.tolist() == [0.1, 0.1, 0.5, 0.5]
 
 

@@ -1,15 +1,20 @@
 """Penalised fits: conditions of optimality, zeros, other implementations, refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import softmax
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet as ElasticNetOfOne
 from sklearn.linear_model import Lasso as LassoOfOne
 from sklearn.linear_model import LogisticRegression
 
-from moe_classic import MoEClassifier, MoERegressor
+from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
+from moe_classic._results import fitted_mixture
 from moe_classic.experts import (
+    EXPERTS,
     GaussianExpert,
     LaplaceExpert,
     LogisticExpert,
@@ -17,7 +22,7 @@ from moe_classic.experts import (
     PoissonExpert,
     StudentTExpert,
 )
-from moe_classic.gates import SoftmaxGate
+from moe_classic.gates import SoftmaxGate, TreeGate
 from moe_classic.penalties import ElasticNet, GroupLasso, Lasso, Ridge
 
 QUICK = {"n_init": 2, "random_state": 0}
@@ -110,6 +115,71 @@ def test_poisson_experts_end_where_the_conditions_hold(solver):
         score = (R[:, k] * (y - np.exp(one.intercept_ + X @ one.coef_))) @ X / len(X)
         assert violation(score, one.coef_, 0.1) < _OPTIMAL
     assert sum((one.coef_ == 0.0).sum() for one in moe.experts_) > 2
+
+
+def skewed(name, n=300):
+    """A target that suits a family, of two lines."""
+    rng, X, left = scene(n)
+    eta = np.where(left, 1.5 + 0.5 * X[:, 1], 0.2 - 0.5 * X[:, 2])
+    share = 1.0 / (1.0 + np.exp(-eta + 0.5))
+    return X, {
+        "gamma": lambda: np.exp(eta) * rng.gamma(4.0, 0.25, n),
+        "inverse_gaussian": lambda: rng.wald(np.exp(eta), 8.0 * np.exp(eta)),
+        "lognormal": lambda: np.exp(eta + 0.4 * rng.standard_normal(n)),
+        "weibull": lambda: np.exp(eta) * rng.weibull(2.5, n),
+        "negative_binomial": lambda: rng.poisson(np.exp(eta + 1.0) * rng.gamma(4.0, 0.25, n)),
+        "beta": lambda: np.clip(rng.beta(12.0 * share, 12.0 * (1.0 - share)), 1e-3, 0.999),
+        "binomial": lambda: rng.binomial(12, share),
+    }[name]()
+
+
+SKEWED = [
+    "beta",
+    "binomial",
+    "gamma",
+    "inverse_gaussian",
+    "lognormal",
+    "negative_binomial",
+    "weibull",
+]
+
+
+@pytest.mark.parametrize("name", SKEWED)
+def test_other_linear_models_end_where_the_conditions_hold(name):
+    """Scores by central differences of the log-likelihood itself."""
+    X, y = skewed(name)
+    own = {"trials": 12} if name == "binomial" else {}
+    cost = 0.5 if name in ("lognormal", "weibull", "gamma", "binomial") else 0.2
+    expert = EXPERTS[name](penalty=Lasso(cost), **own)
+    moe = MoERegressor(1, expert=expert, **QUICK).fit(X, y)
+    assert moe.converged_
+    assert (np.diff(moe.trace_) >= -1e-9 * abs(moe.trace_[-1])).all()
+    coef = moe.experts_[0].coef_
+    assert 0 < (coef != 0.0).sum() < X.shape[1]
+    record = fitted_mixture(moe)
+    (params,) = record.standard_params.experts
+    group, h = record.model.groups[0], 1e-5
+
+    def mean_log(j, step):
+        moved = params.coef.copy()
+        moved[0, 0, j] += step
+        own = replace(params, coef=moved)
+        design = record.block(X).designs[group.design]
+        return group.expert.forward(own, design, y[None].astype(float)).log_prob.mean()
+
+    score = np.array([(mean_log(j, h) - mean_log(j, -h)) / (2.0 * h) for j in range(6)])
+    assert violation(score, params.coef[0, 0, :-1], cost) < _OPTIMAL
+
+
+@pytest.mark.parametrize("name", SKEWED)
+def test_two_of_other_linear_models_have_zeros(name):
+    X, y = skewed(name)
+    own = {"trials": 12} if name == "binomial" else {}
+    expert = EXPERTS[name](penalty=Lasso(0.15), **own)
+    moe = MoERegressor(2, expert=expert, n_init=1, random_state=0).fit(X, y)
+    assert (np.diff(moe.trace_) >= -1e-9 * abs(moe.trace_[-1])).all()
+    zeros = sum((one.coef_ == 0.0).sum() for one in moe.experts_)
+    assert 0 < zeros < 12
 
 
 @pytest.mark.parametrize("C", [2, 3, 4])
@@ -229,6 +299,19 @@ def test_penalties_without_a_meaning_are_refused(expert, words):
         MoERegressor(2, expert=expert, **QUICK).fit(X, y)
 
 
+def test_trees_have_penalties_at_their_leaves_and_refuse_them_at_nodes():
+    X, y = real()
+    node, leaf = SoftmaxGate(penalty=Lasso(0.1)), GaussianExpert(penalty=Lasso(0.1))
+    with pytest.raises(ValueError, match="nodes of a tree take no penalty=Lasso"):
+        HierarchicalMoERegressor((2,), node=node).fit(X, y)
+    with pytest.raises(ValueError, match="nodes of a tree take no penalty=Lasso"):
+        MoERegressor(2, gate=TreeGate(node=node)).fit(X, y)
+    tree = HierarchicalMoERegressor((2,), expert=leaf, **QUICK).fit(X, y)
+    flat = MoERegressor(2, expert=leaf, **QUICK).fit(X, y)
+    assert sum((one.coef_ == 0.0).sum() for one in tree.experts_) > 3
+    assert tree.trace_[-1] == pytest.approx(flat.trace_[-1], abs=1e-5)
+
+
 def test_other_things_than_penalties_are_refused():
     X, y = real()
     for wrong in (0.1, Lasso):
@@ -251,3 +334,24 @@ def test_penalties_are_parameters():
     moe = MoERegressor(2, expert=GaussianExpert(penalty=Lasso(0.1)))
     moe = clone(moe).set_params(expert__penalty__alpha=0.3)
     assert moe.expert.penalty.alpha == 0.3
+
+
+@pytest.mark.parametrize("solver", ["em", "squarem"])
+def test_what_is_left_of_the_conditions_is_reported(solver):
+    X, y = real()
+    expert, gate = GaussianExpert(penalty=Lasso(0.1)), SoftmaxGate(penalty=Lasso(0.02))
+    moe = MoERegressor(2, expert=expert, gate=gate, solver=solver, n_init=3, random_state=0)
+    report = moe.fit(X, y).start_report_
+    assert report.kkt_residual.iloc[0] < _OPTIMAL
+    R, worst = moe.responsibilities(X, y), 0.0
+    for k, one in enumerate(moe.experts_):
+        weighted = R[:, k] * (y - one.intercept_ - X @ one.coef_) / float(one.scale_) ** 2
+        worst = max(worst, violation(weighted @ X / len(X), one.coef_, 0.1), abs(weighted.mean()))
+    worst = max(worst, gate_violation(moe, X, R, 0.02))
+    assert report.kkt_residual.iloc[0] == pytest.approx(worst, abs=1e-8)
+    short = clone(moe).set_params(max_iter=2, n_init=1)
+    with pytest.warns(ConvergenceWarning):
+        short.fit(X, y)
+    assert short.start_report_.kkt_residual.iloc[0] > _OPTIMAL
+    plain = MoERegressor(2, **QUICK).fit(X, y).start_report_
+    assert "kkt_residual" not in plain

@@ -22,6 +22,7 @@ from moe_classic.experts import (
     LogisticExpert,
     LognormalExpert,
     MultinomialExpert,
+    NegativeBinomialExpert,
     PoissonExpert,
     StudentTExpert,
     TruncatedExpert,
@@ -39,6 +40,7 @@ from .registry import (
     classes,
     counts,
     fitted,
+    gaps,
     lines,
     outputs,
     positives,
@@ -161,6 +163,7 @@ _classification("estimator experts without slopes", expert=GaussianNB(), regular
 # ------------------------------------------------------------------------- gates
 
 _regression("gaussian gate", gate="gaussian")
+_regression("gaussian gate, gaps", gaps, gate="gaussian", missing="marginalize")
 for kind in ("diag", "tied"):
     _regression(f"gaussian gate, {kind}", gate=GaussianGate(covariance_type=kind))
 _regression("gaussian gate of a column", gate=GaussianGate(features=[0], reg_covar=1e-3))
@@ -249,6 +252,23 @@ def warm_start() -> Values:
     X, y = lines()
     moe = MoERegressor(2, warm_start=True, **QUICK).fit(X[:80], y[:80])
     return fitted(moe.fit(X, y), X, y)
+
+
+@case("regression, shared slopes")
+def shared_slopes() -> Values:
+    X, y = lines()
+    wave = np.sin(7.0 * np.arange(len(X)))
+    X, y = np.column_stack([X, wave]), y + wave
+    moe = MoERegressor(2, expert=GaussianExpert(shared=[2]), **QUICK).fit(X, y)
+    return fitted(moe, X, y)
+
+
+@case("counts, shared slopes")
+def shared_slopes_of_counts() -> Values:
+    X, y = lines()
+    counts = np.rint(np.exp(0.5 * (y - y.mean()) / y.std()) * 3.0)
+    moe = MoERegressor(2, expert=NegativeBinomialExpert(shared=[0]), **QUICK).fit(X, counts)
+    return fitted(moe, X, counts)
 
 
 @case("regression, named columns")

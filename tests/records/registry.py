@@ -99,6 +99,13 @@ def lines(n: int = 120, seed: int = 0, tails: bool = False) -> tuple[np.ndarray,
     return _rounded(X, y + 0.3 * noise)
 
 
+def gaps(n: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    """The same with values of X missing at random; (n, 2) and (n,)."""
+    X, y = lines(n)
+    missing = np.random.RandomState(3).uniform(size=X.shape) < 0.25
+    return np.where(missing, np.nan, X), y
+
+
 def positives(n: int = 120) -> tuple[np.ndarray, np.ndarray]:
     """Exponentials of lines with noise; (n, 2) and (n,)."""
     X, y = lines(n)

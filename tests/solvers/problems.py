@@ -36,12 +36,13 @@ def maps_of(gate: Any, n_features: int) -> tuple[Bordered, Bordered]:
 
 
 def bound_model(expert: str, gate: Any, n_experts: int, summary: Summary, **settings: Any) -> Model:
-    """One group of ``n_experts`` like experts under a gate; "tree" splits two, then the rest."""
+    """One group of ``n_experts`` like experts under a gate; a tree splits two and then the rest."""
     # Mixtures of single trials are hardly determined.
     known = {"trials": 12} if expert == "binomial" else {}
     one = EXPERTS[expert](**known, **settings).bind(summary)
+    shape = [[2], n_experts - 2] if n_experts > 2 else (2,)
     if isinstance(gate, str):
-        gate = TreeGate([[2], n_experts - 2]) if gate == "tree" else GATES[gate]()
+        gate = TreeGate(shape) if gate == "tree" else GATES[gate]()
     return Model(gate, (Group(one, n_experts, 0),), gate_design=1)
 
 

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
@@ -23,8 +22,10 @@ from moe_classic._bayes import (
 from moe_classic._data import Block, RawData, slices_of
 from moe_classic._model import MoEParams, check_order_by, null_directions, order_of
 from moe_classic._results import Explanation, explain_rows, view_experts
+from moe_classic._sklearn import BaseEstimator, TransformerMixin
 from moe_classic._targets import Target, TrainingData
 from moe_classic._training import BoundModel, bind
+from moe_classic._typing import Floats
 from moe_classic.estimators import _answers, _reporting
 from moe_classic.estimators._mixture import RowChecker, given_responsibilities
 
@@ -38,6 +39,28 @@ class BayesianEstimator(TransformerMixin, BaseEstimator):
 
     A fit leaves one record, ``_fitted``, and what users see of it, all set at once and last.
     """
+
+    # What fits set and arguments that both mixtures have, for type checkers.
+    n_experts: int
+    expert_features: Any
+    gate_features: Any
+    coef_prior: Any
+    noise_prior: Any
+    gate_prior: Any
+    prune: Any
+    init: Any
+    n_init: int
+    max_iter: int
+    tol: float
+    random_state: Any
+    order_by: Any
+    experts_: list[Any]
+    gate_: Any
+    n_experts_: int
+    lower_bound_: float
+    trace_: Floats
+    n_iter_: int
+    converged_: bool
 
     _target: ClassVar[type[Target]]
     _listed = "expert"

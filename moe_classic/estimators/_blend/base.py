@@ -57,6 +57,13 @@ class FittedMetaPi(FittedBlend):
 class MetaPi(BlendEstimator):
     """What both Meta-Pi estimators share."""
 
+    expert_names_: list[str]
+    sources_: Any
+    loss_: float
+    trace_: Floats
+    n_iter_: int
+    converged_: bool
+
     _listed = "experts"
     _fitted: FittedMetaPi | None = None
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils import get_tags
 
 from moe_classic._adapters import outputs_of, proba_of
+from moe_classic._sklearn import ClassifierMixin, RegressorMixin
 from moe_classic._targets import ClassTarget, RealTarget
 from moe_classic._typing import Floats
 from moe_classic.estimators import _probabilities

@@ -7,8 +7,6 @@ from copy import copy
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import TransformerMixin
-from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from moe_classic._adapters import TableColumns, read_table
@@ -30,12 +28,13 @@ from moe_classic._results import (
     validate_rows,
 )
 from moe_classic._routing import check_top_k, routed_blend, top_k_weights
+from moe_classic._sklearn import BaseComposition, TransformerMixin
 from moe_classic._targets import Target
 from moe_classic._typing import Floats, Ints, Names
 from moe_classic.estimators import _reporting
 
 
-class BlendEstimator(TransformerMixin, _BaseComposition):
+class BlendEstimator(TransformerMixin, BaseComposition):
     """Gate and experts side by side; a subclass says what an expert's output is.
 
     A fit leaves one record, ``_fitted``, and what users see of it, all set at once and last.

@@ -51,6 +51,11 @@ class FittedHardMixture(FittedBlend):
 class HardMoE(BlendEstimator):
     """Arguments and fit of both hard mixtures."""
 
+    partition_: Any
+    best_round_: int
+    loss_: float
+    n_iter_: int
+
     #: Whether the blend goes through a tanh before it is compared with the target.
     _tanh: ClassVar[bool]
     _listed = "expert"

@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import make_pipeline
@@ -25,6 +24,7 @@ from sklearn.svm import SVC, SVR
 
 from moe_classic._adapters import outputs_of
 from moe_classic._results import Explanation, explain_margins
+from moe_classic._sklearn import ClassifierMixin, RegressorMixin
 from moe_classic._targets import ClassTarget, RealTarget
 from moe_classic._typing import Floats
 from moe_classic.estimators import _probabilities

@@ -22,7 +22,7 @@ from moe_classic._results import (
 from moe_classic._typing import Floats, Ints
 from moe_classic.estimators import _answers
 
-from .lazy import lazily
+from .lazy import counts, entropies, lazily, total_entropy, total_weight
 
 # -------------------------------------------------------------------- gate and experts
 
@@ -152,11 +152,6 @@ def log_likelihood(
 
 def _weights(self: Any, X: Any, sample_weight: Any, groups: Any) -> Floats:
     """Weights of the rows, or of the groups in the order of their sorted labels."""
-    if is_dask(X):
-        raise TypeError(
-            "X is a Dask collection, whose criteria need rows in memory: use log_likelihood(X, y) "
-            "and n_parameters_, or X.compute()."
-        )
     X = checked_rows(self, X)
     w = np.asarray(
         _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -179,7 +174,7 @@ def aic(
     :meth:`fit`.
     """
     require_groups(self._mixture, groups, "aic")
-    sample_weight = counts_of(sample_weight, weight_kind)
+    sample_weight = counts(X, sample_weight, weight_kind)
     value = self.log_likelihood(X, y, sample_weight, groups=groups)
     return -2.0 * value + 2.0 * self.n_parameters_
 
@@ -199,9 +194,10 @@ def bic(
     :meth:`fit`, n is the number of groups: they are what is independent.
     """
     require_groups(self._mixture, groups, "bic")
-    sample_weight = counts_of(sample_weight, weight_kind)
+    sample_weight = counts(X, sample_weight, weight_kind)
     value = self.log_likelihood(X, y, sample_weight, groups=groups)
-    n = float(_weights(self, X, sample_weight, groups).sum())
+    lazy = is_dask(X)
+    n = total_weight(X, sample_weight) if lazy else _weights(self, X, sample_weight, groups).sum()
     return -2.0 * value + self.n_parameters_ * float(np.log(n))
 
 
@@ -222,11 +218,12 @@ def icl(
     """
     require_groups(self._mixture, groups, "icl")
     value = self.bic(X, y, sample_weight, weight_kind=weight_kind, groups=groups)
+    if is_dask(X):
+        return value + 2.0 * total_entropy(self.responsibilities(X, y), sample_weight)
     w = _weights(self, X, counts_of(sample_weight, weight_kind), groups)
     if groups is None:
         R = self.responsibilities(X, y)
     else:
         joint = subject_log_joint(self, X, y, groups)[0]
         R = np.exp(joint - log_sum_exp(joint)).T
-    logs = np.log(np.where(R > 0.0, R, 1.0))
-    return value - 2.0 * float(w @ (R * logs).sum(axis=1))
+    return value + 2.0 * float(w @ entropies(R))

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._arguments import check_integer, check_real
+from moe_classic._arguments import check_integer, check_one_of, check_real
 from moe_classic._components import TARGETS
 from moe_classic._data import RawData
 from moe_classic._training import (
     STRATEGIES,
     by_name,
+    check_marginal,
     components,
     described,
     describes_outputs,
@@ -46,12 +47,26 @@ def resolve_arguments(estimator: Any, target: str) -> tuple[list[Any], Any, Solv
         if not isinstance(getattr(estimator, name), (bool, np.bool_)):
             raise TypeError(f"{name}={getattr(estimator, name)!r} must be True or False.")
     check_init(estimator.init, estimator.n_init)
+    _check_missing(estimator, target)
     groups = resolve_experts(estimator.expert, estimator.n_experts, target)
     estimator._validate_names([label for label, _, _ in groups if label is not None])
     gate = resolve_gate(estimator.gate, estimator.n_experts, target)
     solver = by_name("solver", estimator.solver, SOLVERS, Solver)
     solver.check()
     return groups, gate, solver
+
+
+def _check_missing(estimator: Any, target: str) -> None:
+    """Raise if ``missing`` is unknown, or has no meaning beside the other arguments."""
+    check_one_of(type(estimator).__name__, "missing", estimator.missing, ("error", "marginalize"))
+    if estimator.missing == "error":
+        return
+    if TARGETS[target].classes:
+        raise ValueError(
+            "missing='marginalize' needs normal laws of (x, y), and classes have none; set "
+            "missing='error' and impute, such as by features=SimpleImputer(add_indicator=True)."
+        )
+    check_marginal(estimator)
 
 
 def check_init(init: Any, n_init: int) -> None:
@@ -93,8 +108,13 @@ def given_responsibilities(init: Any, raw: RawData, n_experts: int) -> Floats:
     return R if raw.subjects is None else raw.subjects.means(R)
 
 
-def check_subjects(solver: Solver) -> None:
-    """Raise if a solver climbs something that has no meaning for groups of rows."""
+def check_subjects(solver: Solver, missing: str = "error") -> None:
+    """Raise if arguments have no meaning for groups of rows."""
+    if missing != "error":
+        raise ValueError(
+            f"groups: a gate sees the mean of the rows of a group, and missing={missing!r} has no "
+            "mean of what is missing; leave groups out, or set missing='error'."
+        )
     if solver.objective_name not in ("likelihood", "classification likelihood"):
         raise ValueError(
             f"groups needs an objective that gives all rows of a group to one expert; {solver!r} "

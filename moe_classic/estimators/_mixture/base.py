@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
-from moe_classic._compat import CallbackSupportMixin, with_callbacks
+from moe_classic._compat import with_callbacks
 from moe_classic._data import (
     MOST_ROWS,
     RawData,
@@ -31,6 +31,7 @@ from moe_classic._results import (
     importances,
     one_equation,
 )
+from moe_classic._sklearn import BaseComposition, CallbackSupportMixin, TransformerMixin
 from moe_classic._targets import IntervalTarget, Target, TrainingData
 from moe_classic._training import (
     BoundModel,
@@ -40,9 +41,12 @@ from moe_classic._training import (
     admits,
     bind,
     check_fitted_experts,
+    check_seen,
+    check_sparse,
     from_portfolio,
     keeps_origin,
     keeps_target,
+    marginalizes,
     monitors_of,
     refuse_blocks,
     report_fits,
@@ -66,12 +70,35 @@ from .fitted import LearnedMixture, check_warm_start, how_it_ended, learned_mixt
 from .rows import RowChecker
 
 
-class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition):
+class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
     """Fit template and answers of all mixtures that are fitted by maximum likelihood.
 
     A fit leaves one record, ``_fitted``, and what users see of it, all set at once and last: after
     a fit that was refused or interrupted everything is as it was before.
     """
+
+    # What fits set and arguments that all mixtures have, for type checkers.
+    n_experts: Any
+    expert: Any
+    gate: Any
+    solver: Any
+    init: Any
+    n_init: int
+    max_iter: int
+    tol: float
+    standardize: bool
+    block_size: int | None
+    warm_start: bool
+    n_jobs: int | None
+    random_state: Any
+    verbose: Any
+    experts_: list[Any]
+    gate_: Any
+    log_likelihood_: float
+    trace_: Floats
+    n_iter_: int
+    converged_: bool
+    n_parameters_: int
 
     _target: ClassVar[type[Target]]
     _listed = "expert"
@@ -83,11 +110,15 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
 
     #: Order in which like experts are published; an argument of flat mixtures.
     order_by: Any = "mass"
+    #: What becomes of missing values in X; an argument of flat mixtures.
+    missing: Any = "error"
 
     def __sklearn_tags__(self) -> Any:
         """Tags; missing values and levels in X where gate and every expert take them."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan, tags.input_tags.categorical = admits(self)
+        inputs = tags.input_tags
+        allow_nan, inputs.categorical, inputs.sparse = admits(self)
+        inputs.allow_nan = allow_nan or marginalizes(self)
         return tags
 
     get_params = _reporting.get_params
@@ -108,10 +139,11 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features; a DataFrame brings its column names. A Dask DataFrame or array, with a target
-            and weights in the same partitions, is fitted where its partitions are; they are
-            computed anew in every pass, unless persisted.
+        X : {array-like, sparse array or matrix} of shape (n_samples, n_features)
+            Features; a DataFrame brings its column names. Sparse ones are taken by linear experts
+            and by softmax and constant gates, and scaled by their largest size. A Dask DataFrame
+            or array, with a target and weights in the same partitions, is fitted where its
+            partitions are; they are computed anew in every pass, unless persisted.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -153,13 +185,13 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         checker = self._checker()
         return self._fit_rows(checker(X, y, sample_weight, groups), checker, X, y)
 
-    def _fit_rows(
-        self, raw: RawData, checker: RowChecker, X: Any = None, y: Any = None
-    ) -> MixtureEstimator:
+    def _fit_rows(self, raw: RawData, checker: RowChecker, X: Any = None, y: Any = None) -> Self:
         """Fit validated rows; callbacks are shown ``X`` and ``y``."""
         arguments = self._resolve_arguments()
         if raw.subjects is not None:
-            check_subjects(arguments[2])
+            check_subjects(arguments[2], self.missing)
+        if self.missing == "marginalize":
+            check_seen(raw.X, checker.names)
         self._check_size(raw.size, of_subjects=raw.subjects is not None)
         data = self._training_data(raw.merged() if isinstance(self.init, str) else raw, checker)
         rows = slices_of(data.X, data.w, data.subjects)
@@ -195,12 +227,12 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         """
         return self._fit_parts(blocks)
 
-    def _fit_parts(self, blocks: Any) -> MixtureEstimator:
+    def _fit_parts(self, blocks: Any) -> Self:
         """Fit rows that are read part by part, wherever these are."""
         arguments = self._resolve_arguments()
         if not isinstance(self.init, str):
             raise ValueError("fit_blocks needs init to be a strategy's name, not responsibilities.")
-        refuse_blocks(arguments[0], arguments[1])
+        refuse_blocks(arguments[0], arguments[1], self.missing)
         if describes_intervals(self.expert):
             raise ValueError(
                 "fit_blocks reads one number a row, censored experts need two ends; use fit, or "
@@ -214,7 +246,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         used = np.ones(drawn.w.size, dtype=bool)
         raw = RawData(drawn.X, drawn.y, drawn.w, used, drawn.subjects)
         if raw.subjects is not None:
-            check_subjects(arguments[2])
+            check_subjects(arguments[2], self.missing)
         self._check_size(n_rows, of_subjects=raw.subjects is not None)
         data = self._training_data(raw, checker, moments)
         source = {"stream": stream, "drawn": drawn}
@@ -230,7 +262,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         *,
         shown: dict[str, Any],
         source: dict[str, Any] | None = None,
-    ) -> MixtureEstimator:
+    ) -> Self:
         """Bind the model, train it, and keep what comes of it.
 
         ``raw`` are validated rows, ``rows`` passes over all of them, ``source`` says where a
@@ -240,7 +272,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         root.call_on_fit_task_begin(estimator=self, **shown)
         trainer = self._make_trainer(arguments, data, rows, raw, checker, root, source or {})
         # BLAS has one thread: blocks are small, n_jobs threads go over them.
-        with one_thread("blas"):
+        with one_thread("blas"), closing(trainer.engine):
             trained = self._train(trainer, raw)
         fitted = self._record(trainer, trained)
         check_fitted_experts(fitted.model, fitted.params, fitted.labels)
@@ -248,8 +280,10 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         warn_of_the_end(trainer, trained)
         report_fits(fitted.model, fitted.params, fitted.labels)
         root.call_on_fit_task_end(estimator=self, **shown)
+        # Fitted all the same, with the last good parameters.
+        if trained.error is not None:
+            raise trained.error
         if trained.result.failure:
-            # Fitted all the same, with the last good parameters.
             raise DivergenceError(trained.result.failure)
         return self
 
@@ -262,7 +296,13 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         several = describes_several(self.expert)
         kind = IntervalTarget if describes_intervals(self.expert) else self._target
         return RowChecker(
-            self, kind, multi_output=several, target=target, fitted=fitted, least=least
+            self,
+            kind,
+            multi_output=several,
+            target=target,
+            fitted=fitted,
+            least=least,
+            sparse=partial(check_sparse, self),
         )
 
     def _resolve_arguments(self) -> tuple[list[Any], Any, Solver]:
@@ -339,6 +379,7 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
             standardize=self.standardize,
             classes=data.target.attributes.get("classes_"),
             n_jobs=self.n_jobs,
+            marginal=self.missing == "marginalize",
         )
         solver.check_model(bound.model)
         solver.check_penalties(bound.model)
@@ -423,7 +464,9 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, _BaseComposition)
         """What became of every start, best first.
 
         ``(moe.start_report_.optimum == 1).sum()`` starts ended within ``tol`` nats a row of the
-        best height; 0 stands for those that were not followed to their end.
+        best height; 0 stands for those that were not followed to their end. Under penalties with
+        kinks ``kkt_residual`` is the largest violation of the conditions of Karush, Kuhn and Tucker
+        where a start ended, in nats a row and standardised unit of a slope.
         """
         return pd.DataFrame(self._mixture.report).set_index("start")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
@@ -16,6 +15,7 @@ from moe_classic._model import check_said
 from moe_classic._numerics import choose
 from moe_classic._results import FittedMixture, checked_rows, fitted_mixture, told_experts
 from moe_classic._routing import check_top_k
+from moe_classic._sklearn import ClassifierMixin
 from moe_classic._targets import ClassTarget, Target
 from moe_classic._training import learns_by_batches
 from moe_classic._typing import Floats

@@ -65,6 +65,12 @@ class MoERegressor(FromFormula, RegressorAnswers, MixtureEstimator):
     order_by : str, default="mass"
         Order in which like experts are published: ``"mass"`` puts the one that explains most
         weight first; the name of a term (``"intercept"``, ``"scale"``, a feature) sorts by it.
+    missing : {"error", "marginalize"}, default="error"
+        What becomes of NaN in X. ``"error"`` refuses it where a component cannot take it.
+        ``"marginalize"``, with ``gate="gaussian"``, Gaussian experts and EM: the likelihood is that
+        of what was observed, fitted by EM over experts and missing values, and predictions
+        marginalise gate and experts. It supposes that values are missing at random: whether one is
+        missing may depend on what was seen, not on what was not. Rows may miss all of X.
 
     Attributes
     ----------
@@ -76,7 +82,7 @@ class MoERegressor(FromFormula, RegressorAnswers, MixtureEstimator):
         Conditional log-likelihood of the training data, in nats.
     trace_ : ndarray
         What the solver climbed (log-likelihood minus penalties; of (x, y) jointly with a Gaussian
-        gate), at every accepted step; never falls.
+        gate, of what was observed of them), at every accepted step; never falls.
     n_iter_ : int
         Passes over the data of the winning run.
     converged_ : bool
@@ -103,6 +109,8 @@ class MoERegressor(FromFormula, RegressorAnswers, MixtureEstimator):
     Jacobs, Jordan, Nowlan & Hinton (1991), Adaptive mixtures of local experts, Neural Computation
     3. Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, Neural
     Computation 6. Xu, Jordan & Hinton (1995), An alternative model for mixtures of experts, NIPS 7.
+    Missing values: Ghahramani & Jordan (1994), Supervised learning from incomplete data via an EM
+    approach, NIPS 6.
 
     Examples
     --------
@@ -132,6 +140,7 @@ class MoERegressor(FromFormula, RegressorAnswers, MixtureEstimator):
         random_state: Any = None,
         verbose: int = 0,
         order_by: str = "mass",
+        missing: str = "error",
     ) -> None:
         store_arguments(self, locals())
 
@@ -158,6 +167,9 @@ class MoEClassifier(FromFormula, ClassifierAnswers, MixtureEstimator):
     solver, init, n_init, max_iter, tol, standardize, block_size, n_jobs, warm_start, random_state,
     verbose, order_by
         As for :class:`MoERegressor`.
+    missing : {"error"}, default="error"
+        As for :class:`MoERegressor`, but classes have no normal law with x: ``"marginalize"`` is
+        refused, and says what to do.
 
     Attributes
     ----------
@@ -201,5 +213,6 @@ class MoEClassifier(FromFormula, ClassifierAnswers, MixtureEstimator):
         random_state: Any = None,
         verbose: int = 0,
         order_by: str = "mass",
+        missing: str = "error",
     ) -> None:
         store_arguments(self, locals())

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from moe_classic._arguments import counts_of
 from moe_classic._data import check_partitions, is_dask
 
 #: A method that answers about rows.
@@ -44,6 +45,53 @@ def lazily(method: Method) -> Method:
         return _mapped(_Answer(self, method.__name__, options, _like(X)), X, y)
 
     return cast("Method", answer)
+
+
+# ------------------------------------------------------------------------- sums over rows
+
+
+def counts(X: Any, sample_weight: Any, weight_kind: str) -> Any:
+    """Weights read as counts of rows, of rows in memory or in partitions."""
+    if is_dask(X, sample_weight) and weight_kind != "frequency":
+        raise ValueError(
+            f"weight_kind={weight_kind!r} needs all weights at once; with Dask collections divide "
+            "sample_weight by its mean yourself, and leave weight_kind='frequency'."
+        )
+    return counts_of(sample_weight, weight_kind)
+
+
+def total_weight(X: Any, sample_weight: Any) -> float:
+    """Weight of the rows in all partitions, or their number."""
+    if sample_weight is not None:
+        return float(sample_weight.sum().compute())
+    from dask.delayed import delayed
+
+    sizes = [delayed(len)(part) for part in np.ravel(X.to_delayed())]
+    return float(delayed(sum)(sizes).compute())
+
+
+def entropies(R: Any) -> Any:
+    """Entropy of each row of probabilities, (n,)."""
+    R = np.asarray(R)
+    return -(R * np.log(np.where(R > 0.0, R, 1.0))).sum(axis=1)
+
+
+def total_entropy(R: Any, sample_weight: Any) -> float:
+    """Weighted sum of the entropies of rows of probabilities in partitions."""
+    if hasattr(R, "chunks"):
+        parts = R.map_blocks(entropies, drop_axis=1, dtype=np.float64)
+    else:
+        parts = R.map_partitions(_entropies_of_frame, meta=("entropy", np.float64))
+    weighted = parts if sample_weight is None else parts * sample_weight
+    return float(weighted.sum().compute())
+
+
+def _entropies_of_frame(R: pd.DataFrame) -> pd.Series:
+    """Entropies with the index of their rows."""
+    return pd.Series(entropies(R), index=R.index, name="entropy")
+
+
+# ------------------------------------------------------------------------- answers about rows
 
 
 class _Answer:

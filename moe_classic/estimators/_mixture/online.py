@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
+from scipy.sparse import issparse
 
 from moe_classic._data import MOST_ROWS, ArraySource, RawData
 from moe_classic._model import same_shapes
@@ -58,6 +59,11 @@ def learn_batch(
     groups: Any = None,
 ) -> Any:
     """Fit the first batches, or take one more into account; ``target`` says what the first y is."""
+    if issparse(X):
+        raise TypeError(
+            "partial_fit keeps its first rows laid out and takes a dense X; X is sparse. Use fit "
+            "or fit_blocks, which read sparse rows, or pass X.toarray() of each batch."
+        )
     return as_one(estimator, _learn, X, y, sample_weight, target, groups)
 
 

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 from scipy.special import ndtri
-from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_tweedie_score
 from sklearn.utils.metaestimators import available_if
 
@@ -22,6 +21,7 @@ from moe_classic._results import (
     told_experts,
 )
 from moe_classic._routing import check_top_k
+from moe_classic._sklearn import RegressorMixin
 from moe_classic._targets import RealTarget, Target
 from moe_classic._training import learns_by_batches
 from moe_classic._typing import Floats
@@ -41,6 +41,7 @@ class RegressorAnswers(RegressorMixin):
 
     _target: ClassVar[type[Target]] = RealTarget
 
+    expert: Any
     n_jobs: int | None
 
     def __sklearn_tags__(self) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from copy import copy
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 
 from moe_classic._adapters import TableColumns, read_table
@@ -18,6 +20,7 @@ from moe_classic._data import (
     check_spread,
     check_weight,
     least_and_most,
+    sparse_rows,
     stream_of,
 )
 from moe_classic._results import (
@@ -25,6 +28,7 @@ from moe_classic._results import (
     column_names,
     gathered_subjects,
     names_seen,
+    refuse_sparse_missing,
     validate_rows,
     variables_of,
 )
@@ -52,6 +56,8 @@ class RowChecker:
         Whether rows must agree with those of the last fit.
     least : int, default=2
         Rows that the first call needs.
+    sparse : callable, optional
+        Raises if the estimator cannot take a sparse X; without, none is taken.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class RowChecker:
         target: Target | None = None,
         fitted: bool = False,
         least: int = 2,
+        sparse: Callable[[], None] | None = None,
     ) -> None:
         self.columns = copy(estimator)
         self.table: TableColumns | None = None
@@ -72,6 +79,7 @@ class RowChecker:
             self.table = names if isinstance(names, TableColumns) else None
         self.kind, self.options = kind, kind.validation(multi_output=multi_output)
         self.known, self.fresh, self.least = target, not fitted, least
+        self.sparse = sparse
 
     @property
     def target(self) -> Target:
@@ -107,6 +115,11 @@ class RowChecker:
     ) -> RawData:
         """Validated rows, of which there may be more than these."""
         given = y
+        if groups is not None and issparse(X):
+            raise TypeError(
+                "groups takes a dense X: the gate sees the means of the rows of a group, and X is "
+                "sparse. Pass X.toarray() if that fits into memory."
+            )
         X, y, w, used = self._validated(X, y, sample_weight)
         order, subjects = None, None
         if groups is not None:
@@ -149,17 +162,23 @@ class RowChecker:
         """X, y, weights and which rows count; the first rows fix what X is."""
         X = variables_of(self.columns, X)
         X, self.table = read_table(X, self.table, fresh=self.fresh, keep=True)
-        options = {
+        options: dict[str, Any] = {
             "dtype": [np.float64, np.float32],
             "reset": self.fresh,
             "ensure_min_samples": self.least if self.fresh else 1,
         }
+        if issparse(X) and self.sparse is not None:
+            self.sparse()
+            options["accept_sparse"] = "csr"
         if self.kind.intervals:
             # Ends may be infinite: the target looks at them itself.
             X, missing = validate_rows(self.columns, X, **options)
             check_consistent_length(X, y)
         else:
             (X, y), missing = validate_rows(self.columns, X, y, **options, **self.options)
+        if issparse(X):
+            X = sparse_rows(X)
+            refuse_sparse_missing(X, self.names, missing=missing)
         if missing and self.fitted:
             check_missing(self.columns, X)
         self.fresh = False

@@ -7,15 +7,16 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from moe_classic._arguments import refuse_groups
-from moe_classic._compat import CallbackSupportMixin, with_callbacks
+from moe_classic._compat import with_callbacks
 from moe_classic._data import RawData
 from moe_classic._nets import Net, Outcome
 from moe_classic._results import FittedNet, fitted_net
+from moe_classic._sklearn import BaseEstimator, CallbackSupportMixin
 from moe_classic._targets import Target
+from moe_classic._typing import Floats
 from moe_classic.estimators._mixture import RowChecker
 from moe_classic.routers import Router, check_tokens
 from moe_classic.solvers import DivergenceError
@@ -37,6 +38,28 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     _target: ClassVar[type[Target]]
     _fitted: FittedNet | None = None
     n_experts: int
+    weight_decay: float
+    learning_rate: Any
+    batch_size: Any
+    max_iter: int
+    patience: int | None
+    validation_fraction: float
+    tol: float
+    dtype: Any
+    warm_start: bool
+    random_state: Any
+    verbose: Any
+    load_: Floats
+    dropped_: Floats
+    uncovered_: Floats
+    load_history_: Floats
+    loss_: float
+    best_loss_: float
+    n_iter_: int
+    best_iter_: int
+    n_parameters_: int
+    n_active_parameters_: int
+    routers_: list[Any]
     tokens: Any = None
     dropout: float = 0.0
     n_jobs: int | None = None

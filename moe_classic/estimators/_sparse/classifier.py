@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 
 from moe_classic._compat import with_callbacks
 from moe_classic._results import checked_rows, fitted_net
+from moe_classic._sklearn import ClassifierMixin
 from moe_classic._targets import ClassTarget, Target
 from moe_classic._typing import Floats
 from moe_classic.estimators import _probabilities

@@ -56,7 +56,7 @@ class DeepNet(NetEstimator):
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.max_iter = max_iter
-        self.patience = patience
+        self.patience: int | None = patience
         self.validation_fraction = validation_fraction
         self.tol = tol
         self.dtype = dtype

@@ -95,7 +95,7 @@ n_active_parameters_, routers_, n_features_in_, feature_names_in_
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.max_iter = max_iter
-        self.patience = patience
+        self.patience: int | None = patience
         self.validation_fraction = validation_fraction
         self.tol = tol
         self.dtype = dtype

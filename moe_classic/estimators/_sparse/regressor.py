@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal, Self, cast, overload
 
 import numpy as np
-from sklearn.base import RegressorMixin
 
 from moe_classic._compat import with_callbacks
 from moe_classic._results import checked_rows, fitted_net
+from moe_classic._sklearn import RegressorMixin
 from moe_classic._targets import RealTarget, Target
 from moe_classic._typing import Floats
 

@@ -50,6 +50,9 @@ class TreeEstimator(MixtureEstimator):
     criterion: str
     validation_fraction: float
     tree_: TreeNode
+    branching_: Any
+    predict: Any
+    expert_predictions: Any
 
     # -------------------------------------------------------------------- arguments
 

@@ -78,29 +78,47 @@ class Branch:
 # ------------------------------------------------------------------------- one expert of many
 
 
-def shared_fields(expert: Any, width: int, summary: Summary) -> set[str]:
-    """Names of the parameters that all experts of a group have in common."""
-    pair = expert.start(2, width, summary)
-    return {f.name for f in fields(pair) if len(getattr(pair, f.name)) == 1}
+@dataclass(frozen=True)
+class Shared:
+    """What all experts of a group have in common: names of fields, and columns of ``coef``."""
+
+    fields: frozenset[str]
+    slopes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, expert: Any, width: int, summary: Summary) -> Shared:
+        """That of a group of linear experts."""
+        pair = expert.start(2, width, summary)
+        names = {f.name for f in fields(pair) if len(getattr(pair, f.name)) == 1}
+        return cls(frozenset(names), expert.common(pair.coef))
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.fields or self.slopes)
 
 
-def stack_experts(parts: list[Any], shared: set[str]) -> Any:
+def stack_experts(parts: list[Any], shared: Shared) -> Any:
     """One record for experts that were fitted apart; what they share is averaged."""
     changes = {}
     for f in fields(parts[0]):
         values = [getattr(part, f.name) for part in parts]
-        together = np.mean(values, axis=0) if f.name in shared else np.concatenate(values)
+        together = np.mean(values, axis=0) if f.name in shared.fields else np.concatenate(values)
         changes[f.name] = together
+    if shared.slopes:
+        coef, columns = changes["coef"], list(shared.slopes)
+        coef[..., columns] = coef[..., columns].mean(axis=0)
     return replace(parts[0], **changes)
 
 
-def adopt(branch: Branch, expert: Any, shared: set[str]) -> Branch:
+def adopt(branch: Branch, expert: Any, shared: Shared) -> Branch:
     """The branch with the shared parameters of a tree that it is to become part of."""
     if not shared:
         return branch
     if branch.expert is not None:
-        common = {name: getattr(expert, name) for name in shared}
-        return replace(branch, expert=replace(branch.expert, **common))
+        common = {name: getattr(expert, name) for name in shared.fields}
+        coef, columns = np.array(branch.expert.coef), list(shared.slopes)
+        coef[..., columns] = expert.coef[..., columns]
+        return replace(branch, expert=replace(branch.expert, coef=coef, **common))
     return replace(branch, children=tuple(adopt(c, expert, shared) for c in branch.children))
 
 
@@ -129,7 +147,7 @@ def take_apart(model: Model, params: MoEParams) -> Branch:
     return build(0)
 
 
-def assemble(tree: Branch, width: int, shared: set[str]) -> MoEParams:
+def assemble(tree: Branch, width: int, shared: Shared) -> MoEParams:
     """Parameters of a whole tree; ``width`` is that of the gate's design."""
     rows = [node.coef for node in tree.breadth_first() if node.coef is not None]
     coef = np.concatenate(rows) if rows else np.zeros((0, width))

@@ -358,7 +358,8 @@ class _Grower:
     def _count(self, branch: Branch) -> int:
         """Number of parameters of a branch, shared ones left out."""
         one, shared = branch.leaves[0].expert, self.splitter.shared
-        common = sum(getattr(one, name)[0].size for name in shared)
+        common = sum(getattr(one, name)[0].size for name in shared.fields)
+        common += len(shared.slopes) * one.coef.shape[1]
         return (len(branch.leaves) - 1) * (self._brought(one) - common)
 
     def _stream(self) -> np.random.Generator:

@@ -12,6 +12,7 @@ from moe_classic._data import RawData
 from moe_classic._training import observe
 from moe_classic._typing import Floats
 from moe_classic.estimators._mixture import LearnedMixture, as_one, set_online, source_of
+from moe_classic.experts import shares_any
 
 from .recursive_least_squares import Forgetting, RecursiveTree
 
@@ -104,6 +105,11 @@ def _check_recursive(estimator: Any) -> None:
         raise ValueError(
             "learn_recursively needs linear Gaussian experts of one kind, whose least squares "
             f"it carries along; got expert={estimator.expert!r}. Use partial_fit."
+        )
+    if shares_any(expert):
+        raise ValueError(
+            f"learn_recursively updates the experts one by one, but shared={expert.shared!r} makes "
+            "them move together. Leave shared=None or use partial_fit."
         )
     if expert.alpha != 0.0:
         raise ValueError(

@@ -22,26 +22,26 @@ from hashlib import blake2b
 import numpy as np
 
 from moe_classic._data import Block, Design, Summary
-from moe_classic._model import Model, MoEParams
+from moe_classic._model import Model, MoEParams, stackable
 from moe_classic._objectives import MixtureLikelihood
 from moe_classic._training import (
     STRATEGIES,
+    TOGETHER,
     StartData,
-    em_runs,
     params_from_responsibilities,
     several_from_responsibilities,
     soften,
 )
 from moe_classic._typing import Floats, Ints
 from moe_classic.gates import Nested, SoftmaxGate
-from moe_classic.solvers import EM, Problem
+from moe_classic.solvers import EM, Problem, run_weighted
 
 from .branch import (
     Branch,
+    Shared,
     adopt,
     assemble,
     copies,
-    shared_fields,
     take_apart,
     tree_model,
 )
@@ -49,16 +49,46 @@ from .branch import (
 #: EM iterations of a local fit, and the most rows that it looks at.
 LOCAL_PASSES = 10
 LOCAL_ROWS = 4000
+_TOL = 1e-6
 #: Rows whose posterior at a node is below this are left out of its local fits.
 _NEGLIGIBLE = 1e-3
 #: Gain per unit of weight below which a branch is not exchanged.
 _WORTH = 1e-4
-#: Rows worked on at a time.
+#: Rows worked on at a time, and up to which local fits of several nodes advance together.
 _BLOCK_ROWS = 1024
+_TINY = np.finfo(float).tiny
 
 
 #: Where a local fit began, where it ended, and how high.
 Trial = tuple[MoEParams, MoEParams, float]
+
+
+#: A branch to be grown: its shape, weights of the rows at its node, partitions, random numbers.
+Growing = tuple[Nested, Floats, tuple[str, ...], np.random.Generator]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A node that is to be split.
+
+    Attributes
+    ----------
+    h : ndarray of shape (n,)
+        Weights of the rows at the node.
+    count : int
+        Number of children C.
+    names : tuple of str
+        Partitions that are tried.
+    rng : Generator
+    rank : callable or None
+        Says which local fit is best; None takes the likeliest.
+    """
+
+    h: Floats
+    count: int
+    names: tuple[str, ...]
+    rng: np.random.Generator
+    rank: Callable[[Branch], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,10 +141,10 @@ class Splitter:
         return self.widths[self.model.gate_design]
 
     @cached_property
-    def shared(self) -> set[str]:
+    def shared(self) -> Shared:
         """Names of the parameters that all experts have in common."""
         group = self.model.groups[0]
-        return shared_fields(group.expert, self.widths[group.design], self.summary)
+        return Shared.of(group.expert, self.widths[group.design], self.summary)
 
     # -------------------------------------------------------------------- rows below a node
 
@@ -131,7 +161,7 @@ class Splitter:
     def chunks(self, h: Floats, most: int | None = LOCAL_ROWS) -> list[Block]:
         """The rows that reach a node in blocks that are kept; ``most`` of them, weighted up."""
         rows, weight = self.rows_of(h, most), self.block.w * h
-        whole = weight.sum() / max(weight[rows].sum(), np.finfo(float).tiny)
+        whole = weight.sum() / max(weight[rows].sum(), _TINY)
         blocks = []
         for start in range(0, rows.size, _BLOCK_ROWS):
             part = self.part(rows[start : start + _BLOCK_ROWS], h * whole)
@@ -159,39 +189,97 @@ class Splitter:
 
         ``rank`` says which is best; None takes the likeliest.
         """
-        model = self.flat_model(count)
-        rows = self.rows_of(h)
+        return self.splits([Ask(h, count, names, rng, rank)])[0]
+
+    def splits(self, asks: list[Ask]) -> list[Split]:
+        """The same for several nodes, whose local fits advance together where that goes."""
+        cuts = [self._cuts(ask) for ask in asks]
+        keys = [[_key(ask.h, R) for R in each] for ask, each in zip(asks, cuts, strict=True)]
+        wanted: dict[bytes, tuple[Floats, Floats]] = {}
+        for ask, each, names in zip(asks, cuts, keys, strict=True):
+            wanted |= {k: (ask.h, R) for k, R in zip(names, each, strict=True)}
+        fresh = {key: cut for key, cut in wanted.items() if key not in self.tried}
+        self.tried.update(zip(fresh, self._trials(list(fresh.values())), strict=True))
+        pairs = zip(asks, keys, strict=True)
+        return [self._best(ask, [self.tried[k] for k in each]) for ask, each in pairs]
+
+    def _cuts(self, ask: Ask) -> list[Floats]:
+        """Responsibilities (C, m) of the rows of a node by each of its partitions."""
+        rows, count = self.rows_of(ask.h), ask.count
         if rows.size < 2 * count:
-            return self._copies(h, count)
-        problem = self.problem(model, h)
-        part = self.part(rows, h)
-        view = StartData(self.view.X[rows], self.view.target[rows], part.w, count)
-        best, height = None, (False, -np.inf)
-        cuts = [
-            soften(STRATEGIES[name](view, child), count)
-            for name, child in zip(names, rng.spawn(len(names)), strict=True)
-        ]
-        for start, end, value in self._trials(problem, part, cuts, h):
+            return []
+        w = (self.block.w * ask.h)[rows]
+        view = StartData(self.view.X[rows], self.view.target[rows], w, count)
+        streams = zip(ask.names, ask.rng.spawn(len(ask.names)), strict=True)
+        return [soften(STRATEGIES[name](view, child), count) for name, child in streams]
+
+    def _best(self, ask: Ask, trials: list[Trial]) -> Split:
+        """The best of the local fits of a node; equal leaves where there are none."""
+        model, best, height = self.flat_model(ask.count), None, (False, -np.inf)
+        for start, end, value in trials:
             # A leaf that came to interpolate a few rows is likely only by that.
             sound = not model.n_degenerate(end, self.summary)
-            score = value if rank is None else rank(_branch(model, end))
+            score = value if ask.rank is None else ask.rank(_branch(model, end))
             if best is None or (sound, score) > height:
                 best, height = end if sound else start, (sound, score)
-        return self._copies(h, count) if best is None else self._as_split(best, model, h)
+        return (
+            self._copies(ask.h, ask.count) if best is None else self._as_split(best, model, ask.h)
+        )
 
-    def _trials(self, problem: Problem, part: Block, cuts: list[Floats], h: Floats) -> list[Trial]:
-        """Where responsibilities of the rows with weights ``h`` begin, and where they lead."""
-        keys = [blake2b(h.tobytes() + R.tobytes()).digest() for R in cuts]
-        fresh = {key: R for key, R in zip(keys, cuts, strict=True) if key not in self.tried}
-        if fresh:
-            model, em = problem.model, EM(finish=None)
-            starts = several_from_responsibilities(
-                model, [part], list(fresh.values()), self.summary
-            )
-            runs = em_runs(problem, starts, em, LOCAL_PASSES, 1e-6)
-            for key, start, run in zip(fresh, starts, runs, strict=True):
-                self.tried[key] = start, run.params, run.objective
-        return [self.tried[key] for key in keys]
+    def _trials(self, cuts: list[tuple[Floats, Floats]]) -> list[Trial]:
+        """Where responsibilities ``R`` of rows with weights ``h`` begin, and where they lead."""
+        found: list[Trial | None] = [None] * len(cuts)
+        for count in {len(R) for _, R in cuts}:
+            mine = [i for i, (_, R) in enumerate(cuts) if len(R) == count]
+            size = self._together(self.flat_model(count))
+            for start in range(0, len(mine), size):
+                some = mine[start : start + size]
+                ends = self._climbed(count, [cuts[i] for i in some])
+                for i, trial in zip(some, ends, strict=True):
+                    found[i] = trial
+        return [trial for trial in found if trial is not None]
+
+    def _together(self, model: Model) -> int:
+        """Local fits that advance together: rows that do not reach a node are gone over as well."""
+        n = self.block.w.size
+        equal = model.start(self.widths, self.summary)
+        if n > _BLOCK_ROWS or not stackable(model, equal):
+            return 1
+        return max(1, TOGETHER // (n * model.n_experts))
+
+    def _climbed(self, count: int, cuts: list[tuple[Floats, Floats]]) -> list[Trial]:
+        """Local fits with ``count`` experts."""
+        model = self.flat_model(count)
+        if len(cuts) == 1:
+            (h, R), *_ = cuts
+            problem, part = self.problem(model, h), self.part(self.rows_of(h), h)
+            start = params_from_responsibilities(model, [part], R, self.summary)
+            run = EM(finish=None).run(problem, start, max_iter=LOCAL_PASSES, tol=_TOL)
+            return [(start, run.params, run.objective)]
+        weights, whole, several = self._weights(cuts)
+        begun = several_from_responsibilities(model, [whole], several, self.summary)
+        problem = Problem(model, MixtureLikelihood(model), [whole], self.summary)
+        runs = run_weighted(
+            EM(finish=None), problem, begun, weights, max_iter=LOCAL_PASSES, tol=_TOL
+        )
+        return [(s, r.params, r.objective) for s, r in zip(begun, runs, strict=True)]
+
+    def _weights(self, cuts: list[tuple[Floats, Floats]]) -> tuple[Floats, Block, list[Floats]]:
+        """Weights (S, n) of all rows for each cut, these rows, and weights of experts there.
+
+        The block has weights of 1: those of the rows are in the responsibilities.
+        """
+        n = self.block.w.size
+        designs = tuple(Design(d.Z, keep=True, keep_products=True) for d in self.block.designs)
+        whole = Block(designs, self.block.y, np.ones(n))
+        weights, several = np.zeros((len(cuts), n)), []
+        for row, (h, R) in zip(weights, cuts, strict=True):
+            rows, weight = self.rows_of(h), self.block.w * h
+            begun = np.zeros((len(R), n))
+            begun[:, rows] = R * weight[rows]
+            several.append(begun)
+            row[rows] = weight[rows] * (weight.sum() / max(weight[rows].sum(), _TINY))
+        return weights, whole, several
 
     def flat_model(self, count: int) -> Model:
         """The gate of one node over ``count`` leaves."""
@@ -216,19 +304,29 @@ class Splitter:
         params = params_from_responsibilities(self.flat_model(1), [part], R, self.summary)
         return Branch(expert=params.experts[0])
 
-    def grow(
-        self, nested: Nested, h: Floats, names: tuple[str, ...], rng: np.random.Generator
-    ) -> Branch:
-        """A branch of a given shape by recursive splitting of the rows with weights ``h`` (n,)."""
-        if nested == 1:
-            return self.single(h)
-        split = self.split(h, len(nested), names, rng)
-        children = []
-        for child, leaf, weight, stream in zip(
-            nested, split.branch.children, split.posterior, rng.spawn(len(nested)), strict=True
-        ):
-            children.append(leaf if child == 1 else self.grow(child, weight, names, stream))
-        return replace(split.branch, children=tuple(children))
+    def grow(self, asks: list[Growing]) -> list[Branch]:
+        """Branches of given shapes by recursive splitting, level by level all of them together."""
+        inner = [i for i, (nested, *_) in enumerate(asks) if nested != 1]
+        some = [
+            Ask(h, len(nested), names, rng)
+            for nested, h, names, rng in map(asks.__getitem__, inner)
+        ]
+        splits = self.splits(some) if some else []
+        below: list[Growing] = []
+        for i, split in zip(inner, splits, strict=True):
+            nested, _, names, rng = asks[i]
+            streams = rng.spawn(len(nested))
+            below += [
+                (child, weight, names, stream)
+                for child, weight, stream in zip(nested, split.posterior, streams, strict=True)
+                if child != 1
+            ]
+        grown, found = iter(self.grow(below) if below else []), {}
+        for i, split in zip(inner, splits, strict=True):
+            pairs = zip(asks[i][0], split.branch.children, strict=True)
+            children = tuple(leaf if child == 1 else next(grown) for child, leaf in pairs)
+            found[i] = replace(split.branch, children=children)
+        return [found[i] if i in found else self.single(ask[1]) for i, ask in enumerate(asks)]
 
     def polish(self, branch: Branch, h: Floats, passes: int) -> Branch:
         """The branch after some EM iterations on the rows that reach it."""
@@ -247,9 +345,13 @@ class Splitter:
 
     def start(self, names: tuple[str, ...], rng: np.random.Generator) -> MoEParams:
         """Parameters of the whole tree by recursive splitting."""
-        gate = self.model.gate
-        tree = self.grow(gate.nested, np.ones(self.block.w.size), names, rng)
-        return assemble(tree, self.gate_width, self.shared)
+        return self.starts([(names, rng)])[0]
+
+    def starts(self, several: list[tuple[tuple[str, ...], np.random.Generator]]) -> list[MoEParams]:
+        """The same from several partitions, whose local fits advance together."""
+        nested, everything = self.model.gate.nested, np.ones(self.block.w.size)
+        trees = self.grow([(nested, everything, names, rng) for names, rng in several])
+        return [assemble(tree, self.gate_width, self.shared) for tree in trees]
 
     def posteriors(self, params: MoEParams) -> Floats:
         """Posterior probabilities of all nodes, breadth first, (N, n)."""
@@ -265,9 +367,11 @@ class Splitter:
         """
         tree, posterior = take_apart(self.model, params), self.posteriors(params)
         branches, changes = list(tree.breadth_first()), {}
-        for j, child in zip(nodes, rng.spawn(len(nodes)), strict=True):
+        streams = zip(nodes, rng.spawn(len(nodes)), strict=True)
+        grown = self.grow([(branches[j].nested, posterior[j], names, rng) for j, rng in streams])
+        for j, branch in zip(nodes, grown, strict=True):
             old, h = branches[j], posterior[j]
-            new = self.polish(self.grow(old.nested, h, names, child), h, LOCAL_PASSES // 2)
+            new = self.polish(branch, h, LOCAL_PASSES // 2)
             new = adopt(new, tree.leaves[0].expert, self.shared)
             if self.value(new, h) > self.value(old, h) + _WORTH * self.block.w @ h:
                 changes[j] = new
@@ -280,3 +384,8 @@ def _branch(model: Model, params: MoEParams) -> Branch:
     """A node from the parameters of its flat model."""
     leaves = [Branch(expert=model.take(params, k)) for k in range(model.n_experts)]
     return Branch(params.gate.coef, tuple(leaves))
+
+
+def _key(h: Floats, R: Floats) -> bytes:
+    """What tells local fits apart."""
+    return blake2b(h.tobytes() + R.tobytes()).digest()

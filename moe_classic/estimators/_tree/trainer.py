@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from moe_classic._data import MOST_ROWS, Block, Sample, Summary, sample_size
+from moe_classic._data import MOST_ROWS, Sample, sample_size
 from moe_classic._engine import Workers
 from moe_classic._model import Model, MoEParams
 from moe_classic._objectives import MixtureLikelihood
@@ -19,7 +19,7 @@ from moe_classic._training import (
     StreamTrainer,
     Trained,
     Trainer,
-    params_from_responsibilities,
+    several_from_responsibilities,
     soften,
 )
 from moe_classic._typing import Floats, Ints
@@ -102,26 +102,20 @@ class TreeTrainer(Trainer):
         self, start_sample: StartSample, starts: list[tuple[str, np.random.Generator]]
     ) -> list[MoEParams]:
         """Parameters at some starts, each by recursive splitting."""
-        parts = start_sample.view, start_sample.block, start_sample.problem.summary
-        return [self._begun(name, *parts, rng) for name, rng in starts]
-
-    def _begun(
-        self, name: str, view: StartData, block: Block, summary: Summary, rng: np.random.Generator
-    ) -> MoEParams:
-        """Parameters of one start, by recursive splitting."""
+        view, block = start_sample.view, start_sample.block
+        summary, asked = start_sample.problem.summary, [(split_names(n), rng) for n, rng in starts]
         if self.surgical:
             tried = {} if self._tried is None else self._tried
-            splitter = Splitter(self.model, view, block, summary, tried)
-            params = splitter.start(split_names(name), rng)
+            begun = Splitter(self.model, view, block, summary, tried).starts(asked)
         else:
-            labels = recursive_labels(self.model.gate.nested, view, split_names(name), rng)
-            R = soften(labels, self.model.n_experts)
-            params = params_from_responsibilities(self.model, [block], R, summary)
+            nested, K = self.model.gate.nested, self.model.n_experts
+            R = [soften(recursive_labels(nested, view, *each), K) for each in asked]
+            begun = several_from_responsibilities(self.model, [block], R, summary)
         passes = self.settings.least_squares_iter
         if not passes:
-            return params
+            return begun
         problem = Problem(self.model, MixtureLikelihood(self.model), [block], summary)
-        return least_squares(problem, params, passes)
+        return [least_squares(problem, params, passes) for params in begun]
 
     # -------------------------------------------------------------------- the guard
 

@@ -24,7 +24,8 @@ from moe_classic._numerics import empty, solve_psd, unpack_symmetric
 from moe_classic._typing import Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
-from moe_classic.penalties import Penalty, SparseSlopes
+from moe_classic.experts._shared import own_features, solve_together
+from moe_classic.penalties import Penalty
 
 #: Predictors beyond this are taken as this: products of derivatives stay finite.
 _FARTHEST = 200.0
@@ -68,6 +69,8 @@ class GLMExpert(LinearExpert):
         In place of ``alpha``, which then stays at its default: an object of
         :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
         zero.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
 
     Attributes
     ----------
@@ -90,6 +93,7 @@ class GLMExpert(LinearExpert):
         offset: str | int | None = None,
         exposure: str | int | None = None,
         penalty: Penalty | None = None,
+        shared: Any = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
@@ -97,6 +101,7 @@ class GLMExpert(LinearExpert):
         self.offset = offset
         self.exposure = exposure
         self.penalty = penalty
+        self.shared = shared
 
     @property
     def carried(self) -> tuple[Carried, ...]:
@@ -170,8 +175,21 @@ class GLMExpert(LinearExpert):
         """Curvatures (K, r, r) and scores (K, 1, r) of the learned coefficients, penalised."""
         penalty, coef = self.slopes_penalty(summary), self.learned(params.coef)
         A = self.learned_block(unpack_symmetric(stats.gram, params.coef.shape[-1]))
-        A = A + penalty.curvature(coef)[:, 0, :, None] * np.eye(coef.shape[-1])
-        return A, self.learned(stats.score) - penalty.gradient(coef)
+        pull = self.once(penalty.curvature(coef))
+        A = A + pull[:, 0, :, None] * np.eye(coef.shape[-1])
+        return A, self.learned(stats.score) - penalty.gradient(self.once(coef))
+
+    def solved(self, A: Floats, score: Floats, starved: Any) -> Floats:
+        """Steps (K, 1, r) of the learned coefficients; shared slopes move as one."""
+        b, common = score.transpose(0, 2, 1), self.common(A)
+        step = solve_together(A, b, common, starved) if common else solve_psd(A, b)
+        return step.transpose(0, 2, 1)
+
+    def limited(self, delta: Floats) -> Floats:
+        """Steps shortened to a safe length, those of experts with shared slopes alike."""
+        if not self.common(delta):
+            return limited(delta)
+        return limited(delta.reshape(1, -1, delta.shape[-1])).reshape(delta.shape)
 
     def learned_block(self, A: Floats) -> Floats:
         """Rows and columns (..., r, r) of the learned coefficients of matrices (..., q, q)."""
@@ -179,14 +197,11 @@ class GLMExpert(LinearExpert):
 
     def update(self, params: LinearParams, stats: GLMStats, summary: Summary) -> LinearParams:
         """One Newton step."""
-        term = self.slopes_penalty(summary)
-        if isinstance(term, SparseSlopes):
-            coef = self.learned(params.coef)
-            A = self.learned_block(unpack_symmetric(stats.gram, params.coef.shape[-1]))
-            delta = limited(term.step(coef, A, self.coef_score(params, stats)) - coef)
+        if self.sparse:
+            delta = self.sparse_step(params, stats, summary)
         else:
             A, score = self.system(params, stats, summary)
-            delta = limited(solve_psd(A, score.transpose(0, 2, 1)).transpose(0, 2, 1))
+            delta = self.limited(self.solved(A, score, self.starved(stats, summary)))
         return LinearParams(self.stepped(params, delta, self.starved(stats, summary)))
 
     def starved(self, stats: Any, summary: Summary) -> Any:
@@ -195,13 +210,21 @@ class GLMExpert(LinearExpert):
 
     def stepped(self, params: LinearParams, delta: Floats, starved: Any) -> Floats:
         """Coefficients after a step of the learned ones, (K, 1, r)."""
-        delta = np.where(starved[:, None, None], 0.0, delta)
+        own = own_features(delta.shape[-1], self.common(delta))
+        delta = np.where(starved[:, None, None] & own, 0.0, delta)
         return self.with_carried(self.learned(params.coef) + delta, params.coef)
 
     def translate(self, stats: GLMStats, old: LinearParams, new: LinearParams) -> GLMStats:
         """Scores at ``old`` as they are at ``new``, to second order."""
         A = unpack_symmetric(stats.gram, old.coef.shape[-1])
         return replace(stats, score=stats.score - (new.coef - old.coef) @ A)
+
+    def sparse_step(self, params: Any, stats: Any, summary: Summary) -> Floats:
+        """One of proximal Newton under a penalty with kinks, (K, 1, r)."""
+        term: Any = self.slopes_penalty(summary)
+        coef = self.learned(params.coef)
+        A = self.learned_block(unpack_symmetric(stats.gram, params.coef.shape[-1]))
+        return limited(term.step(coef, A, self.coef_score(params, stats)) - coef)
 
     def derivatives(
         self, params: LinearParams, fwd: Forward, y: np.ndarray

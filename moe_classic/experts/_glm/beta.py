@@ -17,11 +17,14 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import betainc, betaincinv, digamma, expit, gammaln, logit, polygamma
 
-from moe_classic._data import Summary
+from moe_classic._components import Forward
+from moe_classic._data import Design, Summary
 from moe_classic._numerics import empty, gamma_functions
 from moe_classic._typing import Floats
+from moe_classic.experts._linear import LinearParams
+from moe_classic.penalties import Penalty
 
-from .joint import ConcentrationParams, JointExpert
+from .joint import ConcentrationParams, JointExpert, JointStats, known_parameter
 
 #: Predictors beyond this are taken as this: both shares stay positive.
 _FARTHEST = 30.0
@@ -43,6 +46,12 @@ class BetaExpert(JointExpert):
         None estimates one of every expert, of 1e6 at most.
     offset : str or int, default=None
         Column of X, by name or index, that is added to the linear predictor.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -70,7 +79,7 @@ class BetaExpert(JointExpert):
     floored: ClassVar[frozenset[str]] = frozenset({"concentration"})
     limits: ClassVar[tuple[float, float]] = (1e-3, 1e6)
     unbounded_at: ClassVar[int | None] = 1
-    record = ConcentrationParams
+    record: ClassVar[type[LinearParams]] = ConcentrationParams
 
     def __init__(
         self,
@@ -80,12 +89,16 @@ class BetaExpert(JointExpert):
         fit_intercept: bool = True,
         concentration: float | None = None,
         offset: str | int | None = None,
+        shared: Any = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.penalty = penalty
         self.offset = offset
         self.concentration = concentration
+        self.shared = shared
 
     def link_of(self, mean: Floats) -> Floats:
         """The logit."""
@@ -102,46 +115,70 @@ class BetaExpert(JointExpert):
 
     def parts(self, eta: Floats, y: Floats, phi: Floats) -> tuple[Floats, Any]:
         """Log density; the two shares of the concentration, slopes in them, and curvatures."""
-        a, b = np.negative(eta, out=empty(eta.shape)), np.exp(eta, out=empty(eta.shape))
-        for share in (np.exp(a, out=a), b):
-            share += 1.0
-            np.divide(phi, share, out=share)
+        a, b = np.exp(eta, out=empty(eta.shape)), empty(eta.shape)
+        np.divide(phi, np.add(a, 1.0, out=b), out=b)
+        a *= b
         up, down = np.log(y), np.log1p(-y)
-        (log_a, psi_a, bend_a), (log_b, psi_b, bend_b) = gamma_functions(a), gamma_functions(b)
-        log_prob = (a - 1.0) * up
-        log_prob += (b - 1.0) * down
+        (log_a, left, bend_a), (log_b, right, bend_b) = gamma_functions(a), gamma_functions(b)
+        # (a - 1) log y + (b - 1) log(1 - y), with b = f - a.
+        log_prob = np.multiply(a, up - down)
         log_a += log_b
         log_prob -= log_a
+        log_prob += np.multiply(phi - 1.0, down, out=log_b)
+        log_prob -= up
         log_prob += gammaln(phi)
-        left, right = np.subtract(up, psi_a, out=psi_a), np.subtract(down, psi_b, out=psi_b)
-        v, slope, rise = (empty(eta.shape) for _ in range(3))
-        np.divide(np.multiply(a, b, out=v), phi, out=v)
-        np.multiply(v, np.subtract(left, right, out=slope), out=slope)
-        np.multiply(a, left, out=rise)
-        rise += np.multiply(b, right, out=right)
-        return log_prob, (a, b, bend_a, bend_b, v, slope, rise)
+        np.subtract(up, left, out=left)
+        np.subtract(down, right, out=right)
+        v = np.multiply(a, b, out=log_a)
+        v *= 1.0 / phi
+        return log_prob, (a, b, v, left, right, bend_a, bend_b)
 
     def first(self, eta: Floats, y: Floats, phi: Floats, work: Any) -> tuple[Floats, Floats]:
         """``v d`` with ``v = a b / f``, and ``f psi(f) + a (log y - psi(a)) + ...``."""
-        *_, slope, rise = work
-        return slope, rise + phi * digamma(phi)
+        a, b, v, left, right, *_ = work
+        return v * (left - right), a * left + b * right + phi * digamma(phi)
 
     def second(self, eta: Floats, y: Floats, phi: Floats, work: Any) -> tuple[Floats, ...]:
         """By the chain rule in a and b, whose derivatives in eta are ``v`` and ``- v``."""
-        a, b, bend_a, bend_b, v, slope, rise = work
+        a, b, v, _, _, bend_a, bend_b = work
+        slope, rise = self.first(eta, y, phi, work)
         ends = a * bend_a, b * bend_b
         both = slope * (b - a) / phi - self.weights(eta, y, phi, work)
         mixed = slope - v * (ends[0] - ends[1])
         rest = rise - a * ends[0] - b * ends[1]
-        return both, mixed, rest + (phi * digamma(phi) + phi**2 * polygamma(1, phi))
+        return both, mixed, rest + phi**2 * polygamma(1, phi)
 
     def weights(self, eta: Floats, y: Floats, phi: Floats, work: Any) -> Floats:
         """Expected information, ``v^2 (psi'(a) + psi'(b))``."""
-        _, _, bend_a, bend_b, v, _, _ = work
-        weights: Floats = bend_a + bend_b
+        _, _, v, _, _, bend_a, bend_b = work
+        weights = np.add(bend_a, bend_b, out=empty(v.shape))
         weights *= v
         weights *= v
         return weights
+
+    # -------------------------------------------------------------------- the step
+
+    def statistics(
+        self, params: Any, fwd: Forward, design: Design, S: Floats, grams: Floats
+    ) -> JointStats:
+        """Scores and curvatures; derivatives in log f meet the rows only in sums."""
+        (_, _, (a, b, v, left, right, bend_a, bend_b)), phi = fwd.work, params.concentration
+        weight, mixed, room, end = (empty(v.shape) for _ in range(4))
+        np.multiply(S, v, out=weight)
+        np.subtract(left, right, out=mixed)
+        score = design.scores(np.multiply(weight, mixed, out=room)[:, None])
+        mass, f = S.sum(axis=1), phi[:, 0]
+        if self.given is not None:
+            return known_parameter(grams, score, mass)
+        first, second = mass * f * digamma(f), mass * f**2 * polygamma(1, f)
+        for add, share, slope, bend in ((np.subtract, a, left, bend_a), (np.add, b, right, bend_b)):
+            rows = np.multiply(S, share, out=room)
+            first += np.einsum("kn,kn->k", rows, slope)
+            np.multiply(share, bend, out=end)
+            second -= np.einsum("kn,kn->k", rows, end)
+            add(mixed, end, out=mixed)
+        cross = design.scores(np.multiply(weight, mixed, out=mixed)[:, None])
+        return JointStats(grams, score, mass, cross, first, first + second)
 
     def from_noise(self, noise: Floats) -> Floats:
         """The concentration under which logits vary by about the noise, (K,)."""

@@ -22,6 +22,7 @@ from moe_classic._data import Design, Summary
 from moe_classic._numerics import log_factorial
 from moe_classic._typing import Floats
 from moe_classic.experts._linear import LinearParams
+from moe_classic.penalties import Penalty
 
 from .base import GLMExpert
 
@@ -49,6 +50,12 @@ class BinomialExpert(GLMExpert):
         Index of the column of X that has the numbers of trials.
     offset : str or int, default=None
         Column of X, by name or index, that is added to the linear predictor.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -81,13 +88,17 @@ class BinomialExpert(GLMExpert):
         trials: int | str | None = None,
         trials_column: int | None = None,
         offset: str | int | None = None,
+        shared: Any = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.penalty = penalty
         self.offset = offset
         self.trials = trials
         self.trials_column = trials_column
+        self.shared = shared
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""

@@ -19,6 +19,8 @@ from scipy.special import digamma, gammainc, gammaincc, gammaincinv, gammaln, po
 from moe_classic._data import Summary
 from moe_classic._numerics import empty
 from moe_classic._typing import Floats
+from moe_classic.experts._linear import LinearParams
+from moe_classic.penalties import Penalty
 
 from .base import LogMean
 from .joint import DispersionParams, JointExpert
@@ -41,6 +43,12 @@ class GammaExpert(LogMean, JointExpert):
     offset, exposure : str or int, default=None
         Columns of X that are added to the linear predictor, exposures as logarithms; see
         :class:`PoissonExpert`.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -64,7 +72,7 @@ class GammaExpert(LogMean, JointExpert):
     deviance_power: ClassVar[int | None] = 2
     nuisances: ClassVar[dict[str, Any]] = {"dispersion": "positive"}
     floored: ClassVar[frozenset[str]] = frozenset({"dispersion"})
-    record = DispersionParams
+    record: ClassVar[type[LinearParams]] = DispersionParams
 
     def __init__(
         self,
@@ -75,13 +83,17 @@ class GammaExpert(LogMean, JointExpert):
         dispersion: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
+        shared: Any = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.penalty = penalty
         self.offset = offset
         self.exposure = exposure
         self.dispersion = dispersion
+        self.shared = shared
 
     def first_value(self, summary: Summary) -> float:
         """Variance over squared mean."""

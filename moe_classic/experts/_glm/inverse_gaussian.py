@@ -21,6 +21,8 @@ from scipy.special import erfcx, log_ndtr, ndtr
 from moe_classic._components import LOG_2PI, TARGETS, invert
 from moe_classic._data import Summary
 from moe_classic._typing import Floats
+from moe_classic.experts._linear import LinearParams
+from moe_classic.penalties import Penalty
 
 from .base import LogMean
 from .joint import DispersionParams, JointExpert
@@ -48,6 +50,12 @@ class InverseGaussianExpert(LogMean, JointExpert):
     offset, exposure : str or int, default=None
         Columns of X that are added to the linear predictor, exposures as logarithms; see
         :class:`PoissonExpert`.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -72,7 +80,7 @@ class InverseGaussianExpert(LogMean, JointExpert):
     deviance_power: ClassVar[int | None] = 3
     nuisances: ClassVar[dict[str, Any]] = {"dispersion": "positive"}
     floored: ClassVar[frozenset[str]] = frozenset({"dispersion"})
-    record = DispersionParams
+    record: ClassVar[type[LinearParams]] = DispersionParams
 
     def __init__(
         self,
@@ -83,13 +91,17 @@ class InverseGaussianExpert(LogMean, JointExpert):
         dispersion: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
+        shared: Any = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.penalty = penalty
         self.offset = offset
         self.exposure = exposure
         self.dispersion = dispersion
+        self.shared = shared
 
     def check_target(self, y: np.ndarray, *, rows: Any = None) -> None:
         """Raise for impossible values, and for those whose squares over each other overflow."""

@@ -191,8 +191,12 @@ class JointExpert(GLMExpert):
 
     def update(self, params: Any, stats: Any, summary: Summary) -> Any:
         """One step of Newton's method in coefficients and t."""
+        if self.sparse:
+            return self._sparse_update(params, stats, summary)
         A, score = self.system(params, stats, summary)
         starved, old = self.starved(stats, summary), self.value_of(params)
+        if self.common(A):
+            return self._apart(params, stats, self.solved(A, score, starved), starved, summary)
         c = -self.learned(stats.cross)
         both = solve_psd(A, np.concatenate([score, c], axis=1).transpose(0, 2, 1))
         alone, along = both[:, :, 0], both[:, :, 1]
@@ -200,10 +204,8 @@ class JointExpert(GLMExpert):
             delta = limited(alone[:, None])
             return self.record(self.stepped(params, delta, starved), old)  # type: ignore[call-arg]
         step, joint = self._step(stats, c[:, 0], alone, along)
-        step = np.where(starved, 0.0, np.clip(step, -_MAX_LOG_STEP, _MAX_LOG_STEP))
         # At a bound the coefficients go where they would with the parameter as it is.
-        low, high = np.log(np.array(self.bounds_of(summary)) / old).T
-        step = np.clip(step, np.minimum(low, 0.0), np.maximum(high, 0.0))
+        step = self._allowed(step, old, starved, summary)
         wanted = (alone - along * np.where(joint, step, 0.0)[:, None])[:, None]
         delta = limited(wanted.copy())
         # Shortened together: only then does the direction climb.
@@ -212,6 +214,24 @@ class JointExpert(GLMExpert):
         share = np.where(longest > 0.0, share, 1.0)
         new = old * np.exp(share * step)[:, None]
         return self.record(self.stepped(params, delta, starved), new)  # type: ignore[call-arg]
+
+    def _allowed(self, step: Floats, old: Floats, starved: Bools, summary: Summary) -> Floats:
+        """Steps of t (K,) inside the bounds, none too long."""
+        step = np.where(starved, 0.0, np.clip(step, -_MAX_LOG_STEP, _MAX_LOG_STEP))
+        low, high = np.log(np.array(self.bounds_of(summary)) / old).T
+        return np.clip(step, np.minimum(low, 0.0), np.maximum(high, 0.0))
+
+    def _apart(
+        self, params: Any, stats: JointStats, delta: Floats, starved: Bools, summary: Summary
+    ) -> Any:
+        """The step where slopes are shared: all coefficients, and t of each by itself."""
+        new = old = self.value_of(params)
+        if self.given is None:
+            none = np.zeros((len(old), 1))
+            step = self._allowed(self._step(stats, none, none, none)[0], old, starved, summary)
+            new = old * np.exp(step)[:, None]
+        coef = self.stepped(params, self.limited(delta), starved)
+        return self.record(coef, new)  # type: ignore[call-arg]
 
     def _step(
         self, stats: JointStats, c: Floats, alone: Floats, along: Floats
@@ -223,6 +243,16 @@ class JointExpert(GLMExpert):
         slope = np.where(joint, stats.first - (c * alone).sum(axis=1), stats.first)
         size = np.where(joint, left, np.abs(d))
         return slope / np.maximum(size, 1e-12 + 1e-3 * np.abs(slope)), joint
+
+    def _sparse_update(self, params: Any, stats: Any, summary: Summary) -> Any:
+        """Coefficients under a penalty with kinks, and t by itself."""
+        starved, old = self.starved(stats, summary), self.value_of(params)
+        coef = self.stepped(params, self.sparse_step(params, stats, summary), starved)
+        if self.given is not None:
+            return self.record(coef, old)  # type: ignore[call-arg]
+        size = np.maximum(np.abs(stats.second), 1e-12 + 1e-3 * np.abs(stats.first))
+        step = self._allowed(stats.first / size, old, starved, summary)
+        return self.record(coef, old * np.exp(step)[:, None])  # type: ignore[call-arg]
 
     def translate(self, stats: Any, old: Any, new: Any) -> Any:
         """Scores at ``old`` as they are at ``new``, to second order."""

@@ -18,8 +18,10 @@ from scipy.special import ndtr, ndtri
 
 from moe_classic._components import LOG_2PI
 from moe_classic._data import Summary
-from moe_classic._numerics import empty, solve_psd, unpack_symmetric
+from moe_classic._numerics import empty, unpack_symmetric
 from moe_classic._typing import Floats
+from moe_classic.experts._linear import LinearParams
+from moe_classic.penalties import Penalty
 
 from .base import LogMean
 from .joint import JointExpert, SpreadParams
@@ -44,6 +46,12 @@ class LognormalExpert(LogMean, JointExpert):
     offset, exposure : str or int, default=None
         Columns of X that are added to the linear predictor, exposures as logarithms; see
         :class:`PoissonExpert`.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -66,7 +74,7 @@ class LognormalExpert(LogMean, JointExpert):
     target: ClassVar[str] = "positive"
     nuisances: ClassVar[dict[str, Any]] = {"scale": "positive"}
     limits: ClassVar[tuple[float, float]] = (1e-3, 1e3)
-    record = SpreadParams
+    record: ClassVar[type[LinearParams]] = SpreadParams
 
     def __init__(
         self,
@@ -77,13 +85,17 @@ class LognormalExpert(LogMean, JointExpert):
         scale: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
+        shared: Any = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.penalty = penalty
         self.offset = offset
         self.exposure = exposure
         self.scale = scale
+        self.shared = shared
 
     def first_value(self, summary: Summary) -> float:
         """From the ratio of variance and squared mean."""
@@ -112,9 +124,12 @@ class LognormalExpert(LogMean, JointExpert):
 
     def update(self, params: Any, stats: Any, summary: Summary) -> Any:
         """Weighted least squares, then the scale: both exact."""
-        A, score = self.system(params, stats, summary)
-        delta = solve_psd(A, score.transpose(0, 2, 1)).transpose(0, 2, 1)
         starved, old = self.starved(stats, summary), params.scale
+        if self.sparse:
+            delta = self.sparse_step(params, stats, summary)
+        else:
+            A, score = self.system(params, stats, summary)
+            delta = self.solved(A, score, starved)
         coef, scale = self.stepped(params, delta, starved), old
         if self.scale is None:
             # Squares of z, in units of the old scale, after the step.

@@ -23,6 +23,8 @@ from moe_classic._components import Forward
 from moe_classic._data import Design, Summary
 from moe_classic._numerics import log_factorial
 from moe_classic._typing import Floats
+from moe_classic.experts._linear import LinearParams
+from moe_classic.penalties import Penalty
 
 from .base import LogMean
 from .joint import DispersionParams, JointExpert, JointStats, known_parameter
@@ -48,6 +50,12 @@ class NegativeBinomialExpert(LogMean, JointExpert):
     offset, exposure : str or int, default=None
         Columns of X that are added to the linear predictor, exposures as logarithms; see
         :class:`PoissonExpert`.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -71,7 +79,7 @@ class NegativeBinomialExpert(LogMean, JointExpert):
     target: ClassVar[str] = "count"
     nuisances: ClassVar[dict[str, Any]] = {"dispersion": "positive"}
     unbounded_at: ClassVar[int | None] = None
-    record = DispersionParams
+    record: ClassVar[type[LinearParams]] = DispersionParams
 
     def __init__(
         self,
@@ -82,13 +90,17 @@ class NegativeBinomialExpert(LogMean, JointExpert):
         dispersion: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
+        shared: Any = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.penalty = penalty
         self.offset = offset
         self.exposure = exposure
         self.dispersion = dispersion
+        self.shared = shared
 
     def first_value(self, summary: Summary) -> float:
         """What exceeds the mean in the variance, over the squared mean."""

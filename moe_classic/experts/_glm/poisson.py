@@ -46,6 +46,8 @@ class PoissonExpert(LogMean):
         In place of ``alpha``, which then stays at its default: an object of
         :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
         zero.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
 
     References
     ----------

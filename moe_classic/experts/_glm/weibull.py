@@ -20,6 +20,8 @@ from scipy.special import gamma, gammaln
 from moe_classic._data import Summary
 from moe_classic._numerics import empty
 from moe_classic._typing import Floats
+from moe_classic.experts._linear import LinearParams
+from moe_classic.penalties import Penalty
 
 from .base import LogMean
 from .joint import JointExpert, ShapeParams
@@ -45,6 +47,12 @@ class WeibullExpert(LogMean, JointExpert):
     offset, exposure : str or int, default=None
         Columns of X that are added to the linear predictor, exposures as logarithms; see
         :class:`PoissonExpert`.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
+        zero.
 
     References
     ----------
@@ -71,7 +79,7 @@ class WeibullExpert(LogMean, JointExpert):
     floored: ClassVar[frozenset[str]] = frozenset({"shape"})
     limits: ClassVar[tuple[float, float]] = (1e-3, 1e3)
     unbounded_at: ClassVar[int | None] = 1
-    record = ShapeParams
+    record: ClassVar[type[LinearParams]] = ShapeParams
 
     def __init__(
         self,
@@ -82,13 +90,17 @@ class WeibullExpert(LogMean, JointExpert):
         shape: float | None = None,
         offset: str | int | None = None,
         exposure: str | int | None = None,
+        shared: Any = None,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.penalty = penalty
         self.offset = offset
         self.exposure = exposure
         self.shape = shape
+        self.shared = shared
 
     def first_value(self, summary: Summary) -> float:
         """About the shape whose mean and variance are those of y; Justus et al. (1978)."""

@@ -1,6 +1,6 @@
 """Experts y = eta + scale * noise."""
 
-from .base import LocationScaleExpert, ScaleParams
+from .base import LeastSquaresStats, LocationScaleExpert, ScaleParams
 from .gaussian import GaussianExpert, GaussianParams
 from .laplace import LaplaceExpert
 from .skew import SkewExpert
@@ -13,6 +13,7 @@ __all__ = [
     "GaussianExpert",
     "GaussianParams",
     "LaplaceExpert",
+    "LeastSquaresStats",
     "LocationScaleExpert",
     "ScaleParams",
     "SkewExpert",

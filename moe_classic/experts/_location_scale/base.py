@@ -23,7 +23,11 @@ from moe_classic._numerics import solve_psd, unpack_symmetric
 from moe_classic._typing import Bools, Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
+from moe_classic.experts._shared import places_of, solve_together
 from moe_classic.penalties import SparseSlopes
+
+#: Largest design of all experts together, in numbers, that is worth its factors.
+_MOST_NUMBERS = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,8 @@ class LocationScaleExpert(LinearExpert):
         A, term = unpack_symmetric(gram, q), self.slopes_penalty(summary)
         if isinstance(term, SparseSlopes):
             delta = self._sparse_change(params.coef, A, score, unit, term)
+        elif self.common(params.coef):
+            delta = self._joint_change(params.coef, A, score, unit, term)
         elif not term.pull:
             delta = solve_psd(A, score.transpose(0, 2, 1)).transpose(0, 2, 1)
         else:
@@ -139,6 +145,20 @@ class LocationScaleExpert(LinearExpert):
                 delta[:, j] = solve_psd(lhs, rhs[:, :, None])[:, :, 0]
         drop = ((delta @ A) * delta).sum(-1) - 2.0 * (delta * score).sum(-1)
         return delta, drop
+
+    def _joint_change(
+        self, coef: Floats, A: Floats, score: Floats, unit: Floats, term: Any
+    ) -> Floats:
+        """The step (K, d, q) where slopes are shared: each output is one system of all experts."""
+        unit = np.broadcast_to(unit, score.shape[:2])[:, :, None]
+        slopes = score / unit - term.gradient(self.once(coef))
+        pull = self.once(term.curvature(coef))
+        delta = np.empty_like(score)
+        for j in range(score.shape[1]):
+            curves = A / unit[:, j, :, None] + pull[:, j, :, None] * np.eye(coef.shape[-1])
+            step = solve_together(curves, slopes[:, j, :, None], self._shared)
+            delta[:, j] = step[:, :, 0]
+        return delta
 
     def _sparse_change(
         self, coef: Floats, A: Floats, score: Floats, unit: Floats, term: SparseSlopes
@@ -159,17 +179,46 @@ class LocationScaleExpert(LinearExpert):
         """Lines of the weighted problems to the last digit; penalised ones are smooth enough."""
         if self.alpha or self.penalty is not None:
             return params
-        e = residuals(params, design, y)
-        changes = [self.exact_change(design.Z, *row) for row in zip(e, S, strict=True)]
-        if all(change is None for change in changes):
+        together = bool(self.common(params.coef))
+        changes_of = self._exact_together if together else self._exact_apart
+        delta = changes_of(params, design.Z, residuals(params, design, y), S)
+        if delta is None:
             return params
-        zero = np.zeros_like(params.coef[0])
-        delta = np.stack([zero if change is None else change for change in changes])
         coef = params.coef + delta
         moved = replace(params, coef=coef)
         e = residuals(moved, design, y)
         new = self.fit_scale(moved, e, S, self.floor(summary))
         return self.keep_starved(params, new, S.sum(axis=1), summary)
+
+    def _exact_apart(self, params: Any, Z: Floats, e: Floats, S: Floats) -> Floats | None:
+        """What coefficients (K, d, q) lack, expert by expert; None: nothing."""
+        changes = [self.exact_change(Z, *row) for row in zip(e, S, strict=True)]
+        if all(change is None for change in changes):
+            return None
+        zero = np.zeros_like(params.coef[0])
+        return np.stack([zero if change is None else change for change in changes])
+
+    def _exact_together(self, params: Any, Z: Floats, e: Floats, S: Floats) -> Floats | None:
+        """The same where slopes are shared: the rows of all experts are those of one regression."""
+        (K, d, q), n = params.coef.shape, Z.shape[1]
+        places = places_of((K, 1, q), self._shared)[:, 0]
+        if (places.max() + 1) * K * n > _MOST_NUMBERS:
+            return None
+        rows = np.zeros((places.max() + 1, K, n))
+        for k, place in enumerate(places):
+            rows[place, k] = Z
+        unit, delta, found = self.error_unit(params), np.zeros((K, d, q)), False
+        for j in range(d):
+            weight = S / np.broadcast_to(unit, (K, d))[:, j, None]
+            flat = rows.reshape(len(rows), -1), e[:, j].reshape(1, -1), weight.ravel()
+            change = self.exact_change(*flat)
+            if change is not None:
+                delta[:, j], found = change[0, places], True
+        return delta if found else None
+
+    def error_unit(self, params: Any) -> Floats:
+        """What errors are divided by in the objective, (K or 1, d or 1)."""
+        return np.square(params.scale)
 
     def exact_change(self, Z: Floats, e: Floats, S: Floats) -> Floats | None:
         """What coefficients (d, q) of one expert lack by its residuals e (d, n); None: nothing."""
@@ -189,7 +238,9 @@ class LocationScaleExpert(LinearExpert):
         starved = mass <= STARVED * summary.weight
         if not starved.any():
             return new
-        changes = {"coef": np.where(starved[:, None, None], old.coef, new.coef)}
+        stays = np.tile(starved[:, None, None], (1, 1, new.coef.shape[-1]))
+        stays[..., list(self.common(new.coef))] = False
+        changes = {"coef": np.where(stays, old.coef, new.coef)}
         for name in self.nuisances:
             before, after = getattr(old, name), getattr(new, name)
             if len(after) == len(mass):

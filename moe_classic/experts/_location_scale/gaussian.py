@@ -22,6 +22,7 @@ from moe_classic._data import Design, Summary
 from moe_classic._numerics import empty, frame, least_squares_change
 from moe_classic._typing import Floats
 from moe_classic.experts._linear import LinearExpert
+from moe_classic.experts._shared import shares_any
 from moe_classic.penalties import Penalty
 
 from .base import LeastSquaresStats, LocationScaleExpert, ScaleParams
@@ -74,6 +75,10 @@ class GaussianExpert(LocationScaleExpert):
         In place of ``alpha``, which then stays at its default: an object of
         :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
         zero.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common: each counts once, has one standard
+        error, and is penalised once. A column of levels is shared level by level. With a single
+        expert nothing is shared; experts of a list are fitted apart and cannot share.
 
     References
     ----------
@@ -106,6 +111,7 @@ class GaussianExpert(LocationScaleExpert):
         tied: bool = False,
         min_scale: float = 1e-3,
         penalty: Penalty | None = None,
+        shared: Any = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
@@ -114,6 +120,7 @@ class GaussianExpert(LocationScaleExpert):
         self.tied = tied
         self.min_scale = min_scale
         self.penalty = penalty
+        self.shared = shared
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""
@@ -137,6 +144,11 @@ class GaussianExpert(LocationScaleExpert):
             if self.penalty is not None:
                 raise ValueError(
                     f"GaussianExpert: penalty={self.penalty!r} needs noise that is independent "
+                    f"between the {summary.y_mean.size} outputs; set covariance_type='diag'."
+                )
+            if shares_any(self):
+                raise ValueError(
+                    f"GaussianExpert: shared={self.shared!r} needs noise that is independent "
                     f"between the {summary.y_mean.size} outputs; set covariance_type='diag'."
                 )
             return FullGaussian(

@@ -61,6 +61,8 @@ class LaplaceExpert(LocationScaleExpert):
         In place of ``alpha``, which then stays at its default: an object of
         :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
         zero.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
 
     References
     ----------
@@ -91,12 +93,14 @@ class LaplaceExpert(LocationScaleExpert):
         fit_intercept: bool = True,
         min_scale: float = 1e-3,
         penalty: Penalty | None = None,
+        shared: Any = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.min_scale = min_scale
         self.penalty = penalty
+        self.shared = shared
 
     def online(self) -> LaplaceExpert:
         """The expert with curvatures that are bounded."""
@@ -144,6 +148,10 @@ class LaplaceExpert(LocationScaleExpert):
         new = ScaleParams(params.coef + delta, np.maximum(scale, self.floor(summary)))
         return self.keep_starved(params, new, stats.mass, summary)
 
+    def error_unit(self, params: ScaleParams) -> Floats:
+        """Absolute errors are divided by the scale."""
+        return params.scale
+
     def exact_change(self, Z: Floats, e: Floats, S: Floats) -> Floats | None:
         """Least absolute deviations, a line through as many rows as it has coefficients."""
         return least_absolute_change(Z, e[0], S)[None]
@@ -155,14 +163,17 @@ class LaplaceExpert(LocationScaleExpert):
     def smoothed(self, params: ScaleParams, h: Floats) -> LaplaceExpert:
         """The expert with its kink seen through a normal kernel."""
         width = params.scale * (ndtri(0.5 + h) - ndtri(0.5 - h))
-        return SmoothedLaplace(
+        smooth = SmoothedLaplace(
             width,
             features=self.features,
             alpha=self.alpha,
             fit_intercept=self.fit_intercept,
             min_scale=self.min_scale,
             penalty=self.penalty,
+            shared=self.shared,
         )
+        smooth._shared = self._shared
+        return smooth
 
     def derivatives(self, params: ScaleParams, fwd: Forward, y: Floats) -> tuple[Floats, Floats]:
         """In (eta, log b), almost everywhere: ``sign(e) / b``, ``|e| / b - 1``."""

@@ -88,6 +88,8 @@ class StudentTExpert(LocationScaleExpert):
         In place of ``alpha``, which then stays at its default: an object of
         :mod:`moe_classic.penalties`, such as ``Lasso(0.1)``, under which slopes may be exactly
         zero.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
 
     References
     ----------
@@ -120,6 +122,7 @@ class StudentTExpert(LocationScaleExpert):
         df_bounds: tuple[float, float] = (2.0, 200.0),
         min_scale: float = 1e-3,
         penalty: Penalty | None = None,
+        shared: Any = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
@@ -128,6 +131,7 @@ class StudentTExpert(LocationScaleExpert):
         self.df_bounds = df_bounds
         self.min_scale = min_scale
         self.penalty = penalty
+        self.shared = shared
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""

@@ -49,6 +49,8 @@ class SymmetricNoiseExpert(LocationScaleExpert):
         Whether there is an intercept; see :class:`GaussianExpert`.
     min_scale : float, default=1e-3
         Smallest scale, as a share of the noise; see :class:`GaussianExpert`.
+    shared : list of column names or indices, default=None
+        Columns of X whose slopes all experts have in common; see :class:`GaussianExpert`.
 
     Examples
     --------
@@ -64,11 +66,13 @@ class SymmetricNoiseExpert(LocationScaleExpert):
         alpha: float = 0.0,
         fit_intercept: bool = True,
         min_scale: float = 1e-3,
+        shared: Any = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.min_scale = min_scale
+        self.shared = shared
 
     # -------------------------------------------------------------------- what a family says
 

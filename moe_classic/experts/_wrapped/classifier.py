@@ -40,7 +40,7 @@ class FittedClassifiers(BoundEstimator):
         self, names: Names, width: int, classes: np.ndarray | None, n_jobs: int | None
     ) -> BoundEstimator:
         """Expert that knows the labels of the classes too; see the base class."""
-        expert = super().with_data_names(names, width, classes, n_jobs)
+        expert: Any = super().with_data_names(names, width, classes, n_jobs)
         if classes is not None:
             expert.classes = classes
         if self.frozen:

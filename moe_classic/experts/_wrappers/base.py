@@ -33,6 +33,7 @@ from moe_classic._data import Design, DesignMap, Stats, Summary
 from moe_classic._numerics import unpack_symmetric
 from moe_classic._typing import Bools, Floats, Ints
 from moe_classic.experts._base import STARVED, Description, Expert
+from moe_classic.experts._shared import shares_any
 
 #: Largest change of a nuisance on its unconstrained scale in one step.
 _MAX_NUISANCE = 2.0
@@ -155,6 +156,11 @@ class Wrapper(Expert):
                 f"{name}: expert={inner!r} shares parameters between experts, which a wrapper "
                 "cannot; leave tied=False."
             )
+        if shares_any(inner):
+            raise ValueError(
+                f"{name}: expert={inner!r} has slopes that experts share, which a wrapper cannot; "
+                "leave shared=None."
+            )
         if inner.sparse:
             raise ValueError(
                 f"{name}: expert={inner!r} has slopes that may be exactly zero, and the steps of a "
@@ -164,7 +170,7 @@ class Wrapper(Expert):
 
     def bind(self, summary: Summary) -> Any:
         """The wrapper around the bound expert inside."""
-        bound = copy(super().bind(summary))
+        bound: Any = copy(super().bind(summary))
         inside = copy(self.inner.bind(summary))
         lacking = [a for a in ("derivatives", "lines", "cdf_at") if not inside.has(a)]
         if lacking or not inside.smooth:

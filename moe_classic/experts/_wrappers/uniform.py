@@ -85,6 +85,7 @@ class UniformExpert(Expert):
     """
 
     name: ClassVar[str] = "uniform"
+    takes_sparse = True
     target: ClassVar[str] = "real"
     features: Any = ()
 

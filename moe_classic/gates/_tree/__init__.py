@@ -1,7 +1,8 @@
 """Trees of gates."""
 
 from .branching import Nested, count_leaves, parse_branching, write_branching
-from .gate import TreeGate, TreeParams
+from .coefficients import TreeParams
+from .gate import TreeGate
 from .nodes import TreeShape, free_rows, tree_shape
 
 __all__ = [

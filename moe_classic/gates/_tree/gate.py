@@ -12,7 +12,7 @@ Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,34 +36,19 @@ from moe_classic.gates._softmax import SoftmaxGate, SoftmaxParams
 from moe_classic.penalties import CentredRidge
 
 from .branching import balanced, count_leaves, parse_branching
+from .coefficients import TreeParams, conditionals, full_rows, rows_of
 from .nodes import (
     TreeShape,
     below_root,
-    conditionals,
     curvature_of,
     family_grams,
-    family_rows,
     family_rule,
     free_rows,
-    full_rows,
     node_residual,
-    row_after_row,
     sibling_rows,
     steps_of,
-    tree_by_tree,
     tree_shape,
 )
-
-
-@dataclass(frozen=True)
-class TreeParams:
-    """Coefficients (K - 1, q): C - 1 rows for a node with C children, nodes breadth first.
-
-    Those of several trees of one shape, that advance together, are (S, K - 1, q).
-    """
-
-    coef: Floats
-    shape: TreeShape
 
 
 class TreeGate(Gate):
@@ -111,6 +96,13 @@ class TreeGate(Gate):
         if self.branching is not None:
             parse_branching(self.branching, "TreeGate")
         self.node_gate.check()
+        penalty = getattr(self.node_gate, "penalty", None)
+        if penalty is not None:
+            raise ValueError(
+                f"TreeGate: node={self.node!r}: nodes of a tree take no penalty={penalty!r}; leave "
+                "it out and set alpha=, the ridge of each node. Experts at the leaves may have a "
+                "penalty."
+            )
 
     def for_classes(self, *, named: bool) -> TreeGate:
         """With nodes that were named, these have the penalty of class experts."""
@@ -177,35 +169,31 @@ class TreeGate(Gate):
         """Does the work of a tree with a single gate: the very same arithmetic."""
         return SoftmaxGate(alpha=self.alpha)
 
+    def stacks(self, params: TreeParams) -> bool:
+        """Where all nodes take Newton's steps."""
+        if params.shape.is_flat:
+            return self._flat.stacks(SoftmaxParams(params.coef))
+        q = params.coef.shape[-1]
+        return all(family_rule(family, q) == "newton" for family in params.shape.families)
+
     def start(self, n_experts: int, width: int, summary: Summary) -> TreeParams:
         """All children of a node equally likely everywhere."""
         self.check_count(n_experts)
         shape = tree_shape(balanced(n_experts) if self.branching is None else self.nested)
         return TreeParams(np.zeros((n_experts - 1, width)), shape)
 
-    def stacks(self, params: TreeParams) -> bool:
-        """With Newton's steps at all nodes."""
-        shape, q = params.shape, params.coef.shape[-1]
-        if shape.is_flat:
-            return self._flat.stacks(SoftmaxParams(params.coef))
-        return all(family_rule(family, q) == "newton" for family in shape.families)
-
     # -------------------------------------------------------------------- evaluation
 
     def forward(self, params: TreeParams, design: Design) -> Forward:
-        """Log gate (K, n) and the conditional probabilities of the nodes (N, n).
-
-        Of several trees (S, K, n) and (N, S n): rows of each tree after those of another.
-        """
+        """Log gate (K, n) and the conditional probabilities of the nodes (N, n)."""
         if params.shape.is_flat:
             return self._flat.forward(SoftmaxParams(params.coef), design)
-        log_g, g = conditionals(params.shape, params.coef, design)
-        log_leaves = params.shape.down(log_g)[params.shape.leaves]
-        return Forward(tree_by_tree(log_leaves, params.coef), None, g)
+        log_g, g = conditionals(params, design)
+        return Forward(params.shape.down(log_g)[..., params.shape.leaves, :], None, g)
 
     def log_nodes(self, params: TreeParams, design: Design) -> Floats:
         """Log probabilities of reaching each node, (N, n), nodes breadth first."""
-        return params.shape.down(conditionals(params.shape, params.coef, design)[0])
+        return params.shape.down(conditionals(params, design)[0])
 
     def curvature(self, params: TreeParams, fwd: Forward, S: Floats) -> Floats:
         """Row weights of the Grams: pairs of siblings for Newton, the mass of a node for the bound.
@@ -214,19 +202,18 @@ class TreeGate(Gate):
         """
         if params.shape.is_flat:
             return self._flat.curvature(SoftmaxParams(params.coef), fwd, S)
-        shape, q = params.shape, params.coef.shape[-1]
-        mass = shape.up(row_after_row(S))
+        shape, (q, n) = params.shape, (params.coef.shape[-1], S.shape[-1])
+        mass = shape.up(S)
         rows = [
             curvature_of(
                 family,
                 family_rule(family, q),
                 sibling_rows(fwd.work, family.children, family),
-                mass[family.nodes],
+                mass[..., family.nodes, :],
             )
             for family in shape.families
         ]
-        several = tree_by_tree(rows[0] if len(rows) == 1 else np.concatenate(rows), params.coef)
-        return several.reshape(-1, S.shape[-1])
+        return (rows[0] if len(rows) == 1 else np.concatenate(rows, axis=-2)).reshape(-1, n)
 
     def statistics(
         self, params: TreeParams, fwd: Forward, design: Design, S: Floats, grams: Floats
@@ -234,23 +221,21 @@ class TreeGate(Gate):
         """Scores (N - 1, q) of all nodes but the root, curvature sums, masses (N,)."""
         if params.shape.is_flat:
             return self._flat.statistics(SoftmaxParams(params.coef), fwd, design, S, grams)
-        residual, _ = node_residual(params.shape, fwd.work, row_after_row(S))
-        score = design.scores(tree_by_tree(residual, params.coef))
-        return LogitStats(grams.reshape(*S.shape[:-2], -1, grams.shape[-1]), score)
+        residual, _ = node_residual(params.shape, fwd.work, S)
+        own = grams.reshape(*S.shape[:-2], -1, grams.shape[-1])
+        return LogitStats(own, design.scores(residual))
 
     def update(self, params: TreeParams, stats: LogitStats, summary: Summary) -> TreeParams:
         """One Newton or bound step at every node."""
         if params.shape.is_flat:
             new = self._flat.update(SoftmaxParams(params.coef), stats, summary)
             return TreeParams(new.coef, params.shape)
-        pull, q = self.alpha * summary.weight, params.coef.shape[-1]
+        pull, (*lead, _, q) = self.alpha * summary.weight, params.coef.shape
         coef = params.coef.copy()
         for family, rule, gram in family_grams(params.shape, stats.gram, q):
-            old = coef[..., family.rows, :]
-            score = stats.score[..., below_root(family), :].reshape(-1, family.size, q)
-            siblings = old.reshape(-1, family.size - 1, q)
-            delta = limited(steps_of(rule, siblings, gram, score, pull))
-            coef[..., family.rows, :] += delta.reshape(old.shape)
+            score = sibling_rows(stats.score, below_root(family), family)
+            delta = limited(steps_of(rule, rows_of(params, family), gram, score, pull))
+            coef[..., family.rows, :] += delta.reshape(*lead, -1, q)
         return TreeParams(coef, params.shape)
 
     def translate(self, stats: LogitStats, old: TreeParams, new: TreeParams) -> LogitStats:
@@ -291,19 +276,21 @@ class TreeGate(Gate):
         """
         if params.shape.is_flat:
             return self._flat.derivatives(SoftmaxParams(params.coef), fwd, R)
-        shape, g, R = params.shape, fwd.work, row_after_row(R)
-        mass, (K, n) = shape.up(R), R.shape
-        first, curvature = np.zeros((K - 1, K, n)), np.zeros((K - 1, K - 1, n))
+        shape, g, mass = params.shape, fwd.work, params.shape.up(R)
+        *lead, K, n = R.shape
+        first, curvature = np.zeros((*lead, K - 1, K, n)), np.zeros((*lead, K - 1, K - 1, n))
         below = shape.leaf_ranges()
         for j in shape.inner:
             free = shape.children_of(j)[:-1]
             rows = range(shape.first_row[j], shape.first_row[j] + len(free))
+            shares = g[..., free.start : free.stop, :]
             for row, child in zip(rows, free, strict=True):
-                first[row, below[j].start : below[j].stop] = -g[child]
-                first[row, below[child].start : below[child].stop] += 1.0
-                curvature[row, rows.start : rows.stop] = -mass[j] * g[child] * g[free]
-                curvature[row, row] += mass[j] * g[child]
-        return tree_by_tree(first, params.coef), tree_by_tree(curvature, params.coef)
+                weight = mass[..., j, :] * g[..., child, :]
+                first[..., row, below[j].start : below[j].stop, :] = -g[..., child, None, :]
+                first[..., row, below[child].start : below[child].stop, :] += 1.0
+                curvature[..., row, rows.start : rows.stop, :] = -weight[..., None, :] * shares
+                curvature[..., row, row, :] += weight
+        return first, curvature
 
     # -------------------------------------------------------------------- penalty
 
@@ -311,28 +298,24 @@ class TreeGate(Gate):
         """Slopes centred over siblings, so that no child is special."""
         return CentredRidge(self.alpha * summary.weight)
 
-    def penalties(self, params: TreeParams, summary: Summary) -> Floats:
-        """Those of several trees, (S,)."""
-        ridge, q = self.slopes_penalty(summary), params.coef.shape[-1]
-        parts = [params.coef[:, f.rows] for f in params.shape.families]
-        sizes = [f.size - 1 for f in params.shape.families]
-        each = [
-            ridge.each(rows.reshape(len(rows), -1, size, q)).sum(axis=1)
-            for rows, size in zip(parts, sizes, strict=True)
-        ]
-        return np.sum(each, axis=0)
-
     def penalty_value(self, params: TreeParams, summary: Summary) -> float:
         """``alpha / 2`` times the squared slopes centred over siblings, per unit of weight."""
         ridge = self.slopes_penalty(summary)
-        return sum(ridge.value(family_rows(params.coef, f)) for f in params.shape.families)
+        return sum(ridge.value(rows_of(params, f)) for f in params.shape.families)
+
+    def penalties(self, params: TreeParams, summary: Summary) -> Floats:
+        """Those of several trees, whose coefficients are (S, K - 1, q)."""
+        ridge, value = self.slopes_penalty(summary), np.zeros(len(params.coef))
+        for family in params.shape.families:
+            value += ridge.each(rows_of(params, family)).sum(axis=-1)
+        return value
 
     def penalty_gradient(self, params: TreeParams, summary: Summary) -> Floats:
         """Gradient of the penalty, (n_theta,)."""
         ridge, q = self.slopes_penalty(summary), params.coef.shape[1]
         out = np.zeros(params.coef.shape)
         for family in params.shape.families:
-            out[family.rows] = ridge.gradient(family_rows(params.coef, family)).reshape(-1, q)
+            out[family.rows] = ridge.gradient(rows_of(params, family)).reshape(-1, q)
         return out.ravel()
 
     def penalty_hessian(self, params: TreeParams, summary: Summary) -> Floats:
@@ -376,7 +359,7 @@ class TreeGate(Gate):
                     f"TreeGate: the order {order.tolist()} tears a branch apart; in a tree only "
                     "whole branches of the same shape can change places."
                 )
-            full = full_rows(params.shape, params.coef, parents.pop(), old)
+            full = full_rows(params, parents.pop(), old)
             start = shape.first_row[j]
             coef[start : start + len(old) - 1] = full[:-1] - full[-1]
         return TreeParams(coef, shape)

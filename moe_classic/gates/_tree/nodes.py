@@ -22,9 +22,7 @@ from moe_classic._components import (
     bohning_step,
     curvatures,
     newton_step,
-    normalise,
 )
-from moe_classic._data import Design
 from moe_classic._numerics import empty
 from moe_classic._typing import Floats, Ints
 from moe_classic.gates._softmax import MANY, WIDE
@@ -138,24 +136,25 @@ class TreeShape:
     # -------------------------------------------------------------------- sums along the tree
 
     def down(self, conditional: Floats) -> Floats:
-        """Sums from the root: (N, n) logs of conditionals become logs of joints, in place."""
+        """Sums from the root: (..., N, n) logs of conditionals become those of joints, in place."""
         for level in self.levels[2:]:
-            conditional[level] += conditional[self.parent[level]]
+            conditional[..., level, :] += conditional[..., self.parent[level], :]
         return conditional
 
     def up(self, leaves: Floats) -> Floats:
-        """Sums towards the root: (K, n) at the leaves gives (N, n) at all nodes."""
-        out = empty((self.n_nodes, leaves.shape[1]))
-        out[self.leaves] = leaves
+        """Sums towards the root: (..., K, n) at the leaves gives (..., N, n) at all nodes."""
+        *lead, _, n = leaves.shape
+        out = empty((*lead, self.n_nodes, n))
+        out[..., self.leaves, :] = leaves
         for above, below in zip(self.levels[-2::-1], self.levels[:0:-1], strict=True):
             inner = np.arange(self.n_nodes)[above]
             inner = inner[self.n_children[inner] > 0]
-            counts, children = self.n_children[inner], out[below]
+            counts, children = self.n_children[inner], out[..., below, :]
             if (counts == counts[0]).all():
-                sums = children.reshape(inner.size, counts[0], -1).sum(axis=1)
+                sums = children.reshape(*lead, inner.size, counts[0], n).sum(axis=-2)
             else:
-                sums = np.add.reduceat(children, self.first_child[inner] - below.start, axis=0)
-            out[as_slice(inner)] = sums
+                sums = np.add.reduceat(children, self.first_child[inner] - below.start, axis=-2)
+            out[..., as_slice(inner), :] = sums
         return out
 
 
@@ -232,15 +231,17 @@ def below_root(family: Family) -> slice | Ints:
 
 
 def sibling_rows(values: Floats, index: slice | Ints, family: Family) -> Floats:
-    """Rows of the children of a family as (m, C, ...)."""
-    return values[index].reshape(family.nodes.size, family.size, -1)
+    """Rows (..., N, n) of the children of a family as (..., m, C, n)."""
+    *lead, _, n = values.shape
+    return values[..., index, :].reshape(*lead, family.nodes.size, family.size, n)
 
 
 def node_residual(shape: TreeShape, g: Floats, S: Floats) -> tuple[Floats, Floats]:
-    """``S_c - S_j g_c|j`` of all nodes but the root (N - 1, n), and the masses ``S_j`` (N, n)."""
-    mass = shape.up(S)
-    out = np.multiply(mass[shape.parent[1:]], g[1:], out=empty((shape.n_nodes - 1, S.shape[1])))
-    return np.subtract(mass[1:], out, out=out), mass
+    """``S_c - S_j g_c|j`` of all nodes but the root (..., N - 1, n), and the masses ``S_j``."""
+    mass, (*lead, _, n) = shape.up(S), S.shape
+    out = empty((*lead, shape.n_nodes - 1, n))
+    np.multiply(mass[..., shape.parent[1:], :], g[..., 1:, :], out=out)
+    return np.subtract(mass[..., 1:, :], out, out=out), mass
 
 
 def free_rows(shape: TreeShape, rows: Floats) -> Floats:
@@ -264,80 +265,33 @@ def family_rule(family: Family, q: int) -> str:
 
 
 def curvature_of(family: Family, rule: str, P: Floats, mass: Floats) -> Floats:
-    """Row weights of the Grams of a family, node by node; ``P`` is (m, C, n), ``mass`` (m, n)."""
+    """Row weights of the Grams of a family, node by node.
+
+    ``P`` is (m, C, n), ``mass`` (m, n); of several starts, which take Newton's steps, both have a
+    leading axis.
+    """
     if rule == "bound":
         return mass
     if rule == "block":
         return (P * (1.0 - P) * mass[:, None]).reshape(-1, mass.shape[1])
-    return curvatures(P, mass)
+    *lead, n = mass.shape
+    rows = curvatures(P.reshape(-1, *P.shape[-2:]), mass.reshape(-1, n))
+    return rows.reshape(*lead[:-1], -1, n)
 
 
 def family_grams(shape: TreeShape, gram: Floats, q: int) -> Iterator[tuple[Family, str, Floats]]:
-    """The rule and the packed Grams of each family, (m, rows a node, q (q + 1) / 2).
-
-    Of several trees, (S, ..., q (q + 1) / 2), the nodes of one after those of another.
-    """
+    """The rule and the packed Grams of each family, (..., m, rows a node, q (q + 1) / 2)."""
     stop = 0
     for family in shape.families:
         rule, size, m = family_rule(family, q), family.size, family.nodes.size
         each = {"newton": size * (size - 1) // 2, "block": size, "bound": 1}[rule]
         start, stop = stop, stop + each * m
-        yield family, rule, gram[..., start:stop, :].reshape(-1, each, gram.shape[-1])
+        yield family, rule, gram[..., start:stop, :].reshape(*gram.shape[:-2], m, each, -1)
 
 
 def steps_of(rule: str, coef: Floats, gram: Floats, score: Floats, pull: float) -> Floats:
-    """Steps of m nodes: coefficients (m, C - 1, q), packed Grams, scores (m, C, q)."""
+    """Steps of m nodes: coefficients (..., m, C - 1, q), packed Grams, scores (..., m, C, q)."""
     if rule == "newton":
         return newton_step(coef, gram, score, pull)
     step = block_step if rule == "block" else bohning_step
     return np.stack([step(c, g, s, pull) for c, g, s in zip(coef, gram, score, strict=True)])
-
-
-# ------------------------------------------------------------------------- coefficients by node
-
-
-def conditionals(shape: TreeShape, coef: Floats, design: Design) -> tuple[Floats, Floats]:
-    """Log probabilities and probabilities of all nodes given their parents, both (N, n).
-
-    Of several trees (N, S n).
-    """
-    eta = row_after_row(design.linear(coef))
-    n = eta.shape[1]
-    log_g, g = empty((shape.n_nodes, n)), empty((shape.n_nodes, n))
-    log_g[0], g[0] = 0.0, 1.0
-    for family in shape.families:
-        m, size = family.nodes.size, family.size
-        logits = empty((m, size, n))
-        logits[:, :-1] = eta[family.rows].reshape(m, size - 1, n)
-        logits[:, -1] = 0.0
-        p = normalise(logits)
-        log_g[family.children] = logits.reshape(-1, n)
-        g[family.children] = p.reshape(-1, n)
-    return log_g, g
-
-
-def row_after_row(values: Floats) -> Floats:
-    """Values of several trees (S, M, n) as (M, S n): as those of one with more rows; else as is."""
-    if values.ndim < 3:
-        return values
-    return values.swapaxes(0, 1).reshape(values.shape[1], -1)
-
-
-def tree_by_tree(values: Floats, coef: Floats) -> Floats:
-    """The inverse, (..., S n) as (S, ..., n), where coefficients are (S, K - 1, q); else as is."""
-    if coef.ndim < 3:
-        return values
-    apart = values.reshape(*values.shape[:-1], len(coef), -1)
-    return np.ascontiguousarray(np.moveaxis(apart, -2, 0))
-
-
-def family_rows(coef: Floats, family: Family) -> Floats:
-    """Coefficients of the nodes of a family, (m, C - 1, q)."""
-    return coef[family.rows].reshape(-1, family.size - 1, coef.shape[1])
-
-
-def full_rows(shape: TreeShape, coef: Floats, node: int, children: list[int]) -> Floats:
-    """Coefficients of some children of ``node``, the reference's zeros included, (len, q)."""
-    start, m = shape.first_row[node], shape.n_children[node] - 1
-    full = np.vstack([coef[start : start + m], np.zeros(coef.shape[1])])
-    return full[np.array(children) - shape.first_child[node]]

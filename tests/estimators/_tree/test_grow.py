@@ -12,11 +12,10 @@ from moe_classic._data.stats import summarise
 from moe_classic._engine.map_reduce import SerialEngine
 from moe_classic._model.model import Group, Model
 from moe_classic._training.starts import StartData
-from moe_classic.estimators._tree import split
 from moe_classic.estimators._tree.branch import (
+    Shared,
     assemble,
     copies,
-    shared_fields,
     stack_experts,
     take_apart,
     tree_model,
@@ -25,6 +24,7 @@ from moe_classic.estimators._tree.grow import Growth, _Grower, grow
 from moe_classic.estimators._tree.split import Splitter
 from moe_classic.experts import GaussianExpert, StudentTExpert
 from moe_classic.gates import TreeGate
+from moe_classic.solvers import EM
 
 #: Two partitions tried at every leaf.
 QUICK = {"n_init": 2, "tol": 1e-4, "random_state": 0}
@@ -69,8 +69,8 @@ def test_tree_comes_back_from_its_branches(started):
 def test_partitions_that_cut_alike_are_fitted_once(rng, monkeypatch):
     X, y = pieces(rng)
     splitter, known = (splitter_on(X, y, GaussianExpert()) for _ in range(2))
-    runs, run = [], split.em_runs
-    monkeypatch.setattr(split, "em_runs", lambda *a: runs.extend(a[1]) or run(*a))
+    runs, path = [], EM.path
+    monkeypatch.setattr(EM, "path", lambda *a: runs.append(a) or path(*a))
     begun = [splitter.start(("principal",), np.random.default_rng(0)) for _ in range(2)]
     assert len(runs) == len(splitter.tried) > 0
     # Known or not, a start is the same.
@@ -79,12 +79,36 @@ def test_partitions_that_cut_alike_are_fitted_once(rng, monkeypatch):
         np.testing.assert_array_equal(splitter.model.pack(params), known.model.pack(alone))
 
 
+@pytest.mark.parametrize("expert", [GaussianExpert(), StudentTExpert(), GaussianExpert(tied=True)])
+@pytest.mark.parametrize("branching", [(2, 2), (3, 2), [[2, 2], 1]], ids=str)
+def test_local_fits_together_are_those_one_by_one(rng, monkeypatch, expert, branching):
+    X, y = pieces(rng)
+    names = [("principal",), NAMES, ("cut", "kmeans"), ("principal",)]
+
+    def begun():
+        splitter = splitter_on(X, y, expert, branching)
+        streams = [np.random.default_rng(i) for i in range(len(names))]
+        several = splitter.starts(list(zip(names, streams, strict=True)))
+        return np.array([splitter.model.pack(params) for params in several])
+
+    together = begun()
+    monkeypatch.setattr("moe_classic.estimators._tree.split._BLOCK_ROWS", 0)
+    monkeypatch.setattr(Splitter, "chunks", one_chunk)
+    np.testing.assert_allclose(together, begun(), rtol=1e-7, atol=1e-7)
+
+
+def one_chunk(splitter, h):
+    """The rows that reach a node as one block."""
+    rows, weight = splitter.rows_of(h), splitter.block.w * h
+    return [splitter.part(rows, h * (weight.sum() / weight[rows].sum()))]
+
+
 def test_shared_parameters_are_told_apart(rng):
     summary = summarise(rng.standard_normal((1, 20)), np.ones(20))
-    assert shared_fields(GaussianExpert(tied=True), 3, summary) == {"scale"}
-    assert shared_fields(StudentTExpert(), 3, summary) == set()
+    assert Shared.of(GaussianExpert(tied=True), 3, summary).fields == {"scale"}
+    assert not Shared.of(StudentTExpert(), 3, summary)
     tied = GaussianExpert(tied=True).start(2, 3, summary)
-    assert len(stack_experts([tied, tied], {"scale"}).scale) == 1
+    assert len(stack_experts([tied, tied], Shared(frozenset({"scale"}), ())).scale) == 1
 
 
 @pytest.mark.parametrize("leaf", range(4))

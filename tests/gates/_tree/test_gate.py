@@ -12,7 +12,7 @@ from moe_classic._data.stats import Summary
 from moe_classic.gates import ConstantGate, GaussianGate, SoftmaxGate, TreeGate
 from moe_classic.gates._softmax import SoftmaxParams
 from moe_classic.gates._tree.branching import parse_branching, write_branching
-from moe_classic.gates._tree.gate import TreeParams
+from moe_classic.gates._tree.coefficients import TreeParams
 from moe_classic.gates._tree.nodes import tree_shape
 
 SHAPES = [(2, 2, 2), (3, 2), (2, 3), [[2, 2], 1], [1, 3, [2]], [[[2], 1], [2, 2]]]

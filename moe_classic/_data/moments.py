@@ -1,4 +1,4 @@
-"""Centres and units of features: moments that a few wild values do not set."""
+"""Means and spreads of features, by which they are standardised."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from moe_classic._numerics import has_wild, tame_range, weighted_quantiles
 from moe_classic._typing import Floats
 
+from .patterns import is_incomplete
 from .stats import merged_moments
 from .subjects import Subjects
 
@@ -54,8 +55,12 @@ class Parts:
         return reduced(self.rows, look, merge)
 
 
-def moments(
-    parts: Parts, some: Callable[[], Floats], size: Floats | None = None
+def moments_of(
+    parts: Parts,
+    some: Callable[[], Floats],
+    size: Floats | None = None,
+    *,
+    missing: bool = False,
 ) -> tuple[Floats, Floats]:
     """Weighted means and inverse standard deviations, 0 for constant columns; one pass or two.
 
@@ -63,19 +68,23 @@ def moments(
     penalties act on features in these units, and one sentinel must not set them. Only where they
     make the deviation several times what it is without them: rare values of columns that are
     mostly alike, such as pixels, are what these columns say. ``size`` is that of the values which
-    were averaged: means that differ by their rounding alone are constant.
+    were averaged: means that differ by their rounding alone are constant. Where some may be
+    ``missing``, moments are those of what is there.
     """
-    mean, spread, low, high, _ = one_pass(parts)
+    mean, spread, low, high, _ = one_pass(parts, missing=missing)
     size = np.maximum(np.abs(low), np.abs(high)) if size is None else size
     varies = spread > _CONSTANT * size
     wild = [int(j) for j in np.flatnonzero(varies) if has_wild(low[j], high[j], mean[j], spread[j])]
     if wild:
         seen, w = seen_columns(parts, wild, some)
         for j, column in zip(wild, seen, strict=True):
-            lower, upper = weighted_quantiles(column, w, (0.25, 0.75))
+            known = ~np.isnan(column)
+            column, its_w = column[known], w[known]
+            lower, upper = weighted_quantiles(column, its_w, (0.25, 0.75))
             if lower < upper:
-                low[j], high[j] = tame_range(column, w, _WILD)
-        tame_mean, tame_spread, *_ = one_pass(parts, lambda x: np.clip(x, low, high))
+                low[j], high[j] = tame_range(column, its_w, _WILD)
+        tame = one_pass(parts, lambda x: np.clip(x, low, high), missing=missing)
+        tame_mean, tame_spread, *_ = tame
         inflated = spread > _INFLATED * tame_spread
         mean = np.where(inflated, tame_mean, mean)
         spread = np.where(inflated, tame_spread, spread)
@@ -109,18 +118,20 @@ def _both(a: _Taken, b: _Taken) -> _Taken:
 
 
 def one_pass(
-    parts: Parts, moved: Callable[[Floats], Floats] | None = None
+    parts: Parts, moved: Callable[[Floats], Floats] | None = None, *, missing: bool = False
 ) -> tuple[Floats, Floats, Floats, Floats, int]:
-    """Weighted means, deviations, least and greatest values of all rows, ``moved``; rows."""
+    """Weighted means, standard deviations, least and greatest values of rows; their number."""
 
     def look(raw: Floats, w: Floats) -> Any:
         raw = raw if moved is None else moved(raw)
         here = float(w.sum())
         if here == 0.0:
             return None
+        if missing and is_incomplete(raw):
+            return *_of_seen(raw, w), len(w)
         local = w @ raw / here
-        local_moments = here, local, w @ np.square(raw - local)
-        return local_moments, raw.min(axis=0), raw.max(axis=0), len(w)
+        moments = here, local, w @ np.square(raw - local)
+        return moments, raw.min(axis=0), raw.max(axis=0), len(w)
 
     def merge(a: Any, b: Any) -> Any:
         if a is None or b is None:
@@ -130,3 +141,13 @@ def one_pass(
 
     (weight, mean, scatter), low, high, count = parts.reduce(look, merge)
     return mean, np.sqrt(scatter / weight), low, high, count
+
+
+def _of_seen(raw: Floats, w: Floats) -> tuple[tuple[Floats, Floats, Floats], Floats, Floats]:
+    """Weight, mean and scatter of what each column has, its least and its greatest value, (p,)."""
+    seen = ~np.isnan(raw)
+    here = np.maximum(w @ seen, np.finfo(float).tiny)
+    local = (w @ np.where(seen, raw, 0.0)) / here
+    scatter = w @ np.where(seen, np.square(raw - local), 0.0)
+    least, most = np.where(seen, raw, np.inf).min(axis=0), np.where(seen, raw, -np.inf).max(axis=0)
+    return (here, local, scatter), least, most

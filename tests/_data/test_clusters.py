@@ -1,0 +1,232 @@
+"""A cluster whose workers die, or that is not there any more."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from moe_classic import HierarchicalMoERegressor, MoERegressor
+from moe_classic._data import clusters
+from moe_classic._data.partitions import DaskStream
+from moe_classic.estimators._mixture import base
+
+dask = pytest.importorskip("dask")
+da = pytest.importorskip("dask.array")
+distributed = pytest.importorskip("distributed")
+
+# Processes need not find the tests.
+cloudpickle = pytest.importorskip("cloudpickle")
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+N = 2400
+OPTIONS = {"n_init": 2, "random_state": 0}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_rows_for_starts():
+    """Samples of 2,000 rows instead of ten times as many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "MOST_ROWS", 2000)
+        yield
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(N, 2))
+    y = np.where(X[:, 0] > 0.0, X[:, 1], 1.0 - X[:, 1]) + 0.1 * rng.normal(size=N)
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def in_blocks(data):
+    X, y = data
+    return MoERegressor(2, **OPTIONS).fit_blocks([(X[:900], y[:900]), (X[900:], y[900:])])
+
+
+def rows(data, sizes=(900, N - 900)):
+    X, y = data
+    return da.from_array(X, chunks=(sizes, 2)), da.from_array(y, chunks=(sizes,))
+
+
+@pytest.fixture(autouse=True)
+def _as_before():
+    """Clients that are closed out of their order leave Dask without a scheduler."""
+    yield
+    dask.config.config.pop("scheduler", None)
+
+
+def local(n_workers, *, processes):
+    return distributed.LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=1,
+        processes=processes,
+        dashboard_address=":0",
+        silence_logs=50,
+    )
+
+
+# ------------------------------------------------------------------------- workers that die
+
+
+def mortal(X, y, reads, deadly):
+    """A partition whose reader dies the ``deadly``-th time, and later if that is negative."""
+    with reads.open("a") as file:
+        file.write("read\n")
+    count = len(reads.read_text().splitlines())
+    if count == deadly or count >= -deadly > 0:
+        os._exit(1)
+    return X, y
+
+
+def test_two_processes_one_of_which_dies(data, in_blocks, tmp_path):
+    X, y = data
+    reads = tmp_path / "reads"
+    with local(2, processes=True) as cluster, distributed.Client(cluster):
+        first = dask.delayed(mortal, pure=False)(X[:900], y[:900], reads, 6)
+        moe = MoERegressor(2, **OPTIONS).fit_blocks([first, dask.delayed((X[900:], y[900:]))])
+    assert len(reads.read_text().splitlines()) > 6
+    assert moe.log_likelihood_ == pytest.approx(in_blocks.log_likelihood_, rel=1e-10)
+    np.testing.assert_allclose(moe.predict(X), in_blocks.predict(X), rtol=1e-10, atol=1e-10)
+
+
+# ------------------------------------------------------------------------- in this process
+
+
+@pytest.fixture
+def client():
+    with local(2, processes=False) as cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+def after(monkeypatch, count, act):
+    """Do something before the ``count``-th pass, and count them."""
+    passes, reduce = [], DaskStream.reduce
+
+    def watched(stream, f, merge):
+        passes.append(f)
+        if len(passes) == count:
+            act()
+        return reduce(stream, f, merge)
+
+    monkeypatch.setattr(DaskStream, "reduce", watched)
+    return passes
+
+
+def test_errors_of_workers_name_partition_and_row(client, data):
+    X, y = (a.copy() for a in data)
+    X[905, 1] = np.nan
+    with pytest.raises(ValueError, match=r"partition 1: .*NaN(.|\n)*row 5 of X"):
+        MoERegressor(2).fit(*rows((X, y)))
+
+
+@pytest.mark.parametrize("solver", ["em", "newton", "lbfgs"])
+def test_the_last_good_parameters_are_kept(client, monkeypatch, data, in_blocks, solver):
+    X, y = data
+    after(monkeypatch, 6, client.close)
+    moe = MoERegressor(2, solver=solver, max_iter=300, tol=1e-10, **OPTIONS)
+    with pytest.raises(ConnectionError, match=r"client that .* is closed(.|\n)*warm_start=True"):
+        moe.fit(*rows(data))
+    assert not moe.converged_
+    assert moe.n_iter_ >= 1
+    reached = moe.log_likelihood(X, y)
+    # What the sample says of all rows is right up to sampling.
+    assert moe.log_likelihood_ == pytest.approx(reached, rel=0.05)
+    assert reached == pytest.approx(in_blocks.log_likelihood_, rel=0.01)
+    with distributed.Client(client.cluster):
+        moe.set_params(warm_start=True).fit(*rows(data))
+    assert moe.log_likelihood_ > reached - 1e-3
+    assert moe.log_likelihood_ == pytest.approx(in_blocks.log_likelihood_, rel=1e-6)
+
+
+def test_a_cluster_lost_before_the_climb_changes_nothing(client, monkeypatch, data):
+    X, y = data
+    moe = MoERegressor(2, **OPTIONS).fit(X[:300], y[:300])
+    before = moe.predict(X)
+    after(monkeypatch, 2, client.close)
+    with pytest.raises(ConnectionError, match="fit again"):
+        moe.fit(*rows(data))
+    np.testing.assert_array_equal(moe.predict(X), before)
+    fresh = MoERegressor(2, **OPTIONS)
+    monkeypatch.undo()
+    with local(1, processes=False) as cluster, distributed.Client(cluster) as other:
+        after(monkeypatch, 2, other.close)
+        with pytest.raises(ConnectionError):
+            fresh.fit(*rows(data))
+    assert not hasattr(fresh, "log_likelihood_")
+
+
+def test_trees_keep_the_last_good_parameters_too(client, monkeypatch, data):
+    after(monkeypatch, 6, client.close)
+    tree = HierarchicalMoERegressor(branching=(2,), **OPTIONS)
+    with pytest.raises(ConnectionError, match="warm_start=True"):
+        tree.fit(*rows(data))
+    assert tree.predict(data[0]).shape == (N,)
+
+
+def test_a_cluster_whose_workers_leave_is_told(client, monkeypatch, data):
+    monkeypatch.setattr(clusters, "_PATIENCE", 0.2)
+    after(monkeypatch, 5, lambda: client.cluster.scale(0) or client.sync(gone, client))
+    with pytest.raises(ConnectionError, match=r"has no workers, after waiting 0.2 s"):
+        MoERegressor(2, **OPTIONS).fit(*rows(data))
+
+
+async def gone(client):
+    """Wait until the cluster has no workers."""
+    await client.cluster
+    while client.cluster.scheduler.workers:
+        await client.cluster.scheduler.close_worker(next(iter(client.cluster.scheduler.workers)))
+
+
+def test_a_cluster_that_never_had_workers_is_told(monkeypatch, data):
+    monkeypatch.setattr(clusters, "_PATIENCE", 0.2)
+    with (
+        local(0, processes=False) as cluster,
+        distributed.Client(cluster),
+        pytest.raises(ConnectionError, match="Start some"),
+    ):
+        MoERegressor(2, **OPTIONS).fit(*rows(data))
+
+
+def test_workers_that_leave_in_mid_pass_are_told(client, monkeypatch, data):
+    monkeypatch.setattr(clusters, "_PATIENCE", 0.2)
+    X, y = data
+
+    def leave():
+        from distributed import get_worker, secede
+
+        secede()
+        worker = get_worker()
+        worker.loop.add_callback(worker.close)
+        while worker.status.name == "running":
+            pass
+        return X, y
+
+    with pytest.raises(ConnectionError):
+        MoERegressor(2).fit_blocks([dask.delayed(leave, pure=False)()])
+
+
+def test_a_client_that_is_closed_before_the_fit_is_told(client, monkeypatch, data):
+    client.close()
+    with pytest.raises(ConnectionError, match="is closed"):
+        MoERegressor(2).fit(*rows(data))
+    monkeypatch.setattr(distributed, "default_client", nobody)
+    with (
+        dask.config.set(scheduler="dask.distributed"),
+        pytest.raises(ConnectionError, match="no client is open"),
+    ):
+        MoERegressor(2).fit(*rows(data))
+
+
+def nobody():
+    """What Dask says where there is no client."""
+    raise ValueError("No clients found")
+
+
+def test_a_task_that_times_out_says_so_itself(client, data):
+    def late():
+        raise TimeoutError("the database sleeps")
+
+    with pytest.raises(TimeoutError, match="the database sleeps"):
+        MoERegressor(2).fit_blocks([dask.delayed(late, pure=False)()])
