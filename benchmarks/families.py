@@ -60,10 +60,14 @@ FAMILIES = {
         rng.poisson(3.0 * np.exp(eta)) * (rng.random(eta.size) < 0.7)
     ),
 }
+#: One slope that all experts share.
+FAMILIES |= {f"shared {name}": FAMILIES[name] for name in ("gaussian", "poisson")}
 #: Those that are no registered name by themselves.
 EXPERTS_OF = {
     "binomial": BinomialExpert(trials=12),
     "censored gaussian": CensoredExpert(GaussianExpert()),
+    "shared gaussian": GaussianExpert(shared=[0]),
+    "shared poisson": PoissonExpert(shared=[0]),
     "truncated gaussian": TruncatedExpert(GaussianExpert(), low=-20.0),
     "zero_inflated poisson": ZeroInflatedExpert(PoissonExpert()),
 }

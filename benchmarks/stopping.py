@@ -110,10 +110,12 @@ def loss(model, X, y):
     return -float(model.score_samples(X, y).mean())
 
 
-def fits():
-    """Whole fits: cost in units, and loss."""
+def fits(some=""):
+    """Whole fits whose names have ``some`` in them: cost in units, and loss."""
     one = unit()
     for name, model, (X, y, other_X, other_y) in cases():
+        if some not in name:
+            continue
         cost, fitted = seconds(lambda m=model, X=X, y=y: m.fit(X, y), 1 if "digits" in name else 2)
         yield {
             "part": "fits",
@@ -168,13 +170,14 @@ def main():
     """Measure, print, and write down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
+    parser.add_argument("--fits", default="", help="only fits with this in their names")
     parser.add_argument("--version", default="now", help="now, or before (default: %(default)s)")
     add_output(parser)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     warnings.filterwarnings("ignore", category=SkipTestWarning)
     for part in options.only:
-        for row in PARTS[part]():
+        for row in fits(options.fits) if part == "fits" else PARTS[part]():
             row = {"loss": np.nan} | row
             print(
                 f"{row['part']:8s} {row['case']:30s} {row['cost']:8.3g} {row['loss']:.4f}",

@@ -386,6 +386,46 @@ TABLES = {
             "coverage %": "{percent:.1f}",
         },
     ),
+    "missing": lambda: plain(
+        read("missing"),
+        {
+            "data": "{data}",
+            "missing values": "{missing}",
+            "splits": "{splits}",
+            "log score": "{log_score:.3f}",
+            "squared error": "{error:.3f}",
+            "above means": "{above}",
+        },
+    ),
+    "missing_cost": lambda: plain(
+        read("missing_cost"),
+        {
+            "rows": "{rows:,}",
+            "features": "{features}",
+            "patterns": "{patterns}",
+            "ratio": "{ratio:.1f}",
+        },
+    ),
+    "footprint": lambda: plain(
+        read("footprint"),
+        {
+            "version": "{version}",
+            "the package": "{package:.2f}",
+            "an estimator": "{estimator:.2f} ({estimator_seconds:.1f} s)",
+            "wheel, kB": "{wheel:.0f}",
+        },
+    ),
+    "wald": lambda: plain(
+        read("wald"),
+        {
+            "hypothesis": "{hypothesis}",
+            "rows": "{n}",
+            "sets": "{sets}",
+            "Wald": "{wald:.3f}",
+            "likelihood ratio": "{ratio:.3f}",
+            "agree": "{same:.3f}",
+        },
+    ),
     "coverage": lambda: plain(
         read("coverage").query("parameter == 'all'").eval("percent = 100 * coverage"),
         {
@@ -402,6 +442,19 @@ TABLES = {
             "criterion": "{criterion}",
             "sets": "{sets}",
             "chosen right": "{right}",
+        },
+    ),
+    "beyond": lambda: plain(
+        read("beyond").reindex(
+            columns=["rows", "features", "experts", "cpu", "threads", "processes", "fit", "same"]
+        ),
+        {
+            "rows, features, experts": "{rows:,}, {features}, {experts}",
+            "by CPU time": "{cpu:.2f}",
+            "two threads": "{threads:.2f}",
+            "two processes": "{processes:.2f}",
+            "whole fit": "{fit:.2f}",
+            "same digits": "{same}",
         },
     ),
     "memory": lambda: plain(
@@ -541,8 +594,8 @@ SOURCE = {
     "bayes_scores": "bayes",
     "targets": "families",
     "command": "stopping",
-    "checks": "stopping",
     "family_fits": "family_coverage",
+    "checks": "stopping",
     "iteration": "speed",
     "fits": "speed",
     "jobs": "speed",

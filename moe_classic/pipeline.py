@@ -81,55 +81,92 @@ class MoEPipeline(Pipeline):
     def _ask(self, name: str, X: Any, *args: Any, **options: Any) -> Any:
         """What the mixture inside says of rows."""
         method = getattr(self._inner(name), name)
-        return method(inner_rows(self, X), *args, **options)
+        return method(inner_rows(self, X), *args, **self._with_inner_history(options))
+
+    def _with_inner_history(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Options with the past rows of known subjects as the mixture takes them."""
+        history = options.get("history")
+        if not (isinstance(history, (tuple, list)) and len(history) == 3):
+            return options
+        X, y, groups = history
+        return {**options, "history": (inner_rows(self, X), y, groups)}
+
+    @available_if(_ends_in("predict"))
+    def predict(self, X: Any, **params: Any) -> Any:
+        """What :class:`~sklearn.pipeline.Pipeline` predicts.
+
+        Parameters
+        ----------
+        X : array-like or table
+            Rows as the pipeline takes them.
+        **params
+            As for the mixture: ``groups``, and ``history=(X_past, y_past, groups_past)`` with rows
+            as the pipeline takes them.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples[, n_outputs])
+        """
+        return super().predict(X, **self._with_inner_history(params))
+
+    @available_if(_ends_in("predict_proba"))
+    def predict_proba(self, X: Any, **params: Any) -> Any:
+        """Class probabilities. Arguments as for :meth:`predict`."""
+        return super().predict_proba(X, **self._with_inner_history(params))
 
     # -------------------------------------------------------------------- who
 
     @available_if(_ends_in("gate_proba"))
-    def gate_proba(self, X: Any) -> Floats:
+    def gate_proba(self, X: Any, **options: Any) -> Floats:
         """Gate probabilities, (n_samples, n_experts).
 
         Parameters
         ----------
         X : array-like or table
             Rows as the pipeline takes them.
+        **options
+            As for the mixture: ``groups``, ``history``.
 
         Returns
         -------
         proba : ndarray of shape (n_samples, n_experts)
         """
-        proba: Floats = self._ask("gate_proba", X)
+        proba: Floats = self._ask("gate_proba", X, **options)
         return proba
 
     @available_if(_ends_in("predict_expert"))
-    def predict_expert(self, X: Any) -> Ints:
+    def predict_expert(self, X: Any, **options: Any) -> Ints:
         """Number of the expert with the highest gate probability.
 
         Parameters
         ----------
         X : array-like or table
+        **options
+            As for the mixture: ``groups``, ``history``.
 
         Returns
         -------
         expert : ndarray of int of shape (n_samples,)
         """
-        expert: Ints = self._ask("predict_expert", X)
+        expert: Ints = self._ask("predict_expert", X, **options)
         return expert
 
     @available_if(_ends_in("responsibilities"))
-    def responsibilities(self, X: Any, y: Any) -> Floats:
+    def responsibilities(self, X: Any, y: Any, **options: Any) -> Floats:
         """Posterior probabilities of the experts given x and y.
 
         Parameters
         ----------
         X : array-like or table
         y : array-like
+        **options
+            As for the mixture: ``groups``.
 
         Returns
         -------
         R : ndarray of shape (n_samples, n_experts)
         """
-        R: Floats = self._ask("responsibilities", X, y)
+        R: Floats = self._ask("responsibilities", X, y, **options)
         return R
 
     @available_if(_ends_in("expert_predictions"))
@@ -150,82 +187,92 @@ class MoEPipeline(Pipeline):
     # -------------------------------------------------------------------- the distribution of y
 
     @available_if(_ends_in("predict_quantile"))
-    def predict_quantile(self, X: Any, q: Any) -> Floats:
+    def predict_quantile(self, X: Any, q: Any, **options: Any) -> Floats:
         """Conditional quantiles.
 
         Parameters
         ----------
         X : array-like or table
         q : float or sequence of float in (0, 1)
+        **options
+            As for the mixture: ``groups``, ``history``.
 
         Returns
         -------
         quantile : ndarray of shape (n_samples[, n_outputs]), with a last axis for a sequence ``q``
         """
-        quantile: Floats = self._ask("predict_quantile", X, q)
+        quantile: Floats = self._ask("predict_quantile", X, q, **options)
         return quantile
 
     @available_if(_ends_in("predict_interval"))
-    def predict_interval(self, X: Any, coverage: float = 0.9) -> Floats:
+    def predict_interval(self, X: Any, coverage: float = 0.9, **options: Any) -> Floats:
         """Central prediction interval.
 
         Parameters
         ----------
         X : array-like or table
         coverage : float in (0, 1), default=0.9
+        **options
+            As for the mixture: ``groups``, ``history``.
 
         Returns
         -------
         interval : ndarray of shape (n_samples[, n_outputs], 2)
         """
-        interval: Floats = self._ask("predict_interval", X, coverage)
+        interval: Floats = self._ask("predict_interval", X, coverage, **options)
         return interval
 
     @available_if(_ends_in("predict_cdf"))
-    def predict_cdf(self, X: Any, y: Any) -> Floats:
+    def predict_cdf(self, X: Any, y: Any, **options: Any) -> Floats:
         """P(Y <= y | x).
 
         Parameters
         ----------
         X : array-like or table
         y : array-like
+        **options
+            As for the mixture: ``groups``, ``history``.
 
         Returns
         -------
         p : ndarray of the shape of y
         """
-        p: Floats = self._ask("predict_cdf", X, y)
+        p: Floats = self._ask("predict_cdf", X, y, **options)
         return p
 
     @available_if(_ends_in("predict_mode"))
-    def predict_mode(self, X: Any) -> Floats:
+    def predict_mode(self, X: Any, **options: Any) -> Floats:
         """Highest point of the conditional density.
 
         Parameters
         ----------
         X : array-like or table
+        **options
+            As for the mixture: ``groups``, ``history``.
 
         Returns
         -------
         y : ndarray of shape (n_samples[, n_outputs])
         """
-        y: Floats = self._ask("predict_mode", X)
+        y: Floats = self._ask("predict_mode", X, **options)
         return y
 
     @available_if(_ends_in("crps"))
-    def crps(self, X: Any, y: Any) -> Floats:
+    def crps(self, X: Any, y: Any, **options: Any) -> Floats:
         """Continuous ranked probability score of each row.
 
         Parameters
         ----------
         X : array-like or table
         y : array-like
+        **options
+            As for the mixture: ``groups``, ``history``.
 
         Returns
         -------
         crps : ndarray of the shape of y
         """
-        crps: Floats = self._ask("crps", X, y)
+        crps: Floats = self._ask("crps", X, y, **options)
         return crps
 
     @available_if(_ends_in("sample"))
@@ -248,23 +295,25 @@ class MoEPipeline(Pipeline):
     # -------------------------------------------------------------------- likelihood
 
     @available_if(_ends_in("score_samples"))
-    def score_samples(self, X: Any, y: Any = None) -> Floats:
+    def score_samples(self, X: Any, y: Any = None, **options: Any) -> Floats:
         """Log density of y given x.
 
         Parameters
         ----------
         X : array-like or table
         y : array-like, default=None
+        **options
+            As for the mixture: ``groups``.
 
         Returns
         -------
         log_density : ndarray of shape (n_samples,)
         """
-        log_density: Floats = self._ask("score_samples", X, y)
+        log_density: Floats = self._ask("score_samples", X, y, **options)
         return log_density
 
     @available_if(_ends_in("log_likelihood"))
-    def log_likelihood(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def log_likelihood(self, X: Any, y: Any, sample_weight: Any = None, **options: Any) -> float:
         """Total conditional log-likelihood in nats.
 
         Parameters
@@ -272,12 +321,14 @@ class MoEPipeline(Pipeline):
         X : array-like or table
         y : array-like
         sample_weight : array-like of shape (n_samples,), default=None
+        **options
+            As for the mixture: ``groups``.
 
         Returns
         -------
         value : float
         """
-        return float(self._ask("log_likelihood", X, y, sample_weight))
+        return float(self._ask("log_likelihood", X, y, sample_weight, **options))
 
     @available_if(_ends_in("aic"))
     def aic(self, X: Any, y: Any, sample_weight: Any = None, **options: Any) -> float:

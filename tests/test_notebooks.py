@@ -152,7 +152,7 @@ def run(name: str) -> Run:
 
 def test_every_source_has_its_notebook():
     assert sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")) == NAMES
-    numbers = [*range(1, 13), *range(15, 18)]
+    numbers = [*range(1, 13), *range(14, 18)]
     assert [name[:2] for name in NAMES] == [f"{i:02d}" for i in numbers]
 
 
@@ -449,6 +449,53 @@ def test_a_drug_helps_one_kind_of_patients():
     by_size = found["pd"].Series(found["found"]).groupby(level=0).sum()
     assert by_size[15] < 17
     assert by_size[[40, 100]].min() >= 18
+
+
+def test_lags_that_matter_are_those_of_the_law_in_each_regime():
+    found = run("14_regimes")
+    assert float(found["single"].experts_[0].scale_) > 3.0 * 0.05
+    slopes, posterior = found["slopes"], found["posterior"]
+    assert slopes.loc["dx[t]", "sticks"] == pytest.approx(4.0, abs=0.2)
+    assert slopes.loc["f[t-1]", "sticks"] == pytest.approx(1.0, abs=0.06)
+    assert slopes.loc["x[t]", ["slips", "slips back"]].to_numpy() == pytest.approx(1.0, abs=0.08)
+    rest = slopes.drop(index=["x[t]", "dx[t]", "f[t-1]"]).abs()
+    assert (rest.loc[:, ["slips", "slips back"]] < 0.15).all(axis=None)
+    assert (rest["sticks"] < 0.6).all()
+    assert posterior["sticks"].abs().nlargest(2).index.tolist() == ["f[t-1]", "dx[t]"]
+    assert posterior["sticks"].abs().nsmallest(5).max() < 6.0 < 30.0 < posterior["sticks"]["dx[t]"]
+    for regime in ("slips", "slips back"):
+        assert posterior[regime].abs().idxmax() == "x[t]"
+        assert posterior[regime].abs().drop("x[t]").max() < 5.0 < 25.0 < posterior[regime]["x[t]"]
+    assert found["bayes"].n_experts_ == 3
+    assert found["right_regime"] > 0.87
+    total = found["indices"].table["total"]
+    assert set(total.nlargest(3).index) == {"x[t]", "dx[t]", "f[t-1]"}
+    assert total.nsmallest(4).max() < 0.03 < 0.1 < total.nlargest(3).min()
+
+
+def test_kinds_of_patients_are_found_in_a_messy_table():
+    found = run("13_messy_table")
+    assert found["by_patient"] > 0.97 > 0.9 > found["by_visit"]
+    doses = found["doses"].droplevel(["part", "kind"])
+    truth = pd.Series(np.sort(doses["estimate"]), index=doses.index[np.argsort(doses["estimate"])])
+    expected = dict(zip(truth.index, [-2.0, 0.0, 3.0], strict=True))
+    far = (doses["estimate"] - pd.Series(expected)) / doses["std_error"]
+    assert far.abs().max() < 3.0
+    clinics = found["clinics"].droplevel("answer")
+    right = pd.Series({"clinic[Oslo]": 1.0, "clinic[Rome]": 0.4})
+    assert (clinics["estimate"] - right).abs().max() < 0.2
+    errors = found["errors"]
+    assert errors[1] < errors[0] - 0.6 * (errors[0] - 0.8)
+    assert 0.8 * 0.9 < errors[3] < 0.8 * 1.25
+    choice = found["choice"]
+    assert choice["BIC"].idxmin() == choice["log score of a patient"].idxmax() == 3
+    means = found["means"].sort_values("mean")
+    np.testing.assert_allclose(means["mean"], [65.0, 75.0, 90.0], atol=3.0)
+    np.testing.assert_allclose(means["slope"], [3.0, 0.0, -2.0], atol=0.6)
+    assert found["table"]["weight"].isna().mean() > 0.2
+    gate = found["described"].gate_proba(found["new"])
+    heavy = found["means"]["mean"].to_numpy().argmax()
+    assert gate[0, heavy] > 0.85 > gate[1, heavy]
 
 
 def test_patches_are_read_and_a_perceptron_is_upcycled():

@@ -263,3 +263,33 @@ def test_intervals_of_a_logarithm_have_their_coverage(data):
     scale = float(line.regressor_.experts_[0].scale_)
     expected = np.exp(center + scale * norm.ppf(0.9))
     assert_allclose(pipe.predict_quantile(X[["dose"]], 0.9), expected, rtol=1e-6)
+
+
+# ------------------------------------------------------------------------- subjects
+
+
+def test_pipelines_know_groups_and_their_history(rng):
+    groups = np.repeat(np.arange(40), 5)
+    X = rng.normal(50.0, 10.0, (200, 1))
+    slope = np.where(groups % 2 == 0, 2.0, -2.0)
+    y = slope * (X[:, 0] - 50.0) / 10.0 + 0.3 * rng.standard_normal(200)
+    moe = MoERegressor(2, gate="constant", random_state=0)
+    pipe = MoEPipeline([("scale", StandardScaler()), ("moe", moe)])
+    pipe.fit(X, y, moe__groups=groups)
+    alone = clone(moe).fit(pipe[:-1].transform(X), y, groups=groups)
+    seen = np.arange(200) % 5 < 3
+    history = (X[seen], y[seen], groups[seen])
+    inner = (pipe[:-1].transform(X[seen]), y[seen], groups[seen])
+    rows, new = X[~seen], groups[~seen]
+    Z = pipe[:-1].transform(rows)
+    known = {"groups": new, "history": history}
+    for name, arguments in (("predict", ()), ("predict_interval", (0.8,)), ("gate_proba", ())):
+        said = getattr(pipe, name)(rows, *arguments, **known)
+        told = getattr(alone, name)(Z, *arguments, groups=new, history=inner)
+        np.testing.assert_allclose(said, told, rtol=1e-10)
+    assert np.abs(pipe.predict(rows, **known) - y[~seen]).mean() < 0.5
+    R = pipe.responsibilities(X, y, groups=groups)
+    np.testing.assert_allclose(R, alone.responsibilities(pipe[:-1].transform(X), y, groups=groups))
+    value = pipe.log_likelihood(X, y, groups=groups)
+    assert value == pytest.approx(alone.log_likelihood_, rel=1e-9)
+    assert pipe.score_samples(X, y, groups=groups).shape == (40,)

@@ -35,6 +35,18 @@ class Cluster:
         except _lost() as error:
             raise ConnectionError(_told(error)) from error
 
+    def memory(self) -> float:
+        """Bytes that all workers together may have; 0 where nobody says, or all is here."""
+        if self._client is None:
+            return 0.0
+        self._check_client()
+        return float(sum(self._client.run(_memory_limit).values()))
+
+    def kept(self, values: list[Any]) -> list[Any]:
+        """The same values, computed once and kept by the workers for as long as these are."""
+        kept: list[Any] = self._client.persist(values)
+        return kept
+
     def _waited_for(self, future: Any) -> Any:
         """The result of a future, whose cluster is looked at every now and then."""
         try:
@@ -63,6 +75,11 @@ class Cluster:
                 f"{_PATIENCE:g} s. Start some, for example by client.cluster.scale(2), and fit "
                 "again."
             ) from error
+
+
+def _memory_limit(dask_worker: Any) -> float:
+    """Bytes that a worker may have, 0 where there is no limit."""
+    return float(getattr(dask_worker.memory_manager, "memory_limit", 0) or 0)
 
 
 def _current_client() -> Any:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import operator
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any, ClassVar, TypeVar
+from functools import cache, reduce
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from .blocks import ArraySource, Block, FeatureMap
 from .clusters import Cluster
@@ -24,6 +26,8 @@ T = TypeVar("T")
 
 #: Sums that are added up in one task.
 _FAN_IN = 8
+#: Part of the memory of all workers that rows may fill which are kept from pass to pass.
+_SHARE = 0.25
 #: Rows of the first partition that say what columns there are.
 _HEAD = 100
 
@@ -165,6 +169,8 @@ class DaskStream(RowStream):
         super().__init__(self._pulled, validate)
         self._parts = list(parts)
         self._cluster = Cluster()
+        self._row_bytes = 0
+        self._kept: list[Any] | None = None
 
     def _pulled(self) -> Iterator[Any]:
         """One partition after another, brought here."""
@@ -175,10 +181,10 @@ class DaskStream(RowStream):
         from dask.delayed import delayed
 
         for number, part in enumerate(self._parts):
-            if (
-                self._checked(number, self._cluster.computed(delayed(_head, pure=False)(part)))
-                is not None
-            ):
+            head = self._cluster.computed(delayed(_head, pure=False)(part))
+            block = self._checked(number, head)
+            if block is not None:
+                self._row_bytes = sum(a.nbytes for a in block[:2]) // block[2].size + 8
                 return
         raise ValueError("the partitions hold no rows with positive weight.")
 
@@ -188,11 +194,11 @@ class DaskStream(RowStream):
 
         if not self._begun:
             self._learn()
-        question = _Pass(f, merge, _Partition([], self._validate), np.geterr())
-        # An object of its own in the graph: each worker is sent it once.
-        sent = delayed(question, name=f"pass-{uuid.uuid4().hex}", traverse=False)
+        if self._kept is None and self._rows is not None:
+            self._kept = self._keep(self._rows[0])
+        sent = _sent(_Pass(f, merge, _Partition([], self._validate), np.geterr()))
         look, join = delayed(_look, pure=False), delayed(_join, pure=False)
-        level = [look(sent, number, part) for number, part in enumerate(self._parts)]
+        level = [look(sent, number, p) for number, p in enumerate(self._kept or self._parts)]
         while len(level) > 1:
             steps = range(0, len(level), _FAN_IN)
             level = [join(sent, *level[i : i + _FAN_IN]) for i in steps]
@@ -201,6 +207,15 @@ class DaskStream(RowStream):
             raise ValueError("the partitions hold no rows with positive weight.")
         self._same(said[0], said[1])
         return said[2]
+
+    def _keep(self, count: int) -> list[Any]:
+        """Validated rows in the memory of workers, if they take a small part of it; or none."""
+        from dask.delayed import delayed
+
+        if count * self._row_bytes > _SHARE * self._cluster.memory():
+            return []
+        sent, check = _sent(_Partition([], self._validate)), delayed(_check, pure=False)
+        return self._cluster.kept([check(sent, *part) for part in enumerate(self._parts)])
 
     def source(
         self,
@@ -232,14 +247,41 @@ class _Pass:
     errors: Any
 
 
+class _Kept(NamedTuple):
+    """A validated partition, and the sum that tells it from others; no block without rows."""
+
+    block: RawBlock | None
+    mark: int
+
+
+def _sent(value: Any) -> Any:
+    """An object of its own in the graph: each worker is sent it once."""
+    from dask.delayed import delayed
+
+    return delayed(value, name=f"moe-{uuid.uuid4().hex}", traverse=False)
+
+
+def _check(rows: RowStream, number: int, part: Any) -> _Kept:
+    """A partition, validated."""
+    block = rows._checked(number, part)
+    return _Kept(block, 0 if block is None else _mark(block))
+
+
 def _look(asked: _Pass, number: int, part: Any) -> _Said[Any] | None:
     """What one partition says, None if it has no rows that count."""
-    block = asked.rows._checked(number, part)
+    block, mark = part if isinstance(part, _Kept) else _check(asked.rows, number, part)
     if block is None:
         return None
-    with np.errstate(**asked.errors):
-        said = asked.rows.told(number, part, asked.f, block)
-    return block[2].size, _mark(block), said
+    # Workers have processors for their own threads, not for those of BLAS.
+    with np.errstate(**asked.errors), _libraries().limit(limits=1, user_api="blas"):
+        said = asked.rows.told(number, block[:2], asked.f, block)
+    return block[2].size, mark, said
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Libraries with threads of their own, looked for once a process."""
+    return ThreadpoolController()
 
 
 def _join(asked: _Pass, *parts: _Said[Any] | None) -> _Said[Any] | None:
@@ -248,7 +290,8 @@ def _join(asked: _Pass, *parts: _Said[Any] | None) -> _Said[Any] | None:
     if not some:
         return None
     with np.errstate(**asked.errors):
-        said = reduce(asked.merge, [part[2] for part in some])
+        # Merging may fill up its first part, which is to stay as it is if this task is run again.
+        said = reduce(asked.merge, [deepcopy(some[0][2]), *(part[2] for part in some[1:])])
     mark = sum(part[1] for part in some) % (1 << 64)
     return sum(part[0] for part in some), mark, said
 

@@ -28,6 +28,7 @@ from .subjects import (
     subject_weights,
     told_experts,
 )
+from .transformed_target import OnTransformedTarget
 from .tree import (
     FittedTreeGate,
     PathExplanation,
@@ -73,6 +74,7 @@ __all__ = [
     "FittedMixture",
     "FittedNet",
     "FittedTreeGate",
+    "OnTransformedTarget",
     "PathExplanation",
     "PrintedTable",
     "Section",

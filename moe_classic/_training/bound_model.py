@@ -103,7 +103,7 @@ def bind(
             component.check_carried(raw.X[:, places].T, raw.key, rows=user_rows)
             design = carrying(design, carried, columns, raw.X, raw.w, owner)
         maps.append(design)
-        return len(specs) - 1
+        return len(maps) - 1
 
     gate_design = design_of(gate, averaged=raw.subjects is not None)
     check_widths(gate, maps[gate_design])

@@ -27,12 +27,15 @@ from moe_classic._numerics import solve_psd
 from moe_classic._objectives import update_under
 from moe_classic._typing import Floats, Ints
 
+from .clusters import FEW, few_clusters
 from .thresholds import best_cut
 
 #: Share of a row that goes to the expert it is assigned to; the rest is spread evenly.
 CERTAINTY = 0.9
 #: Parameter of the Dirichlet distribution of random shares: 1 is any shares, large ones are equal.
 _EVENNESS = 1.5
+#: Steps of k-means at most.
+_LLOYD = 30
 #: Updates under fixed responsibilities: Newton components need a few.
 _WARM_UPDATES = 3
 
@@ -76,7 +79,10 @@ class StartData:
         distinct = np.unique(points, axis=0) if len(points) < 50 * self.n_experts else points
         if len(distinct) <= self.n_experts:
             return self.cut(points[:, 0])
-        means = KMeans(self.n_experts, n_init=1, max_iter=30, random_state=int(rng.integers(2**31)))
+        seed = int(rng.integers(2**31))
+        if len(points) <= FEW:
+            return few_clusters(points, self.w, self.n_experts, seed, max_iter=_LLOYD)
+        means = KMeans(self.n_experts, n_init=1, max_iter=_LLOYD, random_state=seed)
         # GNU's OpenMP does not survive a fork once it has had threads: a child that the caller
         # forks later would hang in a k-means of its own.
         with one_thread("openmp"):

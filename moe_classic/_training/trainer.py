@@ -27,7 +27,6 @@ from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
 from moe_classic._model import (
     Model,
     MoEParams,
-    ObservedModel,
     Separation,
     in_doubt,
     null_directions,
@@ -223,7 +222,7 @@ class Trainer:
     def _log_unit(self) -> float:
         """Logarithm of the units of x, of what rows have of it."""
         seen = self.maps[self.model.gate_design]
-        if isinstance(self.model, ObservedModel) and is_incomplete(self.data.X):
+        if seen.takes_missing and is_incomplete(self.data.X):
             return seen_log_unit(seen, self.data)
         return seen.log_unit
 

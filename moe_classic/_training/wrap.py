@@ -17,7 +17,7 @@ from moe_classic._data import DesignMap, refuse_sparse
 from moe_classic._model import Model
 from moe_classic._typing import Floats, Names
 from moe_classic.experts import EXPERTS, Description, EstimatorExpert
-from moe_classic.gates import GATES, ConstantGate, EstimatorGate, Gate
+from moe_classic.gates import GATES, ConstantGate, EstimatorGate, Gate, MixedGate
 
 
 def is_outsider(value: Any) -> bool:
@@ -133,7 +133,7 @@ def _admits_sparse(registry: Any, part: Any) -> bool:
 def _admits_missing(part: Any) -> bool:
     """Whether a component takes NaN: by itself, seeing nothing, or behind what fills them in."""
     if isinstance(part, str):
-        return part == ConstantGate.name
+        return part in (ConstantGate.name, MixedGate.name)
     features = getattr(part, "features", None)
     if isinstance(features, (list, tuple)) and not features:
         return True

@@ -14,6 +14,7 @@ apart. Golub & Van Loan (2013), Matrix Computations, section 3.2.
 
 from __future__ import annotations
 
+import re
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache
@@ -26,10 +27,12 @@ from scipy.linalg import null_space
 from moe_classic._data import DesignMap, column_numbers
 from moe_classic._numerics import solve_psd
 from moe_classic._typing import Bools, Floats, Ints
-from moe_classic.preprocessing import TableEncoder
+from moe_classic.preprocessing import FormulaTerms, TableEncoder
 
 from ._base import Expert
 
+#: What the name of a feature of a formula says besides the term.
+_LEVEL = re.compile(r"\[[^\]]*\]")
 #: Share of a direction by which a line moves, relative to the most, that counts as none.
 _MOVED = 1e-6
 
@@ -50,7 +53,7 @@ def check_shared(expert: Any) -> None:
             f"{who} must be None or a list of column names or indices of X, as in "
             f"shared=[{expert.shared!r}]."
         )
-    if hasattr(expert.features, "transform"):
+    if hasattr(expert.features, "transform") and not isinstance(expert.features, FormulaTerms):
         raise ValueError(
             f"{who} names columns of X, but the experts see what features={expert.features!r} "
             "makes of them. Transform X before the model, in a pipeline, or leave shared=None."
@@ -65,9 +68,11 @@ def check_shared(expert: Any) -> None:
 def shared_features(expert: Any, design: DesignMap, columns: list[str]) -> tuple[int, ...]:
     """Numbers of the features of the design whose slopes are shared; raises for what is not seen.
 
-    A column of levels is shared with all features that it becomes.
+    A column of levels is shared with all features that it becomes; under a formula terms are named.
     """
     owner = type(expert).__name__
+    if isinstance(design.transformer, FormulaTerms):
+        return _shared_terms(expert.shared, design.transformer, owner)
     wanted = column_numbers(expert.shared, columns, owner, "shared")
     sources = _sources(design, len(columns))
     unseen = [columns[j] for j in wanted if j not in sources]
@@ -78,6 +83,23 @@ def shared_features(expert: Any, design: DesignMap, columns: list[str]) -> tuple
             f"experts; they see {seen[:8]}{'...' if len(seen) > 8 else ''}."
         )
     return tuple(i for i, j in enumerate(sources) if j in wanted)
+
+
+def _shared_terms(shared: Any, formula: FormulaTerms, owner: str) -> tuple[int, ...]:
+    """Numbers of the features that some terms of a formula become."""
+    names = [str(name) for name in formula.get_feature_names_out()]
+    terms = [_LEVEL.sub("", name) for name in names]
+    strange = [term for term in shared if term not in (*terms, *names)]
+    if strange:
+        raise ValueError(
+            f"{owner}: shared={shared!r} names {strange[0]!r}, which is no term of the experts' "
+            f"formula {formula.terms!r}; it has {list(dict.fromkeys(terms))}."
+        )
+    return tuple(
+        i
+        for i, (name, term) in enumerate(zip(names, terms, strict=True))
+        if name in shared or term in shared
+    )
 
 
 def _sources(design: DesignMap, width: int) -> list[int]:

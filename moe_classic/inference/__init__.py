@@ -17,8 +17,9 @@ from moe_classic._results import PrintedTable
 from ._case import check_simulable as check_simulable
 from ._case import fitted_model as fitted_model
 from ._case import simulate as simulate
+from ._found import Inference
 from ._hypotheses import HypothesisTest, likelihood_ratio_test
-from ._inference import Inference, inference
+from ._inference import inference
 from ._influence import Influence, influence
 
 __all__ = [

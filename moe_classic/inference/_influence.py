@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from moe_classic._model import row_scores
+from moe_classic._results import unwrapped
 from moe_classic._typing import Floats
 
 from ._case import fitted_model
@@ -97,7 +98,7 @@ def influence(
     Parameters
     ----------
     estimator : fitted MoERegressor, MoEClassifier or hierarchical estimator
-        With linear experts.
+        With linear experts; a pipeline that ends in one, or a search over them.
     X, y, sample_weight :
         The rows on which it was fitted. Rows of weight 0 have no influence.
     groups : array-like of shape (n_samples,), default=None
@@ -123,13 +124,14 @@ def influence(
     >>> influence(moe, X, y).largest(3).shape
     (3, 3)
     """
+    estimator, X, y = unwrapped(estimator, X, y, needs="inference", caller="influence")
     case = fitted_model(estimator, X, y, sample_weight, groups=groups)
     curve, terms, model = curvature(case), Terms(case), smoothed(case)
     fixed = fixed_places(caveats(case, curve), curve.gradient.size)
     theta = theta_covariance(curve, "observed", fixed, case.summary.weight, case.open)
     J = terms.jacobian(case.params)
     labels = None if case.subjects is None else case.subjects.labels
-    distance, steps = np.zeros(len(np.asarray(X) if labels is None else labels)), []
+    distance, steps = np.zeros(np.shape(X)[0] if labels is None else len(labels)), []
     rows = case.rows if labels is None else np.arange(distance.size)
     parts = []
     for block in case.source():

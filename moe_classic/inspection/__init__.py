@@ -16,8 +16,9 @@ from ._residual import ResidualDisplay
 from ._responsibility import ResponsibilityDisplay
 from ._routing import RoutingDisplay
 from ._selection import SelectionDisplay
-from ._sensitivity import Sensitivity, sensitivity
+from ._sensitivity import sensitivity
 from ._sensitivity_display import SensitivityDisplay
+from ._sensitivity_tables import Sensitivity
 from ._style import DATA_COLOR as DATA_COLOR
 from ._style import MIXTURE_COLOR as MIXTURE_COLOR
 from ._style import legend_above as legend_above

@@ -9,7 +9,7 @@ Computers in Simulation 55.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,11 @@ from moe_classic._results import FittedMixture, column_names, fitted_moe, inner_
 from moe_classic._typing import Floats
 from moe_classic.inference import inference
 
+from ._sensitivity_tables import Answer, Question, Report, Sensitivity, record_of
 from ._sobol import (
     MOST_INTEGRATED,
     Empirical,
     Frozen,
-    Indices,
     Marginal,
     Normal,
     Uniform,
@@ -38,74 +38,6 @@ from ._sobol import (
 
 #: Values (d, m) of what is looked into at rows (m, p).
 Function = Callable[[Any], Floats]
-
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """Sobol indices and main effects of a fitted regressor.
-
-    Attributes
-    ----------
-    table : DataFrame
-        Indexed by feature, with several outputs by (output, feature): ``first_order`` and
-        ``total``, shares of the variance of the prediction; with intervals also
-        ``first_order_low``, ``first_order_high``, ``total_low`` and ``total_high``.
-    effects : DataFrame
-        Main effects in long form: ``feature``, ``value``, ``effect`` (the mean of the prediction
-        with the feature held there, less its average), with a posterior also ``low`` and ``high``;
-        ``output`` where there are several.
-    mean, variance : Series
-        Of the prediction over the inputs, by output.
-    method : str
-        ``"exact"`` or ``"qmc"``.
-    coverage : float or None
-        Of the intervals; None where there are none.
-
-    Examples
-    --------
-    >>> from moe_classic import MoERegressor
-    >>> from moe_classic.datasets import load_motorcycle
-    >>> from moe_classic.inspection import sensitivity
-    >>> X, y = load_motorcycle(return_X_y=True)
-    >>> moe = MoERegressor(3, random_state=0).fit(X, y)
-    >>> sensitivity(moe, X).table.total.round(6).tolist()
-    [1.0]
-    """
-
-    table: pd.DataFrame
-    effects: pd.DataFrame
-    mean: pd.Series
-    variance: pd.Series
-    method: str
-    coverage: float | None = None
-
-    def __repr__(self) -> str:
-        """The table."""
-        return f"Sobol indices, method {self.method!r}\n{self.table}"
-
-
-@dataclass(frozen=True)
-class _Question:
-    """What is asked: of whom, over which inputs, at which values of the features."""
-
-    estimator: Any
-    moe: Any
-    inputs: list[Marginal]
-    names: list[str]
-    frame: bool
-    grids: Floats
-    rows: Floats = field(default_factory=lambda: np.empty((0, 0)))
-    held: Floats = field(default_factory=lambda: np.empty((0, 0)))
-
-    def inner(self, rows: Floats) -> Any:
-        """Rows as the mixture itself sees them."""
-        given = pd.DataFrame(rows, columns=self.names) if self.frame else rows
-        return inner_rows(self.estimator, given)
-
-    def predicted(self, moe: Any, rows: Any) -> Floats:
-        """Predictions (d, m) of the mixture."""
-        answer = np.asarray(moe.predict(rows))
-        return answer.reshape(len(answer), -1).T
 
 
 def sensitivity(
@@ -222,7 +154,7 @@ def sensitivity(
             "them; use method='qmc'."
         )
     if lines is not None:
-        found = _Answer(lines.indices(asked.inputs), lines.effects(asked.inputs, asked.grids))
+        found = Answer(lines.indices(asked.inputs), lines.effects(asked.inputs, asked.grids))
     else:
         asked = replace(
             asked,
@@ -230,7 +162,7 @@ def sensitivity(
             held=effect_rows(asked.inputs, asked.grids, rng),
         )
         found = _by_sampling(asked, lambda rows: asked.predicted(moe, rows))
-    result = _Report(asked, found, "qmc" if lines is None else "exact")
+    result = Report(asked, found, "qmc" if lines is None else "exact")
     if drawn:
         draws = list(_of_draws(asked, n_draws, rng, exact=lines is not None))
         return result.with_draws(draws, coverage)
@@ -245,7 +177,7 @@ def sensitivity(
 # ------------------------------------------------------------------------- what is asked
 
 
-def _question(estimator: Any, moe: Any, X: Any, inputs: Any, n_points: int) -> _Question:
+def _question(estimator: Any, moe: Any, X: Any, inputs: Any, n_points: int) -> Question:
     """Marginal distributions and values of the features of ``X``."""
     frame = isinstance(X, pd.DataFrame)
     values = np.asarray(X, dtype=np.float64)
@@ -256,7 +188,7 @@ def _question(estimator: Any, moe: Any, X: Any, inputs: Any, n_points: int) -> _
     marginals = _marginals(inputs, values)
     levels = np.linspace(0.01, 0.99, n_points)
     grids = np.stack([m.ppf(levels) for m in marginals])
-    return _Question(estimator, moe, marginals, names, frame, grids)
+    return Question(estimator, moe, marginals, names, frame, grids)
 
 
 def _marginals(inputs: Any, X: Floats) -> list[Marginal]:
@@ -282,9 +214,9 @@ def _marginals(inputs: Any, X: Floats) -> list[Marginal]:
     return [Frozen(item) for item in inputs]
 
 
-def _lines_of(asked: _Question, record: Any = None) -> WeightedLines | None:
+def _lines_of(asked: Question, record: Any = None) -> WeightedLines | None:
     """The mixture as lines with weights of few features, if it is that."""
-    record = _record(asked.moe) if record is None else record
+    record = record_of(asked.moe) if record is None else record
     plain = isinstance(record, FittedMixture) and asked.estimator is asked.moe
     if not plain or any(m.transformer is not None for m in record.maps):
         return None
@@ -319,37 +251,23 @@ def _placed(slopes: Floats, columns: Any, p: int) -> Floats:
     return every
 
 
-def _record(moe: Any) -> Any:
-    """What the last fit left, if it is one of ours."""
-    ask = getattr(moe, "__moe_fitted__", None)
-    return None if ask is None else ask()
-
-
 # ------------------------------------------------------------------------- answers
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """Indices and main effects (d, p, m)."""
-
-    indices: Indices
-    effects: Floats
-
-
-def _by_sampling(asked: _Question, function: Function) -> _Answer:
+def _by_sampling(asked: Question, function: Function) -> Answer:
     """By quasi-Monte Carlo."""
     p, m = asked.grids.shape
-    return _Answer(
+    return Answer(
         sobol_indices(function(asked.inner(asked.rows)), p),
         main_effects(function(asked.inner(asked.held)), p, m),
     )
 
 
 def _of_draws(
-    asked: _Question, n: int, rng: np.random.Generator, *, exact: bool
-) -> Iterator[_Answer]:
+    asked: Question, n: int, rng: np.random.Generator, *, exact: bool
+) -> Iterator[Answer]:
     """The same for draws from the posterior."""
-    record = _record(asked.moe)
+    record = record_of(asked.moe)
     draws = record.drawn(n, rng)
     p, m = asked.grids.shape
     if exact:
@@ -360,17 +278,17 @@ def _of_draws(
             lines = WeightedLines(
                 draw.weights, _placed(slopes, design.columns, p), intercepts, base.seen
             )
-            yield _Answer(lines.indices(asked.inputs), lines.effects(asked.inputs, asked.grids))
+            yield Answer(lines.indices(asked.inputs), lines.effects(asked.inputs, asked.grids))
         return
     rows, held = (record.both_designs(np.asarray(asked.inner(r))) for r in (asked.rows, asked.held))
     for draw in draws:
-        yield _Answer(
+        yield Answer(
             sobol_indices(draw.means(*rows)[None], p), main_effects(draw.means(*held)[None], p, m)
         )
 
 
 def _delta(
-    asked: _Question, X: Any, y: Any, sample_weight: Any, level: float, *, exact: bool
+    asked: Question, X: Any, y: Any, sample_weight: Any, level: float, *, exact: bool
 ) -> pd.DataFrame:
     """Intervals of indices of a fit by maximum likelihood, first orders and then totals."""
     rows = None if exact else asked.inner(asked.rows)
@@ -378,7 +296,7 @@ def _delta(
 
     def indices(moe: Any) -> Floats:
         if exact:
-            lines: Any = _lines_of(asked, _record(moe))
+            lines: Any = _lines_of(asked, record_of(moe))
             found = lines.indices(asked.inputs)
         else:
             found = sobol_indices(asked.predicted(moe, rows), p)
@@ -391,88 +309,3 @@ def _delta(
         )
     result = inference(asked.moe, X, y, sample_weight=sample_weight, level=level)
     return result.delta(indices, of="estimator")
-
-
-# ------------------------------------------------------------------------- tables
-
-
-@dataclass(frozen=True)
-class _Report:
-    """What was found, as tables."""
-
-    asked: _Question
-    found: _Answer
-    method: str
-
-    @property
-    def _outputs(self) -> list[str]:
-        """Names of the outputs."""
-        d = len(self.found.indices.mean)
-        record = _record(self.asked.moe)
-        names = record.target.names if isinstance(record, FittedMixture) else []
-        return names if len(names) == d else ["y"] if d == 1 else [f"y{j}" for j in range(d)]
-
-    def plain(self) -> Sensitivity:
-        """Without intervals."""
-        found, names, outputs = self.found.indices, self.asked.names, self._outputs
-        index: Any = pd.Index(names, name="feature")
-        if len(outputs) > 1:
-            index = pd.MultiIndex.from_product([outputs, names], names=["output", "feature"])
-        table = pd.DataFrame(
-            {"first_order": found.first.ravel(), "total": found.total.ravel()}, index=index
-        )
-        d, p, m = self.found.effects.shape
-        effects = pd.DataFrame(
-            {
-                "output": np.repeat(outputs, p * m),
-                "feature": np.tile(np.repeat(names, m), d),
-                "value": np.tile(self.asked.grids.ravel(), d),
-                "effect": self.found.effects.ravel(),
-            }
-        )
-        if d == 1:
-            effects = effects.drop(columns="output")
-        mean, variance = (
-            pd.Series(v, index=outputs, name=name)
-            for name, v in (("mean", found.mean), ("variance", found.variance))
-        )
-        return Sensitivity(table, effects, mean, variance, self.method)
-
-    def with_draws(self, draws: list[_Answer], coverage: float) -> Sensitivity:
-        """With quantiles of draws."""
-        plain, tail = self.plain(), 0.5 * (1.0 - coverage)
-
-        def ends(values: list[Floats]) -> Floats:
-            return np.quantile(np.stack(values), [tail, 1.0 - tail], axis=0).reshape(2, -1)
-
-        first, total = (
-            ends([a.indices.first for a in draws]),
-            ends([a.indices.total for a in draws]),
-        )
-        low, high = ends([a.effects for a in draws])
-        return replace(
-            plain,
-            table=_with_ends(plain.table, first, total),
-            effects=plain.effects.assign(low=low, high=high),
-            coverage=coverage,
-        )
-
-    def with_errors(self, errors: pd.DataFrame, coverage: float) -> Sensitivity:
-        """With intervals of the delta method."""
-        plain = self.plain()
-        ends = errors[["low", "high"]].to_numpy().T
-        half = ends.shape[1] // 2
-        table = _with_ends(plain.table, ends[:, :half], ends[:, half:])
-        return replace(plain, table=table, coverage=coverage)
-
-
-def _with_ends(table: pd.DataFrame, first: Floats, total: Floats) -> pd.DataFrame:
-    """The table with the ends of intervals (2, rows)."""
-    ends = {
-        "first_order_low": first[0],
-        "first_order_high": first[1],
-        "total_low": total[0],
-        "total_high": total[1],
-    }
-    first_columns = ["first_order", "first_order_low", "first_order_high"]
-    return table.assign(**ends)[[*first_columns, "total", "total_low", "total_high"]]

@@ -9,7 +9,8 @@ import pandas as pd
 
 from moe_classic._arguments import check_one_of
 
-from ._sensitivity import Sensitivity, sensitivity
+from ._sensitivity import sensitivity
+from ._sensitivity_tables import Sensitivity
 from ._style import axes_for, ink, legend_above, line_look, tidy, wrapped
 
 #: Most features whose main effects are drawn, those with the largest total index.

@@ -194,10 +194,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def _levels_of(self, column: pd.Series) -> list[Any]:
         """Levels of a column in their order, or why it has none."""
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            levels = list(column.cat.remove_unused_categories().cat.categories)
-        else:
-            levels = _sorted(column.dropna())
+        levels = levels_in_order(column)
         if len(levels) > self.max_levels:
             raise ValueError(
                 f"column {column.name!r} has {len(levels)} different values, such as "
@@ -238,6 +235,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         warnings.warn(f"{said}; they count as {instead}.", UnseenLevelWarning, stacklevel=2)
         if self.drop is not None:
             values[unseen] = levels[0]
+
+
+def levels_in_order(column: pd.Series) -> list[Any]:
+    """The levels that a column has: categories in their order, others sorted."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return list(column.cat.remove_unused_categories().cat.categories)
+    return _sorted(column.dropna())
 
 
 def level_name(column: str, level: Any) -> str:

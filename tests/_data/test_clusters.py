@@ -1,14 +1,19 @@
 """A cluster whose workers die, or that is not there any more."""
 
 import os
+import signal
 import sys
 
 import numpy as np
 import pytest
+from joblib import parallel_config
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
 from moe_classic import HierarchicalMoERegressor, MoERegressor
-from moe_classic._data import clusters
+from moe_classic._data import clusters, partitions
 from moe_classic._data.partitions import DaskStream
+from moe_classic._training import settle
 from moe_classic.estimators._mixture import base
 
 dask = pytest.importorskip("dask")
@@ -70,23 +75,32 @@ def local(n_workers, *, processes):
 # ------------------------------------------------------------------------- workers that die
 
 
-def mortal(X, y, reads, deadly):
-    """A partition whose reader dies the ``deadly``-th time, and later if that is negative."""
+def mortal(X, y, reads):
+    """A partition whose reader dies the third time."""
     with reads.open("a") as file:
-        file.write("read\n")
-    count = len(reads.read_text().splitlines())
-    if count == deadly or count >= -deadly > 0:
+        file.write(f"{os.getpid()}\n")
+    if len(pids(reads)) == 3:
         os._exit(1)
     return X, y
 
 
-def test_two_processes_one_of_which_dies(data, in_blocks, tmp_path):
+def pids(reads):
+    """Processes that have read the partition, one after another."""
+    return [int(line) for line in reads.read_text().splitlines()]
+
+
+def test_workers_die_while_they_read_and_while_they_keep_rows(
+    monkeypatch, data, in_blocks, tmp_path
+):
     X, y = data
     reads = tmp_path / "reads"
     with local(2, processes=True) as cluster, distributed.Client(cluster):
-        first = dask.delayed(mortal, pure=False)(X[:900], y[:900], reads, 6)
+        first = dask.delayed(mortal, pure=False)(X[:900], y[:900], reads)
+        passes = after(monkeypatch, 5, lambda: os.kill(pids(reads)[-1], signal.SIGKILL))
         moe = MoERegressor(2, **OPTIONS).fit_blocks([first, dask.delayed((X[900:], y[900:]))])
-    assert len(reads.read_text().splitlines()) > 6
+    # Read for its first rows and for the first pass; to be kept, twice; and after the second death.
+    assert len(pids(reads)) >= 5
+    assert len(passes) > 7
     assert moe.log_likelihood_ == pytest.approx(in_blocks.log_likelihood_, rel=1e-10)
     np.testing.assert_allclose(moe.predict(X), in_blocks.predict(X), rtol=1e-10, atol=1e-10)
 
@@ -224,9 +238,51 @@ def nobody():
     raise ValueError("No clients found")
 
 
+@pytest.mark.parametrize("share", [0.25, 1e-9])
+def test_rows_are_read_once_where_workers_can_keep_them(
+    client, monkeypatch, data, in_blocks, share, tmp_path
+):
+    X, y = data
+    monkeypatch.setattr(partitions, "_SHARE", share)
+    monkeypatch.setattr(settle, "MOST_ROWS", 2000)
+    passes = after(monkeypatch, 0, None)
+
+    def read():
+        with (tmp_path / "reads").open("a") as file:
+            file.write(".")
+        return X, y
+
+    moe = MoERegressor(2, **OPTIONS).fit_blocks([dask.delayed(read, pure=False)()])
+    assert len(passes) > 5
+    # Its first rows, the first pass, what is kept or every pass, and in the end a look for
+    # features that depend on each other.
+    count = 4 if share == 0.25 else 2 + len(passes)
+    assert len((tmp_path / "reads").read_text()) == count
+    assert moe.log_likelihood_ == pytest.approx(in_blocks.log_likelihood_, rel=1e-10)
+
+
+def test_rows_that_change_are_noticed_in_what_is_kept(client, data):
+    X, y = data
+    draws = iter(range(100))
+    part = dask.delayed(lambda: (X + next(draws), y), pure=False)()
+    with pytest.raises(ValueError, match="other rows than in an earlier pass"):
+        MoERegressor(2, **OPTIONS).fit_blocks([part])
+
+
 def test_a_task_that_times_out_says_so_itself(client, data):
     def late():
         raise TimeoutError("the database sleeps")
 
     with pytest.raises(TimeoutError, match="the database sleeps"):
         MoERegressor(2).fit_blocks([dask.delayed(late, pure=False)()])
+
+
+def test_a_grid_on_the_cluster_chooses_as_one_here(client, data):
+    X, y = (a[:300] for a in data)
+    grid = GridSearchCV(MoERegressor(**OPTIONS), {"n_experts": [1, 2]}, cv=2)
+    here = clone(grid).fit(X, y)
+    with parallel_config(backend="dask"):
+        there = clone(grid).set_params(n_jobs=2).fit(X, y)
+    scores = "mean_test_score"
+    np.testing.assert_allclose(there.cv_results_[scores], here.cv_results_[scores], rtol=1e-12)
+    assert there.best_params_ == here.best_params_ == {"n_experts": 2}

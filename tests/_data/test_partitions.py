@@ -13,6 +13,7 @@ from moe_classic import (
 )
 from moe_classic._data import is_dask, stream_of
 from moe_classic.estimators._mixture import base
+from moe_classic.solvers import EM, SGD
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -127,6 +128,38 @@ def test_additive_estimators_in_partitions(data, name):
     there = clone(ADDITIVE[name]).fit(cut(X, even(4)), cut(y, even(4)))
     assert there.log_likelihood_ == pytest.approx(here.log_likelihood_, rel=1e-10)
     np.testing.assert_allclose(there.predict(X[:200]), here.predict(X[:200]), atol=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "solver",
+    [
+        EM(annealing=0.5),
+        EM(assignment="hard"),
+        EM(assignment="stochastic"),
+        "squarem",
+        "adam",
+        SGD(learning_rate=0.01),
+    ],
+    ids=repr,
+)
+def test_every_solver_climbs_in_partitions_as_in_blocks(data, solver):
+    X, y, _ = data
+    blocks = [(X[i : i + 800], y[i : i + 800]) for i in range(0, N, 800)]
+    here = MoERegressor(2, solver=solver, max_iter=5, **OPTIONS).fit_blocks(blocks)
+    moe = MoERegressor(2, solver=solver, max_iter=5, **OPTIONS)
+    there = moe.fit(cut(X, even(3)), cut(y, even(3)))
+    assert there.log_likelihood_ == pytest.approx(here.log_likelihood_, rel=1e-10)
+
+
+def test_partitions_of_another_type_are_named(data):
+    X, y, _ = data
+    words = np.full((800, 2), "high", dtype=object)
+    blocks = [dask.delayed((X[:900], y[:900])), dask.delayed((words, y[:800]))]
+    with pytest.raises(ValueError, match=r"partition 1: .*high"):
+        MoERegressor(2).fit_blocks(blocks)
+    single = [dask.delayed((X[:900], y[:900])), dask.delayed((X[900:].astype(np.float32), y[900:]))]
+    assert MoERegressor(2, **OPTIONS).fit_blocks(single).n_features_in_ == 2
 
 
 def test_wild_values_are_moved_in_wherever_they_are(data):

@@ -9,7 +9,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.pipeline import make_union
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.utils import get_tags
 
 from moe_classic import MoEClassifier, MoERegressor
@@ -23,6 +23,7 @@ from moe_classic.inspection import (
     predictions_at,
     report,
 )
+from moe_classic.metrics import get_scorer
 from moe_classic.model_selection import select
 from moe_classic.penalties import Lasso
 from moe_classic.solvers import EM
@@ -89,6 +90,17 @@ def test_the_trace_is_the_likelihood_of_what_was_observed(fitted):
     assert moe.trace_[-1] == pytest.approx(joint.sum(), rel=1e-10)
     best = moe.start_report_.objective.iloc[0]
     assert best == pytest.approx(joint.sum(), rel=1e-6)
+
+
+def test_held_out_scores_are_above_those_of_means():
+    _, gaps, y = table(600)
+    train, test = slice(0, 400), slice(400, None)
+    plain = make_pipeline(SimpleImputer(), regressor(missing="error"))
+    with_means = plain.fit(gaps[train], y[train])
+    observed = regressor().fit(gaps[train], y[train])
+    score = get_scorer("log_score")
+    above = score(observed, gaps[test], y[test]) - score(with_means, gaps[test], y[test])
+    assert above > 0.1
 
 
 def test_weights_are_repeated_rows_and_their_order_is_none():

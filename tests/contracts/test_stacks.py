@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from moe_classic._data import ArraySource, Subjects, summarise
+from moe_classic._data import ArraySource, Subjects
 from moe_classic._model import available, penalties, stack, stackable, unstack
 from moe_classic.experts import EXPERTS
 from moe_classic.experts._linear import LinearExpert
-from moe_classic.gates import SoftmaxGate, TreeGate
 from moe_classic.solvers import EM, SQUAREM, run_together, run_weighted
 from moe_classic.solvers._paths import look, look_together, survey_together
 from moe_classic.solvers._quadratic import quadratic
@@ -217,45 +216,3 @@ def test_stack_comes_apart_as_it_was(expert, outputs, K, settings, gate):
     problem, starts = scene(expert, outputs, K, settings, gate)
     parts = unstack(stack(starts), problem.model, STARTS)
     np.testing.assert_array_equal(packed(problem, parts), packed(problem, starts))
-
-
-#: Trees with a node, nodes alike, unlike nodes, and nodes with three children.
-TREES = [(2,), (2, 2), [[2], 1], [3, [2]], [1, [3]]]
-
-
-@pytest.mark.parametrize("branching", TREES, ids=str)
-@pytest.mark.parametrize("expert", ["gaussian", "multinomial"])
-def test_trees_of_one_shape_advance_together(branching, expert):
-    gate = TreeGate(branching, node=SoftmaxGate(alpha=0.05))
-    outputs = 3 if expert == "multinomial" else 1
-    problem, starts = scene(expert, outputs, gate.n_leaves, {"alpha": 0.1}, gate)
-    assert stackable(problem.model, starts[0])
-    parts = unstack(stack(starts), problem.model, STARTS)
-    np.testing.assert_array_equal(packed(problem, parts), packed(problem, starts))
-    assert parts[0].gate.shape is starts[0].gate.shape
-    together = look_together(problem, starts)
-    around = survey_together(problem, starts)
-    for params, point, other in zip(starts, together, around, strict=True):
-        alone, quadric = look(problem, params), quadratic(problem, params)
-        assert point.value == pytest.approx(alone.value, rel=1e-12)
-        ahead = packed(problem, [point.ahead(), alone.ahead()])
-        np.testing.assert_allclose(ahead[0], ahead[1], rtol=1e-10, atol=1e-10)
-        error = {"rtol": 1e-9, "atol": 1e-9 * np.abs(quadric.matrix).max()}
-        np.testing.assert_allclose(other.gradient, quadric.gradient, **error)
-        np.testing.assert_allclose(other.matrix, quadric.matrix, **error)
-
-
-def test_trees_of_subjects_advance_together():
-    problem, starts = scene("gaussian", 1, 4, {"alpha": 0.1}, TreeGate((2, 2)))
-    problem = of_subjects(problem, SIZES[1], block_size=80)
-    for params, point in zip(starts, look_together(problem, starts), strict=True):
-        alone = look(problem, params)
-        assert point.value == pytest.approx(alone.value, rel=1e-12)
-        ahead = packed(problem, [point.ahead(), alone.ahead()])
-        np.testing.assert_allclose(ahead[0], ahead[1], rtol=1e-10, atol=1e-10)
-
-
-@pytest.mark.parametrize("branching", [(20,), [20, 2]], ids=str)
-def test_trees_whose_nodes_take_bounds_are_not_stacked(branching):
-    gate, summary = TreeGate(branching), summarise(np.zeros((1, 9)), np.ones(9))
-    assert not gate.stacks(gate.start(gate.n_leaves, 3, summary))

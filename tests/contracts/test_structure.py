@@ -55,6 +55,7 @@ WHOLE = {
     "test_benchmarks.py",
     "test_docs.py",
     "test_docstrings.py",
+    "test_links.py",
     "test_notebooks.py",
     "test_packaging.py",
     "test_persistence.py",

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy.optimize import linprog
+from scipy.sparse import csr_array
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.preprocessing import PolynomialFeatures
 
@@ -27,6 +29,7 @@ from moe_classic.experts import (
     NegativeBinomialExpert,
     PoissonExpert,
     StudentTExpert,
+    SymmetricNoiseExpert,
     TruncatedExpert,
     WeibullExpert,
     ZeroInflatedExpert,
@@ -425,6 +428,28 @@ def test_a_column_of_levels_is_shared_level_by_level(frame):
     assert len(first) == 3
 
 
+@pytest.mark.parametrize(
+    ("shared", "places"),
+    [(["age"], [1]), (["town"], [2, 3]), (["a", "town[T.Rome]"], [0, 3]), (["b:age"], [4])],
+)
+def test_terms_of_a_formula_are_shared(frame, shared, places):
+    pytest.importorskip("formulaic", reason="needs formulaic, in the extra formula")
+    _, X, y = frame
+    table = X.assign(town=np.array(["Bergen", "Oslo", "Rome"])[np.arange(N) % 3], y=y)
+    moe = MoERegressor.from_formula(
+        "y ~ a + age + town + b:age | a",
+        table,
+        n_experts=2,
+        expert=GaussianExpert(shared=shared),
+        random_state=0,
+        n_init=1,
+    )
+    first, second = (e.coef_ for e in moe.experts_)
+    np.testing.assert_array_equal(np.flatnonzero(first == second), places)
+    with pytest.raises(ValueError, match="names 'b', which is no term of the experts' formula"):
+        clone(moe).set_params(expert__shared=["b"]).fit(table, y)
+
+
 def test_offsets_are_no_features_and_stay_beside_shared_slopes():
     X, eta, _, rng = rows()
     time = rng.uniform(0.5, 2.0, N)
@@ -603,3 +628,38 @@ def test_slopes_on_columns_that_are_nearly_one_keep_their_digits():
     ).fit(both, y)
     expected = np.linalg.lstsq(np.column_stack([D, near]), y, rcond=None)[0]
     np.testing.assert_allclose(moe.experts_[0].coef_[1:], expected[4:], rtol=1e-8)
+
+
+class LogisticNoise(SymmetricNoiseExpert):
+    """Noise of one's own."""
+
+    name = "logistic_noise"
+
+    def standard_log_pdf(self, params, z):
+        size = np.abs(z)
+        return -size - 2.0 * np.log1p(np.exp(-size))
+
+    def standard_slopes(self, params, z):
+        return -np.tanh(0.5 * z), -2.0 * expit(z) * expit(-z)
+
+    def standard_cdf(self, params, z):
+        return expit(z)
+
+
+def test_families_of_ones_own_share_too():
+    X, y = data("gaussian")
+    moe = MoERegressor(2, expert=LogisticNoise(shared=[2]), random_state=0, n_init=2).fit(X, y)
+    assert moe.experts_[0].coef_[2] == moe.experts_[1].coef_[2]
+    row = moe.inference(X, y).experts.loc["expert", "all", "slope", "x2"]
+    assert row.low < 1.2 < row.high
+
+
+def test_sparse_tables_share_as_dense_ones_do():
+    X, eta, _, rng = rows()
+    X = np.where(rng.random(X.shape) < 0.5, 0.0, X)
+    y = 3.0 * eta + rng.standard_normal(N)
+    dense = fitted("gaussian", X, y, tol=1e-9)
+    lean = fitted("gaussian", csr_array(X), y, tol=1e-9)
+    assert lean.log_likelihood_ == pytest.approx(dense.log_likelihood_, rel=1e-8)
+    assert lean.experts_[0].coef_[2] == lean.experts_[1].coef_[2]
+    assert lean.experts_[0].coef_[2] == pytest.approx(dense.experts_[0].coef_[2], rel=1e-4)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import PolynomialFeatures
@@ -48,6 +49,7 @@ from .registry import (
     shares,
     successes,
     weights,
+    zeros,
 )
 
 #: Three starts that agree are enough on tables this clear; the seed fixes them.
@@ -56,7 +58,7 @@ QUICK = {"n_init": 3, "random_state": 0}
 
 def _fit(moe: Any, table: Any, *, regular: bool = True) -> Values:
     X, y = table()
-    return fitted(moe.fit(X, y), X, y, regular=regular)
+    return fitted(moe.fit(X, y), X.toarray() if issparse(X) else X, y, regular=regular)
 
 
 def _regression(name: str, table: Any = lines, *, regular: bool = True, **settings: Any) -> None:
@@ -168,6 +170,8 @@ for kind in ("diag", "tied"):
     _regression(f"gaussian gate, {kind}", gate=GaussianGate(covariance_type=kind))
 _regression("gaussian gate of a column", gate=GaussianGate(features=[0], reg_covar=1e-3))
 _regression("mixed gate", gate="mixed")
+_regression("sparse rows", zeros, expert=GaussianExpert(alpha=0.05), gate="constant", regular=False)
+_regression("sparse rows, one expert", zeros, n_experts=1)
 _regression("constant gate", gate="constant")
 _regression("softmax gate, alpha", gate=SoftmaxGate(alpha=0.05))
 _regression("softmax gate of a column", gate=SoftmaxGate(features=[0]))

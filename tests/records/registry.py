@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 #: Names of a case's values, and what each is: numbers of any shape, or text.
@@ -104,6 +105,16 @@ def gaps(n: int = 120) -> tuple[np.ndarray, np.ndarray]:
     X, y = lines(n)
     missing = np.random.RandomState(3).uniform(size=X.shape) < 0.25
     return np.where(missing, np.nan, X), y
+
+
+def zeros(n: int = 120) -> tuple[Any, np.ndarray]:
+    """Sparse rows (n, 40) that are mostly zeros, and lines of two of them, (n,)."""
+    X, y = lines(n)
+    wide = np.zeros((n, 40))
+    wide[:, :2] = X
+    places = np.random.RandomState(4).randint(2, 40, size=n)
+    wide[np.arange(n), places] = 1.0
+    return csr_array(wide), y
 
 
 def positives(n: int = 120) -> tuple[np.ndarray, np.ndarray]:

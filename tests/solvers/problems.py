@@ -30,27 +30,26 @@ class Bordered:
         return np.vstack([np.asarray(X)[:, : self.width - 1].T, np.ones(len(X))])
 
 
-def maps_of(gate: Any, n_features: int) -> tuple[Bordered, Bordered]:
+def maps_of(gate: str, n_features: int) -> tuple[Bordered, Bordered]:
     """Designs 0 of the experts and 1 of the gate; a constant gate sees no features."""
     return Bordered(n_features + 1), Bordered(1 if gate == "constant" else n_features + 1)
 
 
-def bound_model(expert: str, gate: Any, n_experts: int, summary: Summary, **settings: Any) -> Model:
+def bound_model(expert: str, gate: str, n_experts: int, summary: Summary, **settings: Any) -> Model:
     """One group of ``n_experts`` like experts under a gate; a tree splits two and then the rest."""
     # Mixtures of single trials are hardly determined.
     known = {"trials": 12} if expert == "binomial" else {}
     one = EXPERTS[expert](**known, **settings).bind(summary)
     shape = [[2], n_experts - 2] if n_experts > 2 else (2,)
-    if isinstance(gate, str):
-        gate = TreeGate(shape) if gate == "tree" else GATES[gate]()
-    return Model(gate, (Group(one, n_experts, 0),), gate_design=1)
+    chosen = TreeGate(shape) if gate == "tree" else GATES[gate]()
+    return Model(chosen, (Group(one, n_experts, 0),), gate_design=1)
 
 
 def problem_on(
     X: np.ndarray,
     y: np.ndarray,
     expert: str = "gaussian",
-    gate: Any = "softmax",
+    gate: str = "softmax",
     *,
     n_experts: int = 2,
     w: np.ndarray | None = None,
@@ -69,7 +68,7 @@ def problem_on(
 
 def drawn(
     expert: str = "gaussian",
-    gate: Any = "softmax",
+    gate: str = "softmax",
     *,
     n: int = 200,
     n_features: int = 1,

@@ -48,7 +48,7 @@ class Ahead:
 
     Attributes
     ----------
-    rows : (u, r)
+    rows, counted : (u, r)
     log_x : (u, K, r) log of prior times density of what is seen of x
     x, left : (u, K, p, r) means and (u, K, p, p) covariances of x
     y, spread : (u, K, d, r) means and (u, K, d, d) covariances of y
@@ -56,6 +56,7 @@ class Ahead:
     """
 
     rows: Ints
+    counted: Bools
     log_x: Floats
     x: Floats
     left: Floats
@@ -75,7 +76,7 @@ class Completed:
 
     Attributes
     ----------
-    rows : (u, r)
+    rows, counted : (u, r)
     log_y : (u, K, r) log density of y given what is seen of x
     x, left : (u, K, p, r) means and (u, K, p, p) covariances of x
     e : (u, K, d, r) means of the residuals
@@ -83,6 +84,7 @@ class Completed:
     """
 
     rows: Ints
+    counted: Bools
     log_y: Floats
     x: Floats
     left: Floats
@@ -108,7 +110,7 @@ def ahead(joint: Joint, Z: Floats, piece: Piece) -> Ahead:
     log_x = constant[..., None] - 0.5 * np.einsum("ukpr,ukpr->ukr", white, white)
     y = joint.slopes @ x + joint.constants[..., None]
     spread = joint.noise + joint.slopes @ left @ joint.slopes.transpose(0, 2, 1)
-    return Ahead(piece.rows, log_x, x, left, y, spread, joint.slopes)
+    return Ahead(piece.rows, piece.counted, log_x, x, left, y, spread, joint.slopes)
 
 
 def completed(known: Ahead, y: Floats) -> Completed:
@@ -123,6 +125,7 @@ def completed(known: Ahead, y: Floats) -> Completed:
     moved = half.swapaxes(-1, -2) @ white
     return Completed(
         known.rows,
+        known.counted,
         log_y,
         known.x + moved,
         known.left - half.swapaxes(-1, -2) @ half,

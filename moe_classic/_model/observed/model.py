@@ -126,7 +126,7 @@ def expected_products(parts: list[Completed], S: Floats) -> tuple[Floats, Floats
     """
     sums: Any = (0.0, 0.0, 0.0)
     for part in parts:
-        s = S[:, part.rows].swapaxes(0, 1)[:, :, None]
+        s = (S[:, part.rows] * part.counted).swapaxes(0, 1)[:, :, None]
         x = np.concatenate([part.x, np.ones_like(s)], axis=2)
         weighted, mass = s * part.e, s.sum(axis=-1, keepdims=True)
         turned, p = x.swapaxes(-1, -2), part.left.shape[-1]

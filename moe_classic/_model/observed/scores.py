@@ -118,12 +118,13 @@ def row_scores(model: Model, params: MoEParams, block: Block) -> Floats:
     R, _ = forward.posterior()
     out = np.zeros((layout.rows, block.w.size))
     for part in forward.gate.work:
-        rows = part.rows.ravel()
+        rows, counted = part.rows.ravel(), part.counted.ravel()
         for k in range(model.n_experts):
             for some, points in _points(part, k, layout.rows * model.n_experts):
                 here = rows[some]
                 score = _complete_score(model, params, layout, k, points, block.y[:, here])
-                out[:, here] += R[k, here] * score
+                mine = counted[some]
+                out[:, here[mine]] += (R[k, here] * score)[:, mine]
     return out[: layout.size]
 
 

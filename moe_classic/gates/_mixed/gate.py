@@ -16,32 +16,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 
 from moe_classic._components import (
-    WEIGHT,
     ComponentTerms,
     Forward,
     Regions,
     Units,
     block_diagonal,
-    constraint_of,
     joined_terms,
     proportion_terms,
 )
-from moe_classic._data import Design, DesignMap, Stats, Summary
+from moe_classic._data import Design, DesignMap, Summary
 from moe_classic._numerics import choose
 from moe_classic._typing import Bools, Floats, Ints
 from moe_classic.gates._base import Gate, GateRow
 from moe_classic.gates._constant import SMALLEST, vanished_proportions
 
 from .columns import check_families, described, floor_of, unseen
-from .families import FAMILIES, Column, Family
+from .families import FAMILIES, Column
 from .graph import statistics_node
+from .places import MixedGateParams, MixedStats, Place
+from .shown import column_terms, density_of, table_rows
 
 #: Smallest variance that is told apart from rounding, in standardised units.
 _SMALLEST_VARIANCE = 1e-10
@@ -49,34 +49,6 @@ _SMALLEST_VARIANCE = 1e-10
 _SPIKE = 1e3
 #: An expert with less than this share of the weight keeps its parameters for the round.
 _STARVED = 1e-8
-
-
-@dataclass(frozen=True)
-class MixedGateParams:
-    """Proportions (K,), and values (K, V) of the densities of all columns side by side."""
-
-    proportions: Floats
-    values: Floats
-
-
-@dataclass(frozen=True)
-class MixedStats(Stats):
-    """Mass of each expert (K,), and sums (K, T) of the sufficient statistics."""
-
-    mass: Floats
-    sums: Floats
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A column, its family, and where its values, coordinates and statistics stand."""
-
-    number: int
-    column: Column
-    family: Family
-    v: slice
-    j: slice
-    t: slice
 
 
 class MixedGate(Gate):
@@ -110,7 +82,8 @@ class MixedGate(Gate):
     Notes
     -----
     A value that no expert can draw, such as a category that was not in the training data, says
-    nothing: like a missing one it is left out of the product.
+    nothing: like a missing one, NaN, it is left out of the product, in fits and in predictions.
+    Experts that see such columns must take them missing too, or see others by ``features=``.
 
     References
     ----------
@@ -135,6 +108,7 @@ class MixedGate(Gate):
     generative: ClassVar[bool] = True
     plain: ClassVar[bool] = True
     own_units: ClassVar[bool] = True
+    takes_missing = True
     #: What is known of the columns once the gate has seen them.
     _columns: tuple[Column, ...] | None = None
     #: Smallest variances that repeated values ask for, times what starts need; (p,).
@@ -202,7 +176,7 @@ class MixedGate(Gate):
         """Smallest variance."""
         return max(self.reg_covar, _SMALLEST_VARIANCE)
 
-    def _places(self, values: int | None = None) -> Iterator[_Place]:
+    def _places(self, values: int | None = None) -> Iterator[Place]:
         """All columns, in order; before rows were seen as many normal ones as ``values`` tell."""
         columns = self._columns
         if columns is None:
@@ -214,10 +188,10 @@ class MixedGate(Gate):
                 column = replace(column, floor=max(column.floor, float(self._within[number])))
             V, J, T = family.width(column.levels)
             places = slice(v, v + V), slice(j, j + J), slice(t, t + T)
-            yield _Place(number, column, family, *places)
+            yield Place(number, column, family, *places)
             v, j, t = v + V, j + J, t + T
 
-    def _of(self, params: MixedGateParams) -> list[_Place]:
+    def _of(self, params: MixedGateParams) -> list[Place]:
         """Columns of these parameters."""
         return list(self._places(params.values.shape[1]))
 
@@ -252,7 +226,7 @@ class MixedGate(Gate):
         return Forward(log_prob, None, t)
 
     @staticmethod
-    def _statistics(places: list[_Place], Z: Floats) -> tuple[Floats, Floats]:
+    def _statistics(places: list[Place], Z: Floats) -> tuple[Floats, Floats]:
         """Sufficient statistics of all columns (T, n), and what experts have in common (n,)."""
         t, base = np.empty((places[-1].t.stop if places else 0, Z.shape[1])), np.zeros(Z.shape[1])
         for p in places:
@@ -261,7 +235,7 @@ class MixedGate(Gate):
         return t, base
 
     @staticmethod
-    def _natural(places: list[_Place], params: MixedGateParams) -> Floats:
+    def _natural(places: list[Place], params: MixedGateParams) -> Floats:
         """Natural parameters of all columns, (K, T)."""
         parts = [p.family.natural(params.values[:, p.v]) for p in places]
         return np.concatenate([np.empty((len(params.proportions), 0)), *parts], axis=1)
@@ -303,7 +277,7 @@ class MixedGate(Gate):
         return np.concatenate([d_pi, self._sloped(places, params, sums).ravel()])
 
     @staticmethod
-    def _sloped(places: list[_Place], params: MixedGateParams, sums: Floats) -> Floats:
+    def _sloped(places: list[Place], params: MixedGateParams, sums: Floats) -> Floats:
         """Derivatives of ``natural . sums`` in the coordinates, for sums (K or 1, T); (K, J)."""
         parts = [
             (p.family.slopes(params.values[:, p.v]) @ sums[:, p.t, None])[..., 0] for p in places
@@ -311,7 +285,7 @@ class MixedGate(Gate):
         return np.concatenate([np.empty((len(params.proportions), 0)), *parts], axis=1)
 
     @staticmethod
-    def _bent(places: list[_Place], params: MixedGateParams, sums: Floats) -> Floats:
+    def _bent(places: list[Place], params: MixedGateParams, sums: Floats) -> Floats:
         """Second derivatives likewise, (K, J, J)."""
         J = places[-1].j.stop if places else 0
         out = np.zeros((len(params.proportions), J, J))
@@ -337,7 +311,7 @@ class MixedGate(Gate):
             curvature[mine, mine] = -bent[k]
         return first, curvature
 
-    def _prior(self, places: list[_Place], summary: Summary) -> Floats:
+    def _prior(self, places: list[Place], summary: Summary) -> Floats:
         """Sums of the rows that every expert has seen before the first, (1, T)."""
         parts = [p.column.prior for p in places]
         return self.prior * summary.weight * np.concatenate([np.empty(0), *parts])[None]
@@ -416,16 +390,8 @@ class MixedGate(Gate):
         for p in self._of(params):
             name = design.names[p.number]
             families[name] = p.column.family
-            densities[name] = self._density(p, params.values[:, p.v], design)
+            densities[name] = density_of(p, params.values[:, p.v], design)
         return {"weights_": params.proportions, "families_": families, "densities_": densities}
-
-    @staticmethod
-    def _density(p: _Place, values: Floats, design: DesignMap) -> dict[str, Floats]:
-        """Values of one column in the units of the user, each (K,); of categories (K, levels)."""
-        if p.column.family == "categorical":
-            return {"levels": np.array(p.column.levels), "probability": values.copy()}
-        shift, factor = _units(p, design)
-        return dict(zip(dict(p.family.kinds), (shift + factor * values).T, strict=True))
 
     def redundant(self, params: MixedGateParams, null: Floats) -> int:
         """Values of normal columns that do not vary."""
@@ -435,51 +401,16 @@ class MixedGate(Gate):
 
     def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[GateRow]:
         """Proportion, and the values of every density, of each expert."""
-        table: list[GateRow] = [{(WEIGHT, WEIGHT): float(w)} for w in shown["weights_"]]
-        for name, density in shown["densities_"].items():
-            levels = density.get("levels")
-            for kind, values in density.items():
-                if kind == "levels":
-                    continue
-                for k, row in enumerate(table):
-                    if levels is None:
-                        row[kind, name] = float(values[k])
-                    else:
-                        row.update(
-                            zip(_titles(kind, name, levels), values[k].tolist(), strict=True)
-                        )
-        return table
+        return table_rows(shown)
 
     def terms(self, params: MixedGateParams, units: Units) -> ComponentTerms:
         """Proportions, and the values of all densities."""
         parts = [
-            self._column_terms(p, label, k, units)
+            column_terms(p, label, k, units)
             for k, label in enumerate(units.labels)
             for p in self._of(params)
         ]
         return joined_terms([proportion_terms(units.labels), *parts])
-
-    @staticmethod
-    def _column_terms(p: _Place, label: str, k: int, units: Units) -> ComponentTerms:
-        """Values of one column under one expert."""
-        name, kinds = units.design.names[p.number], p.family.kinds
-        if p.column.family == "categorical":
-            titles = _titles(kinds[0][0], name, p.column.levels)
-        else:
-            titles = [(kind, name) for kind, _ in kinds]
-        bounds = [constraint_of(c).interval(None) for _, c in kinds]
-        shift, factor = _units(p, units.design)
-        labels = [("gate", label, *title) for title in titles]
-        return ComponentTerms(
-            labels,
-            bounds if len(bounds) == len(labels) else bounds * len(labels),
-            labels[: p.j.stop - p.j.start],
-            lambda params: shift + factor * params.values[k, p.v],
-            lambda params: (
-                (factor * np.ones(len(labels)))[:, None]
-                * p.family.value_slopes(params.values[k, p.v])
-            ),
-        )
 
     def vanished(self, params: MixedGateParams) -> Ints:
         """Proportions of zero."""
@@ -507,16 +438,3 @@ class MixedGate(Gate):
             t = graph.node("Concat", *parts, axis=1)
             logits = graph.node("MatMul", t, graph.constant(self._natural(places, params).T.copy()))
         return str(graph.node("Softmax", graph.node("Add", logits, constant), axis=1))
-
-
-def _units(p: _Place, design: DesignMap) -> tuple[Floats, Floats]:
-    """Shift and factor from the units of the design to those of the user, one a value."""
-    takes = np.array(p.family.units)
-    shift = np.zeros(takes.size)
-    shift[0] = design.centre[p.number]
-    return shift, np.where(takes, design.unit[p.number], 1.0)
-
-
-def _titles(kind: str, name: str, levels: Any) -> list[tuple[str, str]]:
-    """Kind and term of every level of a categorical column."""
-    return [(kind, f"{name}[{level:g}]") for level in levels]
