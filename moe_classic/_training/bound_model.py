@@ -61,73 +61,96 @@ def bind(
     Transformers are fitted on ``raw``, rows as the user gave them; moments are those of ``rows``.
     A ``marginal`` model marginalises what is missing in its rows.
     """
-    specs: list[Any] = []
-    maps: list[DesignMap] = []
-    user_rows = raw.user_rows
-    columns = list(names_in) if names_in else [f"x{j}" for j in range(raw.X.shape[1])]
+    designs = _Designs(rows, raw, names_in, standardize=standardize, marginal=marginal)
+    gate_design = designs.of(gate, averaged=raw.subjects is not None)
+    check_widths(gate, designs.maps[gate_design])
+    gate = with_data_names(gate, designs.maps[gate_design], classes, n_jobs)
+    if gate.own_units:
+        gate = designs.in_own_units(gate, gate_design)
+    bound = []
+    for label, expert, count in groups:
+        expert.check_target(raw.key, rows=raw.user_rows)
+        number = designs.of(expert)
+        design = designs.maps[number]
+        check_widths(expert, design)
+        seeing = expert.bind(summary).seeing(design, designs.columns)
+        bound.append(Group(with_data_names(seeing, design, classes, n_jobs), count, number, label))
+    model = (ObservedModel if marginal else Model)(gate, tuple(bound), gate_design)
+    return BoundModel(model, tuple(designs.maps))
 
-    def design_of(component: Any, *, averaged: bool = False) -> int:
-        features, carried = component.sees, getattr(component, "carried", ())
-        intercept = getattr(component, "fit_intercept", True)
-        owner = type(component).__name__
-        takes_missing = component.takes_missing or marginal
-        bends = getattr(component, "bends", False) and not marginal
-        takes_sparse = component.takes_sparse or not issparse(raw.X)
-        facts = [component.raw, takes_missing, takes_sparse, carried, intercept, bends]
-        for number, spec, *rest in specs:
-            same = rest == facts and averaged == maps[number].averaged
+
+class _Designs:
+    """Designs that were fitted to rows so far; components that see the same share one."""
+
+    def __init__(
+        self, rows: Rows, raw: RawData, names_in: Names, *, standardize: bool, marginal: bool
+    ) -> None:
+        self.rows, self.raw, self.names_in = rows, raw, names_in
+        self.standardize, self.marginal = standardize, marginal
+        self.columns = list(names_in) if names_in else [f"x{j}" for j in range(raw.X.shape[1])]
+        self.maps: list[DesignMap] = []
+        self._specs: list[Any] = []
+
+    def of(self, component: Any, *, averaged: bool = False) -> int:
+        """Number of the design that a component sees."""
+        features, how = component.sees, self._how(component)
+        facts = [getattr(component, "carried", ()), *how.values()]
+        for number, spec, *rest in self._specs:
+            same = rest == facts and averaged == self.maps[number].averaged
             if same and same_features(spec, features):
-                return number
-        specs.append((len(maps), features, *facts))
-        places = [item.place(columns, owner) for item in carried]
-        _check_numbers(names_in, places, owner, sparse=issparse(raw.X))
+                return int(number)
+        self._specs.append((len(self.maps), features, *facts))
+        design = self._fitted(component, how, averaged=averaged)
+        if design.bends is None:
+            self._specs[-1] = (*self._specs[-1][:-1], False)
+        self.maps.append(design)
+        return len(self.maps) - 1
+
+    def _how(self, component: Any) -> dict[str, bool]:
+        """In which way a component sees its features; whether they bend stands last."""
+        return {
+            "raw": component.raw,
+            "missing": component.takes_missing or self.marginal,
+            "sparse": component.takes_sparse or not issparse(self.raw.X),
+            "intercept": getattr(component, "fit_intercept", True),
+            "bends": getattr(component, "bends", False) and not self.marginal,
+        }
+
+    def _fitted(self, component: Any, how: dict[str, bool], *, averaged: bool) -> DesignMap:
+        """A design of its own."""
+        raw, owner = self.raw, type(component).__name__
+        features, carried = component.sees, getattr(component, "carried", ())
+        places = [item.place(self.columns, owner) for item in carried]
+        _check_numbers(self.names_in, places, owner, sparse=issparse(raw.X))
         if carried and features is None:
-            features = [j for j in range(len(columns)) if j not in places]
+            features = [j for j in range(len(self.columns)) if j not in places]
         design = fit_design(
             features,
-            rows,
+            self.rows,
             fit_on=(raw.X, raw.key.T.squeeze()),
-            names_in=names_in,
-            standardize=standardize,
-            raw=component.raw,
+            names_in=self.names_in,
+            standardize=self.standardize,
             averaged=averaged,
-            intercept=intercept,
-            missing=takes_missing,
-            sparse=takes_sparse,
-            bends=bends,
             owner=owner,
+            **how,
         )
-        if design.bends is None:
-            specs[-1] = (*specs[-1][:-1], False)
-        if carried:
-            component.check_carried(raw.X[:, places].T, raw.key, rows=user_rows)
-            design = carrying(design, carried, columns, raw.X, raw.w, owner)
-        maps.append(design)
-        return len(maps) - 1
+        if not carried:
+            return design
+        component.check_carried(raw.X[:, places].T, raw.key, rows=raw.user_rows)
+        return carrying(design, carried, self.columns, raw.X, raw.w, owner)
 
-    gate_design = design_of(gate, averaged=raw.subjects is not None)
-    check_widths(gate, maps[gate_design])
-    gate = with_data_names(gate, maps[gate_design], classes, n_jobs)
-    if gate.own_units:
+    def in_own_units(self, gate: Gate, number: int) -> Gate:
+        """The gate, which has its design in units of its own from now on."""
+        raw, seen = self.raw, self.maps[number]
         if raw.subjects is not None:
             raise ValueError(
                 f"{type(gate).__name__} describes counts and categories, and with groups a gate "
                 "sees the means of each subject, which are none; use gate='softmax' or 'gaussian'."
             )
-        seen = maps[gate_design]
         features = raw_features(raw.X, seen.columns, seen.transformer, seen.names_in)
-        gate, maps[gate_design] = gate.seeing(seen, features, raw.w, standardize=standardize)
-        specs.clear()  # nobody shares a design in such units
-    bound = []
-    for label, expert, count in groups:
-        expert.check_target(raw.key, rows=user_rows)
-        number = design_of(expert)
-        check_widths(expert, maps[number])
-        seeing = expert.bind(summary).seeing(maps[number], columns)
-        bound_expert = with_data_names(seeing, maps[number], classes, n_jobs)
-        bound.append(Group(bound_expert, count, number, label))
-    model = (ObservedModel if marginal else Model)(gate, tuple(bound), gate_design)
-    return BoundModel(model, tuple(maps))
+        gate, self.maps[number] = gate.seeing(seen, features, raw.w, standardize=self.standardize)
+        self._specs.clear()  # nobody shares a design in such units
+        return gate
 
 
 def _check_numbers(names_in: Names, places: list[int], owner: str, *, sparse: bool) -> None:
