@@ -72,8 +72,10 @@ class HierarchicalMoERegressor(RegressorAnswers, TreeEstimator):
     block_size : int or None, default=None
         Rows worked on at a time; None chooses from the cache size. Changes speed, not results.
     n_jobs : int or None, default=None
-        Threads over blocks of rows, in fits and predictions; processes over starts, once these
-        have taken seconds. -1 means all processors. Changes speed, not results.
+        Threads over blocks of rows, in fits and predictions; processes over starts, and over the
+        blocks of long tables, once threads have waited for seconds. -1 means all processors.
+        Changes speed, not results. A joblib context says which: ``parallel_config(backend="loky")``
+        or ``"threading"``.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the last fit instead of the starts.
     random_state : int, RandomState or None, default=None

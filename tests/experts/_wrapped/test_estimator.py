@@ -1,6 +1,7 @@
 """scikit-learn estimators as experts: the same optimum, monotone climbs, prefit ones, failures."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor, Ridge
 from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -483,3 +485,16 @@ def test_description_is_no_working_expert():
     bound = description.bind(Summary(1.0, np.zeros(1), np.ones(1)))
     assert isinstance(bound, Expert)
     assert bound.start(2, 3, Summary(1.0, np.zeros(1), np.ones(1))).n_experts == 2
+
+
+def test_moves_of_refitted_experts_are_few(monkeypatch):
+    fits, fit = [], GaussianNB.fit
+    monkeypatch.setattr(GaussianNB, "fit", lambda *a, **k: fits.append(1) or fit(*a, **k))
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 1)), rng.integers(0, 2, 40)
+    model = MoEClassifier(4, expert=GaussianNB(), n_init=2, max_iter=5, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, y)
+    # 4,500 where as many moves are made as own experts make.
+    assert 4 < len(fits) < 2000
