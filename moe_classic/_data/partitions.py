@@ -182,7 +182,7 @@ class DaskStream(RowStream):
 
         for number, part in enumerate(self._parts):
             head = self._cluster.computed(delayed(_head, pure=False)(part))
-            block = self._checked(number, head)
+            block = self.checked(number, head)
             if block is not None:
                 self._row_bytes = sum(a.nbytes for a in block[:2]) // block[2].size + 8
                 return
@@ -263,7 +263,7 @@ def _sent(value: Any) -> Any:
 
 def _check(rows: RowStream, number: int, part: Any) -> _Kept:
     """A partition, validated."""
-    block = rows._checked(number, part)
+    block = rows.checked(number, part)
     return _Kept(block, 0 if block is None else _mark(block))
 
 

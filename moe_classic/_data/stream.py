@@ -77,7 +77,7 @@ class RowStream:
             )
         count, mark, begun = 0, 0, self._begun
         for number, item in enumerate(opened):
-            block = self._checked(number, item)
+            block = self.checked(number, item)
             if block is not None:
                 count += block[2].size
                 mark = (mark + _mark(block)) % (1 << 64)
@@ -118,7 +118,7 @@ class RowStream:
             "leave the source alone during the fit."
         )
 
-    def _checked(self, number: int, item: Any) -> RawBlock | None:
+    def checked(self, number: int, item: Any) -> RawBlock | None:
         """One validated block, None if it has no rows that count."""
         if not isinstance(item, (tuple, list)) or len(item) not in (2, 3, 4):
             raise ValueError(
