@@ -233,10 +233,10 @@ def test_numbers_in_object_columns_are_taken(estimator, classes):
 
 
 @both
-def test_sparse_and_complex_features_are_refused(estimator, classes):
+def test_sparse_features_of_a_gaussian_gate_and_complex_ones_are_refused(estimator, classes):
     X, y = classes
-    with pytest.raises(TypeError, match="Sparse data was passed"):
-        estimator().fit(sparse.csr_matrix(X), y)
+    with pytest.raises(TypeError, match="'gaussian' cannot see sparse"):
+        estimator(gate="gaussian").fit(sparse.csr_matrix(X), y)
     with pytest.raises(ValueError, match="Complex data not supported"):
         estimator().fit(X + 1j, y)
 
