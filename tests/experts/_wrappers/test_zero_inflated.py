@@ -137,6 +137,8 @@ def test_logit_sees_columns_of_its_own():
     assert twice.shape == (800,)
 
 
+# Steps that extrapolate may creep within rounding of the top; where they end is what counts.
+@pytest.mark.filterwarnings("ignore:The fit stopped:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("solver", ["em", "newton", "lbfgs", "squarem"])
 def test_all_solvers_end_at_the_same_height(fish, solver):
     x, y = fish
