@@ -75,13 +75,20 @@ def local(n_workers, *, processes):
 # ------------------------------------------------------------------------- workers that die
 
 
-def mortal(X, y, reads):
-    """A partition whose reader dies the third time."""
-    with reads.open("a") as file:
-        file.write(f"{os.getpid()}\n")
-    if len(pids(reads)) == 3:
-        os._exit(1)
-    return X, y
+def mortal_partition():
+    """A reader that dies the third time.
+
+    Made here and not by the module, whose names pickle would look for in processes without it.
+    """
+
+    def read(X, y, reads):
+        with reads.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        if len(reads.read_text().splitlines()) == 3:
+            os._exit(1)
+        return X, y
+
+    return read
 
 
 def pids(reads):
@@ -95,7 +102,7 @@ def test_workers_die_while_they_read_and_while_they_keep_rows(
     X, y = data
     reads = tmp_path / "reads"
     with local(2, processes=True) as cluster, distributed.Client(cluster):
-        first = dask.delayed(mortal, pure=False)(X[:900], y[:900], reads)
+        first = dask.delayed(mortal_partition(), pure=False)(X[:900], y[:900], reads)
         passes = after(monkeypatch, 5, lambda: os.kill(pids(reads)[-1], signal.SIGKILL))
         moe = MoERegressor(2, **OPTIONS).fit_blocks([first, dask.delayed((X[900:], y[900:]))])
     # Read for its first rows and for the first pass; to be kept, twice; and after the second death.
