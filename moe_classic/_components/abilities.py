@@ -95,7 +95,7 @@ class Component(BaseEstimator):
 
     def redundant(self, params: Any, null: Floats) -> int:
         """How many parameters are none, as directions ``null`` (q, r) of its design do nothing."""
-        if not self.has("lines"):
+        if not (self.has("lines") and null.size):
             return 0
         coef = self.lines(params)
         if self.sparse:
