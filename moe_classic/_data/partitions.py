@@ -52,20 +52,17 @@ def dask_parts(
 ) -> list[Any]:
     """Partitions ``(X, y, w)``, each to be computed where it is.
 
-    ``labels`` of clusters of rows, which may be in several partitions, come fourth.
+    ``groups``, each whole in one partition, come fourth, or ``labels`` of clusters of rows, which
+    may be in several.
     """
     from dask.delayed import delayed
 
-    if groups is not None:
-        raise ValueError(
-            "groups has no meaning with Dask collections, whose partitions may cut a group; pass "
-            "fit_blocks a list of delayed (X, y, sample_weight, groups) with whole groups in each."
-        )
-    given = {"X": X, "y": y, "sample_weight": sample_weight, "clusters": labels}
+    last = {"groups": groups, "clusters": labels}
+    given = {"X": X, "y": y, "sample_weight": sample_weight, **last}
     given = {name: value for name, value in given.items() if value is not None}
     check_partitions(given)
     parts: list[Any] = [_delayed(v) for v in given.values()]
-    if sample_weight is None and labels is not None:
+    if sample_weight is None and len(parts) > 2:
         parts.insert(2, [None] * len(parts[0]))
     return [delayed(_together, pure=False)(*part) for part in zip(*parts, strict=True)]
 
