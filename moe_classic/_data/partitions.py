@@ -67,6 +67,15 @@ def dask_parts(
     return [delayed(_together, pure=False)(*part) for part in zip(*parts, strict=True)]
 
 
+def over_partitions(f: Callable[[Any], T], parts: list[Any]) -> list[T]:
+    """``f`` of every partition, computed where it is."""
+    from dask.base import compute
+    from dask.delayed import delayed
+
+    answers: Any = compute  # without types
+    return list(answers(*(delayed(f, pure=False)(part) for part in parts)))
+
+
 def _delayed(value: Any) -> np.ndarray:
     """Partitions of one collection, as many as it says that it has.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce, wraps
+from functools import partial, reduce, wraps
 from operator import add
 from typing import Any, TypeVar, cast
 
@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from moe_classic._arguments import counts_of
-from moe_classic._data import Stats, check_partitions, dask_parts, is_dask
+from moe_classic._data import Stats, check_partitions, dask_parts, is_dask, over_partitions
 from moe_classic._numerics import log_sum_exp
 from moe_classic._results import (
     checked_rows,
@@ -133,13 +133,9 @@ def group_sums(self: Any, X: Any, y: Any, sample_weight: Any, groups: Any) -> Gr
         height = log_sum_exp(joint)
         entropy = w @ entropies(np.exp(joint - height).T)
         return GroupSums(float(height @ w), float(w.sum()), float(entropy))
-    from dask.base import compute
-    from dask.delayed import delayed
-
-    answer: Any = compute  # without types
     check_is_fitted(self)
     parts = dask_parts(X, y, sample_weight, groups)
-    told = answer(*(delayed(_of_partition, pure=False)(self, part) for part in parts))
+    told = over_partitions(partial(_of_partition, self), parts)
     labels = np.concatenate([names for names, _ in told if names.size])
     names, times = np.unique(labels, return_counts=True)
     again = names[times > 1].tolist()
