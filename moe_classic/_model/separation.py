@@ -20,12 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.linalg import qr
 from scipy.optimize import linprog
 
 from moe_classic._data import Block, Design, DesignMap, SparseDesign, Summary, summed
+from moe_classic._numerics import log_sum_exp
 from moe_classic._typing import Bools, Floats, Ints
 
 from .model import Model, MoEParams
@@ -393,17 +395,17 @@ def _rises(
         params,
         *(model.unpack(theta + (t / size) * step, params, summary) for t in _STEPS),
     ]
+    heights = summed(partial(_heights, model, points, problem.component), source)
+    return bool((np.diff(heights) >= -_FALL * summary.weight).all())
 
-    def height(point: MoEParams) -> float:
-        return float(summed(lambda b: float(model.log_likelihood(point, b) @ b.subject_w), source))
 
-    before = height(points[0])
-    for point in points[1:]:
-        after = height(point)
-        if not after >= before - _FALL * summary.weight:
-            return False
-        before = after
-    return True
+def _heights(model: Model, points: list[MoEParams], component: int, block: Block) -> Floats:
+    """Log-likelihood of a block at several points, of which one component is another."""
+    if component > 0:
+        return np.array([model.log_likelihood(p, block) @ block.subject_w for p in points])
+    density = model.evaluate(points[0], block).density
+    rows = (log_sum_exp(model.log_gate(p, block) + density) for p in points)
+    return np.array([row @ block.subject_w for row in rows])
 
 
 # ------------------------------------------------------------------------- what follows from it
