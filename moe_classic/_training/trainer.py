@@ -15,6 +15,7 @@ import numpy as np
 from moe_classic._data import (
     MOST_ROWS,
     ArraySource,
+    Block,
     Sample,
     Subjects,
     Summary,
@@ -137,7 +138,11 @@ class Trainer:
         """Directions of the coefficients on each design that change nothing at any row."""
         dtype = self.data.X.dtype
         eps = np.finfo(dtype if dtype.kind == "f" else np.float64).eps
-        return null_directions(self.all_rows().source, self.maps, float(eps))
+        return null_directions(self.all_rows().source, self.maps, float(eps), self._at_hand())
+
+    def _at_hand(self) -> list[Block]:
+        """Some of the rows, where others are far away."""
+        return []
 
     def separations(self, params: MoEParams) -> tuple[Separation, ...]:
         """What is separated at fitted parameters; looked for on a sample, proved on all rows."""
