@@ -36,7 +36,7 @@ from moe_classic.solvers import (
 
 from .bound_rows import BoundRows
 from .ends import Trained, final_pass
-from .finalists import StartRun, report, run_finalists, with_agreement
+from .finalists import StartRun, agreements, report, run_finalists
 from .progress import no_monitor
 from .settle import settled
 from .split_merge import Move, Search, candidates
@@ -150,7 +150,7 @@ class Trainer(BoundRows):
         result = self._settled(problem, result)
         n_degenerate = self._degenerate(result.params, problem)
         runs = [StartRun(name, result.objective, result, n_degenerate)]
-        table = report(runs, [0], problem.summary.weight, 0.0).assign(agreement=1.0)
+        table = report(runs, [0], problem.summary.weight, 0.0)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
         return Trained(result, table, last_pass, n_degenerate)
 
@@ -197,8 +197,8 @@ class Trainer(BoundRows):
                 best = len(runs)
                 runs.append(moved)
                 finalists.append(best)
-        table = report(runs, finalists, weight, same)
-        table = with_agreement(table, runs, best, self.model, start_sample.block)
+        agreement = agreements(runs, finalists, best, self.model, start_sample.block)
+        table = report(runs, finalists, weight, same, agreement)
         problem, result = self._on_all(small, runs[best].result, free, complete=complete)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
         return Trained(result, table, last_pass, self._degenerate(result.params, problem))
