@@ -93,10 +93,7 @@ class BayesianLogits:
         prior = last.precision.mean
         gram = unpack_symmetric(design.grams(W), q)
         cov = inverse(0.5 * gram + prior[:, :, None] * np.eye(q))
-        every = np.broadcast_to(targets, (len(W), C, W.shape[1]))
-        mean = np.stack(
-            [_climbed(*parts, design) for parts in zip(last.mean, every, W, prior, strict=True)]
-        )
+        mean = _climbed(last.mean, targets, W, prior, design) if C > 1 else last.mean
         return self.with_precisions(mean, cov)
 
     def with_precisions(self, mean: Floats, cov: Floats) -> LogitPosterior:
@@ -218,44 +215,55 @@ def log_softmax(eta: Floats) -> Floats:
     return np.asarray(eta - top - np.log(np.exp(eta - top).sum(axis=-2, keepdims=True)))
 
 
-def _height(mean: Floats, targets: Floats, w: Floats, prior: Floats, design: Design) -> float:
-    """Penalised log-likelihood of one logit."""
-    eta = design.linear(mean)
-    fit = np.einsum("cn,cn->n", targets, eta) - log_sum_exp(eta)
-    return float(fit @ w) - 0.5 * float((prior * mean**2).sum())
+def _climbed(mean: Floats, targets: Floats, W: Floats, prior: Floats, design: Design) -> Floats:
+    """One Newton step from each of ``mean`` (G, C, q), halved until it climbs.
 
+    All logits share each call: on few rows calls are what a step costs.
+    """
 
-def _climbed(mean: Floats, targets: Floats, w: Floats, prior: Floats, design: Design) -> Floats:
-    """One Newton step from ``mean`` (C, q), halved until it climbs."""
-    C, q = mean.shape
-    if C == 1:
-        return mean
-    P = design.linear(mean)
-    softmax_in_place(P)
-    score = design.scores(w * (targets - P)) - prior * mean
-    step = np.linalg.solve(_curvature(P, w, prior, design), score.ravel()).reshape(C, q)
-    step -= step.mean(axis=0)
-    here = _height(mean, targets, w, prior, design)
+    def height(mean: Floats) -> tuple[Floats, Floats]:
+        """Penalised log-likelihoods (G,), and probabilities."""
+        P = design.linear(mean)
+        observed = (targets * P).sum(axis=1)
+        fit = observed - softmax_in_place(P)
+        size = (prior[:, None] * mean**2).sum(axis=(1, 2))
+        return (fit * W).sum(axis=1) - 0.5 * size, P
+
+    here, P = height(mean)
+    score = design.scores(W[:, None] * (targets - P)) - prior[:, None] * mean
+    H = _curvatures(P, W, prior, design)
+    step = np.linalg.solve(H, score.reshape(len(H), -1, 1)).reshape(mean.shape)
+    step -= step.mean(axis=1, keepdims=True)
     for _ in range(_HALVINGS):
-        if _height(mean + step, targets, w, prior, design) >= here:
+        lower = ~(height(mean + step)[0] >= here)
+        if not lower.any():
             return mean + step
-        step *= 0.5
-    return mean
+        step[lower] *= 0.5
+    step[lower] = 0.0
+    return mean + step
 
 
-def _curvature(P: Floats, w: Floats, prior: Floats, design: Design) -> Floats:
-    """Negative Hessian of the penalised log-likelihood, (C q, C q)."""
-    C, q = len(P), design.width
+@cache
+def _pairs(C: int) -> tuple[Ints, Ints]:
+    """Every pair of classes once, a class with itself too."""
     rows, columns = np.triu_indices(C)
-    weights = np.where((rows == columns)[:, None], P[rows] * (1.0 - P[rows]), 0.0)
-    off = rows != columns
-    weights[off] = P[rows[off]] * P[columns[off]]
-    grams = unpack_symmetric(design.grams(w * weights), q)
-    H = np.zeros((C, q, C, q))
-    for i, j, gram in zip(rows, columns, grams, strict=True):
-        H[i, :, j] = H[j, :, i] = gram if i == j else -gram
-    flat = H.reshape(C * q, C * q)
-    return np.asarray(flat + np.diag(np.tile(prior, C)), dtype=np.float64)
+    return rows, columns
+
+
+def _curvatures(P: Floats, W: Floats, prior: Floats, design: Design) -> Floats:
+    """Negative Hessians of the penalised log-likelihoods, (G, C q, C q)."""
+    (G, C, n), q = P.shape, design.width
+    rows, columns = _pairs(C)
+    same = rows == columns
+    weights = P[:, rows] * np.where(same[:, None], 1.0 - P[:, columns], -P[:, columns])
+    weights *= W[:, None]
+    grams = unpack_symmetric(design.grams(weights.reshape(-1, n)), q)
+    blocks = grams.reshape(G, -1, q, q).swapaxes(0, 1)
+    H = np.empty((G, C, q, C, q))
+    H[:, rows, :, columns] = H[:, columns, :, rows] = blocks
+    flat = H.reshape(G, C * q, C * q)
+    flat += np.tile(prior, C)[:, :, None] * np.eye(C * q)
+    return flat
 
 
 def laplace_covariance(q: LogitPosterior, design: Design, W: Floats) -> Floats:
@@ -264,29 +272,32 @@ def laplace_covariance(q: LogitPosterior, design: Design, W: Floats) -> Floats:
     Of the coefficients that sum to zero over classes.
     """
     G, C, width = q.mean.shape
-    centre = np.eye(C) - 1.0 / C
-    out = np.empty((G, C, width, C, width))
-    for g, (mean, w, prior) in enumerate(zip(q.mean, W, q.precision.mean, strict=True)):
-        P = design.linear(mean)
-        softmax_in_place(P)
-        full = inverse(_curvature(P, w, prior, design)).reshape(C, width, C, width)
-        out[g] = np.einsum("ab,bicj,cd->aidj", centre, full, centre)
-    return out
+    H = _curvatures(_probabilities(q, design), W, q.precision.mean, design)
+    cov = inverse(H).reshape(G, C, width, C, width)
+    cov -= cov.mean(axis=1, keepdims=True)
+    cov -= cov.mean(axis=3, keepdims=True)
+    return cov
 
 
 def slack(q: LogitPosterior, design: Design, W: Floats) -> Floats:
     """By how much the bound would about rise with the curvature at the mean in it, (G,).
 
-    Half the difference of the logarithms of the determinants of both covariances.
+    Half the difference of the logarithms of the determinants of both covariances. Along what is
+    alike in all classes the curvature is that of the prior alone, which leaves the other factor.
     """
-    G, C, width = q.mean.shape
+    (G, C, _), prior = q.mean.shape, q.precision.mean
     if C == 1:
         return np.zeros(G)
-    free = contrasts(C)
-    own = np.einsum("ca,gcidj,db->gaibj", free, laplace_covariance(q, design, W), free)
-    size = (C - 1) * width
-    tight = np.linalg.slogdet(own.reshape(G, size, size))[1]
+    H = _curvatures(_probabilities(q, design), W, prior, design)
+    tight = np.log(prior).sum(axis=1) - np.linalg.slogdet(H)[1]
     return np.asarray(0.5 * (tight - (C - 1) * np.linalg.slogdet(q.cov)[1]), dtype=np.float64)
+
+
+def _probabilities(q: LogitPosterior, design: Design) -> Floats:
+    """Class probabilities at the mean, (G, C, n)."""
+    P = design.linear(q.mean)
+    softmax_in_place(P)
+    return P
 
 
 def contrasts(C: int) -> Floats:

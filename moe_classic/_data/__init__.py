@@ -23,7 +23,7 @@ from .features import (
 )
 from .magnitudes import LARGEST, check_largest, check_spread, check_weight, least_and_most
 from .moments import Rows
-from .partitions import check_partitions, dask_parts, is_dask, stream_of
+from .partitions import check_partitions, dask_parts, is_dask, over_partitions, stream_of
 from .patterns import Piece, is_incomplete, pieces_of
 from .rows import RawData
 from .sample import (
@@ -93,6 +93,7 @@ __all__ = [
     "leading_directions",
     "least_and_most",
     "merge_sample",
+    "over_partitions",
     "pieces_of",
     "raw_features",
     "refuse_sparse",

@@ -11,6 +11,7 @@ design and not its square::
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,10 @@ _WHOLE = 0.999
 
 
 def null_directions(
-    source: Iterable[Block], maps: tuple[DesignMap, ...], eps: float
+    source: Iterable[Block],
+    maps: tuple[DesignMap, ...],
+    eps: float,
+    some: Iterable[Block] = (),
 ) -> tuple[Floats, ...]:
     """Orthonormal directions (q, r) of the coefficients on each design that change nothing.
 
@@ -46,8 +50,9 @@ def null_directions(
     source : blocks of rows, read as often as need be
     maps : the designs
     eps : rounding of the features as they were given
+    some : blocks of some of the rows, which may leave no need to read others
     """
-    open_ = _in_doubt(source, maps)
+    open_ = _in_doubt(chain(some, source), maps)
     factors: dict[int, Floats] = {}
     sparse = {i: gram for i, gram in open_.items() if maps[i].sparse}
     if len(open_) > len(sparse):

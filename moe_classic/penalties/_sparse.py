@@ -88,8 +88,13 @@ class SparseSlopes:
 
     def gradient(self, coef: Floats) -> Floats:
         """Its derivatives where slopes are not zero, of the shape of ``coef``."""
-        out = self.ridge.gradient(coef)
-        out[..., :-1] += self.kinks(coef)[:, : coef.shape[1]]
+        out, kinks = self.ridge.gradient(coef), self.kinks(coef)
+        if self._over(coef) and not self.grouped:
+            # All classes moved together cost nothing: zeros have what the others lack to that.
+            zero = self.zeros(coef)
+            lack = kinks.sum(axis=1, keepdims=True) / np.maximum(zero.sum(axis=1, keepdims=True), 1)
+            kinks -= np.where(zero, lack, 0.0)
+        out[..., :-1] += kinks[:, : coef.shape[1]]
         return out
 
     def hessian(self, coef: Floats) -> Floats:
