@@ -12,6 +12,7 @@ from moe_classic.experts import (
     TruncatedExpert,
     ZeroInflatedExpert,
 )
+from moe_classic.experts._wrappers.base import _newton
 from tests.contracts.scenes import (
     ROUNDING,
     STEP,
@@ -167,3 +168,8 @@ def test_what_cannot_be_wrapped_is_refused(expert, error, words):
 def test_kinks_are_refused():
     with pytest.raises(ValueError, match="no smooth log density"):
         CensoredExpert(LaplaceExpert()).bind(guessed_summary("real", 10, 1))
+
+
+def test_no_step_is_made_where_nothing_bends():
+    with np.errstate(all="raise"):
+        np.testing.assert_array_equal(_newton(np.zeros((3, 3)), np.zeros(3)), np.zeros(3))
