@@ -40,6 +40,8 @@ _HALVINGS = 30
 _POINTS = 64
 #: What is added to the diagonal of a covariance that may be singular, as a share of its trace.
 _JITTER = 1e-12
+#: Probabilities that are held at a time.
+_CHUNK = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,12 @@ class BayesianLogits:
         slack = 0.25 * (C - 1) * leverage(q.cov, design.Z)
         return log_softmax(design.linear(q.mean)) - slack[:, None]
 
+    def log_prior(self, V: Floats) -> Floats:
+        """Of coefficients (..., C, q), precisions integrated out, up to a constant, (...,)."""
+        shape = self.precision.shape + 0.5 * (V.shape[-2] - 1)
+        size = self.precision.rate + 0.5 * (V**2).sum(axis=-2)
+        return np.asarray(-shape * np.log(size).sum(axis=-1), dtype=np.float64)
+
     def divergence(self, q: LogitPosterior) -> Floats:
         """What the bound pays for each of the logits, (G,)."""
         C, width = q.mean.shape[1:]
@@ -161,6 +169,40 @@ class BayesianClasses:
         K, C, width = q.mean.shape
         every = np.arange(K)
         return q.mean, covs[0][every, :, every].reshape(K, C, width, C, width)
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that a density of a row is made from."""
+        return self.n_classes
+
+    def basis(self, width: int) -> Floats:
+        """From free coefficients of an expert to all of them."""
+        free = np.kron(contrasts(self.n_classes), np.eye(width))
+        return np.asarray(free, dtype=np.float64)
+
+    def centre(self, q: LogitPosterior) -> Floats:
+        """Means in the order of :meth:`scores`, (K, C q)."""
+        return q.mean.reshape(len(q.mean), -1)
+
+    def log_prior(self, own: Floats) -> Floats:
+        """Of coefficients (S, K, C q), up to a constant, (S,)."""
+        each = self.logits.log_prior(self._by_class(own))
+        return np.asarray(each.sum(axis=1), dtype=np.float64)
+
+    def log_density(self, own: Floats, design: Design, y: Ints) -> Floats:
+        """Log probabilities of the observed classes, (S, K, n)."""
+        return log_softmax(self._by_class(own) @ design.Z)[:, :, y, np.arange(y.size)]
+
+    def projected(self, q: LogitPosterior, own: Floats, w: Floats) -> tuple[Floats, Floats]:
+        """Mean and covariance of weighted draws (S, K, C q)."""
+        V = self._by_class(own)
+        mean = np.einsum("s,skci->kci", w, V)
+        off = V - mean
+        return mean, np.einsum("s,skci,skdj->kcidj", w, off, off, optimize=True)
+
+    def _by_class(self, own: Floats) -> Floats:
+        """Coefficients with an axis for classes."""
+        return own.reshape(*own.shape[:2], self.n_classes, -1)
 
     def _targets(self, y: Ints) -> Floats:
         """Observed classes, (C, n)."""
@@ -258,6 +300,11 @@ def _probabilities(q: LogitPosterior, design: Design) -> Floats:
     return P
 
 
+def contrasts(C: int) -> Floats:
+    """Orthonormal columns (C, C - 1) that sum to zero."""
+    return np.asarray(np.linalg.svd(np.eye(C) - 1.0 / C)[0][:, :-1], dtype=np.float64)
+
+
 def average_log_softmax(mean: Floats, cov: Floats, design: Design) -> Floats:
     """Logarithms of class probabilities averaged over a normal posterior, (C, n).
 
@@ -284,6 +331,21 @@ def average_log_softmax(mean: Floats, cov: Floats, design: Design) -> Floats:
             P[:-1] += sign * off
             softmax_in_place(P)
             total += P
+    log_p = np.log(np.maximum(total, np.finfo(float).tiny))
+    return np.asarray(log_p - log_sum_exp(log_p), dtype=np.float64)
+
+
+def mean_log_softmax(draws: Floats, design: Design) -> Floats:
+    """Logarithms of class probabilities averaged over draws (D, C, q), (C, n)."""
+    D, C, q = draws.shape
+    n = design.Z.shape[1]
+    if C == 1:
+        return np.zeros((1, n))
+    total, step = np.zeros((C, n)), max(1, _CHUNK // max(C * n, 1))
+    for i in range(0, D, step):
+        P = design.linear(draws[i : i + step].reshape(-1, q)).reshape(-1, C, n)
+        softmax_in_place(P)
+        total += P.sum(axis=0)
     log_p = np.log(np.maximum(total, np.finfo(float).tiny))
     return np.asarray(log_p - log_sum_exp(log_p), dtype=np.float64)
 

@@ -13,7 +13,7 @@ from moe_classic._model import order_of, same_shapes
 from moe_classic._results import FittedMixture, view_experts
 from moe_classic._targets import TrainingData
 from moe_classic._training import BoundModel, OnlineState, RowBuffer, Trained, Trainer
-from moe_classic._warnings import quiet
+from moe_classic._warnings import quiet, unseen
 
 from .rows import RowChecker
 
@@ -67,6 +67,8 @@ def learned_mixture(trainer: Trainer, trained: Trained, order_by: Any) -> Learne
         online=trained.final_pass.state(params, data.summary.weight),
         n_degenerate=trained.n_degenerate,
     ).at(params, mass)
+    if unseen():
+        return fitted
     return replace(fitted, separated=trainer.separations(fitted.standard_params))
 
 
