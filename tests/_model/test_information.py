@@ -149,8 +149,8 @@ MIXED = {
 }
 
 
-#: Every expert under two gates and every gate over lines, curves of classes and counts: what experts
-#: and gate have in common, the block of second derivatives between them, is one line for all.
+#: Every expert under two gates and every gate over lines, classes and counts: what experts and gate
+#: have in common, the block of second derivatives between them, is one line for all.
 PAIRS = [
     (e, g)
     for e in EXPERT_CASES
