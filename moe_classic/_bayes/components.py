@@ -1,4 +1,4 @@
-"""A gate and experts whose parameters are distributions: what a Bayesian mixture predicts with.
+"""Experts whose parameters are distributions: what a Bayesian mixture predicts with.
 
 ::
 
@@ -7,8 +7,8 @@
 
 The precision of a Gaussian expert is averaged out exactly: its density is a Student-t whose scale
 grows with the distance from the rows that it has seen (Bishop 2006, Pattern Recognition and Machine
-Learning, section 10.3.2). Softmax probabilities are averaged over a normal distribution, see
-:func:`~moe_classic._bayes.logits.average_log_softmax`.
+Learning, section 10.3.2). Class probabilities are averaged over a normal distribution, see
+:func:`~moe_classic._bayes.logits.average_log_softmax`, and those of the gate over draws.
 
 They learn by the sweeps of this room and not as other components do: the steps of maximum
 likelihood are refused.
@@ -29,14 +29,13 @@ from moe_classic._data import Design, DesignMap, Stats, Summary
 from moe_classic._numerics import choose
 from moe_classic._typing import Floats, Ints
 from moe_classic.experts import Expert
-from moe_classic.gates import Gate, line_rows
 
 from .lines import LinePosterior, leverage
 from .logits import average_log_softmax
 from .tables import TermRow, line_summary, normal_draws, scale_summary
 
 
-def _learns_otherwise(component: Any, instead: str) -> TypeError:
+def learns_otherwise(component: Any, instead: str) -> TypeError:
     """The error of a step of maximum likelihood."""
     return TypeError(
         f"{type(component).__name__} learns by variational Bayes, as part of a Bayesian mixture; "
@@ -76,21 +75,21 @@ class PosteriorExpert(Expert):
 
     def start(self, n_experts: int, width: int, summary: Summary) -> Any:
         """Refused."""
-        raise _learns_otherwise(self, self.plain)
+        raise learns_otherwise(self, self.plain)
 
     def curvature(self, params: Any, fwd: Forward, S: Floats) -> Floats:
         """Refused."""
-        raise _learns_otherwise(self, self.plain)
+        raise learns_otherwise(self, self.plain)
 
     def statistics(
         self, params: Any, fwd: Forward, design: Design, S: Floats, grams: Floats
     ) -> Stats:
         """Refused."""
-        raise _learns_otherwise(self, self.plain)
+        raise learns_otherwise(self, self.plain)
 
     def update(self, params: Any, stats: Any, summary: Summary) -> Any:
         """Refused."""
-        raise _learns_otherwise(self, self.plain)
+        raise learns_otherwise(self, self.plain)
 
     @abstractmethod
     def posterior_rows(
@@ -323,76 +322,3 @@ class PosteriorMultinomialExpert(PosteriorExpert):
         ]
         coef = np.stack(draws, axis=1)
         return coef[:, :, :-1] - coef[:, :, -1:], {}
-
-
-# ------------------------------------------------------------------------- gate
-
-
-@dataclass(frozen=True)
-class GateParams:
-    """Means (K, q) that sum to zero over experts, and covariances (K, q, K, q)."""
-
-    mean: Floats
-    cov: Floats
-
-
-class PosteriorSoftmaxGate(Gate):
-    """Softmax gate with a normal posterior of its coefficients."""
-
-    name: ClassVar[str] = "bayesian_softmax"
-
-    def __init__(self, *, features: Any = None) -> None:
-        self.features = features
-
-    def forward(self, params: GateParams, design: Design) -> Forward:
-        """Logarithms of averaged gate probabilities, (K, n)."""
-        return Forward(average_log_softmax(params.mean, params.cov, design))
-
-    def start(self, n_experts: int, width: int, summary: Summary) -> Any:
-        """Refused."""
-        raise _learns_otherwise(self, "SoftmaxGate")
-
-    def curvature(self, params: Any, fwd: Forward, S: Floats) -> Floats:
-        """Refused."""
-        raise _learns_otherwise(self, "SoftmaxGate")
-
-    def statistics(
-        self, params: Any, fwd: Forward, design: Design, S: Floats, grams: Floats
-    ) -> Stats:
-        """Refused."""
-        raise _learns_otherwise(self, "SoftmaxGate")
-
-    def update(self, params: Any, stats: Any, summary: Summary) -> Any:
-        """Refused."""
-        raise _learns_otherwise(self, "SoftmaxGate")
-
-    def reorder(self, params: GateParams, order: np.ndarray) -> GateParams:
-        """Parameters with the experts in a new order."""
-        return GateParams(params.mean[order], params.cov[order][:, :, order])
-
-    def lines(self, params: GateParams) -> Floats:
-        """Posterior means relative to the last expert, (K - 1, q)."""
-        return params.mean[:-1] - params.mean[-1]
-
-    def posterior_draws(self, params: GateParams, n: int, rng: np.random.Generator) -> Floats:
-        """Coefficients (n, K, q) that sum to zero over experts."""
-        size = params.mean.size
-        draws = normal_draws(params.mean.ravel(), params.cov.reshape(size, size), n, rng)
-        return draws.reshape(n, *params.mean.shape)
-
-    def posterior_rows(
-        self, params: GateParams, k: int, design: DesignMap, tail: float
-    ) -> Iterator[TermRow]:
-        """The line of expert ``k`` relative to the last."""
-        V = params.cov
-        cov = V[k, :, k] + V[-1, :, -1] - V[k, :, -1] - V[-1, :, k]
-        return line_summary(design, params.mean[k] - params.mean[-1], cov, tail)
-
-    def shown(self, params: GateParams, design: DesignMap) -> dict[str, Any]:
-        """Posterior means of slopes and intercepts relative to the last expert."""
-        slopes, intercepts = design.original(params.mean - params.mean[-1])
-        return {"coef_": slopes, "intercept_": intercepts}
-
-    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[Any]:
-        """The line of each expert."""
-        return line_rows(shown, names, K)

@@ -26,14 +26,18 @@ from moe_classic._data import Design
 from moe_classic._numerics import log_sum_exp
 from moe_classic._typing import Floats, Ints
 
+from .draws import normal_cloud
+from .joint import Joint
 from .logits import BayesianLogits, LogitPosterior, laplace_covariance
 from .logits import slack as gate_slack
-from .missing import Scores, with_missing_labels
+from .missing import Scores, blocks, with_missing_labels
 
 #: Sweeps under fixed responsibilities with which a start begins.
 _WARM_SWEEPS = 3
 #: Sweeps after which a mixture with one expert less is asked for its evidence.
 _AT_ONCE = 5
+#: Draws of the gate that stand for its posterior.
+_GATE_DRAWS = 512
 
 
 class Posterior(Protocol):
@@ -66,6 +70,25 @@ class Family(Protocol):
 
     def widened(self, q: Any, covs: Sequence[Floats]) -> Any:
         """What is told: means, with covariances as given, in the order of :meth:`scores`."""
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that a density of a row is made from."""
+
+    def basis(self, width: int) -> Floats:
+        """From free parameters of an expert to all P of them, orthonormal columns."""
+
+    def centre(self, q: Any) -> Floats:
+        """Means (K, P) of the parameters, in the order of :meth:`scores`."""
+
+    def log_prior(self, own: Floats) -> Floats:
+        """Log prior density of parameters (S, K, P), precisions integrated out, (S,)."""
+
+    def log_density(self, own: Floats, design: Design, y: np.ndarray) -> Floats:
+        """Log densities of the rows for parameters (S, K, P), (S, K, n)."""
+
+    def projected(self, q: Any, own: Floats, w: Floats) -> Any:
+        """What is told: the posterior of the family's form nearest to weighted draws."""
 
 
 @dataclass(frozen=True)
@@ -152,18 +175,43 @@ class BayesianMixture:
         return state.bound + slack + float(gammaln(state.n_experts + 1.0))
 
     def told(self, state: State) -> tuple[Any, Floats]:
-        """Posterior of the experts, and covariances (K, q, K, q) of the gate, as they are told.
+        """Posterior of the experts, and draws (D, K, q) of the gate, as they are told.
 
-        The gate's at the curvature of its mean, and both with what is not known of the labels.
+        From draws of all parameters together where these are few enough; else from the normal with
+        the bound's means, the curvature at them, and what is not known of the labels. Draws begin
+        with that normal.
         """
+        parts = self._scores(state)
+        cov = with_missing_labels(parts, state.R, self.w)
+        K, q = state.gate.mean.shape[1:]
+        mean = np.concatenate([state.gate.mean[0], self.family.centre(state.experts)], axis=1)
+        found = self._joint(K).draws(mean, cov) if K > 1 else None
+        if found is not None:
+            own = found.points.reshape(len(found.points), K, -1)[..., q:]
+            gate = found.resampled(_GATE_DRAWS).reshape(_GATE_DRAWS, K, -1)[..., :q]
+            return self.family.projected(state.experts, own, found.weights), gate
+        gate, *experts = blocks(cov, parts)
+        cloud = normal_cloud(state.gate.mean.ravel(), gate.reshape(K * q, K * q), _GATE_DRAWS)
+        return self.family.widened(state.experts, experts), cloud.reshape(_GATE_DRAWS, K, q)
+
+    def _scores(self, state: State) -> list[Scores]:
+        """Scores of the rows for the gate and for the experts."""
         gate = laplace_covariance(state.gate, self.gate_design, self.w[None])[0]
         own = Scores(np.ones((state.n_experts, 1, self.w.size)), self.gate_design.Z, gate)
-        parts = [
-            own,
-            *self.family.scores(state.experts, self.expert_design, self.y, self.w * state.R),
-        ]
-        gate, *experts = with_missing_labels(parts, state.R, self.w)
-        return self.family.widened(state.experts, experts), gate
+        S = self.w * state.R
+        return [own, *self.family.scores(state.experts, self.expert_design, self.y, S)]
+
+    def _joint(self, n_experts: int) -> Joint:
+        """The posterior that no product of factors approximates."""
+        return Joint(
+            self.family,
+            self.gate,
+            self.expert_design,
+            self.gate_design,
+            self.y,
+            self.w,
+            n_experts,
+        )
 
     # -------------------------------------------------------------------- fewer experts
 

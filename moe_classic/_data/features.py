@@ -148,6 +148,12 @@ class DesignMap:
         raw = self.centre + Z * self.unit
         return raw if self.bends is None else self.bends.undone(raw)
 
+    def bent(self, bends: Bends | None) -> DesignMap:
+        """The design whose features are bent, and called so."""
+        if bends is None:
+            return self
+        return replace(self, bends=bends, names=unique_names(bends.named(self.names)))
+
     def original(self, coef: Floats) -> tuple[Floats, Floats]:
         """Slopes (..., q - 1) and intercepts (...) on the raw scale of the features."""
         slopes = coef[..., :-1] * self.inverse
@@ -326,9 +332,7 @@ def _bent(design: DesignMap, rows: Rows, some: np.ndarray) -> DesignMap:
     """A design whose features with long tails are bent, and called so."""
     see = partial(_usable, design)
     found = bent_where_long(Parts(rows, see, design.averaged), lambda: see(some))
-    if found is None:
-        return design
-    return replace(design, bends=found, names=unique_names(found.named(design.names)))
+    return design.bent(found)
 
 
 def _scaled(

@@ -34,7 +34,7 @@ from ._sobol import Frozen, Indices, Marginal, Normal, shares
 
 #: Most directions, and points of the grid along each of them and along a feature.
 MOST_DIRECTIONS = 2
-_POINTS = {1: (1025, 257), 2: (65, 65)}
+_POINTS = {1: (513, 129), 2: (65, 65)}
 #: Where the grid ends, in standard deviations.
 _END = 8.0
 #: Distance from a line, over its size, at which logits are none; a direction that is none.

@@ -8,7 +8,7 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from moe_classic._bayes import BayesianClasses, BayesianLogits, Gamma, laplace_covariance
-from moe_classic._bayes.logits import average_log_softmax
+from moe_classic._bayes.logits import average_log_softmax, slack
 from moe_classic._data import Design
 
 
@@ -117,3 +117,43 @@ def test_probabilities_are_averages(C, error):
     exact = np.exp(log_softmax(draws.reshape(-1, C, 2) @ design.Z, axis=1)).mean(axis=0)
     np.testing.assert_allclose(p.sum(axis=0), 1.0)
     np.testing.assert_allclose(p, exact, atol=error)
+
+
+def several(C, seed=1):
+    """Logits with unlike row weights, in the middle of their climb."""
+    _, _, design, T = rows(C)
+    family = BayesianLogits(Gamma(0.5, 0.5))
+    W = np.random.default_rng(seed).exponential(1.0, (4, T.shape[1])) * [
+        [1.0],
+        [5.0],
+        [0.01],
+        [1.0],
+    ]
+    q = family.start(4, C, 3)
+    for _ in range(3):
+        q = family.update(q, design, T[None], W)
+    return family, design, T, W, q
+
+
+@pytest.mark.parametrize("C", [2, 4])
+def test_logits_climb_together_as_each_would_alone(C):
+    family, design, T, W, q = several(C)
+    # One begins so far out that its step must be halved, which is not to hold up the others.
+    far = replace(q, mean=q.mean * np.array([1.0, 30.0, 1.0, 1.0])[:, None, None])
+    both = family.update(far, design, T[None], W)
+    for g in range(4):
+        alone = family.update(far.take([g]), design, T[None], W[g : g + 1])
+        np.testing.assert_allclose(both.mean[g], alone.mean[0], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(both.cov[g], alone.cov[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("C", [2, 3, 5])
+def test_slack_is_half_the_difference_of_log_determinants(C):
+    _, design, _, W, q = several(C)
+    U = np.linalg.svd(np.eye(C) - 1.0 / C)[0][:, :-1]
+    size = 3 * (C - 1)
+    for g, cov in enumerate(laplace_covariance(q, design, W)):
+        own = np.einsum("ca,cidj,db->aibj", U, cov, U).reshape(size, size)
+        bound = np.kron(np.eye(C - 1), q.cov[g])
+        expected = 0.5 * (np.linalg.slogdet(own)[1] - np.linalg.slogdet(bound)[1])
+        assert slack(q, design, W)[g] == pytest.approx(expected, rel=1e-9)

@@ -256,6 +256,10 @@ class Wrapper(Expert):
         lines: Floats = self.inside.lines(self.own(params))
         return lines
 
+    def redundant(self, params: Any, null: Floats) -> int:
+        """How many parameters of the expert inside are none."""
+        return int(self.inside.redundant(self.own(params), null))
+
     def penalty_value(self, params: Any, summary: Summary) -> float:
         """That of the expert inside."""
         return float(self.inside.penalty_value(self.own(params), summary))
