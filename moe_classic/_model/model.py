@@ -405,7 +405,9 @@ class Model:
 
 def check_said(model: Model, what: str, said: Floats, first: int = 0) -> Floats:
     """What experts from ``first`` on said (k, ..., n), or an error: who said NaN, and where."""
-    if not np.isnan(said.sum()):
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = said.sum()
+    if not np.isnan(total):
         return said
     wrong = np.argwhere(np.isnan(said))
     if not wrong.size:
