@@ -199,7 +199,7 @@ class LinearExpert(SharedSlopes):
         if self.common(coef):
             return np.diag(self.penalty_curvature(params, summary))
         out, m = np.zeros((size, size)), coef.size
-        if self.alpha:
+        if self.alpha or self.penalty is not None:
             out[:m, :m] = self.slopes_penalty(summary).hessian(coef)
         return out
 
