@@ -7,8 +7,8 @@
 
 The precision of a Gaussian expert is averaged out exactly: its density is a Student-t whose scale
 grows with the distance from the rows that it has seen (Bishop 2006, Pattern Recognition and Machine
-Learning, section 10.3.2). Class probabilities are averaged over a normal distribution, see
-:func:`~moe_classic._bayes.logits.average_log_softmax`, and those of the gate over draws.
+Learning, section 10.3.2). Class probabilities are averaged over draws, and so are those of the
+gate: where classes or regions can be divided sharply, posteriors are far from normal.
 
 They learn by the sweeps of this room and not as other components do: the steps of maximum
 likelihood are refused.
@@ -31,8 +31,8 @@ from moe_classic._typing import Floats, Ints
 from moe_classic.experts import Expert
 
 from .lines import LinePosterior, leverage
-from .logits import average_log_softmax
-from .tables import TermRow, line_summary, normal_draws, scale_summary
+from .logits import mean_log_softmax
+from .tables import TermRow, draws_summary, line_summary, normal_draws, scale_summary
 
 
 def learns_otherwise(component: Any, instead: str) -> TypeError:
@@ -262,18 +262,23 @@ class PosteriorGaussianExpert(PosteriorExpert):
 
 @dataclass(frozen=True)
 class LogitParams(PosteriorParams):
-    """Means (K, C, q) that sum to zero over classes, and covariances (K, C, q, C, q)."""
+    """Means (K, C, q) that sum to zero over classes, and draws (K, D, C, q), all as likely."""
 
-    cov: Floats
+    draws: Floats
 
     @property
     def coef(self) -> Floats:
         """Posterior means relative to the last class, (K, C - 1, q)."""
         return self.mean[:, :-1] - self.mean[:, -1:]
 
+    @property
+    def against_last(self) -> Floats:
+        """Draws relative to the last class, (K, D, C - 1, q)."""
+        return self.draws[:, :, :-1] - self.draws[:, :, -1:]
+
 
 class PosteriorMultinomialExpert(PosteriorExpert):
-    """Multinomial logits with normal posteriors of their coefficients.
+    """Multinomial logits whose coefficients have draws as their posterior.
 
     The predictor are class probabilities averaged over them, (K, C, n).
     """
@@ -285,8 +290,7 @@ class PosteriorMultinomialExpert(PosteriorExpert):
 
     def predictor(self, params: LogitParams, design: Design) -> Floats:
         """Class probabilities, (K, C, n)."""
-        parts = zip(params.mean, params.cov, strict=True)
-        return np.exp(np.stack([average_log_softmax(m, cov, design) for m, cov in parts]))
+        return np.exp(np.stack([mean_log_softmax(draws, design) for draws in params.draws]))
 
     def forward(self, params: LogitParams, design: Design, y: np.ndarray) -> Forward:
         """Log probability of the observed classes, (K, n)."""
@@ -305,20 +309,14 @@ class PosteriorMultinomialExpert(PosteriorExpert):
         self, params: LogitParams, k: int, design: DesignMap, outputs: list[str], tail: float
     ) -> Iterator[tuple[str, TermRow]]:
         """The lines of all classes but the last, relative to it."""
-        mean, V = params.coef[k], params.cov[k]
         for c, output in enumerate(outputs):
-            cov = V[c, :, c] + V[-1, :, -1] - V[c, :, -1] - V[-1, :, c]
-            for row in line_summary(design, mean[c], cov, tail):
+            for row in draws_summary(design, params.against_last[k, :, c], tail):
                 yield output, row
 
     def posterior_draws(
         self, params: LogitParams, n: int, rng: np.random.Generator
     ) -> tuple[Floats, dict[str, Floats]]:
         """Coefficients relative to the last class, (n, K, C - 1, q)."""
-        _, C, q = params.mean.shape
-        draws = [
-            normal_draws(mean.ravel(), cov.reshape(C * q, C * q), n, rng).reshape(n, C, q)
-            for mean, cov in zip(params.mean, params.cov, strict=True)
-        ]
-        coef = np.stack(draws, axis=1)
-        return coef[:, :, :-1] - coef[:, :, -1:], {}
+        K, D = params.draws.shape[:2]
+        picked = rng.integers(D, size=(n, K))
+        return params.against_last[np.arange(K), picked], {}

@@ -22,6 +22,8 @@ from scipy.special import logsumexp
 
 from moe_classic._typing import Floats
 
+#: Draws of equal weight that stand for a posterior.
+KEPT = 512
 #: Degrees of freedom of proposals: their tails are heavier than those of most posteriors.
 _DF = 5.0
 #: Rounds at least and at most; and independent draws, as a share of the draws of a round, that all
@@ -118,12 +120,14 @@ def adapted(
 
 def _weights(log_w: Floats, power: float) -> Floats:
     """Weights to a power, summing to one."""
-    return np.exp(power * log_w - logsumexp(power * log_w))
+    w = np.exp(power * (log_w - log_w.max()))
+    return np.asarray(w / w.sum(), dtype=np.float64)
 
 
 def _worth(log_w: Floats, power: float = 1.0) -> float:
     """How many independent draws the weighted ones are worth (Kong 1992)."""
-    return float(np.exp(2.0 * logsumexp(power * log_w) - logsumexp(2.0 * power * log_w)))
+    w = _weights(log_w, power)
+    return float(1.0 / (w @ w))
 
 
 def _power(log_w: Floats, least: float) -> float:

@@ -138,6 +138,8 @@ class BayesianLines:
 
     #: Numbers that a density of a row is made from.
     outputs: ClassVar[int] = 1
+    #: The posterior of a single one is exact but for its relevance.
+    conjugate: ClassVar[bool] = True
 
     def basis(self, width: int) -> Floats:
         """From free parameters of an expert to all of them: the same."""
@@ -162,7 +164,7 @@ class BayesianLines:
         e = y[0] - own[..., :-1] @ design.Z
         return np.asarray(0.5 * (log_t - _LOG_2PI - _exp(log_t) * e * e), dtype=np.float64)
 
-    def projected(self, q: LinePosterior, own: Floats, w: Floats) -> LinePosterior:
+    def projected(self, q: LinePosterior, own: Floats, w: Floats, kept: Floats) -> LinePosterior:
         """The normal-gamma nearest to weighted draws (S, K, q + 1).
 
         That with the same means of ``t``, ``log t``, ``t b`` and ``t b b'``: the divergence of the

@@ -22,24 +22,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
-from scipy.special import ndtri
 
 from moe_classic._data import Design
 from moe_classic._numerics import log_sum_exp, softmax_in_place, unpack_symmetric
 from moe_classic._typing import Floats, Ints
 
+from .draws import KEPT, normal_cloud
 from .gammas import Gamma
 from .lines import inverse, leverage
 from .missing import Scores
 
 #: Halvings of a step that does not climb.
 _HALVINGS = 30
-#: Points at which averages over a posterior are taken; each counts twice, with either sign.
-_POINTS = 64
-#: What is added to the diagonal of a covariance that may be singular, as a share of its trace.
-_JITTER = 1e-12
 #: Probabilities that are held at a time.
 _CHUNK = 1 << 17
 
@@ -132,6 +129,8 @@ class BayesianClasses:
 
     logits: BayesianLogits
     n_classes: int
+    #: The posterior of a single expert is a bound's.
+    conjugate: ClassVar[bool] = False
 
     def start(self, n_experts: int, width: int) -> LogitPosterior:
         """All classes equally likely."""
@@ -165,10 +164,12 @@ class BayesianClasses:
         return [Scores(self._targets(y) - P, design.Z, cov)]
 
     def widened(self, q: LogitPosterior, covs: Sequence[Floats]) -> tuple[Floats, Floats]:
-        """Means (K, C, q), and covariances (K, C, q, C, q) as they are given."""
+        """Means (K, C, q), and draws (K, D, C, q) of normals with covariances as given."""
         K, C, width = q.mean.shape
         every = np.arange(K)
-        return q.mean, covs[0][every, :, every].reshape(K, C, width, C, width)
+        pairs = zip(q.mean, covs[0][every, :, every], strict=True)
+        clouds = [normal_cloud(mean.ravel(), cov, KEPT) for mean, cov in pairs]
+        return q.mean, np.reshape(clouds, (K, KEPT, C, width))
 
     @property
     def outputs(self) -> int:
@@ -193,12 +194,12 @@ class BayesianClasses:
         """Log probabilities of the observed classes, (S, K, n)."""
         return log_softmax(self._by_class(own) @ design.Z)[:, :, y, np.arange(y.size)]
 
-    def projected(self, q: LogitPosterior, own: Floats, w: Floats) -> tuple[Floats, Floats]:
-        """Mean and covariance of weighted draws (S, K, C q)."""
-        V = self._by_class(own)
-        mean = np.einsum("s,skci->kci", w, V)
-        off = V - mean
-        return mean, np.einsum("s,skci,skdj->kcidj", w, off, off, optimize=True)
+    def projected(
+        self, q: LogitPosterior, own: Floats, w: Floats, kept: Floats
+    ) -> tuple[Floats, Floats]:
+        """Means (K, C, q) and draws (K, D, C, q)."""
+        draws = np.moveaxis(self._by_class(kept), 1, 0)
+        return draws.mean(axis=1), draws
 
     def _by_class(self, own: Floats) -> Floats:
         """Coefficients with an axis for classes."""
@@ -305,36 +306,6 @@ def contrasts(C: int) -> Floats:
     return np.asarray(np.linalg.svd(np.eye(C) - 1.0 / C)[0][:, :-1], dtype=np.float64)
 
 
-def average_log_softmax(mean: Floats, cov: Floats, design: Design) -> Floats:
-    """Logarithms of class probabilities averaged over a normal posterior, (C, n).
-
-    The average over the C - 1 logits of a row is by quasi-Monte Carlo: the points of a rank-one
-    sequence (Niederreiter 1992, Random Number Generation and Quasi-Monte Carlo Methods, section
-    3.1), turned into normal ones and mirrored, the same at all rows.
-
-    Parameters
-    ----------
-    mean : ndarray of shape (C, q)
-    cov : ndarray of shape (C, q, C, q)
-    design : Design
-    """
-    C = len(mean)
-    eta = design.linear(mean - mean[-1])
-    if C == 1 or not cov.any():
-        return log_softmax(eta)
-    root = _roots(cov, design)
-    total = np.zeros(eta.shape)
-    for u in _normal_points(C - 1):
-        off = np.einsum("nij,j->in", root, u)
-        for sign in (1.0, -1.0):
-            P = eta.copy()
-            P[:-1] += sign * off
-            softmax_in_place(P)
-            total += P
-    log_p = np.log(np.maximum(total, np.finfo(float).tiny))
-    return np.asarray(log_p - log_sum_exp(log_p), dtype=np.float64)
-
-
 def mean_log_softmax(draws: Floats, design: Design) -> Floats:
     """Logarithms of class probabilities averaged over draws (D, C, q), (C, n)."""
     D, C, q = draws.shape
@@ -348,29 +319,3 @@ def mean_log_softmax(draws: Floats, design: Design) -> Floats:
         total += P.sum(axis=0)
     log_p = np.log(np.maximum(total, np.finfo(float).tiny))
     return np.asarray(log_p - log_sum_exp(log_p), dtype=np.float64)
-
-
-def _roots(cov: Floats, design: Design) -> Floats:
-    """Square roots (n, C - 1, C - 1) of covariances of the logits against the last class."""
-    m, n = len(cov) - 1, design.Z.shape[1]
-    V = cov - cov[:, :, -1:]
-    V = (V - V[-1:])[:m, :, :m]
-    rows = np.empty((n, m, m))
-    for i in range(m):
-        for j in range(i + 1):
-            rows[:, i, j] = rows[:, j, i] = leverage(V[i, :, j], design.Z)
-    size = np.trace(rows, axis1=1, axis2=2)
-    # Cholesky factors are smooth in x, eigenvectors are not.
-    rows += (_JITTER * size + np.finfo(float).tiny)[:, None, None] * np.eye(m)
-    return np.asarray(np.linalg.cholesky(rows), dtype=np.float64)
-
-
-@cache
-def _normal_points(d: int) -> Floats:
-    """Points (:data:`_POINTS`, d) that stand evenly under a standard normal density."""
-    # The number whose powers are worst approximated by fractions: the golden one for d = 1.
-    base = 2.0
-    for _ in range(60):
-        base = (1.0 + base) ** (1.0 / (d + 1.0))
-    steps = (np.arange(_POINTS) + 0.5)[:, None] / base ** np.arange(1, d + 1)
-    return np.asarray(ndtri((0.5 + steps) % 1.0), dtype=np.float64)

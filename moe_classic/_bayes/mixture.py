@@ -26,7 +26,7 @@ from moe_classic._data import Design
 from moe_classic._numerics import log_sum_exp
 from moe_classic._typing import Floats, Ints
 
-from .draws import normal_cloud
+from .draws import KEPT, normal_cloud
 from .joint import Joint
 from .logits import BayesianLogits, LogitPosterior, laplace_covariance
 from .logits import slack as gate_slack
@@ -36,8 +36,6 @@ from .missing import Scores, blocks, with_missing_labels
 _WARM_SWEEPS = 3
 #: Sweeps after which a mixture with one expert less is asked for its evidence.
 _AT_ONCE = 5
-#: Draws of the gate that stand for its posterior.
-_GATE_DRAWS = 512
 
 
 class Posterior(Protocol):
@@ -75,6 +73,10 @@ class Family(Protocol):
     def outputs(self) -> int:
         """Numbers that a density of a row is made from."""
 
+    @property
+    def conjugate(self) -> bool:
+        """Whether the posterior of a single expert is as good as exact."""
+
     def basis(self, width: int) -> Floats:
         """From free parameters of an expert to all P of them, orthonormal columns."""
 
@@ -87,8 +89,8 @@ class Family(Protocol):
     def log_density(self, own: Floats, design: Design, y: np.ndarray) -> Floats:
         """Log densities of the rows for parameters (S, K, P), (S, K, n)."""
 
-    def projected(self, q: Any, own: Floats, w: Floats) -> Any:
-        """What is told: the posterior of the family's form nearest to weighted draws."""
+    def projected(self, q: Any, own: Floats, w: Floats, kept: Floats) -> Any:
+        """What is told after draws (S, K, P) of weights ``w``, of which some stand for all."""
 
 
 @dataclass(frozen=True)
@@ -185,14 +187,16 @@ class BayesianMixture:
         cov = with_missing_labels(parts, state.R, self.w)
         K, q = state.gate.mean.shape[1:]
         mean = np.concatenate([state.gate.mean[0], self.family.centre(state.experts)], axis=1)
-        found = self._joint(K).draws(mean, cov) if K > 1 else None
+        exact = K == 1 and self.family.conjugate
+        found = None if exact else self._joint(K).draws(mean, cov)
         if found is not None:
             own = found.points.reshape(len(found.points), K, -1)[..., q:]
-            gate = found.resampled(_GATE_DRAWS).reshape(_GATE_DRAWS, K, -1)[..., :q]
-            return self.family.projected(state.experts, own, found.weights), gate
+            kept = found.resampled(KEPT).reshape(KEPT, K, -1)
+            told = self.family.projected(state.experts, own, found.weights, kept[..., q:])
+            return told, kept[..., :q]
         gate, *experts = blocks(cov, parts)
-        cloud = normal_cloud(state.gate.mean.ravel(), gate.reshape(K * q, K * q), _GATE_DRAWS)
-        return self.family.widened(state.experts, experts), cloud.reshape(_GATE_DRAWS, K, q)
+        cloud = normal_cloud(state.gate.mean.ravel(), gate.reshape(K * q, K * q), KEPT)
+        return self.family.widened(state.experts, experts), cloud.reshape(KEPT, K, q)
 
     def _scores(self, state: State) -> list[Scores]:
         """Scores of the rows for the gate and for the experts."""

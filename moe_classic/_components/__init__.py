@@ -45,6 +45,7 @@ from .softmax import (
     moved_score_blocks,
     newton_step,
     normalise,
+    wide_from,
 )
 from .targets import TARGETS, TargetKind
 from .terms import (
@@ -151,5 +152,6 @@ __all__ = [
     "shared_lines",
     "spoken",
     "unpack_field",
+    "wide_from",
     "window_moments",
 ]

@@ -55,6 +55,7 @@ def run_finalists(
     *,
     same: float,
     every: bool,
+    most: int = MOST,
     ceiling: float = math.inf,
 ) -> list[int]:
     """Follow short runs to the end, the most promising first; which were followed, best first.
@@ -69,15 +70,17 @@ def run_finalists(
     same : float
         Difference of heights, in nats, below which two ends are the same.
     every : bool
-        Whether all are followed. Otherwise three that agree on the best height are enough, and
-        five the most.
+        Whether all are followed. Otherwise three that agree on the best height are enough.
+    most : int
+        How many are followed otherwise. Where coefficients are so many that no two starts end
+        alike, heights say nothing of new rows, and one is enough.
     ceiling : float
         Height that is high enough: further ends could not be told from one that reaches it.
     """
     order = sorted(range(len(runs)), key=lambda i: sort_key(runs[i]))
     first = _first_alike(runs, order)
     followed: list[int] = []
-    for batch in [order] if every else [order[:AGREE], order[AGREE:MOST]]:
+    for batch in [order] if every else [order[: min(AGREE, most)], order[AGREE:most]]:
         ends = continue_run([(i, runs[i]) for i in batch if first[i] == i])
         for i in batch:
             same_path = replace(runs[first[i]], strategy=runs[i].strategy)

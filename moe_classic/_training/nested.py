@@ -7,7 +7,7 @@ fit that climbs on from there is never less likely than that, whatever its own s
 
 from __future__ import annotations
 
-from copy import copy, deepcopy
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from moe_classic._model import Group, Model, MoEParams
 from .ends import Trained
 from .finalists import best_first
 from .progress import no_monitor
+from .stream_trainer import Best, StreamTrainer
 from .trainer import Trainer
 
 
@@ -52,9 +53,12 @@ def _fit_of(
     trainer: Trainer, model: Model, init: str, n_init: int, rng: np.random.Generator
 ) -> Trained:
     """The fit of a smaller model to the same rows."""
-    other = copy(trainer)
+    # Not a copy: streams stay behind where trainers are copied for other processes.
+    other = object.__new__(type(trainer))
+    other.__dict__ |= {k: value for k, value in trainer.__dict__.items() if k != "null"}
     other.model, other.monitor_for = model, no_monitor
-    other.__dict__.pop("null", None)
+    if isinstance(other, StreamTrainer):
+        other.best = Best()
     return from_portfolio(other, init, n_init, rng)
 
 

@@ -94,7 +94,7 @@ def test_normal_gamma_nearest_to_draws_of_one_is_itself():
     )
     own = np.concatenate([b, np.log(t)[:, None]], axis=1)[:, None]
     lines = BayesianLines(NOISE, LINES)
-    q = lines.projected(lines.start(1, 2), own, np.full(t.size, 1.0 / t.size))
+    q = lines.projected(lines.start(1, 2), own, np.full(t.size, 1.0 / t.size), own)
     np.testing.assert_allclose(q.mean[0], mean, atol=0.01)
     np.testing.assert_allclose(q.cov[0], np.linalg.inv(L), atol=0.01)
     assert q.noise.shape[0] == pytest.approx(shape, rel=0.02)

@@ -61,7 +61,7 @@ class BayesianMoEClassifier(ClassifierAnswers, BayesianEstimator):
     -----
     The posterior of the logits is that of Bohning's quadratic bound, of two classes too. What is
     told comes from draws that begin at its means with the curvature at them, as for
-    :class:`BayesianMoERegressor`; a single expert, and more than 48 parameters, leave it there.
+    :class:`BayesianMoERegressor`; more than 48 parameters leave it there.
 
     References
     ----------

@@ -473,5 +473,7 @@ def _newton(H: Floats, gradient: Floats) -> Floats:
     values = np.abs(values)
     most = values.max(initial=0.0)
     along = vectors.T @ (gradient * unit)
-    along = np.where(values > _NOTHING * most, along / np.maximum(values, _FLAT * most), 0.0)
+    # Where nothing bends there is nothing to divide by.
+    least = max(_FLAT * most, np.finfo(float).tiny)
+    along = np.where(values > _NOTHING * most, along / np.maximum(values, least), 0.0)
     return np.asarray(unit * (vectors @ along), dtype=np.float64)
