@@ -74,6 +74,9 @@ def test_citation_is_the_same_in_its_file_and_on_the_front_page():
     assert f"title  = {{{title}}}" in text
     assert f"author = {{{{{author}}}}}" in text
     assert f"version: {moe_classic.__version__}\n" in cited
+    (day,) = re.findall(r'^date-released: "(.*)"$', cited, re.MULTILINE)
+    changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert f"\n## [{moe_classic.__version__}] - {day}\n" in changes
 
 
 def test_release_notes_begin_with_this_version():

@@ -1,6 +1,6 @@
 """What gates and experts share."""
 
-from .abilities import ABILITIES, Component, optional, require
+from .abilities import ABILITIES, Component, free_directions, optional, require
 from .carried import ROLES, Carried, carrying
 from .contract import Forward, check_alpha
 from .fields import CONSTRAINTS, Bounds, Constraint, constraint_of, pack_field, unpack_field
@@ -46,6 +46,7 @@ from .softmax import (
     moved_score_blocks,
     newton_step,
     normalise,
+    wide_from,
 )
 from .targets import TARGETS, TargetKind
 from .terms import (
@@ -130,6 +131,7 @@ __all__ = [
     "differences",
     "field_terms",
     "first_reaching",
+    "free_directions",
     "invert",
     "joined_terms",
     "lattice_moments",
@@ -152,5 +154,6 @@ __all__ = [
     "spoken",
     "student_pdf",
     "unpack_field",
+    "wide_from",
     "window_moments",
 ]

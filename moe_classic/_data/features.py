@@ -268,6 +268,7 @@ def fit_design(
     missing: bool = False,
     bends: bool = False,
     sparse: bool = False,
+    wide: int | None = None,
     owner: str,
 ) -> DesignMap:
     """Fit what turns raw rows (n, p) into the design of one component.
@@ -289,6 +290,8 @@ def fit_design(
     missing : whether these take NaN
     bends : whether features with long tails are bent, where ``standardize`` allows
     sparse : whether these take sparse features, which are then scaled by their largest size
+    wide : width from which the units of features are at least a quarter of their range; see
+        :func:`moments_of`; None for no width
     owner : name of the component, for messages
     """
     columns, transformer, names = _chosen(features, fit_on, names_in, owner, raw=raw)
@@ -325,7 +328,8 @@ def fit_design(
     if raw:
         _check_raw(design, rows)
         return design
-    return _scaled(design, rows, fit_on[0], size, standardize=standardize)
+    ranged = wide is not None and design.width >= wide
+    return _scaled(design, rows, fit_on[0], size, standardize=standardize, ranged=ranged)
 
 
 def _bent(design: DesignMap, rows: Rows, some: np.ndarray) -> DesignMap:
@@ -336,12 +340,19 @@ def _bent(design: DesignMap, rows: Rows, some: np.ndarray) -> DesignMap:
 
 
 def _scaled(
-    design: DesignMap, rows: Rows, some: np.ndarray, size: Floats | None, *, standardize: bool
+    design: DesignMap,
+    rows: Rows,
+    some: np.ndarray,
+    size: Floats | None,
+    *,
+    standardize: bool,
+    ranged: bool,
 ) -> DesignMap:
     """A design in units of its own, or only centred."""
     see, averaged = partial(_usable, design), design.averaged
     parts = Parts(rows, see, averaged)
-    centre, inverse = moments_of(parts, lambda: see(some), size, missing=design.takes_missing)
+    how = {"missing": design.takes_missing, "ranged": ranged and standardize}
+    centre, inverse = moments_of(parts, lambda: see(some), size, **how)
     if not (np.isfinite(centre).all() and np.isfinite(inverse).all()):
         reduced(rows, lambda X, *_: design.check_missing(X), _nothing)
         raise _gave_nan(design.component, design.transformer)

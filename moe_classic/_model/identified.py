@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg.lapack import dpotrf
 
-from moe_classic._components import Component
+from moe_classic._components import Component, free_directions
 from moe_classic._data import Block, Design, DesignMap
 from moe_classic._numerics import unpack_symmetric
 from moe_classic._typing import Bools, Floats, Ints
@@ -176,6 +176,11 @@ def aliased_terms(null: Floats, design: DesignMap) -> tuple[Bools, bool]:
     On the raw scale of the features; slopes of constant columns are not counted here.
     """
     rest = dependent_directions(null)
+    # Columns that stand in the design as they are have no coefficients to be determined.
+    p = len(design.centre)
+    added = np.arange(len(rest))
+    rest = free_directions(rest, (added >= p) & (added < len(rest) - 1))
+    rest = np.concatenate([rest[:p], rest[-1:]])
     slopes: Bools = np.any(np.abs(rest[:-1]) > _PART, axis=1)
     shifts = rest[:-1] * (design.inverse * design.centre)[:, None]
     moved = np.abs(rest[-1] - shifts.sum(axis=0))
@@ -215,9 +220,9 @@ def _directions(component: Any, params: Any, rest: Floats) -> Iterator[Floats]:
     for places in _places_of_lines(component, params):
         learned = places >= 0
         # What moves a coefficient that is known moves the predictor.
-        free = ~np.any(np.abs(rest[~learned]) > _PART, axis=0)
-        some = np.zeros((size, int(free.sum())))
-        some[places[learned]] = rest[learned][:, free]
+        free = free_directions(rest, ~learned)
+        some = np.zeros((size, free.shape[1]))
+        some[places[learned]] = free[learned]
         yield some
 
 
