@@ -280,7 +280,7 @@ def bayes():
         "number": "{figure:.0f} of {of:.0f}",
         "bound": "{figure:.0e}, {of:.0f} problems",
         "coverage": "{figure:.1%} of {of:.0f}",
-        "sobol": "{figure:.3f}",
+        "sobol": "{figure:.2g}",
     }
     heads = {
         "number": "eight experts end at three",

@@ -1,5 +1,6 @@
 """Fixtures shared by the whole suite."""
 
+import gc
 import os
 
 # Processes beside each other have the cores to share already. Before numpy is imported: libraries
@@ -15,6 +16,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     threadpool_limits(1)
 
 
+# Collecting makes millions of objects that stay, and a test few: the collector is not to look for
+# garbage among the former at all, and in the latter not after every 700 objects.
+gc.disable()
+
 #: Files that take longest, in this order.
 LONGEST = ("test_notebooks.py", "test_sklearn_checks.py", "test_sparse_checks.py", "test_docs.py")
 
@@ -23,6 +28,12 @@ def pytest_collection_modifyitems(items):
     """Files that take longest come first: processes get file after file, in this order."""
     rank = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture

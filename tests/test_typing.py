@@ -100,7 +100,8 @@ def check_types(told, found, known_as):
 def test_mypy_knows_what_estimators_return(script):
     pytest.importorskip("mypy")
     options = ["--config-file=", "--ignore-missing-imports", "--follow-imports=silent"]
-    options += ["--cache-dir", str(script.parent / "c")]
+    # What it learned of numpy serves the next script too.
+    options += ["--cache-dir", str(script.parents[1] / "mypy")]
     # mypy finds an installed package by itself, and refuses its folder in the path.
     shell = {"PATH": ""} if HOME.name == "site-packages" else {"MYPYPATH": str(HOME), "PATH": ""}
     told = run([sys.executable, "-m", "mypy", *options, script.name], script.parent, shell)

@@ -22,24 +22,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
-from scipy.special import ndtri
 
 from moe_classic._data import Design
 from moe_classic._numerics import log_sum_exp, softmax_in_place, unpack_symmetric
 from moe_classic._typing import Floats, Ints
 
+from .draws import KEPT, normal_cloud
 from .gammas import Gamma
 from .lines import inverse, leverage
 from .missing import Scores
 
 #: Halvings of a step that does not climb.
 _HALVINGS = 30
-#: Points at which averages over a posterior are taken; each counts twice, with either sign.
-_POINTS = 64
-#: What is added to the diagonal of a covariance that may be singular, as a share of its trace.
-_JITTER = 1e-12
+#: Probabilities that are held at a time.
+_CHUNK = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -91,10 +90,7 @@ class BayesianLogits:
         prior = last.precision.mean
         gram = unpack_symmetric(design.grams(W), q)
         cov = inverse(0.5 * gram + prior[:, :, None] * np.eye(q))
-        every = np.broadcast_to(targets, (len(W), C, W.shape[1]))
-        mean = np.stack(
-            [_climbed(*parts, design) for parts in zip(last.mean, every, W, prior, strict=True)]
-        )
+        mean = _climbed(last.mean, targets, W, prior, design) if C > 1 else last.mean
         return self.with_precisions(mean, cov)
 
     def with_precisions(self, mean: Floats, cov: Floats) -> LogitPosterior:
@@ -109,6 +105,12 @@ class BayesianLogits:
         C = q.mean.shape[1]
         slack = 0.25 * (C - 1) * leverage(q.cov, design.Z)
         return log_softmax(design.linear(q.mean)) - slack[:, None]
+
+    def log_prior(self, V: Floats) -> Floats:
+        """Of coefficients (..., C, q), precisions integrated out, up to a constant, (...,)."""
+        shape = self.precision.shape + 0.5 * (V.shape[-2] - 1)
+        size = self.precision.rate + 0.5 * (V**2).sum(axis=-2)
+        return np.asarray(-shape * np.log(size).sum(axis=-1), dtype=np.float64)
 
     def divergence(self, q: LogitPosterior) -> Floats:
         """What the bound pays for each of the logits, (G,)."""
@@ -127,6 +129,8 @@ class BayesianClasses:
 
     logits: BayesianLogits
     n_classes: int
+    #: The posterior of a single expert is a bound's.
+    conjugate: ClassVar[bool] = False
 
     def start(self, n_experts: int, width: int) -> LogitPosterior:
         """All classes equally likely."""
@@ -160,10 +164,46 @@ class BayesianClasses:
         return [Scores(self._targets(y) - P, design.Z, cov)]
 
     def widened(self, q: LogitPosterior, covs: Sequence[Floats]) -> tuple[Floats, Floats]:
-        """Means (K, C, q), and covariances (K, C, q, C, q) as they are given."""
+        """Means (K, C, q), and draws (K, D, C, q) of normals with covariances as given."""
         K, C, width = q.mean.shape
         every = np.arange(K)
-        return q.mean, covs[0][every, :, every].reshape(K, C, width, C, width)
+        pairs = zip(q.mean, covs[0][every, :, every], strict=True)
+        clouds = [normal_cloud(mean.ravel(), cov, KEPT) for mean, cov in pairs]
+        return q.mean, np.reshape(clouds, (K, KEPT, C, width))
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that a density of a row is made from."""
+        return self.n_classes
+
+    def basis(self, width: int) -> Floats:
+        """From free coefficients of an expert to all of them."""
+        free = np.kron(contrasts(self.n_classes), np.eye(width))
+        return np.asarray(free, dtype=np.float64)
+
+    def centre(self, q: LogitPosterior) -> Floats:
+        """Means in the order of :meth:`scores`, (K, C q)."""
+        return q.mean.reshape(len(q.mean), -1)
+
+    def log_prior(self, own: Floats) -> Floats:
+        """Of coefficients (S, K, C q), up to a constant, (S,)."""
+        each = self.logits.log_prior(self._by_class(own))
+        return np.asarray(each.sum(axis=1), dtype=np.float64)
+
+    def log_density(self, own: Floats, design: Design, y: Ints) -> Floats:
+        """Log probabilities of the observed classes, (S, K, n)."""
+        return log_softmax(self._by_class(own) @ design.Z)[:, :, y, np.arange(y.size)]
+
+    def projected(
+        self, q: LogitPosterior, own: Floats, w: Floats, kept: Floats
+    ) -> tuple[Floats, Floats]:
+        """Means (K, C, q) and draws (K, D, C, q)."""
+        draws = np.moveaxis(self._by_class(kept), 1, 0)
+        return draws.mean(axis=1), draws
+
+    def _by_class(self, own: Floats) -> Floats:
+        """Coefficients with an axis for classes."""
+        return own.reshape(*own.shape[:2], self.n_classes, -1)
 
     def _targets(self, y: Ints) -> Floats:
         """Observed classes, (C, n)."""
@@ -176,44 +216,55 @@ def log_softmax(eta: Floats) -> Floats:
     return np.asarray(eta - top - np.log(np.exp(eta - top).sum(axis=-2, keepdims=True)))
 
 
-def _height(mean: Floats, targets: Floats, w: Floats, prior: Floats, design: Design) -> float:
-    """Penalised log-likelihood of one logit."""
-    eta = design.linear(mean)
-    fit = np.einsum("cn,cn->n", targets, eta) - log_sum_exp(eta)
-    return float(fit @ w) - 0.5 * float((prior * mean**2).sum())
+def _climbed(mean: Floats, targets: Floats, W: Floats, prior: Floats, design: Design) -> Floats:
+    """One Newton step from each of ``mean`` (G, C, q), halved until it climbs.
 
+    All logits share each call: on few rows calls are what a step costs.
+    """
 
-def _climbed(mean: Floats, targets: Floats, w: Floats, prior: Floats, design: Design) -> Floats:
-    """One Newton step from ``mean`` (C, q), halved until it climbs."""
-    C, q = mean.shape
-    if C == 1:
-        return mean
-    P = design.linear(mean)
-    softmax_in_place(P)
-    score = design.scores(w * (targets - P)) - prior * mean
-    step = np.linalg.solve(_curvature(P, w, prior, design), score.ravel()).reshape(C, q)
-    step -= step.mean(axis=0)
-    here = _height(mean, targets, w, prior, design)
+    def height(mean: Floats) -> tuple[Floats, Floats]:
+        """Penalised log-likelihoods (G,), and probabilities."""
+        P = design.linear(mean)
+        observed = (targets * P).sum(axis=1)
+        fit = observed - softmax_in_place(P)
+        size = (prior[:, None] * mean**2).sum(axis=(1, 2))
+        return (fit * W).sum(axis=1) - 0.5 * size, P
+
+    here, P = height(mean)
+    score = design.scores(W[:, None] * (targets - P)) - prior[:, None] * mean
+    H = _curvatures(P, W, prior, design)
+    step = np.linalg.solve(H, score.reshape(len(H), -1, 1)).reshape(mean.shape)
+    step -= step.mean(axis=1, keepdims=True)
     for _ in range(_HALVINGS):
-        if _height(mean + step, targets, w, prior, design) >= here:
+        lower = ~(height(mean + step)[0] >= here)
+        if not lower.any():
             return mean + step
-        step *= 0.5
-    return mean
+        step[lower] *= 0.5
+    step[lower] = 0.0
+    return mean + step
 
 
-def _curvature(P: Floats, w: Floats, prior: Floats, design: Design) -> Floats:
-    """Negative Hessian of the penalised log-likelihood, (C q, C q)."""
-    C, q = len(P), design.width
+@cache
+def _pairs(C: int) -> tuple[Ints, Ints]:
+    """Every pair of classes once, a class with itself too."""
     rows, columns = np.triu_indices(C)
-    weights = np.where((rows == columns)[:, None], P[rows] * (1.0 - P[rows]), 0.0)
-    off = rows != columns
-    weights[off] = P[rows[off]] * P[columns[off]]
-    grams = unpack_symmetric(design.grams(w * weights), q)
-    H = np.zeros((C, q, C, q))
-    for i, j, gram in zip(rows, columns, grams, strict=True):
-        H[i, :, j] = H[j, :, i] = gram if i == j else -gram
-    flat = H.reshape(C * q, C * q)
-    return np.asarray(flat + np.diag(np.tile(prior, C)), dtype=np.float64)
+    return rows, columns
+
+
+def _curvatures(P: Floats, W: Floats, prior: Floats, design: Design) -> Floats:
+    """Negative Hessians of the penalised log-likelihoods, (G, C q, C q)."""
+    (G, C, n), q = P.shape, design.width
+    rows, columns = _pairs(C)
+    same = rows == columns
+    weights = P[:, rows] * np.where(same[:, None], 1.0 - P[:, columns], -P[:, columns])
+    weights *= W[:, None]
+    grams = unpack_symmetric(design.grams(weights.reshape(-1, n)), q)
+    blocks = grams.reshape(G, -1, q, q).swapaxes(0, 1)
+    H = np.empty((G, C, q, C, q))
+    H[:, rows, :, columns] = H[:, columns, :, rows] = blocks
+    flat = H.reshape(G, C * q, C * q)
+    flat += np.tile(prior, C)[:, :, None] * np.eye(C * q)
+    return flat
 
 
 def laplace_covariance(q: LogitPosterior, design: Design, W: Floats) -> Floats:
@@ -222,82 +273,49 @@ def laplace_covariance(q: LogitPosterior, design: Design, W: Floats) -> Floats:
     Of the coefficients that sum to zero over classes.
     """
     G, C, width = q.mean.shape
-    centre = np.eye(C) - 1.0 / C
-    out = np.empty((G, C, width, C, width))
-    for g, (mean, w, prior) in enumerate(zip(q.mean, W, q.precision.mean, strict=True)):
-        P = design.linear(mean)
-        softmax_in_place(P)
-        full = inverse(_curvature(P, w, prior, design)).reshape(C, width, C, width)
-        out[g] = np.einsum("ab,bicj,cd->aidj", centre, full, centre)
-    return out
+    H = _curvatures(_probabilities(q, design), W, q.precision.mean, design)
+    cov = inverse(H).reshape(G, C, width, C, width)
+    cov -= cov.mean(axis=1, keepdims=True)
+    cov -= cov.mean(axis=3, keepdims=True)
+    return cov
 
 
 def slack(q: LogitPosterior, design: Design, W: Floats) -> Floats:
     """By how much the bound would about rise with the curvature at the mean in it, (G,).
 
-    Half the difference of the logarithms of the determinants of both covariances.
+    Half the difference of the logarithms of the determinants of both covariances. Along what is
+    alike in all classes the curvature is that of the prior alone, which leaves the other factor.
     """
-    G, C, width = q.mean.shape
+    (G, C, _), prior = q.mean.shape, q.precision.mean
     if C == 1:
         return np.zeros(G)
-    contrasts = np.linalg.svd(np.eye(C) - 1.0 / C)[0][:, :-1]
-    own = np.einsum("ca,gcidj,db->gaibj", contrasts, laplace_covariance(q, design, W), contrasts)
-    size = (C - 1) * width
-    tight = np.linalg.slogdet(own.reshape(G, size, size))[1]
+    H = _curvatures(_probabilities(q, design), W, prior, design)
+    tight = np.log(prior).sum(axis=1) - np.linalg.slogdet(H)[1]
     return np.asarray(0.5 * (tight - (C - 1) * np.linalg.slogdet(q.cov)[1]), dtype=np.float64)
 
 
-def average_log_softmax(mean: Floats, cov: Floats, design: Design) -> Floats:
-    """Logarithms of class probabilities averaged over a normal posterior, (C, n).
+def _probabilities(q: LogitPosterior, design: Design) -> Floats:
+    """Class probabilities at the mean, (G, C, n)."""
+    P = design.linear(q.mean)
+    softmax_in_place(P)
+    return P
 
-    The average over the C - 1 logits of a row is by quasi-Monte Carlo: the points of a rank-one
-    sequence (Niederreiter 1992, Random Number Generation and Quasi-Monte Carlo Methods, section
-    3.1), turned into normal ones and mirrored, the same at all rows.
 
-    Parameters
-    ----------
-    mean : ndarray of shape (C, q)
-    cov : ndarray of shape (C, q, C, q)
-    design : Design
-    """
-    C = len(mean)
-    eta = design.linear(mean - mean[-1])
-    if C == 1 or not cov.any():
-        return log_softmax(eta)
-    root = _roots(cov, design)
-    total = np.zeros(eta.shape)
-    for u in _normal_points(C - 1):
-        off = np.einsum("nij,j->in", root, u)
-        for sign in (1.0, -1.0):
-            P = eta.copy()
-            P[:-1] += sign * off
-            softmax_in_place(P)
-            total += P
+def contrasts(C: int) -> Floats:
+    """Orthonormal columns (C, C - 1) that sum to zero."""
+    return np.asarray(np.linalg.svd(np.eye(C) - 1.0 / C)[0][:, :-1], dtype=np.float64)
+
+
+def mean_log_softmax(draws: Floats, design: Design) -> Floats:
+    """Logarithms of class probabilities averaged over draws (D, C, q), (C, n)."""
+    D, C, q = draws.shape
+    n = design.Z.shape[1]
+    if C == 1:
+        return np.zeros((1, n))
+    total, step = np.zeros((C, n)), max(1, _CHUNK // max(C * n, 1))
+    for i in range(0, D, step):
+        P = design.linear(draws[i : i + step].reshape(-1, q)).reshape(-1, C, n)
+        softmax_in_place(P)
+        total += P.sum(axis=0)
     log_p = np.log(np.maximum(total, np.finfo(float).tiny))
     return np.asarray(log_p - log_sum_exp(log_p), dtype=np.float64)
-
-
-def _roots(cov: Floats, design: Design) -> Floats:
-    """Square roots (n, C - 1, C - 1) of covariances of the logits against the last class."""
-    m, n = len(cov) - 1, design.Z.shape[1]
-    V = cov - cov[:, :, -1:]
-    V = (V - V[-1:])[:m, :, :m]
-    rows = np.empty((n, m, m))
-    for i in range(m):
-        for j in range(i + 1):
-            rows[:, i, j] = rows[:, j, i] = leverage(V[i, :, j], design.Z)
-    size = np.trace(rows, axis1=1, axis2=2)
-    # Cholesky factors are smooth in x, eigenvectors are not.
-    rows += (_JITTER * size + np.finfo(float).tiny)[:, None, None] * np.eye(m)
-    return np.asarray(np.linalg.cholesky(rows), dtype=np.float64)
-
-
-@cache
-def _normal_points(d: int) -> Floats:
-    """Points (:data:`_POINTS`, d) that stand evenly under a standard normal density."""
-    # The number whose powers are worst approximated by fractions: the golden one for d = 1.
-    base = 2.0
-    for _ in range(60):
-        base = (1.0 + base) ** (1.0 / (d + 1.0))
-    steps = (np.arange(_POINTS) + 0.5)[:, None] / base ** np.arange(1, d + 1)
-    return np.asarray(ndtri((0.5 + steps) % 1.0), dtype=np.float64)

@@ -1,6 +1,6 @@
 """What gates and experts share."""
 
-from .abilities import ABILITIES, Component, optional, require
+from .abilities import ABILITIES, Component, free_directions, optional, require
 from .carried import ROLES, Carried, carrying
 from .contract import Forward, check_alpha
 from .fields import CONSTRAINTS, Bounds, Constraint, constraint_of, pack_field, unpack_field
@@ -45,6 +45,7 @@ from .softmax import (
     moved_score_blocks,
     newton_step,
     normalise,
+    wide_from,
 )
 from .targets import TARGETS, TargetKind
 from .terms import (
@@ -129,6 +130,7 @@ __all__ = [
     "differences",
     "field_terms",
     "first_reaching",
+    "free_directions",
     "invert",
     "joined_terms",
     "lattice_moments",
@@ -150,5 +152,6 @@ __all__ = [
     "shared_lines",
     "spoken",
     "unpack_field",
+    "wide_from",
     "window_moments",
 ]

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 
 from moe_classic._sklearn import BaseEstimator
-from moe_classic._typing import Floats, Names
+from moe_classic._typing import Bools, Floats, Names
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+
+#: Sine of the angle between a direction and those that leave coefficients alone, at least.
+_MOVED = 1e-6
 
 #: What each ability is, for the sentence that misses it.
 ABILITIES = {
@@ -98,16 +101,27 @@ class Component(BaseEstimator):
         if not (self.has("lines") and null.size):
             return 0
         coef = self.lines(params)
+        off = np.zeros(coef.shape, dtype=bool)
+        if hasattr(self, "coefficient_places"):
+            # Coefficients that are known are no parameters, nor what moves them.
+            off |= self.coefficient_places(params) < 0
         if self.sparse:
             # Slopes that are zero do not count already: what is left to directions of the others.
-            off = coef.reshape(-1, coef.shape[-1])[:, :-1] == 0.0
-            ranks = [np.linalg.matrix_rank(null[:-1][row]) if row.any() else 0 for row in off]
-            return int(len(ranks) * null.shape[1] - sum(ranks))
-        return int(coef.size // coef.shape[-1] * null.shape[1])
+            off[..., :-1] |= coef[..., :-1] == 0.0
+        return sum(free_directions(null, row).shape[1] for row in off.reshape(-1, len(null)))
 
     def notices(self, params: Any) -> tuple[Any, ...]:
         """Warnings that fits inside the component gave."""
         return ()
+
+
+def free_directions(null: Floats, held: Bools) -> Floats:
+    """Of orthonormal directions (q, r) those without the coefficients ``held`` (q,), (q, s)."""
+    if not held.any():
+        return null
+    _, sizes, turn = np.linalg.svd(null[held])
+    moved = int((sizes > _MOVED).sum())
+    return np.asarray(null @ turn[moved:].T, dtype=np.float64)
 
 
 def require(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy.optimize.elementwise import find_root
@@ -28,6 +29,9 @@ _EVEN = 1e-9
 _STEP = 0.0625
 #: Tails below this are rounding.
 _NO_TAIL = 1e-13
+#: Values of a lattice that are added one by one, and those to either side of a median where there
+#: are more.
+_LONG, _NEAR = 4096, 512
 
 
 def invert(cdf: CDF, q: Floats, start: Floats, kind: TargetKind) -> Floats:
@@ -178,14 +182,67 @@ def _towards(reach: Floats, unit: Floats) -> Iterator[tuple[Floats, Floats]]:
 def lattice_moments(cdf: CDF, last: Floats, kind: TargetKind) -> tuple[Floats, Floats]:
     """Means and variances of targets on a lattice that begins at ``kind.low``.
 
-    ``last`` is the largest value that counts; longer supports are refused by the caller.
+    ``last`` is the largest value that counts. Of long supports the values about the median are
+    added one by one, and those far away as an integral.
     """
+    if last.max(initial=0.0) > kind.low + _LONG * kind.step:
+        return _long_lattice_moments(cdf, last, kind)
     first, second = np.zeros(last.shape), np.zeros(last.shape)
     for y in np.arange(kind.low, last.max(initial=0.0) + kind.step, kind.step):
         tail = _tail(1.0 - cdf(np.full(last.shape, y)))
         first += kind.step * tail
         second += kind.step * (2.0 * (y - kind.low) + kind.step) * tail
     return kind.low + first, second - first**2
+
+
+def _long_lattice_moments(cdf: CDF, last: Floats, kind: TargetKind) -> tuple[Floats, Floats]:
+    """The same about medians c, in numbers of steps.
+
+    ::
+
+        E[Y - c] = sum_(j >= 0) (1 - F(c + j)) - sum_(j >= 1) F(c - j)
+        E[(Y - c)^2] = sum_(j >= 0) (2 j + 1) (1 - F(c + j)) + sum_(j >= 1) (2 j - 1) F(c - j)
+
+    From the m-th term on a sum is half that term, and the integral of the terms joined by lines.
+    """
+    zeros = np.zeros(last.shape)
+    low, centre, high = (invert(cdf, np.asarray(q), zeros, kind) for q in (0.25, 0.5, 0.75))
+    unit = np.maximum((high - low) / kind.step, _NEAR)
+
+    def above(j: Any) -> Floats:
+        return _tail(1.0 - cdf(centre + j * kind.step))
+
+    def below(j: Any) -> Floats:
+        return _tail(cdf(centre - j * kind.step))
+
+    first, second = zeros.copy(), zeros.copy()
+    for sign, term, end in ((1.0, above, last), (-1.0, below, kind.low)):
+        for j in range(sign < 0.0, _NEAR):
+            first += sign * term(j)
+            second += (2.0 * j + sign) * term(j)
+        reach = sign * (end - centre) / kind.step - _NEAR
+        for part, total in _far_sums(term, unit, reach, sign):
+            first += sign * part
+            second += total
+    return centre + kind.step * first, kind.step**2 * (second - first**2)
+
+
+def _far_sums(
+    term: CDF, unit: Floats, reach: Floats, sign: float
+) -> Iterator[tuple[Floats, Floats]]:
+    """Parts of the sums of ``term(j)`` and ``(2 j + sign) term(j)`` over j from m to m + reach."""
+    there = reach >= 0.0
+    reach = np.maximum(reach, 0.0)
+    for j in (np.full(unit.shape, float(_NEAR)), _NEAR + reach):
+        half = np.where(there, 0.5, 0.0) * term(j)
+        yield half, (2.0 * j + sign) * half
+    for t, d in _towards(reach, unit):
+        whole = np.floor(t)
+        a, b = term(_NEAR + whole), term(_NEAR + whole + 1.0)
+        # The line to what is beyond the last term is that term.
+        b = np.where(whole + 1.0 > reach, a, b)
+        joined = np.where(there, d * (a + (t - whole) * (b - a)), 0.0)
+        yield joined, (2.0 * (_NEAR + t) + sign) * joined
 
 
 def _tail(p: Floats) -> Floats:

@@ -1,5 +1,6 @@
 """Rows in blocks: sums that add, designs that components see, samples, streams."""
 
+from .bends import Bends, likeliest_bend
 from .blocks import (
     ArraySource,
     Block,
@@ -23,7 +24,7 @@ from .features import (
 )
 from .magnitudes import LARGEST, check_largest, check_spread, check_weight, least_and_most
 from .moments import Rows
-from .partitions import check_partitions, dask_parts, is_dask, stream_of
+from .partitions import check_partitions, dask_parts, is_dask, over_partitions, stream_of
 from .patterns import Piece, is_incomplete, pieces_of
 from .rows import RawData
 from .sample import (
@@ -53,6 +54,7 @@ __all__ = [
     "LARGEST",
     "MOST_ROWS",
     "ArraySource",
+    "Bends",
     "BlendRows",
     "Block",
     "Design",
@@ -92,7 +94,9 @@ __all__ = [
     "joined",
     "leading_directions",
     "least_and_most",
+    "likeliest_bend",
     "merge_sample",
+    "over_partitions",
     "pieces_of",
     "raw_features",
     "refuse_sparse",

@@ -52,22 +52,28 @@ def dask_parts(
 ) -> list[Any]:
     """Partitions ``(X, y, w)``, each to be computed where it is.
 
-    ``labels`` of clusters of rows, which may be in several partitions, come fourth.
+    ``groups``, each whole in one partition, come fourth, or ``labels`` of clusters of rows, which
+    may be in several.
     """
     from dask.delayed import delayed
 
-    if groups is not None:
-        raise ValueError(
-            "groups has no meaning with Dask collections, whose partitions may cut a group; pass "
-            "fit_blocks a list of delayed (X, y, sample_weight, groups) with whole groups in each."
-        )
-    given = {"X": X, "y": y, "sample_weight": sample_weight, "clusters": labels}
+    last = {"groups": groups, "clusters": labels}
+    given = {"X": X, "y": y, "sample_weight": sample_weight, **last}
     given = {name: value for name, value in given.items() if value is not None}
     check_partitions(given)
     parts: list[Any] = [_delayed(v) for v in given.values()]
-    if sample_weight is None and labels is not None:
+    if sample_weight is None and len(parts) > 2:
         parts.insert(2, [None] * len(parts[0]))
     return [delayed(_together, pure=False)(*part) for part in zip(*parts, strict=True)]
+
+
+def over_partitions(f: Callable[[Any], T], parts: list[Any]) -> list[T]:
+    """``f`` of every partition, computed where it is."""
+    from dask.base import compute
+    from dask.delayed import delayed
+
+    answers: Any = compute  # without types
+    return list(answers(*(delayed(f, pure=False)(part) for part in parts)))
 
 
 def _delayed(value: Any) -> np.ndarray:
@@ -170,21 +176,23 @@ class DaskStream(RowStream):
         self._parts = list(parts)
         self._cluster = Cluster()
         self._row_bytes = 0
-        self._kept: list[Any] | None = None
+        self._kept: list[Any] = []
 
     def _pulled(self) -> Iterator[Any]:
         """One partition after another, brought here."""
         return map(self._cluster.computed, self._parts)
 
     def _learn(self) -> None:
-        """Let what validates see some rows, before it is sent away."""
+        """Let what validates see some rows, before it is sent away; keep the others if few."""
         from dask.delayed import delayed
 
         for number, part in enumerate(self._parts):
-            head = self._cluster.computed(delayed(_head, pure=False)(part))
+            count, head = self._cluster.computed(delayed(_head, pure=False)(part))
             block = self.checked(number, head)
             if block is not None:
                 self._row_bytes = sum(a.nbytes for a in block[:2]) // block[2].size + 8
+                if self._is_small(count * len(self._parts)):
+                    self._kept = self._keep()
                 return
         raise ValueError("the partitions hold no rows with positive weight.")
 
@@ -194,8 +202,6 @@ class DaskStream(RowStream):
 
         if not self._begun:
             self._learn()
-        if self._kept is None and self._rows is not None:
-            self._kept = self._keep(self._rows[0])
         sent = _sent(_Pass(f, merge, _Partition([], self._validate), np.geterr()))
         look, join = delayed(_look, pure=False), delayed(_join, pure=False)
         level = [look(sent, number, p) for number, p in enumerate(self._kept or self._parts)]
@@ -205,15 +211,21 @@ class DaskStream(RowStream):
         said: _Said[T] | None = self._cluster.computed(level[0])
         if said is None:
             raise ValueError("the partitions hold no rows with positive weight.")
+        first = self._rows is None
         self._same(said[0], said[1])
+        if first and self._is_small(said[0]) != bool(self._kept):
+            # Other partitions are of another size than the first one.
+            self._kept = [] if self._kept else self._keep()
         return said[2]
 
-    def _keep(self, count: int) -> list[Any]:
-        """Validated rows in the memory of workers, if they take a small part of it; or none."""
+    def _is_small(self, count: int) -> bool:
+        """Whether so many rows take a small part of the memory of all workers."""
+        return count * self._row_bytes <= _SHARE * self._cluster.memory()
+
+    def _keep(self) -> list[Any]:
+        """Validated rows in the memory of workers."""
         from dask.delayed import delayed
 
-        if count * self._row_bytes > _SHARE * self._cluster.memory():
-            return []
         sent, check = _sent(_Partition([], self._validate)), delayed(_check, pure=False)
         return self._cluster.kept([check(sent, *part) for part in enumerate(self._parts)])
 
@@ -296,15 +308,16 @@ def _join(asked: _Pass, *parts: _Said[Any] | None) -> _Said[Any] | None:
     return sum(part[0] for part in some), mark, said
 
 
-def _head(part: Any) -> Any:
-    """The first rows of a partition, as many as hold some of positive weight."""
+def _head(part: Any) -> tuple[int, Any]:
+    """Rows of a partition, and the first of them, as many as hold some of positive weight."""
     if not isinstance(part, (tuple, list)) or len(part) not in (2, 3, 4):
-        return part
+        return 0, part
+    count = part[0].shape[0] if hasattr(part[0], "shape") else len(part[0])
     stop = _HEAD
     if len(part) > 2 and part[2] is not None:
         positive = np.flatnonzero(np.asarray(part[2]))
         stop = int(positive[:_HEAD][-1]) + 1 if positive.size else 0
-    return tuple(v if v is None else v[:stop] for v in part)
+    return count, tuple(v if v is None else v[:stop] for v in part)
 
 
 @dataclass(frozen=True)

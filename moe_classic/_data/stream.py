@@ -310,8 +310,8 @@ class _WholeSubjects:
         if again:
             raise ValueError(
                 f"block {number} has rows of group {min(again, key=str)!r}, which an earlier block "
-                "had too; a group must come whole, in one block. Sort the rows by group and cut "
-                "blocks where groups end."
+                "had too; a group must come whole, in one block or partition. Sort the rows by "
+                "group and cut where groups end."
             )
         seen = self.seen
         seen |= later.seen

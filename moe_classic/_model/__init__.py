@@ -21,7 +21,8 @@ from .model import (
     same_shapes,
 )
 from .observed import Ahead, ObservedModel, observed_information, row_scores
-from .separation import Separation, in_doubt, separated_terms, separated_theta, separations
+from .recession import Separation
+from .separation import in_doubt, separated_terms, separated_theta, separations
 from .stacked import penalties, stack, stackable, unstack
 
 __all__ = [

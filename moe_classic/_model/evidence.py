@@ -18,7 +18,7 @@ import numpy as np
 
 from moe_classic._data import Block, Summary, summed
 from moe_classic._numerics import log_sum_exp
-from moe_classic._typing import Bools, Floats
+from moe_classic._typing import Bools, Floats, Ints
 
 from .model import Model, MoEParams
 
@@ -44,19 +44,21 @@ def spurious(model: Model, params: MoEParams, blocks: Iterable[Block], summary: 
     half = 0.5 * np.log(max(summary.weight, 2.0))
     cost = half * (np.concatenate(size) + gate)
     cost += np.concatenate(coefs) * np.concatenate(excess) + _ANY_SCALE
-    worth = summed(partial(_worth, model, params), blocks)
-    return np.asarray(suspect & (worth < cost))
+    looked_at = np.flatnonzero(suspect)
+    worth = summed(partial(_worth, model, params, looked_at), blocks)
+    suspect[looked_at] = worth < cost[looked_at]
+    return suspect
 
 
-def _worth(model: Model, params: MoEParams, block: Block) -> Floats:
-    """What the log-likelihood of a block loses where each expert falls to the others, (K,)."""
+def _worth(model: Model, params: MoEParams, looked_at: Ints, block: Block) -> Floats:
+    """What the log-likelihood of a block loses where an expert falls to the others, (suspects,)."""
     gate = model.log_gate(params, block)
     joint = gate + model.evaluate(params, block).density
-    whole, lost = log_sum_exp(joint), np.empty(len(joint))
-    for k in range(len(joint)):
+    whole, lost = log_sum_exp(joint), np.empty(looked_at.size)
+    for i, k in enumerate(looked_at.tolist()):
         others = np.delete(np.arange(len(joint)), k)
         left = log_sum_exp(joint[others]) - log_sum_exp(gate[others])
-        lost[k] = block.subject_w @ np.maximum(whole - left, -_MOST).clip(max=_MOST)
+        lost[i] = block.subject_w @ np.maximum(whole - left, -_MOST).clip(max=_MOST)
     return lost
 
 

@@ -11,12 +11,13 @@ design and not its square::
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from scipy.linalg.lapack import dpotrf
 
-from moe_classic._components import Component
+from moe_classic._components import Component, free_directions
 from moe_classic._data import Block, Design, DesignMap
 from moe_classic._numerics import unpack_symmetric
 from moe_classic._typing import Bools, Floats, Ints
@@ -37,7 +38,10 @@ _WHOLE = 0.999
 
 
 def null_directions(
-    source: Iterable[Block], maps: tuple[DesignMap, ...], eps: float
+    source: Iterable[Block],
+    maps: tuple[DesignMap, ...],
+    eps: float,
+    some: Iterable[Block] = (),
 ) -> tuple[Floats, ...]:
     """Orthonormal directions (q, r) of the coefficients on each design that change nothing.
 
@@ -46,8 +50,9 @@ def null_directions(
     source : blocks of rows, read as often as need be
     maps : the designs
     eps : rounding of the features as they were given
+    some : blocks of some of the rows, which may leave no need to read others
     """
-    open_ = _in_doubt(source, maps)
+    open_ = _in_doubt(chain(some, source), maps)
     factors: dict[int, Floats] = {}
     sparse = {i: gram for i, gram in open_.items() if maps[i].sparse}
     if len(open_) > len(sparse):
@@ -171,6 +176,11 @@ def aliased_terms(null: Floats, design: DesignMap) -> tuple[Bools, bool]:
     On the raw scale of the features; slopes of constant columns are not counted here.
     """
     rest = dependent_directions(null)
+    # Columns that stand in the design as they are have no coefficients to be determined.
+    p = len(design.centre)
+    added = np.arange(len(rest))
+    rest = free_directions(rest, (added >= p) & (added < len(rest) - 1))
+    rest = np.concatenate([rest[:p], rest[-1:]])
     slopes: Bools = np.any(np.abs(rest[:-1]) > _PART, axis=1)
     shifts = rest[:-1] * (design.inverse * design.centre)[:, None]
     moved = np.abs(rest[-1] - shifts.sum(axis=0))
@@ -210,9 +220,9 @@ def _directions(component: Any, params: Any, rest: Floats) -> Iterator[Floats]:
     for places in _places_of_lines(component, params):
         learned = places >= 0
         # What moves a coefficient that is known moves the predictor.
-        free = ~np.any(np.abs(rest[~learned]) > _PART, axis=0)
-        some = np.zeros((size, int(free.sum())))
-        some[places[learned]] = rest[learned][:, free]
+        free = free_directions(rest, ~learned)
+        some = np.zeros((size, free.shape[1]))
+        some[places[learned]] = free[learned]
         yield some
 
 

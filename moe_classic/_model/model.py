@@ -116,6 +116,11 @@ class Model:
         """Number of experts K in all groups."""
         return sum(g.count for g in self.groups)
 
+    def wide(self, params: MoEParams) -> bool:
+        """Whether some experts have so many coefficients that gradients alone are affordable."""
+        pairs = zip(self.groups, params.experts, strict=True)
+        return any(group.expert.wide(p) for group, p in pairs)
+
     @property
     def bounded(self) -> bool:
         """Whether no log-likelihood is above 0: classes under a gate that says nothing of x."""
@@ -400,7 +405,9 @@ class Model:
 
 def check_said(model: Model, what: str, said: Floats, first: int = 0) -> Floats:
     """What experts from ``first`` on said (k, ..., n), or an error: who said NaN, and where."""
-    if not np.isnan(said.sum()):
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = said.sum()
+    if not np.isnan(total):
         return said
     wrong = np.argwhere(np.isnan(said))
     if not wrong.size:

@@ -211,8 +211,9 @@ def log_sum_exp(a: Floats) -> Floats:
     """Logarithm of the sum of exponentials over the first axis; -inf columns stay -inf."""
     top = a.max(axis=0)
     safe = np.where(np.isfinite(top), top, 0.0)
+    below = np.subtract(a, safe)
     with np.errstate(divide="ignore"):
-        return safe + np.log(np.exp(a - safe).sum(axis=0))
+        return safe + np.log(exp_into(below, below).sum(axis=0))
 
 
 def exp_into(a: Floats, out: Floats) -> Floats:

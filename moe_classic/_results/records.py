@@ -187,7 +187,7 @@ def view_gate(model: Model, params: MoEParams, design: DesignMap) -> AnyGate:
     """View of the gate."""
     gate, p = model.gate, params.gate
     if gate.layout(p) is not None:
-        return view_tree_gate(p, design)
+        return view_tree_gate(p, design, sparse=gate.sparse)
     shown = gate.shown(p, design)
     # Plain tuples: skops and others store no keys but words.
     rows = tuple(

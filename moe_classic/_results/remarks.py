@@ -130,7 +130,7 @@ def _of_lines(null: Floats, design: DesignMap) -> Iterator[tuple[str, str, str]]
     if not null.size:
         return
     slopes, intercept = aliased_terms(null, design)
-    still = constant_columns(null)[:-1]
+    still = constant_columns(null)[: len(design.names)]
     if intercept:
         yield INTERCEPT, INTERCEPT, ALIASED
     for name, aliased, constant in zip(design.names, slopes, still, strict=True):

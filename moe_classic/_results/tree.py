@@ -12,6 +12,7 @@ from moe_classic._components import INTERCEPT, SLOPE
 from moe_classic._data import DesignMap
 from moe_classic._typing import Floats
 from moe_classic.gates import TreeParams
+from moe_classic.penalties import centred_slopes
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +119,8 @@ class FittedTreeGate:
         ``"tree"``.
     feature_names_ : tuple of str
     coef_, intercept_ : list of ndarray of shapes (C, p) and (C,)
-        One item a node with children, breadth first, relative to the last child.
+        One item a node with children, breadth first, relative to the last child; slopes of three
+        or more children under a lasso are relative to the middle one.
     paths_ : list of tuple of int
         Where these nodes are: child numbers from the root.
     parameters : dict
@@ -163,14 +165,19 @@ def node_label(path: tuple[int, ...]) -> str:
     return "node " + ".".join(str(step + 1) for step in path) if path else "root"
 
 
-def view_tree_gate(params: TreeParams, design: DesignMap) -> FittedTreeGate:
-    """View of a tree gate."""
+def view_tree_gate(
+    params: TreeParams, design: DesignMap, *, sparse: bool = False
+) -> FittedTreeGate:
+    """View of a tree gate; ``sparse``: slopes of several children are about their middle one."""
     shape, paths = params.shape, params.shape.paths()
     coef, intercept = [], []
     for j in shape.inner:
         start = int(shape.first_row[j])
         rows = params.coef[start : start + int(shape.n_children[j]) - 1]
-        slopes, constants = design.original(np.vstack([rows, np.zeros(design.width)]))
+        full = np.vstack([rows, np.zeros(design.width)])
+        if sparse and len(full) > 2:
+            full[:, :-1] = centred_slopes(rows[None])[0]
+        slopes, constants = design.original(full)
         coef.append(slopes)
         intercept.append(constants)
     parameters = {

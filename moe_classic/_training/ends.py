@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from moe_classic._data import Block, DesignMap, Source, Stats, beside_columns
 from moe_classic._model import Model, MoEParams, MoEStats
-from moe_classic._numerics import log_sum_exp
+from moe_classic._numerics import log_sum_exp, workspace
 from moe_classic._targets import TrainingData
 from moe_classic._typing import Floats
 from moe_classic.solvers import Result
@@ -48,7 +48,7 @@ class Trained:
     """
 
     result: Result
-    report: pd.DataFrame
+    report: list[dict[str, Any]]
     final_pass: FinalPass
     n_degenerate: int
     error: Exception | None = None
@@ -77,11 +77,14 @@ def final_pass(model: Model, params: MoEParams, source: Source, engine: Any) -> 
     online = model.online()
 
     def look(block: Block) -> FinalPass:
-        forward = model.evaluate(params, block)
-        ll, w = log_sum_exp(model.log_gate(params, block) + forward.density), block.subject_w
-        S, row = forward.posterior()
-        S *= w
-        stats = online.statistics(params, forward, block, S, float(row @ w))
-        return FinalPass(block.by_row(S).sum(axis=1), float(ll @ w), stats)
+        # Statistics of bounded size hold no rows: what they were made from may be reused.
+        with workspace() if online.additive else nullcontext():
+            forward, w = model.evaluate(params, block), block.subject_w
+            ll = log_sum_exp(model.log_gate(params, block) + forward.density) @ w
+            S, row = forward.posterior()
+            S *= w
+            mass = block.by_row(S).sum(axis=1)
+            stats = online.statistics(params, forward, block, S, float(row @ w))
+            return FinalPass(mass, float(ll), stats)
 
     return engine.map_reduce(look, source)

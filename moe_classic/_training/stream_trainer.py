@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic._data import RowStream, Sample, merge_sample
+from moe_classic._data import Block, RowStream, Sample, merge_sample
 from moe_classic._engine import SerialEngine
 from moe_classic._model import MoEParams, Separation
 from moe_classic._objectives import MixtureLikelihood
@@ -134,12 +134,16 @@ class StreamTrainer(Trainer):
         look = look.scaled(weight / float(self.data.w.sum()))
         n_degenerate = self._degenerate(params, problem)
         runs = [StartRun("connection lost", value, result, n_degenerate)]
-        table = report(runs, [0], weight, 0.0).assign(agreement=1.0)
+        table = report(runs, [0], weight, 0.0)
         return Trained(result, table, look, n_degenerate, error)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the stream, which can be read only where it is."""
         return {name: value for name, value in self.__dict__.items() if name != "stream"}
+
+    def _at_hand(self) -> list[Block]:
+        """The rows that were drawn in the first pass."""
+        return [self.drawn.block(self.maps, self.data.target.to_model)]
 
     def sample(self, size: int) -> Sample:
         """At most ``size`` distinct rows of those drawn in the first pass."""

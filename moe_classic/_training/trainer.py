@@ -5,36 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from moe_classic._data import (
-    MOST_ROWS,
-    ArraySource,
     Sample,
-    Subjects,
     Summary,
-    design_of,
-    is_incomplete,
-    sample_size,
-    take_sample,
 )
-from moe_classic._engine import SerialEngine, ThreadedEngine, Workers
+from moe_classic._engine import Workers
 from moe_classic._model import (
     Model,
     MoEParams,
-    Separation,
-    in_doubt,
-    null_directions,
-    separations,
     spurious,
 )
 from moe_classic._objectives import MixtureLikelihood
-from moe_classic._targets import TrainingData
 from moe_classic._typing import Floats
 from moe_classic.solvers import (
     EM,
@@ -46,11 +34,9 @@ from moe_classic.solvers import (
     run_together,
 )
 
-from .bound_model import BoundModel
-from .ends import Trained, expand, final_pass
-from .finalists import StartRun, report, run_finalists, with_agreement
-from .missing import seen_log_unit
-from .noise import with_noise
+from .bound_rows import BoundRows
+from .ends import Trained, final_pass
+from .finalists import MOST, StartRun, agreements, report, run_finalists
 from .progress import no_monitor
 from .settle import settled
 from .split_merge import Move, Search, candidates
@@ -65,6 +51,7 @@ from .starts import (
 from .subject_starts import SUBJECT_STRATEGIES
 from .together import StartSample, em_runs
 from .view import view_of
+from .wide import wide_starts
 from .wild import past_wild_values
 
 #: Passes of a short run, and rows up to which every start is followed to the end.
@@ -87,108 +74,18 @@ MonitorFactory = Callable[[str], Any]
 
 
 @dataclass
-class Trainer:
+class Trainer(BoundRows):
     """Tries starts, follows the best, reports on all."""
 
-    plan: BoundModel
-    data: TrainingData
     solver: Solver
-    engine: SerialEngine | ThreadedEngine
     max_iter: int
     tol: float
-    block_size: int | None
     monitor_for: MonitorFactory
-    seed: int = field(default=0, kw_only=True)
-    _taken: tuple[int, Sample] | None = field(default=None, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self.data, self.maps = expand(self.data, self.plan)
-        self.model = self.plan.model
-        self._know_noise()
-
-    def _know_noise(self) -> None:
-        """Take what one robust fit leaves of the target into the summary."""
-        sample = self.sample(self._sample_size)
-        self.data = with_noise(self.data, self.model, self.maps, sample)
-        self.summary = self.data.summary
-        seen = self.maps[self.model.gate_design]
-        if not seen.sparse:
-            Z = design_of(seen, sample.X, sample.subjects)
-            w = sample.w if sample.subjects is None else sample.subjects.w
-            self.model = replace(self.model, gate=self.model.gate.informed(Z, w))
 
     @property
     def keeps_shape(self) -> bool:
         """Whether the model that is fitted is the one that was given: trees may grow."""
         return True
-
-    @property
-    def _sample_size(self) -> int:
-        """Rows on which starts are tried."""
-        start = self.model.start(self.plan.widths, self.data.summary)
-        return sample_size(self.model.n_parameters(start))
-
-    def all_rows(self) -> Problem:
-        """The fitting problem on all rows."""
-        return self.problem(self.data.X, self.data.key, self.data.w, self.data.subjects)
-
-    @cached_property
-    def null(self) -> tuple[Floats, ...]:
-        """Directions of the coefficients on each design that change nothing at any row."""
-        dtype = self.data.X.dtype
-        eps = np.finfo(dtype if dtype.kind == "f" else np.float64).eps
-        return null_directions(self.all_rows().source, self.maps, float(eps))
-
-    def separations(self, params: MoEParams) -> tuple[Separation, ...]:
-        """What is separated at fitted parameters; looked for on a sample, proved on all rows."""
-        doubtful = in_doubt(
-            self.model, params, self._few().block(self.maps, self.data.target.to_model)
-        )
-        if not doubtful:
-            return ()
-        block = self.sample(MOST_ROWS).block(self.maps, self.data.target.to_model)
-        source = self.all_rows().source
-        return separations(self.model, params, block, source, self.summary, self.null, doubtful)
-
-    def _few(self) -> Sample:
-        """Rows that are spread over all, as many as show what hides in none of them."""
-        step = max(1, self.data.w.size // _FEW_ROWS)
-        data, rows, subjects = self.data, np.arange(0, self.data.w.size, step), None
-        if data.subjects is not None:
-            chosen = np.arange(0, data.subjects.count, step)
-            rows, subjects = data.subjects.rows_of(chosen), data.subjects.taken(chosen)
-        X, key, w = data.X[rows], data.key[..., rows], data.w[rows]
-        return Sample(X, key, w, step == 1, subjects)
-
-    def sample(self, size: int) -> Sample:
-        """At most ``size`` distinct rows to try starts on."""
-        if self._taken is None or self._taken[0] != size:
-            data = self.data
-            self._taken = size, take_sample(data.X, data.key, data.w, size, data.subjects)
-        return self._taken[1]
-
-    def problem(
-        self, X: Floats, key: Floats, w: Floats, subjects: Subjects | None = None
-    ) -> Problem:
-        """The fitting problem on some rows."""
-        source = ArraySource(
-            X,
-            key,
-            w,
-            self.maps,
-            self.block_size,
-            self.data.target.to_model,
-            self.model.n_experts,
-            self.engine.n_threads,
-            subjects,
-        )
-        # Penalties are per unit of weight: of the rows at hand.
-        summary = replace(self.summary, weight=float(w.sum()), n_rows=w.size)
-        if subjects is not None:
-            summary = replace(summary, per_row=float(subjects.w.sum()) / summary.weight)
-        return Problem(
-            self.model, MixtureLikelihood(self.model), source, summary, self.engine, self.seed
-        )
 
     def long_run(self, problem: Problem, params: MoEParams, name: str) -> Result:
         """The user's solver from ``params``."""
@@ -216,15 +113,8 @@ class Trainer:
             return 0.0
         value = self.data.target.log_unit
         if self.model.gate.generative:
-            value += self._log_unit() * self.summary.per_row
+            value += self.log_unit_of_features() * self.summary.per_row
         return -value
-
-    def _log_unit(self) -> float:
-        """Logarithm of the units of x, of what rows have of it."""
-        seen = self.maps[self.model.gate_design]
-        if seen.takes_missing and is_incomplete(self.data.X):
-            return seen_log_unit(seen, self.data)
-        return seen.log_unit
 
     # -------------------------------------------------------------------- one start
 
@@ -261,7 +151,7 @@ class Trainer:
         result = self._settled(problem, result)
         n_degenerate = self._degenerate(result.params, problem)
         runs = [StartRun(name, result.objective, result, n_degenerate)]
-        table = report(runs, [0], problem.summary.weight, 0.0).assign(agreement=1.0)
+        table = report(runs, [0], problem.summary.weight, 0.0)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
         return Trained(result, table, last_pass, n_degenerate)
 
@@ -308,8 +198,8 @@ class Trainer:
                 best = len(runs)
                 runs.append(moved)
                 finalists.append(best)
-        table = report(runs, finalists, weight, same)
-        table = with_agreement(table, runs, best, self.model, start_sample.block)
+        agreement = agreements(runs, finalists, best, self.model, start_sample.block)
+        table = report(runs, finalists, weight, same, agreement)
         problem, result = self._on_all(small, runs[best].result, free, complete=complete)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
         return Trained(result, table, last_pass, self._degenerate(result.params, problem))
@@ -337,8 +227,10 @@ class Trainer:
 
         # Long runs on few rows cost little, but for epochs of small steps.
         cheap = complete and summary.n_rows <= _FEW_ROWS
-        every = cheap and not isinstance(self.solver, GradientAscent)
-        return run_finalists(runs, further, same=same, every=every, ceiling=ceiling)
+        wide = start_sample.wide
+        every = cheap and not wide and not isinstance(self.solver, GradientAscent)
+        most = 1 if wide else MOST
+        return run_finalists(runs, further, same=same, every=every, most=most, ceiling=ceiling)
 
     def _on_all(
         self, problem: Problem, result: Result, free: Model, *, complete: bool
@@ -487,6 +379,8 @@ class Trainer:
         strategies = STRATEGIES if block.subjects is None else SUBJECT_STRATEGIES
         R = [soften(strategies[name](view, rng), K) for name, rng in starts]
         summary = start_sample.problem.summary
+        if start_sample.wide:
+            return wide_starts(self.model, block, R, summary)
         return several_from_responsibilities(self.model, [block], R, summary)
 
     def short_runs(
@@ -496,7 +390,8 @@ class Trainer:
         small, names = start_sample.problem, [name for name, _ in starts]
         passes = min(SHORT_PASSES, self.max_iter)
         begun = self.begin(start_sample, starts)
-        ends = em_runs(small, begun, EM(finish=None), passes, self.tol)
+        em = EM() if start_sample.wide else EM(finish=None)
+        ends = em_runs(small, begun, em, passes, self.tol)
         return [
             StartRun(name, end.objective, end, self._degenerate(end.params, small))
             for name, end in zip(names, ends, strict=True)

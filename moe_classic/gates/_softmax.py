@@ -20,6 +20,7 @@ import numpy as np
 
 from moe_classic._components import (
     GATE_LIMIT,
+    MAX_STEP,
     ComponentTerms,
     Forward,
     LogitStats,
@@ -84,6 +85,18 @@ def _rule(params: SoftmaxParams) -> str:
     if m < MANY:
         return "newton" if m * q <= GATE_LIMIT else "bound"
     return "block" if q <= WIDE else "bound"
+
+
+def sparse_step(term: SparseSlopes, coef: Floats, gram: Floats, score: Floats, rule: str) -> Floats:
+    """Coefficients (1, K - 1, q) after a proximal step under a penalty with kinks.
+
+    ``gram`` holds the packed Grams of the rule, ``score`` (K, q) the scores of all classes. Only a
+    step that is too long is added up: rounded sums would part slopes of classes that agree.
+    """
+    A = logit_curvature(gram, coef[0], rule)
+    new = term.step(coef, A[None], score[None, :-1])
+    delta = new - coef
+    return coef + limited(delta) if np.abs(delta).max() > MAX_STEP else new
 
 
 def _mass(fwd: Forward, S: Floats) -> Floats:
@@ -188,11 +201,9 @@ class SoftmaxGate(Gate):
             return params
         term, rule = self.slopes_penalty(summary), _rule(params)
         if isinstance(term, SparseSlopes):
-            coef = params.coef[None]
-            A = logit_curvature(stats.gram, params.coef, rule)
-            delta = (term.step(coef, A[None], stats.score[None, :-1]) - coef)[0]
-        else:
-            delta = _STEPS[rule](params.coef, stats.gram, stats.score, term.pull)
+            new = sparse_step(term, params.coef[None], stats.gram, stats.score, rule)
+            return SoftmaxParams(new[0])
+        delta = _STEPS[rule](params.coef, stats.gram, stats.score, term.pull)
         return SoftmaxParams(params.coef + limited(delta))
 
     def translate(self, stats: LogitStats, old: SoftmaxParams, new: SoftmaxParams) -> LogitStats:

@@ -136,6 +136,11 @@ class FittedModel:
         """How many rows there are, and what they weigh."""
         return weighed(self.w)
 
+    @property
+    def group_weight(self) -> float | None:
+        """Weight of the subjects; None where rows are independent."""
+        return None if self.subjects is None else float(self.subjects.w.sum())
+
     def log_likelihood(self) -> float:
         """Weighted log-likelihood of the rows' y given their x, in the user's units."""
         blocks = cut_blocks(self.designs(), self.y, self.w, self.subjects)

@@ -134,9 +134,9 @@ def inference(
     if not isinstance(level, numbers.Real) or not 0.0 < level < 1.0:
         raise ValueError(f"level={level!r} must lie strictly between 0 and 1, such as 0.95.")
     case: FittedModel
-    if is_dask(X, y, sample_weight, clusters):
-        check_partitioned(estimator, kind, weight_kind, groups)
-        case = partitioned_model(estimator, X, y, sample_weight, clusters)
+    if is_dask(X, y, sample_weight, clusters, groups):
+        check_partitioned(estimator, kind, weight_kind, groups, clusters)
+        case = partitioned_model(estimator, X, y, sample_weight, clusters, groups)
         numbers_ = None if clusters is None else np.zeros(0, dtype=np.intp)
     else:
         estimator, X, y = unwrapped(estimator, X, y, needs="inference", caller="inference")

@@ -17,11 +17,17 @@ from moe_classic._data import (
     RowStream,
     Source,
     dask_parts,
+    first_pass,
     stream_of,
 )
 from moe_classic._engine import SerialEngine
 from moe_classic._model import Model, MoEParams
-from moe_classic._results import checked_pairs, fitted_mixture
+from moe_classic._results import (
+    checked_pairs,
+    fitted_mixture,
+    gathered_subjects,
+    require_groups,
+)
 from moe_classic._typing import Floats, Ints
 
 from ._case import FittedModel, Weighed, add_scores, check_parametric, checked_weights, weighed
@@ -32,9 +38,10 @@ _Scores = tuple[np.ndarray, Floats]
 
 @dataclass(frozen=True)
 class _Look(Weighed):
-    """What rows weigh, and their log-likelihood."""
+    """What rows weigh, and subjects if there are some, and the log-likelihood of all."""
 
     height: float
+    subject_weight: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +50,18 @@ class PartitionedModel(FittedModel):
 
     stream: RowStream
     look: _Look
+    grouped: bool
     labelled: RowStream | None = None
 
     @property
     def weighed(self) -> Weighed:
         """How many rows there are, and what they weigh."""
         return self.look
+
+    @property
+    def group_weight(self) -> float | None:
+        """Weight of the subjects; None where rows are independent."""
+        return self.look.subject_weight if self.grouped else None
 
     def log_likelihood(self) -> float:
         """Weighted log-likelihood of the rows' y given their x, in the user's units."""
@@ -67,7 +80,9 @@ class PartitionedModel(FittedModel):
         return sums.T @ sums
 
 
-def check_partitioned(estimator: Any, kind: str, weight_kind: str, groups: Any) -> None:
+def check_partitioned(
+    estimator: Any, kind: str, weight_kind: str, groups: Any, clusters: Any
+) -> None:
     """Raise, before any pass, where sums over rows are not enough."""
     if not hasattr(estimator, "__moe_fitted__"):
         raise TypeError(
@@ -84,20 +99,24 @@ def check_partitioned(estimator: Any, kind: str, weight_kind: str, groups: Any) 
             f"weight_kind={weight_kind!r} needs all weights at once; with Dask collections divide "
             "sample_weight by its mean yourself, and leave weight_kind='frequency'."
         )
-    if groups is not None:
+    if groups is not None and clusters is not None:
         raise ValueError(
-            "groups has no meaning with Dask collections, whose partitions may cut a group; pass "
-            "rows in memory, or clusters=."
+            "clusters beside groups need rows in memory; with Dask collections leave clusters out: "
+            "kind='sandwich' takes groups for clusters."
         )
+    require_groups(fitted_mixture(estimator), groups, "inference")
 
 
 def partitioned_model(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, clusters: Any
+    estimator: Any, X: Any, y: Any, sample_weight: Any, clusters: Any, groups: Any
 ) -> PartitionedModel:
     """The case of a fitted estimator and rows in partitions: one pass over them."""
     fitted = fitted_mixture(estimator)
     check_parametric(fitted.model)
-    stream = stream_of(dask_parts(X, y, sample_weight), _Rows(estimator))
+    parts = dask_parts(X, y, sample_weight, groups)
+    stream = stream_of(parts, _Rows(estimator) if groups is None else _GroupedRows(estimator))
+    if groups is not None:
+        first_pass(stream, 1)  # which raises for groups that are cut
     labelled = None
     if clusters is not None:
         parts = dask_parts(X, y, sample_weight, labels=clusters)
@@ -118,6 +137,7 @@ def partitioned_model(
         engine,
         stream=stream,
         look=look,
+        grouped=groups is not None,
         labelled=labelled,
     )
 
@@ -125,8 +145,9 @@ def partitioned_model(
 def _look(model: Model, params: MoEParams, block: Block) -> _Look:
     """What the rows of a block weigh, and how likely they are."""
     seen = weighed(block.w)
-    height = float(model.log_likelihood(params, block) @ block.w)
-    return _Look(seen.rows, seen.weight, seen.fractions, seen.others, height)
+    height = float(model.log_likelihood(params, block) @ block.subject_w)
+    own = float(block.subject_w.sum())
+    return _Look(seen.rows, seen.weight, seen.fractions, seen.others, height, own)
 
 
 @dataclass(frozen=True)
@@ -146,6 +167,21 @@ class _Rows:
         used = w > 0.0
         stands_in: Any = None if labels is None else labels[used]
         return RawBlock(X[used], columns[..., used], w[used], stands_in)
+
+
+@dataclass(frozen=True)
+class _GroupedRows:
+    """Validates the rows of a partition, each group whole."""
+
+    estimator: Any
+
+    def __call__(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> RawBlock:
+        X, columns = checked_pairs(self.estimator, X, y)
+        w = checked_weights(sample_weight, len(X))
+        order, subjects = gathered_subjects(groups, w, w > 0.0, whole=False)
+        rows = np.flatnonzero(w > 0.0)
+        rows = rows if order is None else rows[order]
+        return RawBlock(X[rows], columns[..., rows], w[rows], subjects)
 
 
 @dataclass(frozen=True)

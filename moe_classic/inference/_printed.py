@@ -58,9 +58,9 @@ def _header(case: FittedModel, kind: str, table: pd.DataFrame) -> tuple[tuple[st
     """Rows, likelihood and criteria."""
     weighed = case.weighed
     rows = weighed.weight
-    n = rows if case.subjects is None else float(case.subjects.w.sum())
+    n = rows if case.group_weight is None else case.group_weight
     count, likelihood = case.fitted.n_parameters, case.log_likelihood()
-    inside = "" if case.subjects is None else f" in {n:g} groups"
+    inside = "" if case.group_weight is None else f" in {n:g} groups"
     return (
         ("rows" if not weighed.others else "weight of rows", f"{rows:g}{inside}"),
         ("log-likelihood", f"{likelihood:.2f}"),

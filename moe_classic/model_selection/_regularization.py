@@ -28,9 +28,11 @@ import pandas as pd
 from scipy.special import gammaln
 
 from moe_classic._arguments import check_one_of, check_real
+from moe_classic._data import is_dask
 from moe_classic._typing import Floats
 from moe_classic._warnings import without_convergence_warnings
 
+from ._partitions import check_path
 from ._templates import checked_grid, penalised_template, positive
 from ._walk import (
     Step,
@@ -119,6 +121,8 @@ def path(
     Parameters
     ----------
     X : array-like of shape (n, p)
+        Or, with y and the weights, Dask collections: each fit reads them where they are, so that
+        ``X.persist()`` pays.
     y : array-like of shape (n,) or (n, d)
     estimator : MoERegressor or MoEClassifier, default=None
         Template whose experts, and gate unless that has no penalty, have a lasso, an elastic net or
@@ -173,6 +177,8 @@ def path(
     """
     alphas, gate_ratios = _checked(alphas, gate_ratios, criterion, gamma, cv)
     template = penalised_template("path", estimator, n_experts)
+    if is_dask(X, y, sample_weight):
+        check_path(criterion)
     walk = Walk(template, X, y, sample_weight)
     with without_convergence_warnings():
         ratios = walk.ratios() if gate_ratios == "auto" else gate_ratios
@@ -222,7 +228,8 @@ def _result(
     """The path, with experts in the order of the chosen fit all along."""
     orders = aligned(walk, steps, others[best], best)
     coefs = np.stack([slopes_of(step.fit)[k] for step, k in zip(steps, orders, strict=True)])
-    chosen = others[best]
+    with without_convergence_warnings():
+        chosen = walk.completed(others[best])
     terms, gate_terms = terms_of(chosen)
     if not gate_terms:
         return RegularizationPath(table, coefs, best, chosen, criterion, terms)

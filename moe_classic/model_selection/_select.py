@@ -212,13 +212,13 @@ def select(
     families = _families(template, experts, gates)
     partitioned = is_dask(X, y, sample_weight, groups)
     if partitioned:
-        check_partitioned(steps, criterion, alphas, n_jobs, weight_kind, groups)
+        check_partitioned(steps, criterion, n_jobs, weight_kind)
     alphas = _checked_alphas(alphas, criterion, families, groups)
     sample_weight = counts_of(sample_weight, weight_kind)
     w = sample_weight
     if w is not None and not partitioned:
         w = np.asarray(sample_weight, dtype=np.float64)
-    labels = None if groups is None else np.asarray(groups)
+    labels = groups if groups is None or partitioned else np.asarray(groups)
     given, (steps, X) = X, steps.fit(X, y)
     tasks = [Task(family, counts, X, y, w, labels, criterion, alphas) for family in families]
     fits = Parallel(n_jobs=n_jobs)(delayed(task.fits)() for task in tasks)

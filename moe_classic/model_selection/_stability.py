@@ -26,6 +26,7 @@ from moe_classic._results import fitted_mixture
 from moe_classic._typing import Bools, Floats
 from moe_classic._warnings import without_convergence_warnings
 
+from ._partitions import refuse_partitions
 from ._templates import checked_grid, penalised_template
 from ._walk import Step, Walk, aligned, gate_slopes_of, n_possible, n_slopes, slopes_of, terms_of
 
@@ -64,7 +65,7 @@ class StabilitySelection:
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((200, 8))
     >>> y = 2.0 * X[:, 1] - X[:, 4] + rng.standard_normal(200)
-    >>> found = stability_selection(X, y, n_experts=1, n_pairs=10, random_state=0)
+    >>> found = stability_selection(X, y, n_experts=1, n_pairs=4, random_state=0)
     >>> np.flatnonzero(found.support_[0])
     array([1, 4])
     """
@@ -139,6 +140,7 @@ def stability_selection(
     >>> found.table.stable.tolist()[0]
     True
     """
+    refuse_partitions("stability_selection", X, y, sample_weight)
     alphas = checked_grid("stability_selection", alphas)
     check_integer("n_pairs", n_pairs, 1, "pairs of halves of the rows")
     if not (isinstance(threshold, (int, float)) and 0.5 < threshold <= 1.0):

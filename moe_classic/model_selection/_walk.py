@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from sklearn.utils import _safe_indexing
 
 from moe_classic._results import fitted_mixture
 from moe_classic._typing import Floats, Ints
-from moe_classic._warnings import without_convergence_warnings
+from moe_classic._warnings import without_convergence_warnings, without_separations
 from moe_classic.penalties import Support, centred_slopes
+
+from ._rows import Rows
 
 #: Smallest penalty over the largest, factor by which the end with no slopes is looked for, and
 #: most steps of that.
@@ -52,26 +55,30 @@ class Walk:
     y: Any
     w: Any
 
-    @property
+    @cached_property
+    def rows(self) -> Rows:
+        """What sums over the rows are."""
+        return Rows(self.X, self.y, self.w)
+
+    @cached_property
     def n(self) -> float:
         """Weight of the rows."""
-        return float(len(self.X) if self.w is None else np.sum(self.w))
+        return self.rows.weight
 
     @property
     def weak(self) -> float:
         """A penalty below which fits would be mostly noise."""
-        return float(np.sqrt(np.log(np.shape(self.X)[1] + 1.0) / self.n))
+        return float(np.sqrt(np.log(self.rows.width + 1.0) / self.n))
 
     def ratios(self) -> list[float]:
         """The ratio at which slopes of gate and experts that do nothing come in together."""
         if not getattr(self.template.gate, "sparse", False) or self.template.n_experts == 1:
             return [1.0]
         fit = self.fit(self.weak, 1.0)
-        (params,), g = fitted_mixture(fit).standard_params.experts, fit.gate_proba(self.X)
+        (params,) = fitted_mixture(fit).standard_params.experts
         if not hasattr(params, "scale"):
             return [1.0]
-        share = np.average(g, axis=0, weights=self.w)
-        spread = np.average(g * (1.0 - g), axis=0, weights=self.w).mean()
+        share, spread = self.rows.shares(fit)
         return [float(np.sqrt(spread / (share[:, None] / params.scale**2).mean()))]
 
     def upwards(self, alphas: Any, ratio: float) -> list[Step]:
@@ -147,7 +154,7 @@ class Walk:
             lines = record.model.gate.lines(record.standard_params.gate)
             out = (lines[:, :-1] == 0.0).all(axis=0)[None]
             new.gate = clone(new.gate).set_params(penalty=Support(_ridge_of(new.gate), out))
-        new.fit(self.X, self.y, sample_weight=self.w)
+        self._run(new)
         after = fitted_mixture(new)
         sound = not after.model.n_degenerate(after.standard_params, after.summary)
         return new.set_params(warm_start=False) if sound else None
@@ -161,8 +168,19 @@ class Walk:
         if start is not None:
             expert, gate = new.expert, new.gate
             new = copy(start).set_params(expert=expert, gate=gate, warm_start=True)
-        new.fit(self.X, self.y, sample_weight=self.w)
+        self._run(new)
         return new.set_params(warm_start=False)
+
+    def _run(self, new: Any) -> None:
+        """Fit to the rows; what these separate is looked for once a fit is chosen."""
+        with without_separations():
+            new.fit(self.X, self.y, sample_weight=self.w)
+
+    def completed(self, fit: Any) -> Any:
+        """A fit of the walk with what its rows separate."""
+        again = copy(fit).set_params(warm_start=True).fit(self.X, self.y, sample_weight=self.w)
+        own, record = fitted_mixture(fit), fitted_mixture(again)
+        return fit.__moe_with__(replace(own, separated=record.separated))
 
 
 def _ridge_of(component: Any) -> float:
@@ -240,22 +258,20 @@ def aligned(walk: Walk, steps: list[Step], chosen: Any, best: int) -> list[Ints]
     Matched from neighbour to neighbour by the rows that experts are responsible for, outwards from
     the best; on the path of each ratio, from the fit with a penalty like that of the best.
     """
-    posterior = [step.fit.responsibilities(walk.X, walk.y) for step in steps]
-    own, alpha = chosen.responsibilities(walk.X, walk.y), steps[best].alpha
-    orders: list[Any] = [None] * len(steps)
+    near: dict[int, int] = {}
     for ratio in dict.fromkeys(step.ratio for step in steps):
         places = [i for i, step in enumerate(steps) if step.ratio == ratio]
+        alpha = steps[best].alpha
         start = min(places, key=lambda i: (i != best, abs(np.log(steps[i].alpha / alpha))))
-        orders[start] = _matched(own, posterior[start])
-        for i in [*range(start - 1, places[0] - 1, -1), *range(start + 1, places[-1] + 1)]:
-            near = i + 1 if i < start else i - 1
-            orders[i] = _matched(posterior[near][:, orders[near]], posterior[i])
-    return orders
-
-
-def _matched(like: Floats, R: Floats) -> Ints:
-    """Columns of R in the order of those that are most like them."""
-    return np.asarray(linear_sum_assignment(-like.T @ R)[1])
+        near[start] = len(steps)
+        near |= {i: i + 1 for i in range(start - 1, places[0] - 1, -1)}
+        near |= {i: i - 1 for i in range(start + 1, places[-1] + 1)}
+    fits = [*(step.fit for step in steps), chosen]
+    tables = walk.rows.overlaps(fits, [(j, i) for i, j in near.items()])
+    orders = {len(steps): np.arange(tables.shape[1])}
+    for (i, j), table in zip(near.items(), tables, strict=True):
+        orders[i] = np.asarray(linear_sum_assignment(-table[orders[j]])[1])
+    return [orders[i] for i in range(len(steps))]
 
 
 # ------------------------------------------------------------------------- held-out rows

@@ -68,3 +68,33 @@ def test_score_of_counts_is_the_expectation_over_pairs():
     expected = np.abs(values - y[:, None]) @ p - 0.5 * spread
     found = crps_on_lattice(law.cdf, y, np.zeros(3), np.full(3, 60.0), 1.0)
     np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        stats.poisson(3e4),
+        stats.poisson(1e9),
+        stats.nbinom(0.3, 3e-5),  # most of it near zero, and a long tail
+        stats.nbinom(40.0, 1e-4),
+        stats.binom(10**6, 1.0 - 1e-4),  # narrow, far from zero
+        stats.randint(0, 10**5),
+    ],
+)
+def test_moments_on_long_lattices(law):
+    kind = TARGETS["count"]
+    last = np.array([law.ppf(1 - 1e-13), law.ppf(1 - 1e-13)])
+    mean, variance = lattice_moments(law.cdf, last, kind)
+    np.testing.assert_allclose(mean, law.mean(), rtol=1e-6)
+    np.testing.assert_allclose(variance, law.var(), rtol=1e-5)
+
+
+def test_long_sums_agree_with_those_value_by_value():
+    law, kind = stats.nbinom(0.4, 2e-3), TARGETS["count"]
+    last = np.array([law.ppf(1 - 1e-13)])
+    assert last > 4096
+    y = np.arange(0.0, last[0] + 1.0)
+    tail = law.sf(y)
+    mean, variance = lattice_moments(law.cdf, last, kind)
+    assert mean[0] == pytest.approx(tail.sum(), rel=1e-7)
+    assert variance[0] == pytest.approx(((2.0 * y + 1.0) * tail).sum() - tail.sum() ** 2, rel=1e-6)

@@ -204,16 +204,70 @@ def test_partitions_of_another_width_are_refused(data):
         MoERegressor(2).fit_blocks(blocks)
 
 
-def test_groups_and_components_that_do_not_add_are_refused_before_any_pass(data):
+def test_components_that_do_not_add_are_refused_before_any_pass(data):
     X, y, _ = data
     reads = []
     blocks = [dask.delayed(lambda: reads.append(1) or (X, y))()]
     with pytest.raises(ValueError, match="all rows at once"):
         MoERegressor(2, expert=LinearRegression()).fit_blocks(blocks)
     assert reads == []
-    parts = cut(X, even(2)), cut(y, even(2))
-    with pytest.raises(ValueError, match="groups has no meaning with Dask"):
-        MoERegressor(2).fit(*parts, groups=np.arange(N) // 2)
+
+
+# ------------------------------------------------------------------------- groups
+
+
+@pytest.fixture(scope="module")
+def subjects(data):
+    """Four rows of each subject, and a weight a subject."""
+    X, y, w = data
+    return X, y, np.repeat(w[: N // 4] + 1.0, 4), np.repeat(np.arange(N // 4), 4)
+
+
+#: Cuts between subjects.
+WHOLE = [(2400,), (400, 1200, 800), (4, 0, 2396)]
+
+
+@pytest.mark.parametrize("sizes", WHOLE)
+def test_groups_in_partitions_are_those_in_memory(subjects, sizes):
+    X, y, w, groups = subjects
+    here = MoERegressor(2, **OPTIONS).fit_blocks([(X, y, w, groups)])
+    parts = [cut(a, sizes) for a in subjects]
+    there = MoERegressor(2, **OPTIONS).fit(*parts[:3], groups=parts[3])
+    assert_alike(there, here, X)
+    for name in ("log_likelihood", "aic", "bic", "icl"):
+        expected = getattr(here, name)(X, y, w, groups=groups)
+        found = getattr(there, name)(*parts[:3], groups=parts[3])
+        assert found == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["observed", "opg", "sandwich"])
+def test_inference_with_groups_in_partitions(subjects, kind):
+    X, y, w, groups = subjects
+    moe = MoERegressor(2, **OPTIONS).fit(X, y, w, groups=groups)
+    here = moe.inference(X, y, sample_weight=w, kind=kind, groups=groups)
+    parts = [cut(a, WHOLE[1]) for a in subjects]
+    there = moe.inference(*parts[:2], sample_weight=parts[2], kind=kind, groups=parts[3])
+    pd.testing.assert_frame_equal(there.table, here.table, rtol=1e-6, atol=1e-9)
+    assert str(there.summary()) == str(here.summary())
+
+
+def test_a_group_in_two_partitions_is_refused(subjects):
+    X, y, w, groups = subjects
+    moe = MoERegressor(2, **OPTIONS).fit(X, y, w, groups=groups)
+    parts = [cut(a, (402, 1998)) for a in subjects]
+    for ask in (MoERegressor(2, **OPTIONS).fit, moe.bic, moe.inference):
+        with pytest.raises(ValueError, match=r"rows of group 100.* whole, in one"):
+            ask(*parts[:2], sample_weight=parts[2], groups=parts[3])
+
+
+def test_groups_of_another_kind_than_rows_are_refused(subjects):
+    X, y, _, groups = subjects
+    parts = [cut(a, WHOLE[1]) for a in subjects]
+    with pytest.raises(TypeError, match="groups is a ndarray, and other arguments are Dask"):
+        MoERegressor(2).fit(*parts[:2], groups=groups)
+    moe = MoERegressor(2, **OPTIONS).fit(X, y, groups=groups)
+    with pytest.raises(ValueError, match="clusters beside groups"):
+        moe.inference(*parts[:2], kind="sandwich", groups=parts[3], clusters=parts[3])
 
 
 def test_no_rows_are_told(data):

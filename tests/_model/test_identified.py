@@ -1,6 +1,7 @@
 """Parameters that exist: ranks by numpy and statsmodels, and the same data without the copies."""
 
 import warnings
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 
 from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
-from moe_classic.experts import GaussianExpert
+from moe_classic.experts import (
+    GaussianExpert,
+    PoissonExpert,
+    TruncatedExpert,
+    ZeroInflatedExpert,
+)
 from moe_classic.gates import GaussianGate, SoftmaxGate
 from moe_classic.inspection import CoefficientDisplay
 from moe_classic.model_selection import select
@@ -78,13 +84,21 @@ MODELS = {
 }
 
 
+@cache
+def narrow(name):
+    """Parameters without columns that add nothing."""
+    x, y = rows(200)
+    return fit(
+        MODELS[name], x, np.digitize(y, [-1.0, 1.0]) if name == "classes" else y
+    ).n_parameters_
+
+
 @every_way
 @pytest.mark.parametrize("name", MODELS)
 def test_columns_that_add_nothing_add_no_parameters(name, how):
     x, y = rows(200)
     target = np.digitize(y, [-1.0, 1.0]) if name == "classes" else y
-    plain = fit(MODELS[name], x, target)
-    assert fit(MODELS[name], widened(x, how), target).n_parameters_ == plain.n_parameters_
+    assert fit(MODELS[name], widened(x, how), target).n_parameters_ == narrow(name)
 
 
 def test_variances_of_their_own_do_not_feel_copies():
@@ -240,3 +254,46 @@ def test_displays_mark_aliased_terms(copied):
     display = CoefficientDisplay.from_estimator(model, X, y)
     names = list(dict.fromkeys(display.table.term))
     assert names == ["a (aliased)", "b", "a again (aliased)", "one"]
+
+
+def counted(expert, X, y):
+    return fit(MoERegressor(1, expert=expert), X, y)
+
+
+@pytest.mark.parametrize("added", ["constant", "feature", "sum"])
+def test_columns_without_coefficients_determine_none(added):
+    x, _ = rows()
+    offset = {"constant": np.zeros(len(x)), "feature": x[:, 0], "sum": x @ [1.0, -2.0]}[added]
+    y = np.random.default_rng(0).poisson(np.exp(0.5 + 0.5 * x[:, 0]))
+    moe = counted(PoissonExpert(alpha=0.0, offset=2), np.column_stack([x, offset]), y)
+    known = sm.GLM(y, sm.add_constant(x), family=sm.families.Poisson(), offset=offset).fit()
+    assert moe.n_parameters_ == known.params.size
+    np.testing.assert_allclose(moe.experts_[0].coef_, known.params[1:], atol=1e-6)
+    table = moe.summary()
+    assert "note" not in table or (table.loc["expert", "note"] == "").all()
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_constant_column_beside_an_offset_is_told_and_not_counted(wrapped):
+    x, _ = rows()
+    offset = np.random.default_rng(1).normal(size=len(x))
+    y = np.random.default_rng(0).poisson(np.exp(0.5 + 0.5 * x[:, 0]))
+    expert = PoissonExpert(offset=2)
+    expert = TruncatedExpert(expert, high=float(y.max())) if wrapped else expert
+    moe = counted(expert, np.column_stack([x, offset, np.full(len(x), 7.0)]), y)
+    assert moe.n_parameters_ == 3
+    notes = moe.summary().loc["expert", "note"]
+    assert notes["slope", "x3"] == "the feature is constant"
+    assert (notes.drop(("slope", "x3")) == "").all()
+
+
+def test_a_logit_of_zeros_has_no_parameters_for_what_it_does_not_see():
+    x, _ = rows()
+    rng = np.random.default_rng(0)
+    y = rng.poisson(np.exp(0.5 + 0.5 * x[:, 0])) * (rng.random(len(x)) < 0.7)
+    X = np.column_stack([x, np.ones(len(x))])
+    counts = [
+        counted(ZeroInflatedExpert(PoissonExpert(), features=some), X, y).n_parameters_
+        for some in (None, [], [0], [2])
+    ]
+    assert counts == [3 + 3, 3 + 1, 3 + 2, 3 + 1]

@@ -5,7 +5,7 @@ import pytest
 
 from moe_classic._data.blocks import Block, Design
 from moe_classic._data.stats import summarise
-from moe_classic._model.model import Group, Model
+from moe_classic._model.model import Group, Model, check_said
 from moe_classic.experts import GaussianExpert, StudentTExpert
 from moe_classic.gates import SoftmaxGate
 
@@ -76,3 +76,14 @@ def test_experts_at_the_floor_of_their_scale_are_counted(unlike):
     assert model.n_degenerate(params, summary) == 0
     flat = model.unpack(model.pack(params) - 100.0, params, summary)
     assert model.n_degenerate(flat, summary) == 3
+
+
+def test_predictions_whose_sum_overflows_are_numbers_still():
+    model = Model(SoftmaxGate(), (Group(GaussianExpert(), 2, 0),), 0)
+    far = np.full((2, 1, 3), 1e308)
+    with np.errstate(all="raise"):
+        assert check_said(model, "location", far) is far
+        assert check_said(model, "location", far * [[[1.0]], [[-1.0]]]) is not None
+        far[1, 0, 2] = np.nan
+        with pytest.raises(ValueError, match=r"expert 2.*location is NaN in row 2"):
+            check_said(model, "location", far)

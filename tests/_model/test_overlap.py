@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import linprog
 
 from moe_classic import MoEClassifier, MoERegressor
-from moe_classic._model import overlap, separation
+from moe_classic._model import overlap, recession
 from moe_classic._model.overlap import overlapping
 
 TIE = 1e-6
@@ -75,8 +75,8 @@ def test_no_programme_is_solved_where_fits_overlap(kind, K, monkeypatch):
     y = np.where(side, X @ [3.0, 1.0], X @ [-1.0, 2.0]) + 0.5 * rng.logistic(size=400)
     y = y if kind is MoERegressor else (y > 0.0).astype(int)
     asked = []
-    original = separation._programme
-    monkeypatch.setattr(separation, "_programme", lambda *a: asked.append(a) or original(*a))
+    original = recession._programme
+    monkeypatch.setattr(recession, "_programme", lambda *a: asked.append(a) or original(*a))
     quick = kind(K, n_init=2, random_state=0).fit(X, y)
     told = [s.component for s in quick._fitted.separated]
     if K < 3:

@@ -159,11 +159,16 @@ def ground(text, axes):
 
 @pytest.mark.parametrize("style", ["default", "dark_background"])
 @pytest.mark.parametrize("name", DISPLAYS)
-def test_texts_and_lines_stand_out(models, name, style):
+def test_texts_and_lines_stand_out_and_no_label_is_cut(models, name, style):
     with plt.style.context(style):
         display = DISPLAYS[name](*models)
         ax, figure = display.ax_, display.figure_
         figure.canvas.draw()
+    # No label is cut.
+    drawn, page = figure.get_tightbbox().extents, figure.get_size_inches()
+    assert (drawn[:2] >= -0.02).all()
+    assert (drawn[2:] <= page + 0.02).all()
+    assert ax.get_position().width > 0.5
     for text in texts(figure):
         behind = ground(text, text.axes or ax)
         assert contrast(text.get_color(), behind) >= READ, text.get_text()
@@ -175,14 +180,3 @@ def test_texts_and_lines_stand_out(models, name, style):
         if isinstance(marks, PathCollection) and not (covered or name in LIGHT):
             for color in marks.get_facecolor():
                 assert contrast(color, ax.get_facecolor()) >= SEEN, marks.get_label()
-
-
-@pytest.mark.parametrize("name", DISPLAYS)
-def test_no_label_is_cut(models, name):
-    display = DISPLAYS[name](*models)
-    figure = display.figure_
-    figure.canvas.draw()
-    drawn, page = figure.get_tightbbox().extents, figure.get_size_inches()
-    assert (drawn[:2] >= -0.02).all()
-    assert (drawn[2:] <= page + 0.02).all()
-    assert display.ax_.get_position().width > 0.5

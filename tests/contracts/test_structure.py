@@ -94,9 +94,9 @@ def imported(path: Path) -> list[tuple[str, bool]]:
     """Absolute names of what a file imports, and whether at its top level."""
     tree = parsed(path)
     package = path.relative_to(ROOT.parent).parts[:-1]
-    found = []
+    found, outermost = [], set(tree.body)
     for node in ast.walk(tree):
-        top = node in tree.body
+        top = node in outermost
         if isinstance(node, ast.Import):
             found += [(alias.name, top) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

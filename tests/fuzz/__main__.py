@@ -5,18 +5,22 @@
     python -m tests.fuzz --seconds 600      # as many cases as there is time for
     python -m tests.fuzz --cases 10000      # so many
     python -m tests.fuzz --case 1234        # one of them again, with its traceback
+
+There are two series, the second from 100000 on: ``--first 0`` alternates them, ``--first 100000``
+runs the second alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import sys
 import time
 import traceback
 
-from .cases import draw
 from .checks import FoundError, check
+from .series import draw, numbers
 
 
 def main() -> int:
@@ -48,10 +52,10 @@ def _again(number: int) -> int:
 
 def _many(first: int, cases: int | None, seconds: float | None, slow: float) -> int:
     """Case after case; a line for each finding, and one at the end."""
-    begun, number, ends = time.monotonic(), first, collections.Counter()
-    while (cases is None or number < first + cases) and (
-        seconds is None or time.monotonic() - begun < seconds
-    ):
+    begun, last, ends = time.monotonic(), first, collections.Counter()
+    for number in itertools.islice(numbers(first), cases):
+        if seconds is not None and time.monotonic() - begun >= seconds:
+            break
         case, at = draw(number), time.process_time()
         try:
             ends[check(case)] += 1
@@ -60,8 +64,8 @@ def _many(first: int, cases: int | None, seconds: float | None, slow: float) -> 
         except FoundError as finding:
             ends["found"] += 1
             print(f"{case}\n    {finding}", flush=True)
-        number += 1
-    print(f"cases {first} to {number - 1}: " + ", ".join(f"{v} {k}" for k, v in ends.items()))
+        last = number
+    print(f"cases {first} to {last}: " + ", ".join(f"{v} {k}" for k, v in ends.items()))
     return int(ends["found"] > 0)
 
 

@@ -1,4 +1,4 @@
-"""Cases by number: an estimator with settings, untidy rows, and a way to fit it to them."""
+"""A case, and the first series of them: an estimator, untidy rows, and a way to fit it to them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -48,33 +49,48 @@ class Case:
     X, y, w : rows, and weights or None
     way : "fit", "blocks" or "batches"
     words : what the rows are
+    groups : labels of subjects, or None
+    fixed : columns of X that mean something, such as numbers of trials
     """
 
     number: int
     estimator: Any
-    X: Array
+    X: Any
     y: Array
     w: Array | None
     way: str
     words: str
+    groups: Array | None = None
+    fixed: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        shape = f"n={len(self.X)} p={self.X.shape[1]}"
+        shape = f"n={self.X.shape[0]} p={self.X.shape[1]}"
         text = " ".join(repr(self.estimator).split())
         return f"case {self.number}: {text}.{self.way} on {shape}, {self.words}"
 
     @property
-    def heard(self) -> tuple[Array, Array]:
-        """X and y of the rows with weight: a class that has none need not be known."""
-        used = np.ones(len(self.X), dtype=bool) if self.w is None else self.w > 0.0
-        return self.X[used], self.y[used]
+    def heard(self) -> tuple[Any, Array, dict[str, Array]]:
+        """X, y and groups of the rows with weight: a class that has none need not be known."""
+        used = np.ones(self.X.shape[0], dtype=bool) if self.w is None else self.w > 0.0
+        groups = {} if self.groups is None else {"groups": self.groups[used]}
+        return self.X[used], self.y[used], groups
+
+    def elsewhere(self, X: Any) -> Any:
+        """Rows away from those of a fit."""
+        away = X[::-1] * 1.7
+        if sparse.issparse(X):
+            return away
+        away = away + 0.3
+        away[:, self.fixed] = X[::-1][:, self.fixed]
+        return away
 
     def fit(self, estimator: Any) -> Any:
         """``estimator`` fitted to the rows."""
         weights = () if self.w is None else (self.w,)
         if self.way == "fit":
-            return estimator.fit(self.X, self.y, *weights)
-        parts = np.array_split(np.arange(len(self.X)), min(3, len(self.X)))
+            groups = {} if self.groups is None else {"groups": self.groups}
+            return estimator.fit(self.X, self.y, *weights, **groups)
+        parts = np.array_split(np.arange(self.X.shape[0]), min(3, self.X.shape[0]))
         blocks = [(self.X[i], self.y[i], *(w[i] for w in weights)) for i in parts]
         if self.way == "blocks":
             return estimator.fit_blocks(blocks)
@@ -85,7 +101,7 @@ class Case:
 
 
 def draw(number: int) -> Case:
-    """The case of a number; the same on every machine with the same NumPy."""
+    """The case of a number of the first series."""
     rng = np.random.default_rng([_SALT, number])
     kind = str(rng.choice(list(TARGETS), p=[0.4, 0.1, 0.1, 0.1, 0.3]))
     n = int(rng.choice([2, 3, 5, 8, 20, 40, 80], p=[0.04, 0.04, 0.06, 0.1, 0.26, 0.3, 0.2]))
@@ -168,7 +184,8 @@ def _gate(rng: Rng) -> Any:
     )
 
 
-def _solver(rng: Rng) -> Any:
+def some_solver(rng: Rng) -> Any:
+    """A solver by name, or one with settings."""
     return pick(
         rng,
         "em",
@@ -185,7 +202,8 @@ def _solver(rng: Rng) -> Any:
     )
 
 
-def _climb(rng: Rng, seed: int) -> dict[str, Any]:
+def climb_settings(rng: Rng, seed: int) -> dict[str, Any]:
+    """Settings of a climb that flat mixtures and trees have."""
     return {
         "n_init": int(rng.integers(1, 4)),
         "max_iter": int(pick(rng, 1, 5, 30)),
@@ -200,17 +218,17 @@ def _climb(rng: Rng, seed: int) -> dict[str, Any]:
 def _flat(rng: Rng, kind: str, expert: Any, seed: int) -> Any:
     cls = MoEClassifier if kind == "class" else MoERegressor
     K = int(rng.integers(1, 5))
-    gate, settings = _gate(rng), _climb(rng, seed)
+    gate, settings = _gate(rng), climb_settings(rng, seed)
     # What scikit-learn fits is refitted on all rows at once.
     whole = isinstance(gate, EstimatorGate) or not isinstance(expert, (str, Expert))
-    solver = pick(rng, "em", EM(finish=None)) if whole else _solver(rng)
+    solver = pick(rng, "em", EM(finish=None)) if whole else some_solver(rng)
     settings |= {"warm_start": False} if whole else {}
     return cls(K, expert=expert, gate=gate, solver=solver, **settings)
 
 
 def _tree(rng: Rng, kind: str, family: Any, seed: int) -> Any:
     cls = HierarchicalMoEClassifier if kind == "class" else HierarchicalMoERegressor
-    settings = _climb(rng, seed) | {"init": pick(rng, "auto", "auto", "cut")}
+    settings = climb_settings(rng, seed) | {"init": pick(rng, "auto", "auto", "cut")}
     if rng.random() < 0.2:
         settings |= {"max_leaves": 3, "criterion": pick(rng, "bic", "held_out")}
         return cls("grow", expert=family, **settings)

@@ -52,7 +52,7 @@ def check(case: Case) -> str:
             return "refused"
         if case.way == "batches" and not hasattr(estimator, "n_features_in_"):
             return "waiting"
-        answers = _answers(estimator, *case.heard)
+        answers = _answers(estimator, case)
         _agree(estimator, answers)
         if case.way != "batches":
             _climbs(estimator)
@@ -79,7 +79,7 @@ def _is_a_sentence(what: str, error: Exception) -> None:
         raise FoundError(f"{what}: {type(error).__name__}: {error} ({place})") from error
 
 
-def _stays_unfitted(estimator: Any, X: np.ndarray) -> None:
+def _stays_unfitted(estimator: Any, X: Any) -> None:
     """After a refused first fit there is nothing to predict with."""
     try:
         estimator.predict(X)
@@ -93,10 +93,10 @@ def _stays_unfitted(estimator: Any, X: np.ndarray) -> None:
 # ------------------------------------------------------------------------- answers
 
 
-def _answers(estimator: Any, X: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+def _answers(estimator: Any, case: Case) -> dict[str, np.ndarray]:
     """What a fitted estimator says of its rows; all finite."""
     answers = {}
-    for name, ask in _questions(estimator, X, y).items():
+    for name, ask in _questions(estimator, case).items():
         try:
             answers[name] = np.asarray(ask())
         except Exception as error:
@@ -112,22 +112,24 @@ def _answers(estimator: Any, X: np.ndarray, y: np.ndarray) -> dict[str, np.ndarr
     return answers
 
 
-def _questions(estimator: Any, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+def _questions(estimator: Any, case: Case) -> dict[str, Any]:
     """Answers that are looked at, by name."""
+    X, y, groups = case.heard
     ask: dict[str, Any] = {"predict": lambda: estimator.predict(X)}
-    ask["elsewhere"] = lambda: estimator.predict(X[::-1] * 1.7 + 0.3)
+    ask["elsewhere"] = lambda: estimator.predict(case.elsewhere(X))
     for name in ("predict_proba", "gate_proba"):
         if hasattr(estimator, name):
             ask[name] = lambda name=name: getattr(estimator, name)(X)
-    if hasattr(estimator, "log_likelihood_"):
-        ask["log_likelihood_"] = lambda: estimator.log_likelihood_
-        ask["trace_"] = lambda: np.asarray(estimator.trace_)
-        ask["score_samples"] = lambda: estimator.score_samples(X, y)
-        ask["responsibilities"] = lambda: estimator.responsibilities(X, y)
-        ask["summary"] = lambda: len(estimator.summary())
-        if not hasattr(estimator, "predict_proba"):
-            ask["std"] = lambda: estimator.predict(X, return_std=True)[1]
-            ask["median"] = lambda: estimator.predict_quantile(X[:5], 0.5)
+    for name in ("log_likelihood_", "lower_bound_"):
+        if hasattr(estimator, name):
+            ask[name] = lambda name=name: getattr(estimator, name)
+            ask["trace_"] = lambda: np.asarray(estimator.trace_)
+            ask["score_samples"] = lambda: estimator.score_samples(X, y, **groups)
+            ask["responsibilities"] = lambda: estimator.responsibilities(X, y, **groups)
+            ask["summary"] = lambda: len(estimator.summary())
+            if not hasattr(estimator, "predict_proba"):
+                ask["std"] = lambda: estimator.predict(X, return_std=True)[1]
+                ask["median"] = lambda: estimator.predict_quantile(X[:5], 0.5)
     return ask
 
 
@@ -135,7 +137,7 @@ def _agree(estimator: Any, answers: dict[str, np.ndarray]) -> None:
     """Probabilities add up to one, and the likeliest class is predicted."""
     for name in ("predict_proba", "responsibilities", "gate_proba"):
         P = answers.get(name)
-        mixture = hasattr(estimator, "log_likelihood_")
+        mixture = hasattr(estimator, "log_likelihood_") or hasattr(estimator, "lower_bound_")
         if P is None or (name == "gate_proba" and not mixture):
             continue
         if np.abs(P.sum(axis=1) - 1.0).max() > 1e-9 or P.min() < 0.0:
@@ -148,16 +150,24 @@ def _agree(estimator: Any, answers: dict[str, np.ndarray]) -> None:
 
 def _climbs(estimator: Any) -> None:
     """The trace never falls, where the solver promises that."""
+    if hasattr(estimator, "lower_bound_"):
+        _never_falls(estimator.trace_)
     solver = getattr(estimator, "solver", None)
     if solver is None or not hasattr(estimator, "trace_"):
         return
     solver = solver if isinstance(solver, Solver) else SOLVERS[solver]()
     noisy = isinstance(solver, (Adam, SGD)) or getattr(solver, "assignment", "") == "stochastic"
     # Without a monotone step: estimators inside are not fitted by likelihood.
-    ours = all(isinstance(c, (str, moe_classic.experts.Expert)) for c in [estimator.expert])
+    listed = estimator.expert if isinstance(estimator.expert, list) else [estimator.expert]
+    ours = all(isinstance(c, (str, moe_classic.experts.Expert)) for c in listed)
     if noisy or not ours or getattr(solver, "annealing", None):
         return
-    trace = np.asarray(estimator.trace_, dtype=float)
+    _never_falls(estimator.trace_)
+
+
+def _never_falls(trace: Any) -> None:
+    """Raise if a trace falls by more than rounding."""
+    trace = np.asarray(trace, dtype=float)
     fall = -np.diff(trace) / (1.0 + np.abs(trace[1:]))
     if fall.max(initial=0.0) > FALL:
         raise FoundError(f"the trace falls by {fall.max():.2g} of its size")
@@ -165,7 +175,7 @@ def _climbs(estimator: Any) -> None:
 
 def _is_a_transaction(estimator: Any, case: Case, before: dict[str, np.ndarray]) -> None:
     """A refused refit leaves every answer as it was."""
-    spoiled = np.full((2 * len(case.X), case.X.shape[1] + 1), np.inf)
+    spoiled = np.full((2 * len(case.y), case.X.shape[1] + 1), np.inf)
     other = np.concatenate([case.y, case.y])
     try:
         estimator.fit(spoiled, other)
@@ -173,6 +183,6 @@ def _is_a_transaction(estimator: Any, case: Case, before: dict[str, np.ndarray])
         _is_a_sentence("refit", error)
     else:
         raise FoundError("rows of infinities are fitted")
-    for name, ask in _questions(estimator, *case.heard).items():
+    for name, ask in _questions(estimator, case).items():
         if name in before and not np.array_equal(np.asarray(ask()), before[name]):
             raise FoundError(f"{name} is another after a refused refit")

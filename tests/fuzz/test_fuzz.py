@@ -4,8 +4,8 @@ from functools import cache
 
 import pytest
 
-from .cases import draw
 from .checks import check
+from .series import SECOND, draw
 
 
 @cache
@@ -14,7 +14,7 @@ def end(number):
     return check(draw(number))
 
 
-@pytest.mark.parametrize("number", range(60))
+@pytest.mark.parametrize("number", [*range(60), *range(SECOND, SECOND + 60)])
 def test_case(number):
     case = draw(number)
     try:

@@ -94,7 +94,7 @@ def test_classes(data):
     [
         ({"kind": "bootstrap"}, ValueError, "draws rows and needs them in memory"),
         ({"weight_kind": "precision"}, ValueError, "needs all weights at once"),
-        ({"groups": np.arange(N)}, ValueError, "groups has no meaning with Dask"),
+        ({"groups": np.arange(N)}, TypeError, "groups is a ndarray, and other"),
         ({"kind": "sandwich", "clusters": np.arange(N)}, TypeError, "clusters is a ndarray"),
     ],
 )

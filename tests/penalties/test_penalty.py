@@ -22,7 +22,7 @@ from moe_classic.experts import (
     PoissonExpert,
     StudentTExpert,
 )
-from moe_classic.gates import SoftmaxGate, TreeGate
+from moe_classic.gates import SoftmaxGate
 from moe_classic.penalties import ElasticNet, GroupLasso, Lasso, Ridge
 
 QUICK = {"n_init": 2, "random_state": 0}
@@ -299,13 +299,9 @@ def test_penalties_without_a_meaning_are_refused(expert, words):
         MoERegressor(2, expert=expert, **QUICK).fit(X, y)
 
 
-def test_trees_have_penalties_at_their_leaves_and_refuse_them_at_nodes():
+def test_trees_have_penalties_at_their_leaves():
     X, y = real()
-    node, leaf = SoftmaxGate(penalty=Lasso(0.1)), GaussianExpert(penalty=Lasso(0.1))
-    with pytest.raises(ValueError, match="nodes of a tree take no penalty=Lasso"):
-        HierarchicalMoERegressor((2,), node=node).fit(X, y)
-    with pytest.raises(ValueError, match="nodes of a tree take no penalty=Lasso"):
-        MoERegressor(2, gate=TreeGate(node=node)).fit(X, y)
+    leaf = GaussianExpert(penalty=Lasso(0.1))
     tree = HierarchicalMoERegressor((2,), expert=leaf, **QUICK).fit(X, y)
     flat = MoERegressor(2, expert=leaf, **QUICK).fit(X, y)
     assert sum((one.coef_ == 0.0).sum() for one in tree.experts_) > 3

@@ -6,13 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from moe_classic import MoEClassifier, MoERegressor
+from moe_classic import (
+    HierarchicalMoEClassifier,
+    HierarchicalMoERegressor,
+    MoEClassifier,
+    MoERegressor,
+)
 from moe_classic.experts import GammaExpert, GaussianExpert, MultinomialExpert, PoissonExpert
 from moe_classic.gates import SoftmaxGate
 from moe_classic.model_selection import adaptive_weights, path, stability_selection
 from moe_classic.penalties import ElasticNet, GroupLasso, Lasso
 
-from .registry import Values, case, classes, counts, fitted, lines, positives
+from .registry import Values, case, classes, counts, fitted, lines, positives, quarters
 
 QUICK = {"n_init": 3, "random_state": 0}
 
@@ -56,6 +61,27 @@ def poisson() -> Values:
 @case("lasso of gamma experts")
 def gamma() -> Values:
     return _fit(MoERegressor(2, expert=GammaExpert(penalty=Lasso(0.1)), **QUICK), positives)
+
+
+@case("lasso of the nodes of a tree")
+def nodes() -> Values:
+    X, y = quarters()
+    node = SoftmaxGate(penalty=Lasso(0.01))
+    return _nodes(HierarchicalMoERegressor((2, 2), node=node, **QUICK), X, y)
+
+
+@case("group lasso of the nodes of a tree of classifications")
+def class_nodes() -> Values:
+    X, y = classes()
+    node, expert = SoftmaxGate(penalty=GroupLasso(0.01)), MultinomialExpert(penalty=Lasso(0.02))
+    return _nodes(HierarchicalMoEClassifier([[2], 1], node=node, expert=expert, **QUICK), X, y)
+
+
+def _nodes(tree: Any, X: np.ndarray, y: np.ndarray) -> Values:
+    tree.fit(_wide(X), y)
+    zeros = [slopes == 0.0 for slopes in tree.gate_.coef_]
+    values = fitted(tree, _wide(X), y, regular=False)
+    return values | {"zeros": np.concatenate(zeros).astype(float)}
 
 
 @case("path of penalties")

@@ -157,8 +157,8 @@ class BayesianEstimator(TransformerMixin, BaseEstimator):
     ) -> FittedPosterior:
         """What is kept of a fit: in the user's units, experts in order."""
         state, mixture = found.run.state, found.mixture
-        experts, cov = mixture.told(state)
-        gate = GateParams(state.gate.mean[0], cov)
+        experts, draws = mixture.told(state)
+        gate = GateParams(draws)
         params = MoEParams(gate, (self._expert_params(experts),))
         group = replace(plan.model.groups[0], count=state.n_experts)
         model = replace(plan.model, groups=(group,))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight
 
 from moe_classic._arguments import counts_of
 from moe_classic._data import is_dask
@@ -16,10 +15,8 @@ from moe_classic._numerics import log_sum_exp
 from moe_classic._results import (
     checked_pairs,
     checked_rows,
-    numbered_subjects,
     require_groups,
     subject_log_joint,
-    subject_weights,
     told_experts,
 )
 from moe_classic._typing import Floats, Ints
@@ -27,7 +24,15 @@ from moe_classic.estimators import _answers
 from moe_classic.inference import Inference
 from moe_classic.inference import inference as standard_errors
 
-from .lazy import counts, entropies, lazily, total_entropy, total_weight
+from .lazy import (
+    counts,
+    entropies,
+    group_sums,
+    group_weights,
+    lazily,
+    total_entropy,
+    total_weight,
+)
 
 # -------------------------------------------------------------------- gate and experts
 
@@ -148,20 +153,13 @@ def log_likelihood(
     self: Any, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
 ) -> float:
     """Total conditional log-likelihood in nats; see :meth:`score_samples`."""
-    parts = self.score_samples(X, y, groups=groups)
+    if groups is not None:
+        return group_sums(self, X, y, sample_weight, groups).height
+    parts = self.score_samples(X, y)
     if is_dask(parts):
         weighted = parts if sample_weight is None else parts * sample_weight
         return float(weighted.sum().compute())
-    return float(parts @ _weights(self, X, sample_weight, groups))
-
-
-def _weights(self: Any, X: Any, sample_weight: Any, groups: Any) -> Floats:
-    """Weights of the rows, or of the groups in the order of their sorted labels."""
-    X = checked_rows(self, X)
-    w = np.asarray(
-        _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    )
-    return w if groups is None else subject_weights(*numbered_subjects(groups, len(X)), w)
+    return float(parts @ group_weights(self, X, sample_weight, None))
 
 
 def aic(
@@ -200,9 +198,15 @@ def bic(
     """
     require_groups(self._mixture, groups, "bic")
     sample_weight = counts(X, sample_weight, weight_kind)
-    value = self.log_likelihood(X, y, sample_weight, groups=groups)
-    lazy = is_dask(X)
-    n = total_weight(X, sample_weight) if lazy else _weights(self, X, sample_weight, groups).sum()
+    if groups is not None:
+        sums = group_sums(self, X, y, sample_weight, groups)
+        return -2.0 * sums.height + self.n_parameters_ * float(np.log(sums.weight))
+    value, lazy = self.log_likelihood(X, y, sample_weight), is_dask(X)
+    n = (
+        total_weight(X, sample_weight)
+        if lazy
+        else group_weights(self, X, sample_weight, None).sum()
+    )
     return -2.0 * value + self.n_parameters_ * float(np.log(n))
 
 
@@ -223,15 +227,13 @@ def icl(
     """
     require_groups(self._mixture, groups, "icl")
     value = self.bic(X, y, sample_weight, weight_kind=weight_kind, groups=groups)
+    if groups is not None:
+        w = counts(X, sample_weight, weight_kind)
+        return value + 2.0 * group_sums(self, X, y, w, groups).entropy
     if is_dask(X):
         return value + 2.0 * total_entropy(self.responsibilities(X, y), sample_weight)
-    w = _weights(self, X, counts_of(sample_weight, weight_kind), groups)
-    if groups is None:
-        R = self.responsibilities(X, y)
-    else:
-        joint = subject_log_joint(self, X, y, groups)[0]
-        R = np.exp(joint - log_sum_exp(joint)).T
-    return value + 2.0 * float(w @ entropies(R))
+    w = group_weights(self, X, counts_of(sample_weight, weight_kind), None)
+    return value + 2.0 * float(w @ entropies(self.responsibilities(X, y)))
 
 
 # -------------------------------------------------------------------- standard errors

@@ -272,9 +272,10 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
         root.call_on_fit_task_begin(estimator=self, **shown)
         trainer = self._make_trainer(arguments, data, rows, raw, checker, root, source or {})
         # BLAS has one thread: blocks are small, n_jobs threads go over them.
-        with one_thread("blas"), closing(trainer.engine):
-            trained = self._train(trainer, raw)
-        fitted = self._record(trainer, trained)
+        with one_thread("blas"):
+            with closing(trainer.engine):
+                trained = self._train(trainer, raw)
+            fitted = self._record(trainer, trained)
         check_fitted_experts(fitted.model, fitted.params, fitted.labels)
         self._set_fitted(fitted, checker, **how_it_ended(trainer, trained))
         warn_of_the_end(trainer, trained)

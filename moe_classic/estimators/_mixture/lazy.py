@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from dataclasses import dataclass
+from functools import partial, reduce, wraps
+from operator import add
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from moe_classic._arguments import counts_of
-from moe_classic._data import check_partitions, is_dask
+from moe_classic._data import Stats, check_partitions, dask_parts, is_dask, over_partitions
+from moe_classic._numerics import log_sum_exp
+from moe_classic._results import (
+    checked_rows,
+    numbered_subjects,
+    subject_log_joint,
+    subject_weights,
+)
+from moe_classic._typing import Floats
 
 #: A method that answers about rows.
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -89,6 +99,60 @@ def total_entropy(R: Any, sample_weight: Any) -> float:
 def _entropies_of_frame(R: pd.DataFrame) -> pd.Series:
     """Entropies with the index of their rows."""
     return pd.Series(entropies(R), index=R.index, name="entropy")
+
+
+@dataclass(frozen=True)
+class GroupSums(Stats):
+    """Log-likelihood, weight and entropy of some groups."""
+
+    height: float
+    weight: float
+    entropy: float
+
+
+def group_weights(self: Any, X: Any, sample_weight: Any, groups: Any) -> Floats:
+    """Weights of the rows, or of the groups in the order of their sorted labels."""
+    X = checked_rows(self, X)
+    w = np.asarray(
+        _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    )
+    return w if groups is None else subject_weights(*numbered_subjects(groups, len(X)), w)
+
+
+def group_sums(self: Any, X: Any, y: Any, sample_weight: Any, groups: Any) -> GroupSums:
+    """Sums over the groups of rows in memory, or in partitions that hold whole groups.
+
+    Raises
+    ------
+    ValueError
+        If rows of a group are in several partitions.
+    """
+    if not is_dask(X, y, sample_weight, groups):
+        w = group_weights(self, X, sample_weight, groups)
+        joint = subject_log_joint(self, X, y, groups)[0]
+        height = log_sum_exp(joint)
+        entropy = w @ entropies(np.exp(joint - height).T)
+        return GroupSums(float(height @ w), float(w.sum()), float(entropy))
+    check_is_fitted(self)
+    parts = dask_parts(X, y, sample_weight, groups)
+    told = over_partitions(partial(_of_partition, self), parts)
+    labels = np.concatenate([names for names, _ in told if names.size])
+    names, times = np.unique(labels, return_counts=True)
+    again = names[times > 1].tolist()
+    if again:
+        raise ValueError(
+            f"rows of group {again[0]!r} are in several partitions; a group must come whole, in "
+            "one block or partition. Sort the rows by group and cut where groups end."
+        )
+    return reduce(add, (sums for _, sums in told))
+
+
+def _of_partition(estimator: Any, part: Any) -> tuple[np.ndarray, GroupSums]:
+    """Labels of the groups in a partition, and their sums."""
+    X, y, w, groups = part
+    if not len(X):
+        return np.zeros(0), GroupSums(0.0, 0.0, 0.0)
+    return np.unique(np.asarray(groups)), group_sums(estimator, X, y, w, groups)
 
 
 # ------------------------------------------------------------------------- answers about rows

@@ -29,7 +29,7 @@ from moe_classic.estimators._mixture import LearnedMixture, MixtureEstimator
 from moe_classic.experts import LinearExpert
 from moe_classic.gates import Nested, TreeGate, count_leaves, parse_branching, write_branching
 
-from .grow import Growth
+from .growth import Growth
 from .trainer import TreeSettings, TreeStreamTrainer, TreeTrainer
 
 #: Values that only growing trees read, with their defaults: anything else there is an error.

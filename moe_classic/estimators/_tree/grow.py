@@ -31,6 +31,7 @@ from moe_classic._typing import Bools, Floats, Ints
 from moe_classic.solvers import EM, Problem
 
 from .branch import Branch, adopt, assemble, take_apart, tree_model
+from .growth import Grown, Growth, GrowthStep, Proposal, Stage
 from .split import Splitter
 
 #: EM iterations of the whole tree after a round of splits, and before and after a bold attempt.
@@ -41,72 +42,6 @@ _SHARE = 0.5
 _SPIKE = 5.0
 #: Rounds of growing and pruning in turn.
 _SEASONS = 3
-
-
-@dataclass(frozen=True)
-class Growth:
-    """How far a tree may grow.
-
-    Attributes
-    ----------
-    max_leaves : int
-    max_depth : int or None
-    criterion : {"bic", "held_out"}
-    validation_fraction : float
-        Part of the rows that is held out.
-    """
-
-    max_leaves: int = 32
-    max_depth: int | None = None
-    criterion: str = "bic"
-    validation_fraction: float = 0.2
-
-
-@dataclass(frozen=True)
-class GrowthStep:
-    """One line of the history of a tree.
-
-    Attributes
-    ----------
-    action : {"split", "prune"}
-    leaves : int
-    depth : int
-    log_likelihood : penalised log-likelihood of the rows that the tree was grown on
-    score : what decides; higher is better
-    """
-
-    action: str
-    leaves: int
-    depth: int
-    log_likelihood: float
-    score: float
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A tree as it is at some time, with its objective on the rows that it is grown on."""
-
-    model: Model
-    params: MoEParams
-    objective: float
-
-
-@dataclass(frozen=True)
-class Grown:
-    """The tree that growth ended with, and how it came about."""
-
-    model: Model
-    params: MoEParams
-    history: list[GrowthStep]
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A branch in the place of a node, with what it gains and what it costs."""
-
-    node: int
-    branch: Branch
-    net: float
 
 
 def grow(
@@ -289,9 +224,14 @@ class _Grower:
     def _brought(self, one: Any) -> int:
         """Parameters of one more leaf with expert ``one``, and of its row of a gate."""
         model = self.splitter.model
-        expert, null = model.groups[0].expert, self.null[model.groups[0].design]
         gate = self.splitter.gate_width - self.null[model.gate_design].shape[1]
-        return expert.n_parameters(one) - expert.redundant(one, null) + gate
+        # Slopes of a sparse gate are not known before: one, and the intercept, make a boundary.
+        return self._own(one) + (min(gate, 2) if model.gate.sparse else gate)
+
+    def _own(self, one: Any) -> int:
+        """Parameters of one expert."""
+        group = self.splitter.model.groups[0]
+        return group.expert.n_parameters(one) - group.expert.redundant(one, self.null[group.design])
 
     def _bold(self, stage: Stage, candidates: list[Proposal], most: int) -> Stage | None:
         """The best splits that do not pay by the local bound, if they pay on the whole tree."""
@@ -348,7 +288,7 @@ class _Grower:
         """Gain of a branch over the one in its place, less its price."""
         if self.judge is not None and judged is not None:
             return self.judge.value(new, judged[node]) - self.judge.value(old, judged[node])
-        gain = self.splitter.value(new, h) - self.splitter.value(old, h)
+        gain = self.splitter.height(new, h) - self.splitter.height(old, h)
         return gain - self._price(self._count(new) - self._count(old))
 
     def _price(self, count: int) -> float:
@@ -360,7 +300,20 @@ class _Grower:
         one, shared = branch.leaves[0].expert, self.splitter.shared
         common = sum(getattr(one, name)[0].size for name in shared.fields)
         common += len(shared.slopes) * one.coef.shape[1]
+        if self.splitter.model.sparse:
+            return self._counted(branch) - (len(branch.leaves) - 1) * common
         return (len(branch.leaves) - 1) * (self._brought(one) - common)
+
+    def _counted(self, branch: Branch) -> int:
+        """The same where slopes are zero, leaf by leaf and node by node."""
+        count = sum(self._own(leaf.expert) for leaf in branch.leaves)
+        if not branch.children:
+            return count
+        splitter = self.splitter
+        gate = tree_model(splitter.model, branch.nested).gate
+        params = assemble(branch, splitter.gate_width, splitter.shared).gate
+        null = self.null[splitter.model.gate_design]
+        return count + int(gate.n_parameters(params) - gate.redundant(params, null))
 
     def _stream(self) -> np.random.Generator:
         """A generator of its own for each trial."""

@@ -36,7 +36,7 @@ class HierarchicalMoERegressor(RegressorAnswers, TreeEstimator):
         limit, when it is ``"grow"``.
     node : str or gate, default="softmax"
         Gate at every node: ``"softmax"``, ``"constant"``, or an instance with ``features`` and
-        ``alpha`` such as ``SoftmaxGate(features=["age"])``.
+        ``alpha`` or ``penalty``, such as ``SoftmaxGate(features=["age"])``.
     expert : str, expert, or list of (name, expert), default="gaussian"
         As for :class:`MoERegressor`; a list names one expert a leaf, from left to right.
     solver : str or solver, default="em"

@@ -116,6 +116,12 @@ def _check_recursive(estimator: Any) -> None:
             f"learn_recursively fits without a penalty, but the expert has alpha="
             f"{expert.alpha!r}. Set alpha=0 or use partial_fit."
         )
+    for part, owner in (("expert", expert), ("nodes", estimator.gate)):
+        if owner.penalty is not None:
+            raise ValueError(
+                f"learn_recursively fits without a penalty, but penalty={owner.penalty!r} is that "
+                f"of the {part}. Leave it out or use partial_fit."
+            )
 
 
 def _recur(estimator: Any, raw: RawData, forgetting: Forgetting) -> None:

@@ -283,7 +283,10 @@ class Splitter:
 
     def flat_model(self, count: int) -> Model:
         """The gate of one node over ``count`` leaves."""
-        gate = SoftmaxGate(alpha=getattr(self.model.gate, "alpha", 0.0))
+        gate, own = self.model.gate, {}
+        if getattr(gate, "penalty", None) is not None:
+            own = {"penalty": gate.penalty}
+        gate = SoftmaxGate(alpha=getattr(gate, "alpha", 0.0), **own)
         groups = (replace(self.model.groups[0], count=count),)
         return Model(gate, groups, self.model.gate_design)
 
@@ -341,6 +344,14 @@ class Splitter:
         params = assemble(branch, self.gate_width, self.shared)
         return float((self.block.w * h) @ model.log_likelihood(params, self.block))
 
+    def height(self, branch: Branch, h: Floats) -> float:
+        """The same, less what slopes cost where penalties make some of them zero."""
+        if not self.model.sparse:
+            return self.value(branch, h)
+        model = tree_model(self.model, branch.nested)
+        params = assemble(branch, self.gate_width, self.shared)
+        return self.value(branch, h) - model.penalty_value(params, self.summary)
+
     # -------------------------------------------------------------------- whole trees
 
     def start(self, names: tuple[str, ...], rng: np.random.Generator) -> MoEParams:
@@ -373,7 +384,7 @@ class Splitter:
             old, h = branches[j], posterior[j]
             new = self.polish(branch, h, LOCAL_PASSES // 2)
             new = adopt(new, tree.leaves[0].expert, self.shared)
-            if self.value(new, h) > self.value(old, h) + _WORTH * self.block.w @ h:
+            if self.height(new, h) > self.height(old, h) + _WORTH * self.block.w @ h:
                 changes[j] = new
         if not changes:
             return None

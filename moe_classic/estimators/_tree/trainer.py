@@ -27,7 +27,8 @@ from moe_classic.experts import LinearExpert
 from moe_classic.gates import Nested, count_leaves
 from moe_classic.solvers import EM, STOPPED, Problem, Result
 
-from .grow import Growth, GrowthStep, grow
+from .grow import grow
+from .growth import Growth, GrowthStep
 from .least_squares import least_squares
 from .split import Splitter, Trial
 

@@ -256,6 +256,10 @@ class Wrapper(Expert):
         lines: Floats = self.inside.lines(self.own(params))
         return lines
 
+    def redundant(self, params: Any, null: Floats) -> int:
+        """How many parameters of the expert inside are none."""
+        return int(self.inside.redundant(self.own(params), null))
+
     def penalty_value(self, params: Any, summary: Summary) -> float:
         """That of the expert inside."""
         return float(self.inside.penalty_value(self.own(params), summary))
@@ -469,5 +473,7 @@ def _newton(H: Floats, gradient: Floats) -> Floats:
     values = np.abs(values)
     most = values.max(initial=0.0)
     along = vectors.T @ (gradient * unit)
-    along = np.where(values > _NOTHING * most, along / np.maximum(values, _FLAT * most), 0.0)
+    # Where nothing bends there is nothing to divide by.
+    least = max(_FLAT * most, np.finfo(float).tiny)
+    along = np.where(values > _NOTHING * most, along / np.maximum(values, least), 0.0)
     return np.asarray(unit * (vectors @ along), dtype=np.float64)

@@ -25,6 +25,7 @@ from moe_classic._components import (
     TargetKind,
     Units,
     check_alpha,
+    free_directions,
     joined_terms,
     line_terms,
 )
@@ -250,8 +251,9 @@ class ZeroInflatedExpert(Wrapper):
         return places[places >= 0]
 
     def redundant(self, params: Any, null: Floats) -> int:
-        """How many coefficients are none, as directions of the design do nothing."""
-        return len(params.coef) * 2 * null.shape[1]
+        """How many coefficients of both predictors are none."""
+        logits = len(params.coef) * free_directions(null, ~self.seen).shape[1]
+        return super().redundant(params, null) + logits
 
     # -------------------------------------------------------------------- penalty
 

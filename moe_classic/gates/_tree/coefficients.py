@@ -9,7 +9,7 @@ import numpy as np
 from moe_classic._components import normalise
 from moe_classic._data import Design
 from moe_classic._numerics import empty
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Ints
 
 from .nodes import Family, TreeShape
 
@@ -51,3 +51,30 @@ def full_rows(params: TreeParams, node: int, children: list[int]) -> Floats:
     start, m = shape.first_row[node], shape.n_children[node] - 1
     full = np.vstack([params.coef[start : start + m], np.zeros(params.coef.shape[1])])
     return full[np.array(children) - shape.first_child[node]]
+
+
+def reordered(params: TreeParams, order: Ints) -> TreeParams:
+    """Coefficients for experts in a new order that swaps whole branches of the same shape.
+
+    Raises
+    ------
+    ValueError
+        If the order tears a branch apart.
+    """
+    shape = params.shape
+    below = shape.leaf_ranges()
+    old_node = {frozenset(leaves): node for node, leaves in enumerate(below)}
+    coef = np.empty_like(params.coef)
+    for j in shape.inner:
+        sets = [frozenset(order[below[c].start : below[c].stop]) for c in shape.children_of(j)]
+        old = [old_node.get(s, -1) for s in sets]
+        parents = {int(shape.parent[c]) if c >= 0 else -1 for c in old}
+        if -1 in parents or len(parents) > 1:
+            raise ValueError(
+                f"TreeGate: the order {order.tolist()} tears a branch apart; in a tree only "
+                "whole branches of the same shape can change places."
+            )
+        full = full_rows(params, parents.pop(), old)
+        start = shape.first_row[j]
+        coef[start : start + len(old) - 1] = full[:-1] - full[-1]
+    return TreeParams(coef, shape)

@@ -29,14 +29,15 @@ from moe_classic._components import (
     moved_score_blocks,
 )
 from moe_classic._data import Design, Summary
-from moe_classic._typing import Floats
+from moe_classic._typing import Bools, Floats
 from moe_classic.gates._base import Gate
 from moe_classic.gates._constant import ConstantGate
 from moe_classic.gates._softmax import SoftmaxGate, SoftmaxParams
-from moe_classic.penalties import CentredRidge
+from moe_classic.penalties import Bound, CentredRidge, Penalty, SparseSlopes
 
 from .branching import balanced, count_leaves, parse_branching
-from .coefficients import TreeParams, conditionals, full_rows, rows_of
+from .coefficients import TreeParams, conditionals, reordered, rows_of
+from .node import node_gate
 from .nodes import (
     TreeShape,
     below_root,
@@ -49,6 +50,7 @@ from .nodes import (
     steps_of,
     tree_shape,
 )
+from .penalty import NodePenalties, SparseNodes
 
 
 class TreeGate(Gate):
@@ -65,8 +67,9 @@ class TreeGate(Gate):
         leaf, what is left of a tree that did not grow.
     node : str or gate, default="softmax"
         The gate at every node: ``"softmax"``, ``"constant"``, or an instance of
-        :class:`SoftmaxGate` with ``features`` and ``alpha`` of its own. Generative gates are
-        refused: the density of x that they carry would be counted once a level.
+        :class:`SoftmaxGate` with ``features`` and ``alpha`` or ``penalty`` of its own, which each
+        node has by itself. Generative gates are refused: the density of x that they carry would be
+        counted once a level.
 
     References
     ----------
@@ -96,13 +99,6 @@ class TreeGate(Gate):
         if self.branching is not None:
             parse_branching(self.branching, "TreeGate")
         self.node_gate.check()
-        penalty = getattr(self.node_gate, "penalty", None)
-        if penalty is not None:
-            raise ValueError(
-                f"TreeGate: node={self.node!r}: nodes of a tree take no penalty={penalty!r}; leave "
-                "it out and set alpha=, the ridge of each node. Experts at the leaves may have a "
-                "penalty."
-            )
 
     def for_classes(self, *, named: bool) -> TreeGate:
         """With nodes that were named, these have the penalty of class experts."""
@@ -126,26 +122,7 @@ class TreeGate(Gate):
     @property
     def node_gate(self) -> SoftmaxGate | ConstantGate:
         """The gate at every node."""
-        known = {"softmax": SoftmaxGate, "constant": ConstantGate}
-        if isinstance(self.node, str) and self.node in known:
-            return known[self.node]()
-        if isinstance(self.node, (SoftmaxGate, ConstantGate)):
-            return self.node
-        if self.node in ("gaussian", "mixed") or getattr(self.node, "generative", False):
-            raise ValueError(
-                f"TreeGate: node={self.node!r} is a generative gate, it describes x itself; in a "
-                "tree that density would be counted once a level. Use node='softmax' or "
-                "'constant'."
-            )
-        if isinstance(self.node, str):
-            raise ValueError(
-                f"TreeGate: node={self.node!r} is not known; choose one of {sorted(known)} or "
-                "pass a SoftmaxGate."
-            )
-        raise TypeError(
-            f"TreeGate: node={self.node!r} must be one of {sorted(known)} or an instance of "
-            "moe_classic.gates.SoftmaxGate or ConstantGate."
-        )
+        return node_gate(self.node)
 
     @property
     def features(self) -> Any:
@@ -158,6 +135,16 @@ class TreeGate(Gate):
         return getattr(self.node_gate, "alpha", 0.0)
 
     @property
+    def penalty(self) -> Penalty | None:
+        """What the node gates have in place of ``alpha``."""
+        return getattr(self.node_gate, "penalty", None)
+
+    @property
+    def sparse(self) -> bool:  # type: ignore[override]
+        """Whether slopes may be exactly zero."""
+        return self.penalty is not None and self.penalty.sparse
+
+    @property
     def nested(self) -> Any:
         """The tree as nested tuples."""
         if self.branching is None:
@@ -167,10 +154,12 @@ class TreeGate(Gate):
     @property
     def _flat(self) -> SoftmaxGate:
         """Does the work of a tree with a single gate: the very same arithmetic."""
-        return SoftmaxGate(alpha=self.alpha)
+        return SoftmaxGate(alpha=self.alpha, penalty=self.penalty)
 
     def stacks(self, params: TreeParams) -> bool:
-        """Where all nodes take Newton's steps."""
+        """Where all nodes take Newton's steps, without a penalty that is an object."""
+        if self.penalty is not None:
+            return False
         if params.shape.is_flat:
             return self._flat.stacks(SoftmaxParams(params.coef))
         q = params.coef.shape[-1]
@@ -230,11 +219,13 @@ class TreeGate(Gate):
         if params.shape.is_flat:
             new = self._flat.update(SoftmaxParams(params.coef), stats, summary)
             return TreeParams(new.coef, params.shape)
-        pull, (*lead, _, q) = self.alpha * summary.weight, params.coef.shape
+        term, (*lead, _, q) = self.slopes_penalty(summary), params.coef.shape
+        if isinstance(term, SparseSlopes):
+            return SparseNodes(term).step(params, stats)
         coef = params.coef.copy()
         for family, rule, gram in family_grams(params.shape, stats.gram, q):
             score = sibling_rows(stats.score, below_root(family), family)
-            delta = limited(steps_of(rule, rows_of(params, family), gram, score, pull))
+            delta = limited(steps_of(rule, rows_of(params, family), gram, score, term.pull))
             coef[..., family.rows, :] += delta.reshape(*lead, -1, q)
         return TreeParams(coef, params.shape)
 
@@ -294,39 +285,57 @@ class TreeGate(Gate):
 
     # -------------------------------------------------------------------- penalty
 
-    def slopes_penalty(self, summary: Summary) -> CentredRidge:
+    def slopes_penalty(self, summary: Summary) -> Bound:
         """Slopes centred over siblings, so that no child is special."""
-        return CentredRidge(self.alpha * summary.weight)
+        return self._flat.slopes_penalty(summary)
+
+    def _penalties(self, summary: Summary) -> NodePenalties:
+        """That of all nodes."""
+        return NodePenalties(self.slopes_penalty(summary))
+
+    def _kinks(self, params: TreeParams, summary: Summary | None = None) -> SparseNodes | None:
+        """The penalty by which slopes of nodes are zero; None where there is none."""
+        if not (self.sparse and params.coef.size and self.penalty is not None):
+            return None
+        term = self.penalty.bound(1.0 if summary is None else summary.weight, symmetric=True)
+        return SparseNodes(term) if isinstance(term, SparseSlopes) else None
 
     def penalty_value(self, params: TreeParams, summary: Summary) -> float:
         """``alpha / 2`` times the squared slopes centred over siblings, per unit of weight."""
-        ridge = self.slopes_penalty(summary)
-        return sum(ridge.value(rows_of(params, f)) for f in params.shape.families)
+        return self._penalties(summary).value(params)
 
     def penalties(self, params: TreeParams, summary: Summary) -> Floats:
         """Those of several trees, whose coefficients are (S, K - 1, q)."""
-        ridge, value = self.slopes_penalty(summary), np.zeros(len(params.coef))
+        ridge, value = CentredRidge(self.alpha * summary.weight), np.zeros(len(params.coef))
         for family in params.shape.families:
             value += ridge.each(rows_of(params, family)).sum(axis=-1)
         return value
 
     def penalty_gradient(self, params: TreeParams, summary: Summary) -> Floats:
         """Gradient of the penalty, (n_theta,)."""
-        ridge, q = self.slopes_penalty(summary), params.coef.shape[1]
-        out = np.zeros(params.coef.shape)
-        for family in params.shape.families:
-            out[family.rows] = ridge.gradient(rows_of(params, family)).reshape(-1, q)
-        return out.ravel()
+        return self._penalties(summary).gradient(params).ravel()
 
     def penalty_hessian(self, params: TreeParams, summary: Summary) -> Floats:
         """Hessian of the penalty, (n_theta, n_theta)."""
-        ridge, q = self.slopes_penalty(summary), params.coef.shape[1]
-        out = np.zeros((params.coef.size, params.coef.size))
-        for j in params.shape.inner:
-            m, start = int(params.shape.n_children[j]) - 1, int(params.shape.first_row[j])
-            place = slice(start * q, (start + m) * q)
-            out[place, place] = ridge.hessian(params.coef[start : start + m])
-        return out
+        return self._penalties(summary).hessian(params)
+
+    def optimality(self, params: TreeParams, stats: LogitStats, summary: Summary) -> float:
+        """Largest violation of the conditions at any node, in nats per unit of weight."""
+        kinks = self._kinks(params, summary)
+        if kinks is None:
+            return 0.0
+        free = stats.score[:-1] if params.shape.is_flat else free_rows(params.shape, stats.score)
+        return kinks.residual(params, free) / summary.weight
+
+    def support(self, params: TreeParams) -> tuple[Floats, Floats, Bools]:
+        """Coordinates of what is not held at zero: ``theta = T u``, and whose signs stay."""
+        kinks = self._kinks(params)
+        return super().support(params) if kinks is None else kinks.support(params)
+
+    def n_parameters(self, params: TreeParams) -> int:
+        """Number of free parameters: slopes that are zero are none."""
+        kinks = self._kinks(params)
+        return params.coef.size - (0 if kinks is None else kinks.n_zero(params))
 
     # -------------------------------------------------------------------- packing
 
@@ -346,23 +355,7 @@ class TreeGate(Gate):
         ValueError
             If the order tears a branch apart.
         """
-        shape, order = params.shape, np.asarray(order)
-        below = shape.leaf_ranges()
-        old_node = {frozenset(leaves): node for node, leaves in enumerate(below)}
-        coef = np.empty_like(params.coef)
-        for j in shape.inner:
-            sets = [frozenset(order[below[c].start : below[c].stop]) for c in shape.children_of(j)]
-            old = [old_node.get(s, -1) for s in sets]
-            parents = {int(shape.parent[c]) if c >= 0 else -1 for c in old}
-            if -1 in parents or len(parents) > 1:
-                raise ValueError(
-                    f"TreeGate: the order {order.tolist()} tears a branch apart; in a tree only "
-                    "whole branches of the same shape can change places."
-                )
-            full = full_rows(params, parents.pop(), old)
-            start = shape.first_row[j]
-            coef[start : start + len(old) - 1] = full[:-1] - full[-1]
-        return TreeParams(coef, shape)
+        return reordered(params, np.asarray(order))
 
     # -------------------------------------------------------------------- what users see
 

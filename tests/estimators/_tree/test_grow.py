@@ -20,7 +20,8 @@ from moe_classic.estimators._tree.branch import (
     take_apart,
     tree_model,
 )
-from moe_classic.estimators._tree.grow import Growth, _Grower, grow
+from moe_classic.estimators._tree.grow import _Grower, grow
+from moe_classic.estimators._tree.growth import Growth
 from moe_classic.estimators._tree.split import Splitter
 from moe_classic.experts import GaussianExpert, StudentTExpert
 from moe_classic.gates import TreeGate

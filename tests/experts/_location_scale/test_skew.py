@@ -328,3 +328,15 @@ def test_given_df_is_not_a_parameter():
     summary = summarise(np.arange(5.0)[None], np.ones(5))
     for expert, extra in ((SkewNormalExpert(), 2), (SkewTExpert(), 3), (SkewTExpert(df=3.0), 2)):
         assert expert.n_parameters(expert.start(4, 3, summary)) == 4 * (3 + extra)
+
+
+@each
+def test_blocks_of_rows_are_fitted_with_the_families_inside(expert):
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(600, 1))
+    y = 1.0 + 2.0 * x[:, 0] + leaning(600, 3.0, rng, df=8.0)
+    moe = MoERegressor(1, expert=expert(), n_init=2, random_state=0)
+    whole = moe.fit(x, y).log_likelihood_
+    blocks = [(x[i : i + 200], y[i : i + 200]) for i in range(0, 600, 200)]
+    assert moe.fit_blocks(blocks).log_likelihood_ == pytest.approx(whole, abs=1e-3)
+    assert moe.start_report_.strategy.str.startswith("fit of").any()

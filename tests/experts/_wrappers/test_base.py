@@ -12,6 +12,7 @@ from moe_classic.experts import (
     TruncatedExpert,
     ZeroInflatedExpert,
 )
+from moe_classic.experts._wrappers.base import _newton
 from tests.contracts.scenes import (
     ROUNDING,
     STEP,
@@ -67,14 +68,16 @@ def test_derivatives_equal_central_differences(name):
 def test_update_leads_to_a_stationary_point_uphill(name):
     scene = wrapped_scene(name)
     params, heights = scene.params, [scene.objective(scene.params)]
-    for _ in range(60):
+    # Those that reach a stationary point have the time for it.
+    ends = "free" not in name and "binomial" not in name
+    for _ in range(60 if ends else 15):
         params = scene.climb(params)
         heights.append(scene.objective(params))
     assert (np.diff(heights) >= -1e-9 * abs(heights[0])).all()
     gradient = scene.gradient(params, scene.S)
     gradient = gradient - scene.component.penalty_gradient(params, scene.summary)
     bound = scene.component.degenerate(params, scene.summary)
-    if not bound.any() and "free" not in name and "binomial" not in name:
+    if ends and not bound.any():
         assert np.abs(gradient).max() < 1e-5 * scene.w.sum()
 
 
@@ -167,3 +170,8 @@ def test_what_cannot_be_wrapped_is_refused(expert, error, words):
 def test_kinks_are_refused():
     with pytest.raises(ValueError, match="no smooth log density"):
         CensoredExpert(LaplaceExpert()).bind(guessed_summary("real", 10, 1))
+
+
+def test_no_step_is_made_where_nothing_bends():
+    with np.errstate(all="raise"):
+        np.testing.assert_array_equal(_newton(np.zeros((3, 3)), np.zeros(3)), np.zeros(3))
