@@ -433,6 +433,43 @@ TABLES = {
             "agree": "{same:.3f}",
         },
     ),
+    "effects": lambda: plain(
+        read("effects").eval("ratio = delta / spread"),
+        {
+            "answer": "{answer}",
+            "feature": "{feature}",
+            "effect": "{effect:.3f}",
+            "from refits": "{refits:.0e}",
+            "spread": "{spread:.4f}",
+            "delta / spread": "{ratio:.2f}",
+            "covered": "{covered:.1%}",
+            "bootstrap / delta": "{bootstrap:.2f}",
+        },
+    ),
+    "trust_region": lambda: plain(
+        read("trust_region"),
+        {
+            "experts": "{experts}",
+            "EM first": "{em_passes}",
+            "parameters": "{parameters}",
+            "starts": "{starts}",
+            "passes, here": "{own_passes:g}",
+            "trust-exact": "{scipy_passes:g}",
+            "time over that here": "{seconds_ratio:.2f}",
+            "here higher": "{own_higher}",
+            "trust-exact higher": "{scipy_higher}",
+        },
+    ),
+    "delta": lambda: plain(
+        read("delta"),
+        {
+            "parameters": "{parameters}",
+            "asked, here": "{own_asked}",
+            "by scipy": "{scipy_asked}",
+            "error, here": "{own_error:.0e}",
+            "of scipy": "{scipy_error:.0e}",
+        },
+    ),
     "coverage": lambda: plain(
         read("coverage").query("parameter == 'all'").eval("percent = 100 * coverage"),
         {
