@@ -1,16 +1,14 @@
 """Bayesian mixtures: number of experts, bound, coverage; scores beside Gibbs and ML.
 
-    python benchmarks/bayes.py [--only number bound coverage scores sobol] [--sets 100]
+    python benchmarks/bayes.py [--only number bound coverage scores classes sobol]
 
 - number: sets of three regimes on which K = 8 experts end at three;
 - bound: the largest fall of the bound over random problems, relative to its size;
 - coverage: credible intervals of 90 % that hold the true slope, of experts apart and overlapping;
-- scores: held-out log score a row of the variational fit, of a long Gibbs run under the same priors
-  and with as many experts, and of maximum likelihood with the number of experts chosen by BIC;
+- scores, classes: held-out log score a row of the variational fit, of long Gibbs runs under the
+  same priors and with as many experts, and of maximum likelihood with the number of experts chosen
+  by BIC; half of the chains begin at the fit and half at random, which shows whether they agree;
 - sobol: largest error of indices of functions whose indices are known, by a fit to 5,000 rows.
-
-The sampler is for tests: Polya-gamma augmentation of the gate (Polson, Scott & Windle 2013), one
-expert against the others in turn, conjugate draws of everything else.
 """
 
 import argparse
@@ -18,19 +16,23 @@ import time
 import warnings
 
 import numpy as np
+from _gibbs import Classes, Lines, held_out
 from _results import add_output, keep
 from scipy.optimize import linear_sum_assignment
 from scipy.special import logsumexp
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import PolynomialFeatures
 
-from moe_classic import BayesianMoERegressor, MoERegressor
+from moe_classic import (
+    BayesianMoEClassifier,
+    BayesianMoERegressor,
+    MoEClassifier,
+    MoERegressor,
+)
 from moe_classic.datasets import load_faithful, load_motorcycle, load_tone
 from moe_classic.inspection import sensitivity
 
-#: Terms of the sum of gamma variables that stands for a Polya-gamma one; the rest has its mean.
-TERMS = 60
 SLOPES = np.array([[1.0, -1.0], [-1.5, 0.5], [0.5, 1.5]])
 LEVELS = np.array([1.0, -1.0, 0.0])
 BORDERS = np.array([[2.0, 0.0], [-1.0, 1.7], [-1.0, -1.7]])
@@ -109,84 +111,75 @@ def coverage(sets):
     return rows
 
 
-# ------------------------------------------------------------------------- a Gibbs sampler
+# ------------------------------------------------------------------------- beside Gibbs
 
 
-class Gibbs:
-    """Mixture of Gaussian regressions under the priors of BayesianMoERegressor, standardised."""
+def gibbs_scores(family, train, test, units, moe, chains, sweeps):
+    """Mean held-out log densities of long runs with as many experts as ``moe``.
 
-    def __init__(self, Z, y, K, seed):
-        self.Z, self.y, self.K = Z, y, K
-        self.rng = np.random.default_rng(seed)
-        q = Z.shape[1]
-        self.B, self.tau = np.zeros((K, q)), np.ones(K)
-        self.alpha, self.V, self.beta = np.ones((K, q)), np.zeros((K, q)), np.ones(q)
-
-    def sweep(self, R):
-        """Labels from their probabilities (n, K), then all parameters."""
-        rng, Z, y = self.rng, self.Z, self.y
-        labels = (R.cumsum(axis=1) < rng.random((len(y), 1))).sum(axis=1).clip(max=self.K - 1)
-        for k in range(self.K):
-            mine = labels == k
-            A, e = Z[mine], y[mine]
-            L = A.T @ A + np.diag(self.alpha[k])
-            m = np.linalg.solve(L, A.T @ e)
-            rate = 5e-3 + 0.5 * (((e - A @ m) ** 2).sum() + (self.alpha[k] * m**2).sum())
-            self.tau[k] = rng.gamma(0.5 + 0.5 * mine.sum()) / rate
-            root = np.linalg.cholesky(np.linalg.inv(L) / self.tau[k])
-            self.B[k] = m + root @ rng.standard_normal(m.size)
-        size = self.tau[:, None] * self.B**2
-        self.alpha = rng.gamma(1.0, 1.0 / (2.0 + 0.5 * size))
-        for k in range(self.K):
-            rest = np.delete(np.arange(self.K), k)
-            if rest.size:
-                self._gate(k, Z @ self.V[rest].T, labels == k)
-        self.beta = rng.gamma(0.5 + 0.5 * self.K, 1.0 / (2.0 + 0.5 * (self.V**2).sum(axis=0)))
-
-    def _gate(self, k, others, mine):
-        """One expert against the others, by Polya-gamma variables."""
-        Z, offset = self.Z, logsumexp(others, axis=1)
-        omega = self._polya_gamma(Z @ self.V[k] - offset)
-        L = (Z.T * omega) @ Z + np.diag(self.beta)
-        m = np.linalg.solve(L, Z.T @ (mine - 0.5 + omega * offset))
-        self.V[k] = m + np.linalg.cholesky(np.linalg.inv(L)) @ self.rng.standard_normal(m.size)
-
-    def _polya_gamma(self, c):
-        """PG(1, c) as a sum of exponentials, the tail by its mean."""
-        c = np.abs(c)
-        half = (np.arange(1, TERMS + 1) - 0.5) ** 2 + (c[:, None] / (2.0 * np.pi)) ** 2
-        first = (self.rng.exponential(size=half.shape) / half).sum(axis=1)
-        mean = np.where(c > 1e-6, np.tanh(0.5 * c) / np.maximum(2.0 * c, 1e-6), 0.25)
-        tail = mean * 2.0 * np.pi**2 - (1.0 / half).sum(axis=1)
-        return (first + np.maximum(tail, 0.0)) / (2.0 * np.pi**2)
-
-    def log_joint(self, Z, y):
-        """Log gate plus log density, (n, K)."""
-        eta = Z @ self.V.T
-        gate = eta - logsumexp(eta, axis=1, keepdims=True)
-        e = y[:, None] - Z @ self.B.T
-        return gate + 0.5 * (np.log(self.tau / (2.0 * np.pi)) - self.tau * e**2)
-
-
-def gibbs_score(train, test, moe, seed, sweeps):
-    """Mean held-out log density of a long run that starts from the responsibilities of ``moe``."""
-    (X, y), (X2, y2) = train, test
-    centre, unit, level, scale = X.mean(axis=0), X.std(axis=0), y.mean(), y.std()
+    Of all chains, of those that began with the responsibilities of ``moe``, and of those that
+    began with random ones.
+    """
+    (X, y), (X2, y2), (level, scale) = train, test, units
+    centre, unit = X.mean(axis=0), X.std(axis=0)
 
     def design(A):
         return np.column_stack([(A - centre) / unit, np.ones(len(A))])
 
-    Z, Z2 = design(X), design(X2)
-    t, t2 = (y - level) / scale, (y2 - level) / scale
-    chain = Gibbs(Z, t, moe.n_experts_, seed)
-    R, draws = moe.responsibilities(X, y), []
-    for i in range(sweeps):
-        chain.sweep(R)
-        joint = chain.log_joint(Z, t)
-        R = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
-        if i >= sweeps // 4 and i % 3 == 0:
-            draws.append(logsumexp(chain.log_joint(Z2, t2), axis=1))
-    return float((logsumexp(draws, axis=0) - np.log(len(draws))).mean() - np.log(scale))
+    def target(b):
+        return b if family is Classes else (b - level) / scale
+
+    K, rng = moe.n_experts_, np.random.default_rng(0)
+    R = rng.dirichlet(np.ones(K), (chains, len(y))).swapaxes(1, 2)
+    R[: chains // 2] = moe.responsibilities(X, y).T
+    Z = design(X)
+    experts, new = family(Z, target(y), chains, K), (design(X2), target(y2))
+    each = held_out(experts, Z, target(y), R, new, sweeps, 0) - np.log(scale)
+
+    def mean(part):
+        return float((logsumexp(part, axis=0) - np.log(len(part))).mean())
+
+    return mean(each), mean(each[: chains // 2]), mean(each[chains // 2 :])
+
+
+def divided(X, y, seed):
+    """Both halves of a set."""
+    order = np.random.default_rng(seed).permutation(len(y))
+    halves = order[: len(y) // 2], order[len(y) // 2 :]
+    return [(X[half], y[half]) for half in halves]
+
+
+def by_bic(fits, train):
+    """The fit with the lowest BIC."""
+    return min(fits, key=lambda fit: fit.bic(*train))
+
+
+def line_row(X, y, seed, chains, sweeps):
+    """Held-out scores of one division of a regression."""
+    train, test = divided(X, y, seed)
+    moe = BayesianMoERegressor(8, random_state=0).fit(*train)
+    best = by_bic([MoERegressor(k, random_state=0).fit(*train) for k in range(1, 6)], train)
+    # The unit of the target that the fit's priors speak of.
+    known = moe.__moe_fitted__().target
+    units = float(known.shift[0]), float(known.factor[0])
+    return _row(moe, best, test, gibbs_scores(Lines, train, test, units, moe, chains, sweeps))
+
+
+def class_row(X, y, seed, chains, sweeps):
+    """Held-out scores of one division of a classification."""
+    train, test = divided(X, y, seed)
+    moe = BayesianMoEClassifier(5, random_state=0).fit(*train)
+    # Without a penalty classes that a line divides have no fit of highest likelihood.
+    best = by_bic([MoEClassifier(k, random_state=0).fit(*train) for k in range(1, 4)], train)
+    runs = gibbs_scores(Classes, train, test, (0.0, 1.0), moe, chains, sweeps)
+    return _row(moe, best, test, runs)
+
+
+def _row(moe, best, test, runs):
+    """Scores a row: variational, three of Gibbs, by BIC, and the number of experts."""
+    n = len(test[1])
+    ours, theirs = (fit.log_likelihood(*test) / n for fit in (moe, best))
+    return ours, *runs, theirs, moe.n_experts_
 
 
 def tables():
@@ -198,32 +191,37 @@ def tables():
     yield "diabetes", load_diabetes(return_X_y=True)
 
 
-def scores(splits, sweeps):
-    """Held-out log scores a row, means over splits in half."""
+def crossed(seed=0, n=400):
+    """Two classes whose slope along one feature changes its sign along the other."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 2))
+    right = X[:, 0] + 0.2 * rng.logistic(size=n) > 0.0
+    z = np.where(right, 3.0, -3.0) * X[:, 1]
+    return X, (rng.random(n) < 1.0 / (1.0 + np.exp(-z))).astype(int)
+
+
+def class_tables():
+    """Sets of classes, as (X, y)."""
+    yield "crossing classes", crossed()
+    yield "iris", load_iris(return_X_y=True)
+
+
+def scores(what, sets, one, splits, chains, sweeps):
+    """Held-out log scores a row, means over divisions in half."""
     rows = []
-    for name, (X, y) in tables():
-        X, y = np.asarray(X, dtype=float), np.asarray(y, dtype=float).ravel()
+    for name, (X, y) in sets:
+        X, y = np.asarray(X, dtype=float), np.asarray(y).ravel()
         X = X.reshape(len(y), -1)
-        got = []
-        for seed in range(splits):
-            order = np.random.default_rng(seed).permutation(len(y))
-            a, b = order[: len(y) // 2], order[len(y) // 2 :]
-            moe = BayesianMoERegressor(8, random_state=0).fit(X[a], y[a])
-            fits = [MoERegressor(k, random_state=0).fit(X[a], y[a]) for k in range(1, 6)]
-            best = min(fits, key=lambda fit: fit.bic(X[a], y[a]))
-            got.append(
-                (
-                    moe.log_likelihood(X[b], y[b]) / len(b),
-                    gibbs_score((X[a], y[a]), (X[b], y[b]), moe, seed, sweeps),
-                    best.log_likelihood(X[b], y[b]) / len(b),
-                    moe.n_experts_,
-                )
-            )
-        bayes, gibbs, ml, K = np.mean(got, axis=0)
-        print(f"{name}: variational {bayes:.3f}, Gibbs {gibbs:.3f}, BIC {ml:.3f}, K {K:.1f}")
-        rows.append(
-            {"what": "scores", "case": name, "figure": bayes, "gibbs": gibbs, "bic": ml, "K": K}
+        got = np.array([one(X, y, seed, chains, sweeps) for seed in range(splits)])
+        ours, gibbs, near, far, ml, K = got.mean(axis=0)
+        ahead = (got[:, 0] - got[:, 4]).std(ddof=1) / np.sqrt(splits)
+        print(
+            f"{name}: {ours:.3f}, Gibbs {gibbs:.3f} ({near:.3f}, {far:.3f}), BIC {ml:.3f} "
+            f"+- {ahead:.3f}, K {K:.1f}",
+            flush=True,
         )
+        row = {"what": what, "case": name, "figure": ours, "gibbs": gibbs, "from_fit": near}
+        rows.append(row | {"from_random": far, "bic": ml, "error": ahead, "K": K, "of": splits})
     return rows
 
 
@@ -254,7 +252,32 @@ def sobol():
         worst = max(np.abs(table.first_order - first).max(), np.abs(table.total - total).max())
         print(f"{name}: largest error {worst:.3f}")
         rows.append({"what": "sobol", "case": name, "figure": float(worst)})
-    return rows
+    return [*rows, *sobol_of_lines(U)]
+
+
+def sobol_of_lines(U):
+    """The same of a linear function, and of a softmax of two lines over normal inputs."""
+    slopes = np.array([1.0, -2.0, 0.5, 3.0])
+    moe = MoERegressor(1).fit(U, U @ slopes + np.random.default_rng(1).standard_normal(len(U)))
+    slopes = moe.experts_[0].coef_
+    table = sensitivity(moe, U).table
+    share = (slopes * np.ptp(U, axis=0)) ** 2
+    known = share / share.sum()
+    linear = max(np.abs(table.first_order - known).max(), np.abs(table.total - known).max())
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((1000, 8))
+    side = X[:, :5].sum(axis=1) + rng.logistic(size=1000) > 0.0
+    y = np.where(side, 1.0 + 2.0 * X[:, 5], -1.0 - X[:, 6]) + 0.3 * rng.standard_normal(1000)
+    mixture = MoERegressor(2, random_state=0).fit(X, y)
+    exact = sensitivity(mixture, X, inputs="normal", method="exact")
+    drawn = sensitivity(mixture, X, inputs="normal", method="qmc", n_samples=2**17)
+    apart = np.abs(exact.table - drawn.table).to_numpy().max()
+    print(f"linear {linear:.1e}, softmax of eight features {apart:.1e} from sampling")
+    print(f"errors told: {exact.errors.to_numpy().max():.1e}, {drawn.errors.to_numpy().max():.1e}")
+    return [
+        {"what": "sobol", "case": "linear function", "figure": float(linear)},
+        {"what": "sobol", "case": "softmax of eight normal features, to sampling", "figure": apart},
+    ]
 
 
 def main():
@@ -262,8 +285,9 @@ def main():
     parser.add_argument("--only", nargs="+", default=[*PARTS], choices=[*PARTS])
     parser.add_argument("--sets", type=int, default=100)
     parser.add_argument("--problems", type=int, default=300)
-    parser.add_argument("--splits", type=int, default=3)
-    parser.add_argument("--sweeps", type=int, default=2000)
+    parser.add_argument("--splits", type=int, default=8)
+    parser.add_argument("--chains", type=int, default=12)
+    parser.add_argument("--sweeps", type=int, default=3000)
     add_output(parser)
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
@@ -275,7 +299,8 @@ PARTS = {
     "number": lambda o: number(o.sets),
     "bound": lambda o: bound(o.problems),
     "coverage": lambda o: coverage(o.sets),
-    "scores": lambda o: scores(o.splits, o.sweeps),
+    "scores": lambda o: scores("scores", tables(), line_row, o.splits, o.chains, o.sweeps),
+    "classes": lambda o: scores("classes", class_tables(), class_row, o.splits, o.chains, o.sweeps),
     "sobol": lambda o: sobol(),
 }
 

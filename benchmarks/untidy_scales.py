@@ -102,14 +102,25 @@ def precise(seeds, first):
     yield row("precise target", "Laplace, t(2) noise", "excess of sum |e|", worst, 0.0)
 
 
-# ------------------------------------------------------------------------- Gaussian gates
+# ------------------------------------------------------------------------- generative gates
 #: Columns with atoms or long tails.
 COLUMNS = ("0/1", "one-hot of 4", "count", "zero-inflated", "skewed", "heavy")
+#: Columns that sentinels or more than Poisson's variation make untidy, for both gates.
+MORE = ("sentinel", "counts, size 1.5", "counts, size 0.2", "zeros and counts")
+
+
+def dispersed(rng, n, mean, size):
+    """Negative binomial counts."""
+    return rng.poisson(rng.gamma(size, mean / size, (n, 1)))
 
 
 def beside(kind, n, rng):
     """A column that has nothing to do with y, and no normal density."""
     return {
+        "sentinel": lambda: np.where(np.arange(n)[:, None] == 3, 9999.0, rng.normal(size=(n, 1))),
+        "counts, size 1.5": lambda: dispersed(rng, n, 15.0, 1.5),
+        "counts, size 0.2": lambda: dispersed(rng, n, 30.0, 0.2),
+        "zeros and counts": lambda: np.where(rng.random((n, 1)) < 0.5, 0, rng.poisson(5.0, (n, 1))),
         "none": lambda: np.empty((n, 0)),
         "0/1": lambda: rng.random((n, 1)) < 0.3,
         "one-hot of 4": lambda: np.eye(4)[rng.integers(0, 4, n)],
@@ -132,17 +143,25 @@ def switching(kind, seed, classes, n=400):
     return np.c_[x, beside(kind, n, rng)], y
 
 
+def untidy_score(gate, classes, column, seed):
+    """Held-out score; rows that are wild themselves are not scored."""
+    model = (MoEClassifier if classes else MoERegressor)(2, gate=gate, random_state=0)
+    model.fit(*switching(column, seed, classes))
+    X, y = switching(column, seed + 100, classes)
+    kept = np.arange(len(y)) != 3 if column == "sentinel" else slice(None)
+    return model.score(X[kept], y[kept])
+
+
 def atoms(seeds, first):
     """Held-out scores beside a column that is not normal, right without it."""
-    for classes, kind in product((False, True), COLUMNS):
-        found = []
-        for seed, column in product(range(first, first + seeds), (kind, "none")):
-            model = (MoEClassifier if classes else MoERegressor)(2, gate="gaussian", random_state=0)
-            model.fit(*switching(column, seed, classes))
-            found.append(model.score(*switching(column, seed + 100, classes)))
-        ours, right = np.reshape(found, (-1, 2)).mean(axis=0)
-        what, case = ("accuracy", "classes") if classes else ("R^2", "lines")
-        yield row("gate and atoms", f"{case}, {kind}", f"{what}, new rows", ours, right)
+    for gate, classes in product(("gaussian", "mixed"), (False, True)):
+        samples = range(first, first + seeds)
+        right = np.mean([untidy_score(gate, classes, "none", seed) for seed in samples])
+        for kind in COLUMNS + MORE:
+            ours = np.mean([untidy_score(gate, classes, kind, seed) for seed in samples])
+            what, case = ("accuracy", "classes") if classes else ("R^2", "lines")
+            case = f"{case}, {kind}" + (", mixed gate" if gate == "mixed" else "")
+            yield row("gate and atoms", case, f"{what}, new rows", ours, right)
 
 
 # ------------------------------------------------------------------------- spurious experts

@@ -1,5 +1,7 @@
 """Fits inside other work, whose convergence is read off their attributes and not warned of.
 
+Many of them are never shown: what they separate need not be known either.
+
 Filters of :mod:`warnings` are shared by all threads: one that leaves ``catch_warnings`` would give
 the others the filters that it found. A context variable is each thread's own.
 """
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _QUIET = ContextVar("quiet", default=False)
+_UNSEEN = ContextVar("unseen", default=False)
 
 
 @contextmanager
@@ -26,3 +29,18 @@ def without_convergence_warnings() -> Iterator[None]:
 def quiet() -> bool:
     """Whether this is within :func:`without_convergence_warnings`."""
     return _QUIET.get()
+
+
+@contextmanager
+def without_separations() -> Iterator[None]:
+    """Within, fits do not look for what their rows separate: ``separated`` of records is empty."""
+    token = _UNSEEN.set(True)
+    try:
+        yield
+    finally:
+        _UNSEEN.reset(token)
+
+
+def unseen() -> bool:
+    """Whether this is within :func:`without_separations`."""
+    return _UNSEEN.get()

@@ -53,6 +53,18 @@ def test_no_link_is_broken(path):
     assert list(missing(path)) == []
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_merge_is_left_half_done(path):
+    assert not re.search(r"^(<{7} |={7}$|>{7} )", path.read_text("utf-8"), re.MULTILINE)
+
+
+def test_changes_are_told_once_by_kind():
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    for version in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        kinds = re.findall(r"^### (\w+)$", version, re.MULTILINE)
+        assert len(kinds) == len(set(kinds)), version.splitlines()[0]
+
+
 def test_a_broken_link_would_be_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# One thing\n[a](#one-thing) [b](#another) [c](none.md)\n", "utf-8")
@@ -74,6 +86,9 @@ def test_citation_is_the_same_in_its_file_and_on_the_front_page():
     assert f"title  = {{{title}}}" in text
     assert f"author = {{{{{author}}}}}" in text
     assert f"version: {moe_classic.__version__}\n" in cited
+    (day,) = re.findall(r'^date-released: "(.*)"$', cited, re.MULTILINE)
+    changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert f"\n## [{moe_classic.__version__}] - {day}\n" in changes
 
 
 def test_release_notes_begin_with_this_version():

@@ -206,8 +206,7 @@ def test_command_takes_few_whole_numbers_as_classes_unless_told(tmp_path, task, 
 
 
 @pytest.mark.parametrize("target", ["y", "kind"])
-@pytest.mark.parametrize("n_features", [1, 2, 4])
-@pytest.mark.parametrize("K", [1, 3])
+@pytest.mark.parametrize(("n_features", "K"), [(1, 1), (1, 3), (2, 3), (4, 3)])
 def test_command_draws_a_picture_for_any_task_and_number_of_features(
     tmp_path, rng, target, n_features, K
 ):

@@ -250,7 +250,7 @@ def test_vowels_are_divided_between_two_experts():
     assert (third.iloc[1:] < 0.01).all()
     epochs = found["epochs"]
     experts, networks = epochs.iloc[:2], epochs.iloc[2:]
-    assert networks["step 5"].max() < experts["step 5"].min()
+    assert networks["step 10"].max() < experts["step 10"].min()
     right = found["pd"].DataFrame(found["right"]).mean()
     # Two standard errors of a share of nine tenths of 200 vowels.
     assert right.max() - right.min() < 4.3

@@ -93,7 +93,7 @@ def test_mixed_columns_are_exported_with_values_that_nobody_draws():
             rng.random(300) < np.where(z, 0.2, 0.6),
         ]
     )
-    gate = MixedGate(families={2: "categorical", 3: "exponential"})
+    gate = MixedGate(families={0: "poisson", 2: "categorical", 3: "exponential"})
     y = np.where(z, X[:, 1], 3.0) + X[:, 3] + 0.5 * rng.standard_normal(300)
     moe = MoERegressor(2, gate=gate, **QUICK).fit(X, y)
     X[:5] = [

@@ -79,7 +79,7 @@ def table():
     return X, np.where(X.a > 0.0, 3.0 * X.b, -X.a) + 0.3 * rng.standard_normal(60)
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(scope="module", params=MODELS)
 def fitted(request, table):
     X, y = table
     model = clone(MODELS[request.param])

@@ -1,14 +1,13 @@
 """Variational Bayes: posteriors of gate and experts, the bound, and what they predict."""
 
 from .components import (
-    GateParams,
     LineParams,
     LogitParams,
     PosteriorGaussianExpert,
     PosteriorMultinomialExpert,
-    PosteriorSoftmaxGate,
 )
 from .gammas import Gamma
+from .gate import GateParams, PosteriorSoftmaxGate
 from .lines import BayesianLines
 from .logits import BayesianClasses, BayesianLogits, laplace_covariance
 from .mixture import BayesianMixture, Run, State, Step, climb, pruned

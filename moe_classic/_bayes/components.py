@@ -1,4 +1,4 @@
-"""A gate and experts whose parameters are distributions: what a Bayesian mixture predicts with.
+"""Experts whose parameters are distributions: what a Bayesian mixture predicts with.
 
 ::
 
@@ -7,8 +7,8 @@
 
 The precision of a Gaussian expert is averaged out exactly: its density is a Student-t whose scale
 grows with the distance from the rows that it has seen (Bishop 2006, Pattern Recognition and Machine
-Learning, section 10.3.2). Softmax probabilities are averaged over a normal distribution, see
-:func:`~moe_classic._bayes.logits.average_log_softmax`.
+Learning, section 10.3.2). Class probabilities are averaged over draws, and so are those of the
+gate: where classes or regions can be divided sharply, posteriors are far from normal.
 
 They learn by the sweeps of this room and not as other components do: the steps of maximum
 likelihood are refused.
@@ -29,14 +29,13 @@ from moe_classic._data import Design, DesignMap, Stats, Summary
 from moe_classic._numerics import choose
 from moe_classic._typing import Floats, Ints
 from moe_classic.experts import Expert
-from moe_classic.gates import Gate, line_rows
 
 from .lines import LinePosterior, leverage
-from .logits import average_log_softmax
-from .tables import TermRow, line_summary, normal_draws, scale_summary
+from .logits import mean_log_softmax
+from .tables import TermRow, draws_summary, line_summary, normal_draws, scale_summary
 
 
-def _learns_otherwise(component: Any, instead: str) -> TypeError:
+def learns_otherwise(component: Any, instead: str) -> TypeError:
     """The error of a step of maximum likelihood."""
     return TypeError(
         f"{type(component).__name__} learns by variational Bayes, as part of a Bayesian mixture; "
@@ -76,21 +75,21 @@ class PosteriorExpert(Expert):
 
     def start(self, n_experts: int, width: int, summary: Summary) -> Any:
         """Refused."""
-        raise _learns_otherwise(self, self.plain)
+        raise learns_otherwise(self, self.plain)
 
     def curvature(self, params: Any, fwd: Forward, S: Floats) -> Floats:
         """Refused."""
-        raise _learns_otherwise(self, self.plain)
+        raise learns_otherwise(self, self.plain)
 
     def statistics(
         self, params: Any, fwd: Forward, design: Design, S: Floats, grams: Floats
     ) -> Stats:
         """Refused."""
-        raise _learns_otherwise(self, self.plain)
+        raise learns_otherwise(self, self.plain)
 
     def update(self, params: Any, stats: Any, summary: Summary) -> Any:
         """Refused."""
-        raise _learns_otherwise(self, self.plain)
+        raise learns_otherwise(self, self.plain)
 
     @abstractmethod
     def posterior_rows(
@@ -263,18 +262,23 @@ class PosteriorGaussianExpert(PosteriorExpert):
 
 @dataclass(frozen=True)
 class LogitParams(PosteriorParams):
-    """Means (K, C, q) that sum to zero over classes, and covariances (K, C, q, C, q)."""
+    """Means (K, C, q) that sum to zero over classes, and draws (K, D, C, q), all as likely."""
 
-    cov: Floats
+    draws: Floats
 
     @property
     def coef(self) -> Floats:
         """Posterior means relative to the last class, (K, C - 1, q)."""
         return self.mean[:, :-1] - self.mean[:, -1:]
 
+    @property
+    def against_last(self) -> Floats:
+        """Draws relative to the last class, (K, D, C - 1, q)."""
+        return self.draws[:, :, :-1] - self.draws[:, :, -1:]
+
 
 class PosteriorMultinomialExpert(PosteriorExpert):
-    """Multinomial logits with normal posteriors of their coefficients.
+    """Multinomial logits whose coefficients have draws as their posterior.
 
     The predictor are class probabilities averaged over them, (K, C, n).
     """
@@ -286,8 +290,7 @@ class PosteriorMultinomialExpert(PosteriorExpert):
 
     def predictor(self, params: LogitParams, design: Design) -> Floats:
         """Class probabilities, (K, C, n)."""
-        parts = zip(params.mean, params.cov, strict=True)
-        return np.exp(np.stack([average_log_softmax(m, cov, design) for m, cov in parts]))
+        return np.exp(np.stack([mean_log_softmax(draws, design) for draws in params.draws]))
 
     def forward(self, params: LogitParams, design: Design, y: np.ndarray) -> Forward:
         """Log probability of the observed classes, (K, n)."""
@@ -306,93 +309,14 @@ class PosteriorMultinomialExpert(PosteriorExpert):
         self, params: LogitParams, k: int, design: DesignMap, outputs: list[str], tail: float
     ) -> Iterator[tuple[str, TermRow]]:
         """The lines of all classes but the last, relative to it."""
-        mean, V = params.coef[k], params.cov[k]
         for c, output in enumerate(outputs):
-            cov = V[c, :, c] + V[-1, :, -1] - V[c, :, -1] - V[-1, :, c]
-            for row in line_summary(design, mean[c], cov, tail):
+            for row in draws_summary(design, params.against_last[k, :, c], tail):
                 yield output, row
 
     def posterior_draws(
         self, params: LogitParams, n: int, rng: np.random.Generator
     ) -> tuple[Floats, dict[str, Floats]]:
         """Coefficients relative to the last class, (n, K, C - 1, q)."""
-        _, C, q = params.mean.shape
-        draws = [
-            normal_draws(mean.ravel(), cov.reshape(C * q, C * q), n, rng).reshape(n, C, q)
-            for mean, cov in zip(params.mean, params.cov, strict=True)
-        ]
-        coef = np.stack(draws, axis=1)
-        return coef[:, :, :-1] - coef[:, :, -1:], {}
-
-
-# ------------------------------------------------------------------------- gate
-
-
-@dataclass(frozen=True)
-class GateParams:
-    """Means (K, q) that sum to zero over experts, and covariances (K, q, K, q)."""
-
-    mean: Floats
-    cov: Floats
-
-
-class PosteriorSoftmaxGate(Gate):
-    """Softmax gate with a normal posterior of its coefficients."""
-
-    name: ClassVar[str] = "bayesian_softmax"
-
-    def __init__(self, *, features: Any = None) -> None:
-        self.features = features
-
-    def forward(self, params: GateParams, design: Design) -> Forward:
-        """Logarithms of averaged gate probabilities, (K, n)."""
-        return Forward(average_log_softmax(params.mean, params.cov, design))
-
-    def start(self, n_experts: int, width: int, summary: Summary) -> Any:
-        """Refused."""
-        raise _learns_otherwise(self, "SoftmaxGate")
-
-    def curvature(self, params: Any, fwd: Forward, S: Floats) -> Floats:
-        """Refused."""
-        raise _learns_otherwise(self, "SoftmaxGate")
-
-    def statistics(
-        self, params: Any, fwd: Forward, design: Design, S: Floats, grams: Floats
-    ) -> Stats:
-        """Refused."""
-        raise _learns_otherwise(self, "SoftmaxGate")
-
-    def update(self, params: Any, stats: Any, summary: Summary) -> Any:
-        """Refused."""
-        raise _learns_otherwise(self, "SoftmaxGate")
-
-    def reorder(self, params: GateParams, order: np.ndarray) -> GateParams:
-        """Parameters with the experts in a new order."""
-        return GateParams(params.mean[order], params.cov[order][:, :, order])
-
-    def lines(self, params: GateParams) -> Floats:
-        """Posterior means relative to the last expert, (K - 1, q)."""
-        return params.mean[:-1] - params.mean[-1]
-
-    def posterior_draws(self, params: GateParams, n: int, rng: np.random.Generator) -> Floats:
-        """Coefficients (n, K, q) that sum to zero over experts."""
-        size = params.mean.size
-        draws = normal_draws(params.mean.ravel(), params.cov.reshape(size, size), n, rng)
-        return draws.reshape(n, *params.mean.shape)
-
-    def posterior_rows(
-        self, params: GateParams, k: int, design: DesignMap, tail: float
-    ) -> Iterator[TermRow]:
-        """The line of expert ``k`` relative to the last."""
-        V = params.cov
-        cov = V[k, :, k] + V[-1, :, -1] - V[k, :, -1] - V[-1, :, k]
-        return line_summary(design, params.mean[k] - params.mean[-1], cov, tail)
-
-    def shown(self, params: GateParams, design: DesignMap) -> dict[str, Any]:
-        """Posterior means of slopes and intercepts relative to the last expert."""
-        slopes, intercepts = design.original(params.mean - params.mean[-1])
-        return {"coef_": slopes, "intercept_": intercepts}
-
-    def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[Any]:
-        """The line of each expert."""
-        return line_rows(shown, names, K)
+        K, D = params.draws.shape[:2]
+        picked = rng.integers(D, size=(n, K))
+        return params.against_last[np.arange(K), picked], {}

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import polygamma
@@ -24,10 +25,12 @@ from moe_classic._data import Design
 from moe_classic._numerics import unpack_symmetric
 from moe_classic._typing import Floats, Ints
 
-from .gammas import Gamma
+from .gammas import Gamma, gamma_shape
 from .missing import Scores
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
+#: Logarithm of the largest precision that a draw may have.
+_LARGEST = 200.0
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,49 @@ class BayesianLines:
         wider = Gamma(q.noise.shape * factor, q.noise.rate * factor)
         return replace(q, cov=lines * q.noise.mean[:, None, None], noise=wider)
 
+    #: Numbers that a density of a row is made from.
+    outputs: ClassVar[int] = 1
+    #: The posterior of a single one is exact but for its relevance.
+    conjugate: ClassVar[bool] = True
+
+    def basis(self, width: int) -> Floats:
+        """From free parameters of an expert to all of them: the same."""
+        return np.eye(width + 1)
+
+    def centre(self, q: LinePosterior) -> Floats:
+        """Means of coefficients and log precisions, (K, q + 1)."""
+        return np.concatenate([q.mean, q.noise.mean_log[:, None]], axis=1)
+
+    def log_prior(self, own: Floats) -> Floats:
+        """Of coefficients and log precisions (S, K, q + 1), up to a constant, (S,)."""
+        b, log_t = own[..., :-1], own[..., -1]
+        t = _exp(log_t)
+        noise = self.noise.shape * log_t - self.noise.rate * t
+        size = np.log(self.relevance.rate + 0.5 * t[..., None] * b**2).sum(axis=-1)
+        lines = 0.5 * b.shape[-1] * log_t - (self.relevance.shape + 0.5) * size
+        return np.asarray((noise + lines).sum(axis=1), dtype=np.float64)
+
+    def log_density(self, own: Floats, design: Design, y: Floats) -> Floats:
+        """Log densities of the rows, (S, K, n)."""
+        log_t = own[..., -1:]
+        e = y[0] - own[..., :-1] @ design.Z
+        return np.asarray(0.5 * (log_t - _LOG_2PI - _exp(log_t) * e * e), dtype=np.float64)
+
+    def projected(self, q: LinePosterior, own: Floats, w: Floats, kept: Floats) -> LinePosterior:
+        """The normal-gamma nearest to weighted draws (S, K, q + 1).
+
+        That with the same means of ``t``, ``log t``, ``t b`` and ``t b b'``: the divergence of the
+        draws from it is the least.
+        """
+        b, t = own[..., :-1], _exp(own[..., -1])
+        mean_t = w @ t
+        shape = gamma_shape(np.log(mean_t) - w @ own[..., -1])
+        wt = w[:, None] * t / mean_t
+        mean = np.einsum("sk,skq->kq", wt, b)
+        off = b - mean
+        cov = mean_t[:, None, None] * np.einsum("sk,ski,skj->kij", wt, off, off, optimize=True)
+        return replace(q, mean=mean, cov=cov, noise=Gamma(shape, shape / mean_t))
+
     def divergence(self, q: LinePosterior) -> Floats:
         """What the bound pays for each expert, (K,)."""
         prior, width = q.relevance.mean, q.mean.shape[1]
@@ -142,6 +188,11 @@ class BayesianLines:
         lines = 0.5 * (size - width + logs)
         relevance = q.relevance.divergence(self.relevance).sum(axis=1)
         return lines + q.noise.divergence(self.noise) + relevance
+
+
+def _exp(log_t: Floats) -> Floats:
+    """Precisions, kept finite."""
+    return np.asarray(np.exp(np.clip(log_t, -_LARGEST, _LARGEST)), dtype=np.float64)
 
 
 def inverse(A: Floats) -> Floats:

@@ -13,8 +13,8 @@ Mathematics 44): the best M is that of a penalised multinomial regression, which
 step climbs, and the best S does not depend on it. The sum-to-zero coding treats all classes alike.
 
 ``A`` is the largest curvature that logits can have, so that S is too narrow where probabilities are
-near 0 or 1. What is reported, and predicted with, is the curvature at the mean itself,
-:func:`laplace_covariance`; the bound keeps S.
+near 0 or 1. What is told begins with the curvature at the mean itself, :func:`laplace_covariance`;
+the bound keeps S.
 """
 
 from __future__ import annotations
@@ -22,24 +22,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
-from scipy.special import ndtri
 
 from moe_classic._data import Design
 from moe_classic._numerics import log_sum_exp, softmax_in_place, unpack_symmetric
 from moe_classic._typing import Floats, Ints
 
+from .draws import KEPT, normal_cloud
 from .gammas import Gamma
 from .lines import inverse, leverage
 from .missing import Scores
 
 #: Halvings of a step that does not climb.
 _HALVINGS = 30
-#: Points at which averages over a posterior are taken; each counts twice, with either sign.
-_POINTS = 64
-#: What is added to the diagonal of a covariance that may be singular, as a share of its trace.
-_JITTER = 1e-12
+#: Probabilities that are held at a time.
+_CHUNK = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -107,6 +106,12 @@ class BayesianLogits:
         slack = 0.25 * (C - 1) * leverage(q.cov, design.Z)
         return log_softmax(design.linear(q.mean)) - slack[:, None]
 
+    def log_prior(self, V: Floats) -> Floats:
+        """Of coefficients (..., C, q), precisions integrated out, up to a constant, (...,)."""
+        shape = self.precision.shape + 0.5 * (V.shape[-2] - 1)
+        size = self.precision.rate + 0.5 * (V**2).sum(axis=-2)
+        return np.asarray(-shape * np.log(size).sum(axis=-1), dtype=np.float64)
+
     def divergence(self, q: LogitPosterior) -> Floats:
         """What the bound pays for each of the logits, (G,)."""
         C, width = q.mean.shape[1:]
@@ -124,6 +129,8 @@ class BayesianClasses:
 
     logits: BayesianLogits
     n_classes: int
+    #: The posterior of a single expert is a bound's.
+    conjugate: ClassVar[bool] = False
 
     def start(self, n_experts: int, width: int) -> LogitPosterior:
         """All classes equally likely."""
@@ -157,10 +164,46 @@ class BayesianClasses:
         return [Scores(self._targets(y) - P, design.Z, cov)]
 
     def widened(self, q: LogitPosterior, covs: Sequence[Floats]) -> tuple[Floats, Floats]:
-        """Means (K, C, q), and covariances (K, C, q, C, q) as they are given."""
+        """Means (K, C, q), and draws (K, D, C, q) of normals with covariances as given."""
         K, C, width = q.mean.shape
         every = np.arange(K)
-        return q.mean, covs[0][every, :, every].reshape(K, C, width, C, width)
+        pairs = zip(q.mean, covs[0][every, :, every], strict=True)
+        clouds = [normal_cloud(mean.ravel(), cov, KEPT) for mean, cov in pairs]
+        return q.mean, np.reshape(clouds, (K, KEPT, C, width))
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that a density of a row is made from."""
+        return self.n_classes
+
+    def basis(self, width: int) -> Floats:
+        """From free coefficients of an expert to all of them."""
+        free = np.kron(contrasts(self.n_classes), np.eye(width))
+        return np.asarray(free, dtype=np.float64)
+
+    def centre(self, q: LogitPosterior) -> Floats:
+        """Means in the order of :meth:`scores`, (K, C q)."""
+        return q.mean.reshape(len(q.mean), -1)
+
+    def log_prior(self, own: Floats) -> Floats:
+        """Of coefficients (S, K, C q), up to a constant, (S,)."""
+        each = self.logits.log_prior(self._by_class(own))
+        return np.asarray(each.sum(axis=1), dtype=np.float64)
+
+    def log_density(self, own: Floats, design: Design, y: Ints) -> Floats:
+        """Log probabilities of the observed classes, (S, K, n)."""
+        return log_softmax(self._by_class(own) @ design.Z)[:, :, y, np.arange(y.size)]
+
+    def projected(
+        self, q: LogitPosterior, own: Floats, w: Floats, kept: Floats
+    ) -> tuple[Floats, Floats]:
+        """Means (K, C, q) and draws (K, D, C, q)."""
+        draws = np.moveaxis(self._by_class(kept), 1, 0)
+        return draws.mean(axis=1), draws
+
+    def _by_class(self, own: Floats) -> Floats:
+        """Coefficients with an axis for classes."""
+        return own.reshape(*own.shape[:2], self.n_classes, -1)
 
     def _targets(self, y: Ints) -> Floats:
         """Observed classes, (C, n)."""
@@ -258,57 +301,21 @@ def _probabilities(q: LogitPosterior, design: Design) -> Floats:
     return P
 
 
-def average_log_softmax(mean: Floats, cov: Floats, design: Design) -> Floats:
-    """Logarithms of class probabilities averaged over a normal posterior, (C, n).
+def contrasts(C: int) -> Floats:
+    """Orthonormal columns (C, C - 1) that sum to zero."""
+    return np.asarray(np.linalg.svd(np.eye(C) - 1.0 / C)[0][:, :-1], dtype=np.float64)
 
-    The average over the C - 1 logits of a row is by quasi-Monte Carlo: the points of a rank-one
-    sequence (Niederreiter 1992, Random Number Generation and Quasi-Monte Carlo Methods, section
-    3.1), turned into normal ones and mirrored, the same at all rows.
 
-    Parameters
-    ----------
-    mean : ndarray of shape (C, q)
-    cov : ndarray of shape (C, q, C, q)
-    design : Design
-    """
-    C = len(mean)
-    eta = design.linear(mean - mean[-1])
-    if C == 1 or not cov.any():
-        return log_softmax(eta)
-    root = _roots(cov, design)
-    total = np.zeros(eta.shape)
-    for u in _normal_points(C - 1):
-        off = np.einsum("nij,j->in", root, u)
-        for sign in (1.0, -1.0):
-            P = eta.copy()
-            P[:-1] += sign * off
-            softmax_in_place(P)
-            total += P
+def mean_log_softmax(draws: Floats, design: Design) -> Floats:
+    """Logarithms of class probabilities averaged over draws (D, C, q), (C, n)."""
+    D, C, q = draws.shape
+    n = design.Z.shape[1]
+    if C == 1:
+        return np.zeros((1, n))
+    total, step = np.zeros((C, n)), max(1, _CHUNK // max(C * n, 1))
+    for i in range(0, D, step):
+        P = design.linear(draws[i : i + step].reshape(-1, q)).reshape(-1, C, n)
+        softmax_in_place(P)
+        total += P.sum(axis=0)
     log_p = np.log(np.maximum(total, np.finfo(float).tiny))
     return np.asarray(log_p - log_sum_exp(log_p), dtype=np.float64)
-
-
-def _roots(cov: Floats, design: Design) -> Floats:
-    """Square roots (n, C - 1, C - 1) of covariances of the logits against the last class."""
-    m, n = len(cov) - 1, design.Z.shape[1]
-    V = cov - cov[:, :, -1:]
-    V = (V - V[-1:])[:m, :, :m]
-    rows = np.empty((n, m, m))
-    for i in range(m):
-        for j in range(i + 1):
-            rows[:, i, j] = rows[:, j, i] = leverage(V[i, :, j], design.Z)
-    size = np.trace(rows, axis1=1, axis2=2)
-    # Cholesky factors are smooth in x, eigenvectors are not.
-    rows += (_JITTER * size + np.finfo(float).tiny)[:, None, None] * np.eye(m)
-    return np.asarray(np.linalg.cholesky(rows), dtype=np.float64)
-
-
-@cache
-def _normal_points(d: int) -> Floats:
-    """Points (:data:`_POINTS`, d) that stand evenly under a standard normal density."""
-    # The number whose powers are worst approximated by fractions: the golden one for d = 1.
-    base = 2.0
-    for _ in range(60):
-        base = (1.0 + base) ** (1.0 / (d + 1.0))
-    steps = (np.arange(_POINTS) + 0.5)[:, None] / base ** np.arange(1, d + 1)
-    return np.asarray(ndtri((0.5 + steps) % 1.0), dtype=np.float64)

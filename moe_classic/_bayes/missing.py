@@ -59,21 +59,27 @@ class Scores:
         return np.einsum("kmn,qn->knmq", f, Z).reshape(len(f), Z.shape[1], -1)
 
 
-def with_missing_labels(parts: Sequence[Scores], R: Floats, w: Floats) -> list[Floats]:
-    """Covariances (K, m q, K, m q) of all parts, those of the labels included."""
-    K = len(R)
-    if K == 1:
-        return [part.cov for part in parts]
-    sizes = [part.size for part in parts]
-    stops = np.cumsum(sizes)
-    P = int(stops[-1])
+def with_missing_labels(parts: Sequence[Scores], R: Floats, w: Floats) -> Floats:
+    """Covariance (K, P, K, P) of all parts side by side, that of the labels included."""
+    K, P = len(R), sum(part.size for part in parts)
     V = np.zeros((K, P, K, P))
-    places = [slice(stop - size, stop) for stop, size in zip(stops, sizes, strict=True)]
-    for part, place in zip(parts, places, strict=True):
+    for part, place in zip(parts, _places(parts), strict=True):
         V[:, place, :, place] = part.cov
+    if K == 1:
+        return V
     M = _missing(parts, R, w, P).reshape(K * P, K * P)
-    wide = _responded(V.reshape(K * P, K * P), M).reshape(K, P, K, P)
-    return [np.array(wide[:, place, :, place]) for place in places]
+    return _responded(V.reshape(K * P, K * P), M).reshape(K, P, K, P)
+
+
+def blocks(cov: Floats, parts: Sequence[Scores]) -> list[Floats]:
+    """Covariances (K, m q, K, m q) of each part, from that of all."""
+    return [np.array(cov[:, place, :, place]) for place in _places(parts)]
+
+
+def _places(parts: Sequence[Scores]) -> list[slice]:
+    """Where the parameters of each part stand."""
+    stops = np.cumsum([part.size for part in parts]).tolist()
+    return [slice(stop - part.size, stop) for stop, part in zip(stops, parts, strict=True)]
 
 
 def _missing(parts: Sequence[Scores], R: Floats, w: Floats, P: int) -> Floats:

@@ -26,9 +26,11 @@ from moe_classic._data import Design
 from moe_classic._numerics import log_sum_exp
 from moe_classic._typing import Floats, Ints
 
+from .draws import KEPT, normal_cloud
+from .joint import Joint
 from .logits import BayesianLogits, LogitPosterior, laplace_covariance
 from .logits import slack as gate_slack
-from .missing import Scores, with_missing_labels
+from .missing import Scores, blocks, with_missing_labels
 
 #: Sweeps under fixed responsibilities with which a start begins.
 _WARM_SWEEPS = 3
@@ -66,6 +68,29 @@ class Family(Protocol):
 
     def widened(self, q: Any, covs: Sequence[Floats]) -> Any:
         """What is told: means, with covariances as given, in the order of :meth:`scores`."""
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that a density of a row is made from."""
+
+    @property
+    def conjugate(self) -> bool:
+        """Whether the posterior of a single expert is as good as exact."""
+
+    def basis(self, width: int) -> Floats:
+        """From free parameters of an expert to all P of them, orthonormal columns."""
+
+    def centre(self, q: Any) -> Floats:
+        """Means (K, P) of the parameters, in the order of :meth:`scores`."""
+
+    def log_prior(self, own: Floats) -> Floats:
+        """Log prior density of parameters (S, K, P), precisions integrated out, (S,)."""
+
+    def log_density(self, own: Floats, design: Design, y: np.ndarray) -> Floats:
+        """Log densities of the rows for parameters (S, K, P), (S, K, n)."""
+
+    def projected(self, q: Any, own: Floats, w: Floats, kept: Floats) -> Any:
+        """What is told after draws (S, K, P) of weights ``w``, of which some stand for all."""
 
 
 @dataclass(frozen=True)
@@ -152,18 +177,45 @@ class BayesianMixture:
         return state.bound + slack + float(gammaln(state.n_experts + 1.0))
 
     def told(self, state: State) -> tuple[Any, Floats]:
-        """Posterior of the experts, and covariances (K, q, K, q) of the gate, as they are told.
+        """Posterior of the experts, and draws (D, K, q) of the gate, as they are told.
 
-        The gate's at the curvature of its mean, and both with what is not known of the labels.
+        From draws of all parameters together where these are few enough; else from the normal with
+        the bound's means, the curvature at them, and what is not known of the labels. Draws begin
+        with that normal.
         """
+        parts = self._scores(state)
+        cov = with_missing_labels(parts, state.R, self.w)
+        K, q = state.gate.mean.shape[1:]
+        mean = np.concatenate([state.gate.mean[0], self.family.centre(state.experts)], axis=1)
+        exact = K == 1 and self.family.conjugate
+        found = None if exact else self._joint(K).draws(mean, cov)
+        if found is not None:
+            own = found.points.reshape(len(found.points), K, -1)[..., q:]
+            kept = found.resampled(KEPT).reshape(KEPT, K, -1)
+            told = self.family.projected(state.experts, own, found.weights, kept[..., q:])
+            return told, kept[..., :q]
+        gate, *experts = blocks(cov, parts)
+        cloud = normal_cloud(state.gate.mean.ravel(), gate.reshape(K * q, K * q), KEPT)
+        return self.family.widened(state.experts, experts), cloud.reshape(KEPT, K, q)
+
+    def _scores(self, state: State) -> list[Scores]:
+        """Scores of the rows for the gate and for the experts."""
         gate = laplace_covariance(state.gate, self.gate_design, self.w[None])[0]
         own = Scores(np.ones((state.n_experts, 1, self.w.size)), self.gate_design.Z, gate)
-        parts = [
-            own,
-            *self.family.scores(state.experts, self.expert_design, self.y, self.w * state.R),
-        ]
-        gate, *experts = with_missing_labels(parts, state.R, self.w)
-        return self.family.widened(state.experts, experts), gate
+        S = self.w * state.R
+        return [own, *self.family.scores(state.experts, self.expert_design, self.y, S)]
+
+    def _joint(self, n_experts: int) -> Joint:
+        """The posterior that no product of factors approximates."""
+        return Joint(
+            self.family,
+            self.gate,
+            self.expert_design,
+            self.gate_design,
+            self.y,
+            self.w,
+            n_experts,
+        )
 
     # -------------------------------------------------------------------- fewer experts
 

@@ -39,10 +39,25 @@ def line_summary(
     # What is constant has no slope: its posterior is the prior, in no unit.
     still = np.append(design.inverse == 0.0, False)
     scale = np.where(still, np.nan, scale)
-    kinds = [*((SLOPE, name) for name in design.names), (INTERCEPT, INTERCEPT)]
-    rows = list(zip(kinds, at.tolist(), scale.tolist(), strict=True))
+    rows = list(zip(_kinds(design), at.tolist(), scale.tolist(), strict=True))
     for (kind, term), m, s in [rows[-1], *rows[:-1]]:
         yield kind, term, (m, s * widen, m - reach * s, m + reach * s)
+
+
+def draws_summary(design: DesignMap, draws: Floats, tail: float) -> Iterator[TermRow]:
+    """The same of draws (D, q), all as likely."""
+    raw = draws @ to_raw(design).T
+    low, high = np.quantile(raw, [tail, 1.0 - tail], axis=0)
+    columns = np.stack([raw.mean(axis=0), raw.std(axis=0), low, high], axis=1)
+    columns[np.append(design.inverse == 0.0, False), 1:] = np.nan
+    rows = list(zip(_kinds(design), columns.tolist(), strict=True))
+    for (kind, term), (mean, sd, low, high) in [rows[-1], *rows[:-1]]:
+        yield kind, term, (mean, sd, low, high)
+
+
+def _kinds(design: DesignMap) -> list[tuple[str, str]]:
+    """Kind and term of the coefficients on a design."""
+    return [*((SLOPE, name) for name in design.names), (INTERCEPT, INTERCEPT)]
 
 
 def to_raw(design: DesignMap) -> Floats:

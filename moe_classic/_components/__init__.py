@@ -14,6 +14,7 @@ from .noise import (
     Noise,
     NoiseFamily,
     normal_pdf,
+    student_pdf,
 )
 from .normal import normal_curvature, normal_scores
 from .quadrature import (
@@ -45,6 +46,7 @@ from .softmax import (
     moved_score_blocks,
     newton_step,
     normalise,
+    wide_from,
 )
 from .targets import TARGETS, TargetKind
 from .terms import (
@@ -150,6 +152,8 @@ __all__ = [
     "require",
     "shared_lines",
     "spoken",
+    "student_pdf",
     "unpack_field",
+    "wide_from",
     "window_moments",
 ]

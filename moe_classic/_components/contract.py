@@ -40,10 +40,10 @@ class Forward:
     mass: Floats | None = None
 
 
-def check_alpha(owner: str, alpha: float) -> None:
-    """Raise unless ``alpha`` is a finite number that is not negative."""
+def check_alpha(owner: str, alpha: float, name: str = "alpha") -> None:
+    """Raise unless ``alpha``, or another penalty, is a finite number that is not negative."""
     if not (isinstance(alpha, Real) and 0.0 <= float(alpha) < np.inf):
         raise ValueError(
-            f"{owner}: alpha={alpha!r} must be a finite number >= 0, the L2 penalty on slopes "
+            f"{owner}: {name}={alpha!r} must be a finite number >= 0, the L2 penalty on slopes "
             "per unit of sample weight, in standardised units."
         )

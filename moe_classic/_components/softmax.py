@@ -39,6 +39,11 @@ _FEW = 2000
 _HUGE = 1e280
 
 
+def wide_from(n_classes: int) -> int:
+    """Width from which the Newton system of one of several experts is too large."""
+    return EXPERT_LIMIT // (n_classes - 1) + 1
+
+
 @dataclass(frozen=True)
 class LogitStats(Stats):
     """Packed Grams, and scores of all classes (..., C, q)."""

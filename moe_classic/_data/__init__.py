@@ -1,5 +1,6 @@
 """Rows in blocks: sums that add, designs that components see, samples, streams."""
 
+from .bends import Bends, likeliest_bend
 from .blocks import (
     ArraySource,
     Block,
@@ -53,6 +54,7 @@ __all__ = [
     "LARGEST",
     "MOST_ROWS",
     "ArraySource",
+    "Bends",
     "BlendRows",
     "Block",
     "Design",
@@ -92,6 +94,7 @@ __all__ = [
     "joined",
     "leading_directions",
     "least_and_most",
+    "likeliest_bend",
     "merge_sample",
     "over_partitions",
     "pieces_of",

@@ -70,7 +70,8 @@ def bent_where_long(parts: Parts, some: Callable[[], Floats]) -> Bends | None:
     """Bends of the features that have long tails; None if there are none.
 
     Of a feature with a value more than six robust deviations from the median: about the median,
-    or, where all are of one sign, about zero; as long as a normal density then is likelier.
+    or, where all are of one sign or counts, about zero; as long as a normal density then is
+    likelier.
     """
     mean, spread, low, high, count = one_pass(parts)
     near = _NEAR if count <= _FEW else _NEAR_OF_MANY
@@ -83,6 +84,15 @@ def bent_where_long(parts: Parts, some: Callable[[], Floats]) -> Bends | None:
     for j, x in zip(places, columns, strict=True):
         middle[j], unit[j] = _best(x, w)
     return Bends(middle, unit) if unit.any() else None
+
+
+def likeliest_bend(x: Floats, w: Floats) -> tuple[float, float]:
+    """Middle and unit of the bend of one feature (n,); unit 0 where it stays as it is."""
+    mean = w @ x / w.sum()
+    spread = np.sqrt(w @ np.square(x - mean) / w.sum())
+    near = _NEAR if len(x) <= _FEW else _NEAR_OF_MANY
+    far = spread > 0.0 and np.abs(x - mean).max() > near * spread
+    return _best(x, w) if far else (0.0, 0.0)
 
 
 def _best(x: Floats, w: Floats) -> tuple[float, float]:
@@ -103,6 +113,10 @@ def _candidates(x: Floats, w: Floats) -> Iterator[tuple[float, float]]:
     yield middle, unit
     if x.min() > 0.0 or x.max() < 0.0:
         for size in weighted_quantiles(np.abs(x), w, _SIZES):
+            yield 0.0, float(size)
+    elif x.min() == 0.0 and (np.rint(x) == x).all():
+        # Counts are a step apart: no unit of theirs is so small that zeros look like a spike.
+        for size in weighted_quantiles(x[x > 0.0], w[x > 0.0], _SIZES):
             yield 0.0, float(size)
 
 

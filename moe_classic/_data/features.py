@@ -148,6 +148,12 @@ class DesignMap:
         raw = self.centre + Z * self.unit
         return raw if self.bends is None else self.bends.undone(raw)
 
+    def bent(self, bends: Bends | None) -> DesignMap:
+        """The design whose features are bent, and called so."""
+        if bends is None:
+            return self
+        return replace(self, bends=bends, names=unique_names(bends.named(self.names)))
+
     def original(self, coef: Floats) -> tuple[Floats, Floats]:
         """Slopes (..., q - 1) and intercepts (...) on the raw scale of the features."""
         slopes = coef[..., :-1] * self.inverse
@@ -262,6 +268,7 @@ def fit_design(
     missing: bool = False,
     bends: bool = False,
     sparse: bool = False,
+    wide: int | None = None,
     owner: str,
 ) -> DesignMap:
     """Fit what turns raw rows (n, p) into the design of one component.
@@ -283,6 +290,8 @@ def fit_design(
     missing : whether these take NaN
     bends : whether features with long tails are bent, where ``standardize`` allows
     sparse : whether these take sparse features, which are then scaled by their largest size
+    wide : width from which the units of features are at least a quarter of their range; see
+        :func:`moments_of`; None for no width
     owner : name of the component, for messages
     """
     columns, transformer, names = _chosen(features, fit_on, names_in, owner, raw=raw)
@@ -319,25 +328,31 @@ def fit_design(
     if raw:
         _check_raw(design, rows)
         return design
-    return _scaled(design, rows, fit_on[0], size, standardize=standardize)
+    ranged = wide is not None and design.width >= wide
+    return _scaled(design, rows, fit_on[0], size, standardize=standardize, ranged=ranged)
 
 
 def _bent(design: DesignMap, rows: Rows, some: np.ndarray) -> DesignMap:
     """A design whose features with long tails are bent, and called so."""
     see = partial(_usable, design)
     found = bent_where_long(Parts(rows, see, design.averaged), lambda: see(some))
-    if found is None:
-        return design
-    return replace(design, bends=found, names=unique_names(found.named(design.names)))
+    return design.bent(found)
 
 
 def _scaled(
-    design: DesignMap, rows: Rows, some: np.ndarray, size: Floats | None, *, standardize: bool
+    design: DesignMap,
+    rows: Rows,
+    some: np.ndarray,
+    size: Floats | None,
+    *,
+    standardize: bool,
+    ranged: bool,
 ) -> DesignMap:
     """A design in units of its own, or only centred."""
     see, averaged = partial(_usable, design), design.averaged
     parts = Parts(rows, see, averaged)
-    centre, inverse = moments_of(parts, lambda: see(some), size, missing=design.takes_missing)
+    how = {"missing": design.takes_missing, "ranged": ranged and standardize}
+    centre, inverse = moments_of(parts, lambda: see(some), size, **how)
     if not (np.isfinite(centre).all() and np.isfinite(inverse).all()):
         reduced(rows, lambda X, *_: design.check_missing(X), _nothing)
         raise _gave_nan(design.component, design.transformer)

@@ -22,6 +22,8 @@ Rows = Callable[[], Iterable[tuple[np.ndarray, Floats, Subjects | None]]]
 _WILD = 3.0
 #: Standard deviation over that of all but wild values from which on these set the units.
 _INFLATED = 3.0
+#: Least spread of a ranged feature, in its range: that of digits, chosen on them, is a third.
+_OF_RANGE = 0.25
 #: Rows whose values are sorted to tell which are wild.
 _MOST_SEEN = 1_000_000
 #: Columns whose spread is below this share of their size are constant up to rounding.
@@ -61,6 +63,7 @@ def moments_of(
     size: Floats | None = None,
     *,
     missing: bool = False,
+    ranged: bool = False,
 ) -> tuple[Floats, Floats]:
     """Weighted means and inverse standard deviations, 0 for constant columns; one pass or two.
 
@@ -70,8 +73,13 @@ def moments_of(
     mostly alike, such as pixels, are what these columns say. ``size`` is that of the values which
     were averaged: means that differ by their rounding alone are constant. Where some may be
     ``missing``, moments are those of what is there.
+
+    Of ``ranged`` features no deviation counts as less than a quarter of the range: a column that is
+    almost always alike would be blown up where it is not, and its slope cost next to nothing. With
+    a few slopes the likelihood sees to that; where they are many, they fit noise.
     """
     mean, spread, low, high, _ = one_pass(parts, missing=missing)
+    reach = high - low
     size = np.maximum(np.abs(low), np.abs(high)) if size is None else size
     varies = spread > _CONSTANT * size
     wild = [int(j) for j in np.flatnonzero(varies) if has_wild(low[j], high[j], mean[j], spread[j])]
@@ -88,6 +96,9 @@ def moments_of(
         inflated = spread > _INFLATED * tame_spread
         mean = np.where(inflated, tame_mean, mean)
         spread = np.where(inflated, tame_spread, spread)
+        reach = np.where(inflated, high - low, reach)
+    if ranged:
+        spread = np.maximum(spread, _OF_RANGE * reach)
     return mean, np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
 
 

@@ -116,6 +116,11 @@ class Model:
         """Number of experts K in all groups."""
         return sum(g.count for g in self.groups)
 
+    def wide(self, params: MoEParams) -> bool:
+        """Whether some experts have so many coefficients that gradients alone are affordable."""
+        pairs = zip(self.groups, params.experts, strict=True)
+        return any(group.expert.wide(p) for group, p in pairs)
+
     @property
     def bounded(self) -> bool:
         """Whether no log-likelihood is above 0: classes under a gate that says nothing of x."""

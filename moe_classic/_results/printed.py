@@ -209,10 +209,11 @@ def _line(name: str, cells: Any, widths: list[int]) -> str:
 def _html_row(cells: list[str], count: int, *, head: bool = False) -> str:
     """A row of an HTML table."""
     span = count - len(cells) + 1
+    # The rule comes last: a cell without borders of the theme's would be without it otherwise.
     tag, rule = ("th", _RULE) if head else ("td", "")
     out = []
     for i, text in enumerate(cells):
-        style = rule + _CELL.format(side="right" if i and len(cells) == count else "left")
+        style = _CELL.format(side="right" if i and len(cells) == count else "left") + rule
         wide = f' colspan="{span}"' if span > 1 and i == len(cells) - 1 else ""
         out.append(f'<{tag} style="{style}"{wide}>{escape(text)}</{tag}>')
     return f'<tr style="background:none;">{"".join(out)}</tr>'

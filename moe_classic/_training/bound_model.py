@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from moe_classic._adapters import TableColumns
-from moe_classic._components import carrying
+from moe_classic._components import carrying, wide_from
 from moe_classic._data import (
     DesignMap,
     RawData,
@@ -61,7 +61,9 @@ def bind(
     Transformers are fitted on ``raw``, rows as the user gave them; moments are those of ``rows``.
     A ``marginal`` model marginalises what is missing in its rows.
     """
-    designs = _Designs(rows, raw, names_in, standardize=standardize, marginal=marginal)
+    ranged = any(expert.ranged and count > 1 for _, expert, count in groups)
+    wide = wide_from(summary.n_classes) if ranged else None
+    designs = _Designs(rows, raw, names_in, wide, standardize=standardize, marginal=marginal)
     gate_design = designs.of(gate, averaged=raw.subjects is not None)
     check_widths(gate, designs.maps[gate_design])
     gate = with_data_names(gate, designs.maps[gate_design], classes, n_jobs)
@@ -74,6 +76,7 @@ def bind(
         design = designs.maps[number]
         check_widths(expert, design)
         seeing = expert.bind(summary).seeing(design, designs.columns)
+        seeing = seeing.suited(count, design.width, summary)
         bound.append(Group(with_data_names(seeing, design, classes, n_jobs), count, number, label))
     model = (ObservedModel if marginal else Model)(gate, tuple(bound), gate_design)
     return BoundModel(model, tuple(designs.maps))
@@ -83,9 +86,16 @@ class _Designs:
     """Designs that were fitted to rows so far; components that see the same share one."""
 
     def __init__(
-        self, rows: Rows, raw: RawData, names_in: Names, *, standardize: bool, marginal: bool
+        self,
+        rows: Rows,
+        raw: RawData,
+        names_in: Names,
+        wide: int | None,
+        *,
+        standardize: bool,
+        marginal: bool,
     ) -> None:
-        self.rows, self.raw, self.names_in = rows, raw, names_in
+        self.rows, self.raw, self.names_in, self.wide = rows, raw, names_in, wide
         self.standardize, self.marginal = standardize, marginal
         self.columns = list(names_in) if names_in else [f"x{j}" for j in range(raw.X.shape[1])]
         self.maps: list[DesignMap] = []
@@ -131,6 +141,7 @@ class _Designs:
             names_in=self.names_in,
             standardize=self.standardize,
             averaged=averaged,
+            wide=self.wide,
             owner=owner,
             **how,
         )

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from moe_classic._data import Block, DesignMap, Source, Stats, beside_columns
 from moe_classic._model import Model, MoEParams, MoEStats
@@ -49,7 +48,7 @@ class Trained:
     """
 
     result: Result
-    report: pd.DataFrame
+    report: list[dict[str, Any]]
     final_pass: FinalPass
     n_degenerate: int
     error: Exception | None = None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-
-import numpy as np
-import pandas as pd
+from typing import Any
 
 from moe_classic._data import Block
 from moe_classic._model import Model, match_experts
 from moe_classic.solvers import Result
+
+#: What is said of a start, by the names of the columns of ``start_report_``.
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def run_finalists(
     *,
     same: float,
     every: bool,
+    most: int = MOST,
     ceiling: float = math.inf,
 ) -> list[int]:
     """Follow short runs to the end, the most promising first; which were followed, best first.
@@ -68,15 +70,17 @@ def run_finalists(
     same : float
         Difference of heights, in nats, below which two ends are the same.
     every : bool
-        Whether all are followed. Otherwise three that agree on the best height are enough, and
-        five the most.
+        Whether all are followed. Otherwise three that agree on the best height are enough.
+    most : int
+        How many are followed otherwise. Where coefficients are so many that no two starts end
+        alike, heights say nothing of new rows, and one is enough.
     ceiling : float
         Height that is high enough: further ends could not be told from one that reaches it.
     """
     order = sorted(range(len(runs)), key=lambda i: sort_key(runs[i]))
     first = _first_alike(runs, order)
     followed: list[int] = []
-    for batch in [order] if every else [order[:AGREE], order[AGREE:MOST]]:
+    for batch in [order] if every else [order[: min(AGREE, most)], order[AGREE:most]]:
         ends = continue_run([(i, runs[i]) for i in batch if first[i] == i])
         for i in batch:
             same_path = replace(runs[first[i]], strategy=runs[i].strategy)
@@ -118,46 +122,55 @@ def number_optima(runs: list[StartRun], followed: list[int], same: float) -> lis
     return numbers
 
 
-def with_agreement(
-    table: pd.DataFrame, runs: list[StartRun], best: int, model: Model, block: Block
-) -> pd.DataFrame:
-    """The report with the share of the weight that goes to the same experts as in the best run.
+def agreements(
+    runs: list[StartRun], followed: list[int], best: int, model: Model, block: Block
+) -> list[float]:
+    """For each run the share of the weight that goes to the same experts as in the best one.
 
     A row or subject goes to its most probable expert; experts of the runs are matched. Runs that
     were not followed have none.
     """
     w, seen = block.subject_w, {}
     R = model.responsibilities(runs[best].result.params, block)
-    for i in table.index[table.finalist] - 1:
+    for i in followed:
         result = runs[i].result
         if id(result) not in seen:
             other = model.responsibilities(result.params, block)
             if model.exchangeable:
                 other = other[match_experts(R, other, w)]
             seen[id(result)] = float(w @ (other.argmax(axis=0) == R.argmax(axis=0)) / w.sum())
-    agreement = [
-        seen[id(runs[i].result)] if followed else np.nan
-        for i, followed in zip(table.index - 1, table.finalist, strict=True)
-    ]
-    return table.assign(agreement=agreement)
+    return [seen[id(run.result)] if i in followed else math.nan for i, run in enumerate(runs)]
 
 
-def report(runs: list[StartRun], followed: list[int], weight: float, same: float) -> pd.DataFrame:
-    """One row a start, best first; ``weight`` is that of the rows they were tried on."""
-    frame = pd.DataFrame(
-        {
-            "strategy": [run.strategy for run in runs],
-            "objective": [run.objective for run in runs],
-            "optimum": number_optima(runs, followed, same),
-            "passes": [run.result.n_iter for run in runs],
-            "finalist": [i in followed for i in range(len(runs))],
-            "converged": [run.result.converged for run in runs],
-            "degenerate_experts": [run.n_degenerate for run in runs],
-            "weight": weight,
-        },
-        index=pd.RangeIndex(1, len(runs) + 1, name="start"),
-    )
-    residuals = [run.result.kkt_residual for run in runs]
-    if not np.isnan(residuals).all():
-        frame["kkt_residual"] = residuals
-    return frame.sort_values("objective", ascending=False, kind="stable")
+def report(
+    runs: list[StartRun],
+    followed: list[int],
+    weight: float,
+    same: float,
+    agreement: list[float] | None = None,
+) -> list[Row]:
+    """A row a start, best first; ``weight`` is that of the rows they were tried on."""
+    residuals = [float(run.result.kkt_residual) for run in runs]
+    known = not all(map(math.isnan, residuals))
+    optima = number_optima(runs, followed, same)
+    rows: list[Row] = []
+    for i, run in enumerate(runs):
+        row = {
+            "start": i + 1,
+            "strategy": run.strategy,
+            "objective": float(run.objective),
+            "optimum": optima[i],
+            "passes": int(run.result.n_iter),
+            "finalist": i in followed,
+            "converged": bool(run.result.converged),
+            "degenerate_experts": int(run.n_degenerate),
+            "weight": float(weight),
+        }
+        more = {"kkt_residual": residuals[i]} if known else {}
+        rows.append(row | more | {"agreement": 1.0 if agreement is None else agreement[i]})
+    return best_first(rows)
+
+
+def best_first(rows: list[Row]) -> list[Row]:
+    """Rows of a report in the order of their heights, those without a height last."""
+    return sorted(rows, key=lambda row: (math.isnan(row["objective"]), -row["objective"]))

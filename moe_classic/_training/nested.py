@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from moe_classic._model import Group, Model, MoEParams
 
 from .ends import Trained
+from .finalists import best_first
 from .progress import no_monitor
 from .stream_trainer import Best, StreamTrainer
 from .trainer import Trainer
@@ -85,14 +86,20 @@ def _name(model: Model) -> str:
 
 def _better(best: Trained, other: Trained, trainer: Trainer) -> Trained:
     """The one that is higher, without degenerate experts if one has none; all starts reported."""
-    tables = pd.concat([best.report, other.report.set_axis([len(best.report) + 1])])
+    mine, more = best.report, [row | {"start": len(best.report) + 1} for row in other.report]
     keys = [(t.n_degenerate > 0, -t.result.objective) for t in (best, other)]
     first, second = (best, other) if keys[0] <= keys[1] else (other, best)
     same = trainer.tol * trainer.summary.weight
     alike = keys[0][0] == keys[1][0] and abs(keys[0][1] - keys[1][1]) <= same
     if not alike:
         # The optimum of the other is not the best one any more, wherever it stood.
-        later = tables.loc[second.report.index] if second is best else tables.iloc[-1:]
-        tables.loc[later.index, "optimum"] += (later.optimum > 0).astype(int)
-    table = tables.rename_axis("start").sort_values("objective", ascending=False, kind="stable")
-    return replace(first, report=table)
+        if second is best:
+            mine = [_later(row) for row in mine]
+        else:
+            more = [_later(row) for row in more]
+    return replace(first, report=best_first(mine + more))
+
+
+def _later(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the table of starts whose optimum is one place further from the best."""
+    return row | {"optimum": row["optimum"] + (row["optimum"] > 0)}

@@ -30,22 +30,32 @@ def by_name(argument: str, value: Any, registry: Mapping[str, type], base: type)
     )
 
 
+def _expert(value: Any) -> Description:
+    """An expert from its argument, or an item of it."""
+    expert: Description = by_name("expert", wrapped_expert(value), EXPERTS, Description)
+    return expert.by_name() if isinstance(value, str) else expert
+
+
 def resolve_experts(
     value: Any, n_experts: int, target: str
 ) -> list[tuple[str | None, Description, int]]:
     """Groups (label, expert, count) from the ``expert`` argument; each fits the target."""
     groups: list[tuple[str | None, Description, int]]
     if isinstance(value, (list, tuple)):
-        groups = [
-            (label, by_name("expert", wrapped_expert(item), EXPERTS, Description), 1)
-            for label, item in labelled(value)
-        ]
+        groups = [(label, _expert(item), 1) for label, item in labelled(value)]
         for label, item, _ in groups:
             if shares_any(item):
                 raise ValueError(
                     f"expert: {label!r} is one expert of a list, fitted apart from the others, and "
                     f"has shared={item.shared!r}; slopes are shared by the experts of one "
                     f"description: expert={item!r} with n_experts={n_experts}."
+                )
+            pooling = getattr(item, "pooling", 0.0)
+            if pooling:
+                raise ValueError(
+                    f"expert: {label!r} is one expert of a list, fitted apart from the others, and "
+                    f"has pooling={pooling!r}; slopes are drawn towards the mean of the experts of "
+                    f"one description: expert={item!r} with n_experts={n_experts}."
                 )
         labels = [label for label, _, _ in groups]
         if len(set(labels)) < len(labels):
@@ -55,7 +65,7 @@ def resolve_experts(
                 f"expert lists {len(groups)} experts but n_experts={n_experts}; make the two agree."
             )
     else:
-        groups = [(None, by_name("expert", wrapped_expert(value), EXPERTS, Description), n_experts)]
+        groups = [(None, _expert(value), n_experts)]
     for _, expert, _ in groups:
         if expert.kind.classes != TARGETS[target].classes:
             wanted = TARGETS[target].classes

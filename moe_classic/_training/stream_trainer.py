@@ -134,7 +134,7 @@ class StreamTrainer(Trainer):
         look = look.scaled(weight / float(self.data.w.sum()))
         n_degenerate = self._degenerate(params, problem)
         runs = [StartRun("connection lost", value, result, n_degenerate)]
-        table = report(runs, [0], weight, 0.0).assign(agreement=1.0)
+        table = report(runs, [0], weight, 0.0)
         return Trained(result, table, look, n_degenerate, error)
 
     def __getstate__(self) -> dict[str, Any]:

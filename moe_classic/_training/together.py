@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 from moe_classic._data import Block
@@ -10,6 +11,7 @@ from moe_classic._model import MoEParams, stackable
 from moe_classic.solvers import Problem, Result, Solver, run_together
 
 from .starts import StartData
+from .wide import climbs_by_gradient
 
 T = TypeVar("T")
 
@@ -32,6 +34,13 @@ class StartSample:
     view: StartData
     block: Block
     complete: bool
+
+    @cached_property
+    def wide(self) -> bool:
+        """Whether starts climb by gradients alone."""
+        widths = [d.width for d in self.block.designs]
+        problem = self.problem
+        return climbs_by_gradient(problem, problem.model.start(widths, problem.summary))
 
     @property
     def numbers(self) -> int:

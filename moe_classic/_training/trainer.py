@@ -36,7 +36,7 @@ from moe_classic.solvers import (
 
 from .bound_rows import BoundRows
 from .ends import Trained, final_pass
-from .finalists import StartRun, report, run_finalists, with_agreement
+from .finalists import MOST, StartRun, agreements, report, run_finalists
 from .progress import no_monitor
 from .settle import settled
 from .split_merge import Move, Search, candidates
@@ -51,6 +51,7 @@ from .starts import (
 from .subject_starts import SUBJECT_STRATEGIES
 from .together import StartSample, em_runs
 from .view import view_of
+from .wide import wide_starts
 from .wild import past_wild_values
 
 #: Passes of a short run, and rows up to which every start is followed to the end.
@@ -150,7 +151,7 @@ class Trainer(BoundRows):
         result = self._settled(problem, result)
         n_degenerate = self._degenerate(result.params, problem)
         runs = [StartRun(name, result.objective, result, n_degenerate)]
-        table = report(runs, [0], problem.summary.weight, 0.0).assign(agreement=1.0)
+        table = report(runs, [0], problem.summary.weight, 0.0)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
         return Trained(result, table, last_pass, n_degenerate)
 
@@ -197,8 +198,8 @@ class Trainer(BoundRows):
                 best = len(runs)
                 runs.append(moved)
                 finalists.append(best)
-        table = report(runs, finalists, weight, same)
-        table = with_agreement(table, runs, best, self.model, start_sample.block)
+        agreement = agreements(runs, finalists, best, self.model, start_sample.block)
+        table = report(runs, finalists, weight, same, agreement)
         problem, result = self._on_all(small, runs[best].result, free, complete=complete)
         last_pass = final_pass(self.model, result.params, problem.source, self.engine)
         return Trained(result, table, last_pass, self._degenerate(result.params, problem))
@@ -226,8 +227,10 @@ class Trainer(BoundRows):
 
         # Long runs on few rows cost little, but for epochs of small steps.
         cheap = complete and summary.n_rows <= _FEW_ROWS
-        every = cheap and not isinstance(self.solver, GradientAscent)
-        return run_finalists(runs, further, same=same, every=every, ceiling=ceiling)
+        wide = start_sample.wide
+        every = cheap and not wide and not isinstance(self.solver, GradientAscent)
+        most = 1 if wide else MOST
+        return run_finalists(runs, further, same=same, every=every, most=most, ceiling=ceiling)
 
     def _on_all(
         self, problem: Problem, result: Result, free: Model, *, complete: bool
@@ -376,6 +379,8 @@ class Trainer(BoundRows):
         strategies = STRATEGIES if block.subjects is None else SUBJECT_STRATEGIES
         R = [soften(strategies[name](view, rng), K) for name, rng in starts]
         summary = start_sample.problem.summary
+        if start_sample.wide:
+            return wide_starts(self.model, block, R, summary)
         return several_from_responsibilities(self.model, [block], R, summary)
 
     def short_runs(
@@ -385,7 +390,8 @@ class Trainer(BoundRows):
         small, names = start_sample.problem, [name for name, _ in starts]
         passes = min(SHORT_PASSES, self.max_iter)
         begun = self.begin(start_sample, starts)
-        ends = em_runs(small, begun, EM(finish=None), passes, self.tol)
+        em = EM() if start_sample.wide else EM(finish=None)
+        ends = em_runs(small, begun, em, passes, self.tol)
         return [
             StartRun(name, end.objective, end, self._degenerate(end.params, small))
             for name, end in zip(names, ends, strict=True)

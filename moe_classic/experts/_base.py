@@ -67,6 +67,8 @@ class Description(Component):
     several_outputs: ClassVar[bool] = False
     link: ClassVar[str] = "identity"
     own_scales: ClassVar[bool] = True
+    #: Whether wide designs are to be in units of at least a quarter of the range of a feature.
+    ranged: ClassVar[bool] = False
     #: Whether y has two columns, the ends between which it is known to lie.
     intervals: bool = False
     #: Columns that whatever is wrapped around the expert needs; they come first.
@@ -104,6 +106,14 @@ class Description(Component):
 
     def seeing(self, design: DesignMap, columns: list[str]) -> Any:
         """The bound expert that knows its design and the names of all columns of X."""
+        return self
+
+    def by_name(self) -> Any:
+        """The description of which only the name was given: the rest may follow from the data."""
+        return self
+
+    def suited(self, n_experts: int, width: int, summary: Summary) -> Any:
+        """The bound expert, with what follows from the size of its design where it may."""
         return self
 
 
@@ -144,6 +154,10 @@ class Expert(Description, ABC):
 
     def stacks(self, params: Any) -> bool:
         """Whether each expert is updated from its own sums alone, so that groups may be joined."""
+        return False
+
+    def wide(self, params: Any) -> bool:
+        """Whether gradients alone are affordable, for lack of rows or of time."""
         return False
 
     # -------------------------------------------------------------------- log density and sums

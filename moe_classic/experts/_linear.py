@@ -135,6 +135,11 @@ class LinearExpert(SharedSlopes):
             return self.penalty.bound(summary.weight)
         return SquaredSlopes(self.alpha * summary.weight)
 
+    @property
+    def _free(self) -> bool:
+        """Whether slopes cost nothing."""
+        return not self.alpha and self.penalty is None
+
     def coef_score(self, params: Any, stats: Any) -> Floats:
         """Slopes of the log-likelihood in the learned coefficients, (K, M, r)."""
         return self.learned(stats.score)
@@ -173,7 +178,7 @@ class LinearExpert(SharedSlopes):
 
     def penalties(self, params: LinearParams, summary: Summary) -> Any:
         """That of each expert, (K,) or 0."""
-        if not self.alpha:
+        if self._free:
             return 0.0
         term = self.slopes_penalty(summary)
         # Under a lasso experts are not asked: they do not stack.
@@ -199,7 +204,7 @@ class LinearExpert(SharedSlopes):
         if self.common(coef):
             return np.diag(self.penalty_curvature(params, summary))
         out, m = np.zeros((size, size)), coef.size
-        if self.alpha:
+        if not self._free:
             out[:m, :m] = self.slopes_penalty(summary).hessian(coef)
         return out
 

@@ -170,7 +170,7 @@ class ConvergenceDisplay:
         judged = self.trace if self.held_out is None else self.held_out
         ax.plot(rounds, self.trace, label="rows learned from", marker="o", **line_look(0))
         if self.held_out is not None:
-            ax.plot(rounds, self.held_out, label="rows validation out", marker="^", **line_look(1))
+            ax.plot(rounds, self.held_out, label="rows held out", marker="^", **line_look(1))
         ax.scatter(
             [kept],
             [judged[kept - 1]],

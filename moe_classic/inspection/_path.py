@@ -11,11 +11,13 @@ from moe_classic._arguments import check_one_of
 from moe_classic._results import expert_labels, fitted_mixture
 from moe_classic._typing import Floats
 
-from ._style import DATA_COLOR, MIXTURE_COLOR, axes_for, legend_above, line_look, point_look, tidy
+from ._style import DATA_COLOR, axes_for, ink, legend_above, line_look, point_look, tidy, wrapped
 
 _KINDS = ("experts", "gate", "criterion")
 #: Most slopes that are named at their ends.
 _MOST = 12
+#: Letters of their names in a line.
+_LETTERS = 20
 
 
 class PathDisplay:
@@ -113,7 +115,7 @@ class PathDisplay:
             terms = self.result.gate_terms_ if gate else self.result.terms_
             self._draw_slopes(ax, rows, coefs, shown, terms)
         if chosen.gate_ratio == rows.gate_ratio.iloc[0]:
-            look = {"color": MIXTURE_COLOR, "linestyle": ":", "linewidth": 1.2}
+            look = {"color": ink(ax), "linestyle": ":", "linewidth": 1.2}
             ax.axvline(chosen.alpha, label="chosen", **look)
         ax.set(xscale="log", xlabel="penalty alpha, per row")
         # Read from left to right, slopes come in.
@@ -179,28 +181,31 @@ class PathDisplay:
             for i, j in enumerate(np.flatnonzero(inside)):
                 label = labels[k] if i == 0 else None
                 ax.plot(alpha, lines[:, j], linewidth=1.8, label=label, **line_look(k))
-                ends.append((float(lines[-1, j]), terms[j], k))
+                ends.append((float(lines[-1, j]), terms[j]))
             if at.gate_ratio == rows.gate_ratio.iloc[0] and inside.any():
                 ax.scatter(np.full(inside.sum(), at.alpha), chosen[k, inside], **point_look(k))
-        ax.axhline(0.0, color=MIXTURE_COLOR, linewidth=0.9)
+        ax.axhline(0.0, color=ink(ax), linewidth=0.9)
         ax.set(ylabel="slope, standardised")
         tidy(ax)
         self._name(ax, sorted(ends, key=lambda e: -abs(e[0]))[:_MOST], float(alpha[-1]))
 
-    def _name(self, ax: Any, ends: list[tuple[float, str, int]], alpha: float) -> None:
+    def _name(self, ax: Any, ends: list[tuple[float, str]], alpha: float) -> None:
         """Names of slopes right of their ends, moved apart where they would overlap."""
         low, high = ax.get_ylim()
-        gap, last = 0.045 * (high - low), -np.inf
-        for value, term, k in sorted(ends):
-            last = max(value, last + gap)
+        line, last, above = 0.045 * (high - low), -np.inf, 0
+        for value, term in sorted(ends):
+            text = wrapped(term, _LETTERS)
+            lines = 1 + text.count("\n")
+            last = max(value, last + 0.5 * line * (above + lines))
+            above = lines
             ax.annotate(
-                term,
+                text,
                 (alpha, last),
                 xytext=(6.0, 0.0),
                 textcoords="offset points",
                 va="center",
                 fontsize=8,
-                color=line_look(k)["color"],
+                color=ink(ax),
                 annotation_clip=False,
             )
 
@@ -221,7 +226,7 @@ class PathDisplay:
                 best[name],
                 s=150,
                 facecolors="none",
-                edgecolors=MIXTURE_COLOR,
+                edgecolors=ink(ax),
                 linewidths=1.6,
                 zorder=5,
             )

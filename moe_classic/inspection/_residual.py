@@ -14,7 +14,7 @@ from moe_classic._typing import Floats
 
 from ._categories import alone, name_categories, scattered
 from ._profile import as_frame, column_number
-from ._style import DATA_COLOR, EXPERT_COLORS, axes_for, ink, tidy
+from ._style import DATA_COLOR, EXPERT_COLORS, axes_for, ink, legend_above, tidy
 
 #: Probability of the band, at each place on its own.
 _BAND = 0.95
@@ -154,6 +154,7 @@ class ResidualDisplay:
         else:
             self._quantiles(ax, level=kind == "worm")
         tidy(ax, grid="y")
+        legend_above(ax)
         return self
 
     def _scatter(self, ax: Any) -> None:
@@ -165,8 +166,9 @@ class ResidualDisplay:
         ax.scatter(self.against, self.residuals, s=10, color=DATA_COLOR, alpha=0.6, linewidths=0)
         at, running = _running(self.against, self.residuals)
         if at.size > 1:
-            ax.fill_between(at, running[0], running[2], color=EXPERT_COLORS[0], alpha=0.15, lw=0)
-            ax.plot(at, running[1], color=EXPERT_COLORS[0], linewidth=2.0)
+            ax.plot(at, running[1], color=EXPERT_COLORS[0], linewidth=2.0, label="running median")
+            look = {"color": EXPERT_COLORS[0], "alpha": 0.15, "linewidth": 0.0}
+            ax.fill_between(at, running[0], running[2], label="central 90 %", **look)
         ax.set(xlabel=self.label, ylabel="quantile residual")
 
     def _columns(self, ax: Any) -> None:
@@ -178,7 +180,7 @@ class ResidualDisplay:
         low, middle, high = np.array([np.quantile(h, [0.05, 0.5, 0.95]) for h in held]).T
         bars = [middle - low, high - middle]
         look = {"marker": "o", "color": EXPERT_COLORS[0], "linestyle": "none", "elinewidth": 2.0}
-        ax.errorbar(at, middle, yerr=bars, **look)
+        ax.errorbar(at, middle, yerr=bars, label="median, central 90 %", **look)
         name_categories(ax, at, self.categories)
         ax.set(xlabel=self.label, ylabel="quantile residual")
 
@@ -192,7 +194,8 @@ class ResidualDisplay:
             ndtri(beta.ppf(q, rank, n - rank + 1)) for q in (tail, 0.5, 1.0 - tail)
         )
         base = middle if level else np.zeros(n)
-        ax.fill_between(middle, low - base, high - base, color=DATA_COLOR, alpha=0.25, lw=0)
+        look = {"color": DATA_COLOR, "alpha": 0.25, "linewidth": 0.0}
+        ax.fill_between(middle, low - base, high - base, label=f"{100 * _BAND:.0f} % band", **look)
         ax.plot(middle, middle - base, color=ink(ax), linewidth=0.8)
         ax.scatter(middle, left - base, s=10, color=EXPERT_COLORS[0], linewidths=0)
         name = "quantile residual" + (" minus normal quantile" if level else "")

@@ -18,9 +18,10 @@ from sklearn.base import is_classifier
 
 from moe_classic._arguments import check_fraction, check_integer, check_one_of, generator
 from moe_classic._results import FittedMixture, column_names, fitted_moe, inner_rows
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, Ints
 from moe_classic.inference import inference
 
+from ._projected import MOST_DIRECTIONS, ProjectedLines, believed
 from ._sensitivity_tables import Answer, Question, Report, Sensitivity, record_of
 from ._sobol import (
     MOST_INTEGRATED,
@@ -32,12 +33,15 @@ from ._sobol import (
     WeightedLines,
     effect_rows,
     main_effects,
+    sampling_errors,
     sobol_indices,
     sobol_rows,
 )
 
 #: Values (d, m) of what is looked into at rows (m, p).
 Function = Callable[[Any], Floats]
+#: A mixture whose indices are integrals of few dimensions.
+Lines = WeightedLines | ProjectedLines
 
 
 def sensitivity(
@@ -77,7 +81,9 @@ def sensitivity(
     method : {"auto", "exact", "qmc"}, default="auto"
         ``"exact"``: features that the gate does not see in closed form, up to two others by Gauss's
         rules, for linear experts without transformers; for a single expert and a constant gate a
-        formula. ``"qmc"``: quasi-Monte Carlo. ``"auto"``: the first where possible.
+        formula; for two or three experts whose logits are lines of any number of normal features
+        sums over two or three dimensions. ``"qmc"``: quasi-Monte Carlo. ``"auto"``: the first where
+        possible, and where half as many points say the same.
     n_samples : int, default=4096
         Rows of quasi-Monte Carlo, a power of 2; the regressor is asked about ``p + 2`` times as
         many.
@@ -146,31 +152,24 @@ def sensitivity(
             "y has no meaning for a Bayesian mixture, whose intervals are those of its posterior; "
             "leave it out."
         )
-    lines = None if method == "qmc" else _lines_of(asked)
-    if method == "exact" and lines is None:
-        raise ValueError(
-            "method='exact' needs linear experts without transformers, inputs that are the "
-            f"features of the mixture itself, and a gate that sees at most {MOST_INTEGRATED} of "
-            "them; use method='qmc'."
-        )
-    if lines is not None:
-        found = Answer(lines.indices(asked.inputs), lines.effects(asked.inputs, asked.grids))
-    else:
+    found = _in_few_dimensions(asked, method)
+    exact = found is not None
+    if found is None:
         asked = replace(
             asked,
             rows=sobol_rows(asked.inputs, n_samples, rng),
             held=effect_rows(asked.inputs, asked.grids, rng),
         )
         found = _by_sampling(asked, lambda rows: asked.predicted(moe, rows))
-    result = Report(asked, found, "qmc" if lines is None else "exact")
+    result = Report(asked, found, "exact" if exact else "qmc")
     if drawn:
-        draws = list(_of_draws(asked, n_draws, rng, exact=lines is not None))
+        draws = list(_of_draws(asked, n_draws, rng, exact=exact))
         return result.with_draws(draws, coverage)
     if y is None:
         return result.plain()
     rows = inner_rows(estimator, X)
     return result.with_errors(
-        _delta(asked, rows, y, sample_weight, coverage, exact=lines is not None), coverage
+        _delta(asked, rows, y, sample_weight, coverage, exact=exact), coverage
     )
 
 
@@ -214,8 +213,8 @@ def _marginals(inputs: Any, X: Floats) -> list[Marginal]:
     return [Frozen(item) for item in inputs]
 
 
-def _lines_of(asked: Question, record: Any = None) -> WeightedLines | None:
-    """The mixture as lines with weights of few features, if it is that."""
+def _lines_of(asked: Question, record: Any = None) -> Lines | None:
+    """The mixture as lines with weights of few features or directions, if it is that."""
     record = record_of(asked.moe) if record is None else record
     plain = isinstance(record, FittedMixture) and asked.estimator is asked.moe
     if not plain or any(m.transformer is not None for m in record.maps):
@@ -230,15 +229,26 @@ def _lines_of(asked: Question, record: Any = None) -> WeightedLines | None:
     seen = np.arange(p) if columns is None else np.unique(columns)
     if record.model.n_experts == 1 or record.model.gate.name == "constant":
         seen = seen[:0]
-    if seen.size > MOST_INTEGRATED:
-        return None
     design = record.maps[group.design]
     slopes, intercepts = design.original(group.expert.lines(record.params.experts[0])[:, 0])
 
     def weights(rows: Floats) -> Floats:
         return record.gate_proba(record.block(rows))
 
-    return WeightedLines(weights, _placed(slopes, design.columns, p), intercepts, seen)
+    return _weighted(asked, weights, _placed(slopes, design.columns, p), intercepts, seen)
+
+
+def _weighted(
+    asked: Question,
+    weights: Callable[[Floats], Floats],
+    slopes: Floats,
+    intercepts: Floats,
+    seen: Ints,
+) -> Lines | None:
+    """Lines (K, p) with weights that see few features, or few directions of normal ones."""
+    if seen.size <= MOST_INTEGRATED:
+        return WeightedLines(weights, slopes, intercepts, seen)
+    return ProjectedLines.of(weights, slopes, intercepts, asked.inputs)
 
 
 def _placed(slopes: Floats, columns: Any, p: int) -> Floats:
@@ -254,11 +264,30 @@ def _placed(slopes: Floats, columns: Any, p: int) -> Floats:
 # ------------------------------------------------------------------------- answers
 
 
+def _in_few_dimensions(asked: Question, method: str) -> Answer | None:
+    """By formulas, rules and sums, where the mixture admits them and they are sure."""
+    lines = None if method == "qmc" else _lines_of(asked)
+    if method == "exact" and lines is None:
+        raise ValueError(
+            "method='exact' needs linear experts without transformers, inputs that are the "
+            f"features of the mixture itself, and a gate that sees at most {MOST_INTEGRATED} of "
+            f"them, or a softmax of up to {MOST_DIRECTIONS + 1} experts over inputs='normal'; use "
+            "method='qmc'."
+        )
+    if lines is None:
+        return None
+    indices = lines.indices(asked.inputs)
+    if method == "auto" and not believed(indices):
+        return None
+    return Answer(indices, lines.effects(asked.inputs, asked.grids))
+
+
 def _by_sampling(asked: Question, function: Function) -> Answer:
     """By quasi-Monte Carlo."""
     p, m = asked.grids.shape
+    values = function(asked.inner(asked.rows))
     return Answer(
-        sobol_indices(function(asked.inner(asked.rows)), p),
+        replace(sobol_indices(values, p), errors=sampling_errors(values, p)),
         main_effects(function(asked.inner(asked.held)), p, m),
     )
 
@@ -272,12 +301,11 @@ def _of_draws(
     p, m = asked.grids.shape
     if exact:
         base: Any = _lines_of(asked)
-        design = record.expert_map
+        design, seen = record.expert_map, getattr(base, "seen", np.arange(p))
         for draw in draws:
             slopes, intercepts = design.original(draw.coef)
-            lines = WeightedLines(
-                draw.weights, _placed(slopes, design.columns, p), intercepts, base.seen
-            )
+            placed = _placed(slopes, design.columns, p)
+            lines: Any = _weighted(asked, draw.weights, placed, intercepts, seen)
             yield Answer(lines.indices(asked.inputs), lines.effects(asked.inputs, asked.grids))
         return
     rows, held = (record.both_designs(np.asarray(asked.inner(r))) for r in (asked.rows, asked.held))

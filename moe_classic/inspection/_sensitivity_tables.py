@@ -34,6 +34,10 @@ class Sensitivity:
         ``"exact"`` or ``"qmc"``.
     coverage : float or None
         Of the intervals; None where there are none.
+    errors : DataFrame or None
+        Those of the integration, of ``first_order`` and ``total``, indexed as ``table``: standard
+        errors of quasi-Monte Carlo, rather too large; of sums over directions of a gate the
+        difference to half as many points. None of formulas and Gauss's rules.
 
     Examples
     --------
@@ -52,6 +56,7 @@ class Sensitivity:
     variance: pd.Series
     method: str
     coverage: float | None = None
+    errors: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
         """The table."""
@@ -130,7 +135,11 @@ class Report:
             pd.Series(v, index=outputs, name=name)
             for name, v in (("mean", found.mean), ("variance", found.variance))
         )
-        return Sensitivity(table, effects, mean, variance, self.method)
+        errors = None
+        if found.errors is not None:
+            both = found.errors.reshape(2, -1)
+            errors = pd.DataFrame({"first_order": both[0], "total": both[1]}, index=index)
+        return Sensitivity(table, effects, mean, variance, self.method, errors=errors)
 
     def with_draws(self, draws: list[Answer], coverage: float) -> Sensitivity:
         """With quantiles of draws."""

@@ -33,6 +33,8 @@ _NODES = (1, 512, 96)
 #: Rows over which main effects are averaged, and points of a Hermite rule that do not underflow.
 _AVERAGED = 512
 _MOST_HERMITE = 180
+#: Blocks of a sequence whose spread tells errors, and rows that each of them has at least.
+_BLOCKS, _LEAST = 8, 8
 
 
 @cache
@@ -174,12 +176,16 @@ class Frozen:
 
 @dataclass(frozen=True)
 class Indices:
-    """Indices of d outputs, (d, p) each, with their means and variances (d,)."""
+    """Indices of d outputs, (d, p) each, with their means and variances (d,).
+
+    ``errors`` (2, d, p) are those of the integration, of first orders and totals, where known.
+    """
 
     first: Floats
     total: Floats
     mean: Floats
     variance: Floats
+    errors: Floats | None = None
 
 
 # ------------------------------------------------------------------------- quasi-Monte Carlo
@@ -209,10 +215,25 @@ def sobol_indices(f: Floats, p: int) -> Indices:
     variance = values[:, :2].var(axis=(1, 2))
     alone = (B[:, None] * (mixed - A[:, None])).mean(axis=2)
     together = 0.5 * np.square(A[:, None] - mixed).mean(axis=2)
-    return _shares(alone, together, mean, variance)
+    return shares(alone, together, mean, variance)
 
 
-def _shares(alone: Floats, together: Floats, mean: Floats, variance: Floats) -> Indices:
+def sampling_errors(f: Floats, p: int) -> Floats | None:
+    """Standard errors (2, d, p) of :func:`sobol_indices`, from blocks of the sequence.
+
+    Each block is a scrambled net of its own; all of them together are more even than their mean,
+    so that the errors are rather too large. None where there are too few rows.
+    """
+    values = f.reshape(len(f), p + 2, -1)
+    if values.shape[2] < _BLOCKS * _LEAST:
+        return None
+    blocks = np.split(values, _BLOCKS, axis=2)
+    found = [sobol_indices(block.reshape(len(f), -1), p) for block in blocks]
+    each = np.array([[one.first, one.total] for one in found])
+    return np.asarray(each.std(axis=0, ddof=1) / np.sqrt(_BLOCKS), dtype=np.float64)
+
+
+def shares(alone: Floats, together: Floats, mean: Floats, variance: Floats) -> Indices:
     """Variances (d, p) as shares of all; 0 where nothing varies."""
     unit = np.where(variance > 0.0, variance, 1.0)[:, None]
     return Indices(alone / unit, together / unit, mean, variance)
@@ -296,7 +317,7 @@ class WeightedLines:
             own = [_spread(h, axis, weights)]
             own += [var[i] * _spread(c[i], axis, weights) for i in rest]
             together[j] = sum(own)
-        return _shares(alone[None], together[None], np.array([mean]), np.array([variance]))
+        return shares(alone[None], together[None], np.array([mean]), np.array([variance]))
 
     def effects(self, inputs: Sequence[Marginal], grids: Floats) -> Floats:
         """Main effects at values (p, m) of the features, (1, p, m), around their mean."""

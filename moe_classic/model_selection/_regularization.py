@@ -228,7 +228,8 @@ def _result(
     """The path, with experts in the order of the chosen fit all along."""
     orders = aligned(walk, steps, others[best], best)
     coefs = np.stack([slopes_of(step.fit)[k] for step, k in zip(steps, orders, strict=True)])
-    chosen = others[best]
+    with without_convergence_warnings():
+        chosen = walk.completed(others[best])
     terms, gate_terms = terms_of(chosen)
     if not gate_terms:
         return RegularizationPath(table, coefs, best, chosen, criterion, terms)

@@ -65,7 +65,7 @@ class StabilitySelection:
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((200, 8))
     >>> y = 2.0 * X[:, 1] - X[:, 4] + rng.standard_normal(200)
-    >>> found = stability_selection(X, y, n_experts=1, n_pairs=10, random_state=0)
+    >>> found = stability_selection(X, y, n_experts=1, n_pairs=4, random_state=0)
     >>> np.flatnonzero(found.support_[0])
     array([1, 4])
     """

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from moe_classic._arguments import check_integer
 from moe_classic.estimators import MoERegressor
 from moe_classic.experts import GaussianExpert
-from moe_classic.gates import SoftmaxGate
+from moe_classic.gates import SoftmaxGate, TreeGate
 from moe_classic.penalties import Lasso
 
 
@@ -20,12 +20,26 @@ def penalised_template(caller: str, estimator: Any, n_experts: int) -> Any:
     if estimator is None:
         expert, gate = GaussianExpert(penalty=Lasso()), SoftmaxGate(penalty=Lasso())
         estimator = MoERegressor(expert=expert, gate=gate, random_state=0)
+    _refuse_trees(caller, estimator)
     if not getattr(getattr(estimator, "expert", None), "sparse", False):
         raise ValueError(
             f"{caller}: the experts of estimator={estimator!r} need a penalty under which slopes "
             "may be zero, such as expert=GaussianExpert(penalty=Lasso())."
         )
     return clone(estimator).set_params(n_experts=n_experts, warm_start=False)
+
+
+def _refuse_trees(caller: str, estimator: Any) -> None:
+    """Raise for trees whose number of experts is their shape's, or whose nodes have penalties."""
+    params = estimator.get_params(deep=False) if hasattr(estimator, "get_params") else {}
+    node = "node" if "node" in params else "gate__node"
+    if "node" in params or (isinstance(params.get("gate"), TreeGate) and params["gate"].sparse):
+        raise ValueError(
+            f"{caller}: estimator={estimator!r} is a tree, and there are no paths of penalties for "
+            "those: their number of experts is that of their leaves, and each node has slopes of "
+            f"its own. Search over {node}__penalty__alpha and expert__penalty__alpha with "
+            "GridSearchCV."
+        )
 
 
 def checked_grid(caller: str, alphas: Any) -> Any:

@@ -15,7 +15,7 @@ from sklearn.utils import _safe_indexing
 
 from moe_classic._results import fitted_mixture
 from moe_classic._typing import Floats, Ints
-from moe_classic._warnings import without_convergence_warnings
+from moe_classic._warnings import without_convergence_warnings, without_separations
 from moe_classic.penalties import Support, centred_slopes
 
 from ._rows import Rows
@@ -154,7 +154,7 @@ class Walk:
             lines = record.model.gate.lines(record.standard_params.gate)
             out = (lines[:, :-1] == 0.0).all(axis=0)[None]
             new.gate = clone(new.gate).set_params(penalty=Support(_ridge_of(new.gate), out))
-        new.fit(self.X, self.y, sample_weight=self.w)
+        self._run(new)
         after = fitted_mixture(new)
         sound = not after.model.n_degenerate(after.standard_params, after.summary)
         return new.set_params(warm_start=False) if sound else None
@@ -168,8 +168,19 @@ class Walk:
         if start is not None:
             expert, gate = new.expert, new.gate
             new = copy(start).set_params(expert=expert, gate=gate, warm_start=True)
-        new.fit(self.X, self.y, sample_weight=self.w)
+        self._run(new)
         return new.set_params(warm_start=False)
+
+    def _run(self, new: Any) -> None:
+        """Fit to the rows; what these separate is looked for once a fit is chosen."""
+        with without_separations():
+            new.fit(self.X, self.y, sample_weight=self.w)
+
+    def completed(self, fit: Any) -> Any:
+        """A fit of the walk with what its rows separate."""
+        again = copy(fit).set_params(warm_start=True).fit(self.X, self.y, sample_weight=self.w)
+        own, record = fitted_mixture(fit), fitted_mixture(again)
+        return fit.__moe_with__(replace(own, separated=record.separated))
 
 
 def _ridge_of(component: Any) -> float:

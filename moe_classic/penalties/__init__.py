@@ -22,6 +22,7 @@ from ._penalty import Bound as Bound
 from ._penalty import ElasticNet, GroupLasso, Lasso, Penalty, Ridge
 from ._penalty import Support as Support
 from ._penalty import check_penalty as check_penalty
+from ._pooled import PooledRidge as PooledRidge
 from ._sparse import SparseSlopes as SparseSlopes
 from ._sparse import centred_slopes as centred_slopes
 from ._squares import SquaredSlopes as SquaredSlopes

@@ -140,6 +140,8 @@ class SparseSlopes:
         signed : ndarray of bool, shape (r,)
             Whose signs must stay for the penalty to be smooth.
         """
+        if not self._over(coef):
+            return self._plain_support(coef)
         K, m, q = coef.shape
         places, inside = np.arange(coef.size).reshape(coef.shape), ~self.zeros(coef)
         columns, values, signed = [], [], []
@@ -158,16 +160,26 @@ class SparseSlopes:
                 all_in = inside[k, :, j].all()
                 own = coef[k, :, j] if all_in else slopes[k, :m, j]
                 for c in np.flatnonzero(inside[k, :m, j]):
-                    kink = bool(kinked[k, c, j]) and not (
-                        self.grouped or (all_in and self._over(coef))
-                    )
+                    kink = bool(kinked[k, c, j]) and not (self.grouped or all_in)
                     add(places[k, c, j : j + 1], 1.0, own[c], kink=kink)
-                if self._over(coef) and not all_in and inside[k, m, j]:
+                if not all_in and inside[k, m, j]:
                     add(places[k, :, j], -1.0, slopes[k, m, j], kink=bool(kinked[k, m, j]))
             for row, value in zip(places[k, :, -1:], coef[k, :, -1], strict=True):
                 add(row, 1.0, value, kink=False)
         T = np.stack(columns, axis=1) if columns else np.zeros((coef.size, 0))
         return T, np.array(values), np.array(signed, dtype=bool)
+
+    def _plain_support(self, coef: Floats) -> tuple[Floats, Floats, Bools]:
+        """The same where each slope is penalised as it is: some of the coefficients."""
+        free = np.ones(coef.shape, dtype=bool)
+        free[..., :-1] = coef[..., :-1] != 0.0
+        signed = np.zeros(coef.shape, dtype=bool)
+        if not self.grouped:
+            signed[..., :-1] = self.costs(coef) > 0.0
+        places = np.flatnonzero(free)
+        T = np.zeros((coef.size, places.size))
+        T[places, np.arange(places.size)] = 1.0
+        return T, coef.ravel()[places], signed.ravel()[places]
 
     # -------------------------------------------------------------------- the step
 

@@ -13,7 +13,8 @@ EM gains ground fast and then, where experts overlap, crawls at a rate set by th
 information. The finish hands over to Newton's method, or to L-BFGS where the information matrix
 would be large (Jamshidian & Jennrich 1997, Acceleration of the EM algorithm by using quasi-Newton
 methods), or, where neither applies, extrapolates its own steps (SQUAREM). Newton and L-BFGS take
-over only where the log-likelihood is concave, so that they end on the hill where EM would.
+over only where the log-likelihood is concave, so that they end on the hill where EM would. Where
+experts have more coefficients than Newton systems are affordable for, there is no EM before L-BFGS.
 
 The E-step may also give every row to one expert: the likeliest (classification EM, Celeux &
 Govaert 1992) or one drawn from the posterior (stochastic EM, Celeux & Diebolt 1985); or it may
@@ -180,6 +181,9 @@ class EM(Solver):
         if problem.model.sparse and self.finish != "squarem":
             newton = self.finish is not None
             result = yield from kinks_path(problem, params, rest, newton=newton)
+        elif isinstance(finisher, LBFGS) and problem.model.wide(params):
+            # Steps of EM would have to bound the curvature: thirty passes gain what one here does.
+            result = yield from finisher.finish(problem, params, rest)
         elif finisher is None:
             result = yield from em_path(problem, params, rest)
         else:

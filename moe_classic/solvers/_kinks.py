@@ -31,7 +31,7 @@ from ._stopping import gain_left, tight_tolerance
 #: Violation of the conditions of optimality, per unit of weight, at which a climb may end, and
 #: passes of EM before the first step on the support.
 _OPTIMAL = 1e-8
-_FIRST = 8
+_FIRST = 3
 #: Factor by which passes grow between two tries that failed, and halvings of a step.
 _PATIENCE = 1.5
 #: Curvature of a coordinate, over the largest, below which it is none.

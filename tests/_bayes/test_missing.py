@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from moe_classic._bayes.missing import Scores, with_missing_labels
+from moe_classic._bayes.missing import Scores, blocks, with_missing_labels
 
 
 def parts(seed, K=3, n=40):
@@ -17,6 +17,10 @@ def parts(seed, K=3, n=40):
     first = Scores(rng.normal(size=(K, 2, n)), Z, spread(4))
     second = Scores(rng.normal(size=(K, 1, n)), np.ones((1, n)), spread(1))
     return [first, second], rng.dirichlet(np.ones(K), n).T, rng.uniform(0.5, 2.0, n)
+
+
+def split(both, R, w):
+    return blocks(with_missing_labels(both, R, w), both)
 
 
 def test_covariance_is_the_inverse_of_the_information_that_is_there():
@@ -34,7 +38,7 @@ def test_covariance_is_the_inverse_of_the_information_that_is_there():
         mean = R[:, i] @ s
         M += w[i] * ((s.T * R[:, i]) @ s - np.outer(mean, mean))
     exact = np.linalg.inv(np.linalg.inv(V.reshape(K * P, -1)) - M).reshape(K, P, K, P)
-    one, other = with_missing_labels([first, second], R, w)
+    one, other = split([first, second], R, w)
     np.testing.assert_allclose(one, exact[:, :4, :, :4], rtol=1e-6, atol=1e-10)
     np.testing.assert_allclose(other, exact[:, 4:, :, 4:], rtol=1e-6, atol=1e-10)
 
@@ -42,7 +46,7 @@ def test_covariance_is_the_inverse_of_the_information_that_is_there():
 def test_nothing_is_missing_where_labels_are_known():
     (first, second), R, w = parts(1)
     sure = np.eye(3)[R.argmax(axis=0)].T
-    one, other = with_missing_labels([first, second], sure, w)
+    one, other = split([first, second], sure, w)
     np.testing.assert_allclose(one, first.cov, rtol=1e-9, atol=1e-14)
     np.testing.assert_allclose(other, second.cov, rtol=1e-9, atol=1e-14)
 
@@ -51,6 +55,6 @@ def test_covariances_that_are_singular_or_tell_nothing_stay_finite():
     (first, second), R, w = parts(2)
     flat = Scores(first.factor, first.Z, np.zeros_like(first.cov))
     wide = Scores(second.factor, second.Z, 1e6 * second.cov)
-    one, other = with_missing_labels([flat, wide], R, w)
+    one, other = split([flat, wide], R, w)
     np.testing.assert_allclose(one, 0.0, atol=1e-12 * np.abs(wide.cov).max())
     assert np.isfinite(other).all()

@@ -41,6 +41,30 @@ def test_design_has_weighted_mean_zero_and_spread_one(table):
     np.testing.assert_allclose(Z[:-1] ** 2 @ w / w.sum(), 1.0, rtol=1e-12)
 
 
+def test_units_of_wide_designs_are_at_least_a_quarter_of_the_range(rng):
+    X = rng.uniform(size=(400, 4))
+    X[:, 1] = 0.0
+    X[7, 1] = 5.0  # almost always alike
+    X[:, 2] = 3.0
+    X[7, 3] = 1e9  # a sentinel, which stands for nothing
+    fitted = {}
+    for wide in (None, 5, 6):
+        fitted[wide] = fit_design(
+            None,
+            slices_of(X, np.ones(400)),
+            fit_on=(X, np.zeros(400)),
+            names_in=None,
+            standardize=True,
+            wide=wide,
+            owner="SoftmaxGate",
+        ).inverse
+    spread = X.std(axis=0)
+    np.testing.assert_allclose(fitted[5][:3], [1.0 / spread[0], 4.0 / 5.0, 0.0])
+    assert 0.5 < fitted[5][3] / fitted[5][0] <= 1.0
+    np.testing.assert_allclose(fitted[None][:3], [1.0 / spread[0], 1.0 / spread[1], 0.0])
+    np.testing.assert_array_equal(fitted[6], fitted[None])  # its width is five
+
+
 def test_design_of_new_rows_uses_the_moments_of_the_old(table):
     X, w = table
     design = fit(None, X, w)

@@ -113,7 +113,7 @@ def test_capped_run_as_high_as_the_best_has_reached_it():
 def test_degenerate_optimum_comes_after_all_others_however_high():
     runs = [run(9.0, degenerate=1), run(3.0), run(2.0)]
     assert number_optima(runs, [0, 1, 2], 1e-6) == [3, 1, 2]
-    assert list(report(runs, [0, 1, 2], 10.0, 1e-6).optimum) == [3, 1, 2]
+    assert [row["optimum"] for row in report(runs, [0, 1, 2], 10.0, 1e-6)] == [3, 1, 2]
 
 
 # ------------------------------------------------------------------------- the truth

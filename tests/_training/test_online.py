@@ -81,8 +81,14 @@ def assert_near_batch(batch, online, X, y):
     assert top - online.log_likelihood(X, y) <= 0.005 * abs(top)
 
 
-@pytest.mark.parametrize(("gate", "size"), [("softmax", 25), ("softmax", 200), ("gaussian", 50)])
-@pytest.mark.parametrize("expert", ["gaussian", "laplace", "student_t", "logistic", "multinomial"])
+@pytest.mark.parametrize(
+    ("expert", "gate", "size"),
+    [
+        *((e, "softmax", 25) for e in ("gaussian", "laplace", "student_t", "logistic")),
+        *((e, "softmax", 200) for e in ("gaussian", "student_t", "multinomial")),
+        *((e, "gaussian", 50) for e in ("gaussian", "laplace", "multinomial")),
+    ],
+)
 def test_twenty_passes_end_near_batch_em_whatever_the_first_batch(expert, gate, size):
     kind, X, y = overlapping(expert, gate, n_samples=250)
     options = {"expert": expert, "gate": gate, "n_init": 2, "random_state": 0}

@@ -30,7 +30,7 @@ from moe_classic.gates import EstimatorGate, GaussianGate, SoftmaxGate
 from moe_classic.solvers import EM, LBFGS, SGD, SQUAREM, Adam, DivergenceError, Newton, Problem
 
 N = 60
-some = settings(max_examples=40, deadline=None, derandomize=True)
+some = settings(max_examples=20, deadline=None, derandomize=True)
 features = st.sampled_from([None, [], [0], [1, 0], PolynomialFeatures(2, include_bias=False)])
 alphas = st.sampled_from([0.0, 1e-4, 1.0])
 

@@ -1,6 +1,7 @@
 """Looks of every display: read on light and dark grounds, no label cut."""
 
 import warnings
+from functools import cache
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -21,6 +22,7 @@ from moe_classic.inspection import (
     LikelihoodRatioDisplay,
     LoadDisplay,
     PartitionDisplay,
+    PathDisplay,
     ResidualDisplay,
     ResponsibilityDisplay,
     RoutingDisplay,
@@ -28,6 +30,7 @@ from moe_classic.inspection import (
     SensitivityDisplay,
     TreeDisplay,
 )
+from moe_classic.model_selection import path
 
 LONG = "a feature whose name is as long as those in the questionnaires of a census"
 RNG = np.random.default_rng(0)
@@ -44,6 +47,14 @@ CURVES = pd.DataFrame(
         "label": ["short", "short", LONG, LONG],
     }
 )
+
+
+@cache
+def found():
+    """A short path of penalties."""
+    return path(X, Y, alphas=3)
+
+
 #: Contrast (WCAG 2.1) below which text is not read, and a line not seen.
 READ, SEEN = 4.5, 1.3
 #: Displays with a light picture behind their marks, on any ground.
@@ -87,6 +98,8 @@ DISPLAYS = {
     ).plot(),
     "sensitivity": lambda m, t: SensitivityDisplay.from_estimator(m, X, n_samples=64),
     "effects": lambda m, t: SensitivityDisplay.from_estimator(m, X, n_samples=64, kind="effects"),
+    "path": lambda m, t: PathDisplay.from_path(found()),
+    "path, criterion": lambda m, t: PathDisplay.from_path(found(), kind="criterion"),
     "load": lambda m, t: LoadDisplay(load=4.0 * LOADS[:, 0], best=3).plot(),
     "routing": lambda m, t: RoutingDisplay(
         weights=LOADS[:, 0], points=RNG.random((6, 2)), labels=("age", LONG)
@@ -146,11 +159,16 @@ def ground(text, axes):
 
 @pytest.mark.parametrize("style", ["default", "dark_background"])
 @pytest.mark.parametrize("name", DISPLAYS)
-def test_texts_and_lines_stand_out(models, name, style):
+def test_texts_and_lines_stand_out_and_no_label_is_cut(models, name, style):
     with plt.style.context(style):
         display = DISPLAYS[name](*models)
         ax, figure = display.ax_, display.figure_
         figure.canvas.draw()
+    # No label is cut.
+    drawn, page = figure.get_tightbbox().extents, figure.get_size_inches()
+    assert (drawn[:2] >= -0.02).all()
+    assert (drawn[2:] <= page + 0.02).all()
+    assert ax.get_position().width > 0.5
     for text in texts(figure):
         behind = ground(text, text.axes or ax)
         assert contrast(text.get_color(), behind) >= READ, text.get_text()
@@ -162,13 +180,3 @@ def test_texts_and_lines_stand_out(models, name, style):
         if isinstance(marks, PathCollection) and not (covered or name in LIGHT):
             for color in marks.get_facecolor():
                 assert contrast(color, ax.get_facecolor()) >= SEEN, marks.get_label()
-
-
-@pytest.mark.parametrize("name", DISPLAYS)
-def test_no_label_is_cut(models, name):
-    display = DISPLAYS[name](*models)
-    figure = display.figure_
-    figure.canvas.draw()
-    drawn, page = figure.get_tightbbox().extents, figure.get_size_inches()
-    assert (drawn[:2] >= -0.02).all()
-    assert (drawn[2:] <= page + 0.02).all()

@@ -49,7 +49,7 @@ each_monotone_expert = pytest.mark.parametrize("case", monotone_only, ids=str)
 several_only = [c for c in EXPERT_CASES if c.n_experts > 1]
 each_group_of_several = pytest.mark.parametrize("case", several_only, ids=str)
 # Splits and weights follow from the test itself, so that every run tries the same ones.
-property_test = settings(max_examples=15, deadline=None, derandomize=True, database=None)
+property_test = settings(max_examples=5, deadline=None, derandomize=True, database=None)
 
 
 # ------------------------------------------------------------------------- density

@@ -267,14 +267,13 @@ def test_medians_of_inverse_gaussians_far_out_are_numbers():
 
 
 @pytest.mark.parametrize("covariance", ["full", "diag", "tied"])
-@pytest.mark.parametrize("seed", range(3))
-def test_a_gaussian_gate_bears_constant_columns_whatever_the_solver(covariance, seed):
+def test_a_gaussian_gate_bears_constant_columns_whatever_the_solver(covariance):
     X, y = rows()
     X = np.c_[X, np.ones(60), np.zeros(60)]
     gate = GaussianGate(covariance_type=covariance)
     heights = []
     for solver in ("lbfgs", "em"):
-        moe = MoERegressor(2, gate=gate, solver=solver, random_state=seed, max_iter=2000)
+        moe = MoERegressor(2, gate=gate, solver=solver, random_state=0, max_iter=2000)
         heights.append(moe.fit(X, y).log_likelihood_)
     assert np.isfinite(heights).all()
 

@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -121,9 +122,12 @@ def check(name, operation, width, *, prepare=True):
     """Interrupts an operation again and again; every time the model is what it was, or is new."""
     (X, y), (Z, target) = data(name, 0, 2), data(name, 1, width)
 
+    first = clone(MODELS[name])
+    if prepare:
+        (prepare if callable(prepare) else fit)(first, X, y)
+
     def begun():
-        model = clone(MODELS[name])
-        return prepare(model, X, y) if callable(prepare) else fit(model, X, y) if prepare else model
+        return deepcopy(first)
 
     old = [state(begun(), part) for part in (X, Z)]
     model = begun()

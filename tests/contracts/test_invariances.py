@@ -14,7 +14,7 @@ from moe_classic.experts import GaussianExpert, MultinomialExpert, StudentTExper
 from moe_classic.gates import GaussianGate, SoftmaxGate
 
 N = 60
-few_examples = settings(max_examples=3, deadline=None, derandomize=True)
+few_examples = settings(max_examples=2, deadline=None, derandomize=True)
 weights = hnp.arrays(np.int64, N, elements=st.integers(0, 3)).filter(lambda w: (w > 0).sum() > 20)
 orders = st.permutations(range(N))
 shifts = st.floats(-1e3, 1e3)

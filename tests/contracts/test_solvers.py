@@ -24,9 +24,12 @@ SOLVERS = [
 ]
 
 
-#: Pairs compared: of three overlapping experts that lean, one may as well lean the other way, and
-#: a slant of 0 is a stationary point between the two.
-PAIRS = [(e, g) for e in SMOOTH for g in GATE_NAMES if not (e.startswith("skew") and g == "tree")]
+#: Pairs compared: every expert under the softmax gate and every gate over experts of lines, classes
+#: and counts. Experts and gates know nothing of each other: a solver hands both the same weights.
+PAIRS = [(e, "softmax") for e in SMOOTH]
+PAIRS += [
+    (e, g) for e in ("gaussian", "multinomial", "poisson") for g in GATE_NAMES if g != "softmax"
+]
 
 
 @pytest.mark.parametrize(("expert", "gate"), PAIRS)

@@ -74,8 +74,11 @@ def pair(cls, X, y, *, init=None, **settings):
 # ------------------------------------------------------------------------- the same optimum
 
 
-@pytest.mark.parametrize("name", sorted(set(LINEAR) - {"laplace"}))
-@pytest.mark.parametrize("density", [0.05, 0.3])
+@pytest.mark.parametrize(
+    ("name", "density"),
+    [(n, 0.05) for n in sorted(set(LINEAR) - {"laplace"})]
+    + [(n, 0.3) for n in ("gaussian", "multinomial", "poisson")],
+)
 def test_optimum_is_that_of_the_rows_laid_out(rng, name, density):
     X = table(rng, density=density)
     y, first = target(name, X, rng)

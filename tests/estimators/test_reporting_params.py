@@ -1,6 +1,7 @@
 """scikit-learn citizenship: cloning, pickling, nested names, grids, pipelines, routing."""
 
 import pickle
+from functools import cache
 
 import joblib
 import numpy as np
@@ -63,6 +64,12 @@ def data_for(model, frame, bits):
     return bits if is_classifier(model) else frame
 
 
+@pytest.fixture(scope="module")
+def fitted(frame, bits):
+    """Models by name, each fitted once, for those who only look at them."""
+    return cache(lambda name: clone(MODELS[name]).fit(*data_for(MODELS[name], frame, bits)))
+
+
 def plain(value):
     """Parameters without the objects in them: what can be compared."""
     return {k: v for k, v in value.items() if not hasattr(v, "get_params") and k != "expert"}
@@ -81,8 +88,8 @@ def test_component_is_cloned_and_set_like_an_estimator(component):
 
 
 @every_model
-def test_clone_has_the_same_arguments_and_no_fit(name, frame, bits):
-    model = clone(MODELS[name]).fit(*data_for(MODELS[name], frame, bits))
+def test_clone_has_the_same_arguments_and_no_fit(name, fitted):
+    model = fitted(name)
     copy = clone(model)
     assert plain(copy.get_params(deep=True)) == plain(model.get_params(deep=True))
     assert not hasattr(copy, "experts_")
@@ -91,9 +98,9 @@ def test_clone_has_the_same_arguments_and_no_fit(name, frame, bits):
 
 @every_model
 @pytest.mark.parametrize("how", ["pickle", "joblib"])
-def test_fitted_model_survives_being_written(name, how, frame, bits, tmp_path):
+def test_fitted_model_survives_being_written(name, how, frame, bits, fitted, tmp_path):
     X, y = data_for(MODELS[name], frame, bits)
-    model = clone(MODELS[name]).fit(X, y)
+    model = fitted(name)
     if how == "pickle":
         again = pickle.loads(pickle.dumps(model))
     else:

@@ -42,6 +42,10 @@ def test_page_as_html_and_latex(found):
     assert html.count("<tr") == latex.count(r"\\")
     assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 1
     assert "color:" not in html
+    # Blocks are set apart by rules, which no later "border:0" takes away.
+    heads = re.findall(r'<th style="([^"]*)"', html)
+    assert heads
+    assert all(h.index("border-top:1px") > h.index("border:0") for h in heads)
 
 
 def test_names_are_escaped_and_never_cut(rng):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from sklearn.base import clone
 
 from moe_classic import HardMoERegressor, MoEClassifier, MoERegressor
 from moe_classic.experts import GaussianExpert, LogisticExpert
@@ -58,6 +59,37 @@ def test_effect_is_the_slope_of_the_predictions(moe, rows):
     np.testing.assert_allclose(effects["x1", "y"], change, rtol=1e-10)
 
 
+def _answers(moe, X, of):
+    """What effects are averages of, one column an answer."""
+    if isinstance(of, float):
+        return moe.predict_quantile(X, of)[:, None]
+    return moe.gate_proba(X) if of == "gate" else moe.predict(X)[:, None]
+
+
+@pytest.mark.parametrize("of", ["mean", "gate", 0.9])
+def test_effect_is_the_slope_of_refitted_predictions(moe, rows, of):
+    """Rows moved by h, refitted: what is said of the rows where they were is said h before."""
+    (X, y), step = rows, np.array([1e-2, 0.0])
+    effects = marginal_effects(moe, X, y, of=of)["estimate"]
+    up, down = (_answers(clone(moe).fit(X + s, y), X, of) for s in (-step, step))
+    np.testing.assert_allclose(effects["x0"], (up - down).mean(axis=0) / 2e-2, rtol=1e-3)
+    # A feature with two values, counted from the other one.
+    turned = clone(moe).fit(np.column_stack([X[:, 0], 1.0 - X[:, 1]]), y)
+    high, low = (np.column_stack([X[:, 0], np.full(len(X), v)]) for v in (0.0, 1.0))
+    change = (_answers(turned, high, of) - _answers(turned, low, of)).mean(axis=0)
+    np.testing.assert_allclose(effects["x1"], change, rtol=1e-3)
+
+
+@pytest.mark.parametrize("of", ["mean", "gate", 0.9])
+def test_effects_of_a_feature_in_other_units(moe, rows, of):
+    X, y = rows
+    tenfold = X * [10.0, 1.0]
+    other = marginal_effects(clone(moe).fit(tenfold, y), tenfold, y, of=of, features=[0])
+    mine = marginal_effects(moe, X, y, of=of, features=[0])
+    for column in ("estimate", "std_error"):
+        np.testing.assert_allclose(other[column], mine[column] / 10.0, rtol=1e-3)
+
+
 def test_effects_on_the_gate_add_up_to_zero(moe, rows):
     effects = marginal_effects(moe, *rows, of="gate")["estimate"].unstack("answer")
     np.testing.assert_allclose(effects.sum(axis=1), 0.0, atol=1e-10)
@@ -75,7 +107,7 @@ def test_effects_on_experts_are_their_slopes(moe, rows):
 
 def test_delta_method_and_bootstrap_agree(moe, rows):
     options = {"kind": "bootstrap", "n_bootstrap": 60, "random_state": 0}
-    for of in ("mean", 0.9):
+    for of in ("mean", "gate", 0.9):
         delta = marginal_effects(moe, *rows, of=of, features=[0])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -65,7 +65,7 @@ def test_linear_models_are_exact(inputs):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_ishigami_by_a_mixture():
     rng = np.random.default_rng(0)
-    X = rng.uniform(-np.pi, np.pi, (5000, 3))
+    X = rng.uniform(-np.pi, np.pi, (2500, 3))
     y = np.sin(X[:, 0]) * (1.0 + 0.1 * X[:, 2] ** 4) + 7.0 * np.sin(X[:, 1]) ** 2
     curves = PolynomialFeatures(4, include_bias=False)
     moe = BayesianMoERegressor(

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
-from moe_classic import MoEClassifier, MoERegressor
+from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
+from moe_classic._results import fitted_mixture
 from moe_classic.experts import GaussianExpert, LogisticExpert, PoissonExpert
-from moe_classic.gates import SoftmaxGate
-from moe_classic.model_selection import path
+from moe_classic.gates import SoftmaxGate, TreeGate
+from moe_classic.model_selection import path, select, stability_selection
 from moe_classic.penalties import GroupLasso, Lasso
 
 
@@ -182,3 +185,34 @@ def test_weights_of_rows_are_repeated_rows(sparse):
 def test_arguments_without_a_meaning_are_refused(sparse, options, words):
     with pytest.raises(ValueError, match=words):
         path(*sparse, **options)
+
+
+def test_what_rows_separate_is_looked_for_in_the_chosen_fit_alone():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((120, 4))
+    right = X[:, 0] > 0.0
+    y = np.where(right, 4.0 + X[:, 1], -4.0 - X[:, 1]) + 0.3 * rng.standard_normal(120)
+    found = path(X, y, alphas=8, criterion="bic")
+    best = found.best_estimator_
+    again = clone(best).set_params(init=best.responsibilities(X, y), n_init=1).fit(X, y)
+    own, other = fitted_mixture(best).separated, fitted_mixture(again).separated
+    assert len(own) == len(other) == 1
+    np.testing.assert_array_equal(own[0].directions, other[0].directions)
+    assert best.n_iter_ > 2
+    assert best.log_likelihood_ == found.table.relaxed_log_likelihood[found.best_index_]
+
+
+def test_trees_are_refused_by_name_and_searched_over_instead(sparse):
+    node, expert = SoftmaxGate(penalty=Lasso(0.1)), GaussianExpert(penalty=Lasso(0.1))
+    tree = HierarchicalMoERegressor((2,), node=node, expert=expert, n_init=1, random_state=0)
+    for caller in (path, stability_selection):
+        with pytest.raises(ValueError, match=r"is a tree, .*Search over node__penalty__alpha"):
+            caller(*sparse, estimator=tree)
+    flat = MoERegressor(gate=TreeGate(node=node), expert=expert, n_init=1, random_state=0)
+    with pytest.raises(ValueError, match=r"is a tree, .*Search over gate__node__penalty__alpha"):
+        path(*sparse, estimator=flat)
+    with pytest.raises(ValueError, match="is a tree"):
+        select(*sparse, estimator=flat, n_experts=[2], alphas=3, criterion="ebic")
+    alphas = {"node__penalty__alpha": [0.02, 5.0], "expert__penalty__alpha": [0.1]}
+    found = GridSearchCV(tree, alphas, cv=2).fit(*sparse)
+    assert found.best_params_["node__penalty__alpha"] == 0.02

@@ -40,9 +40,9 @@ def crossing(rng, n=100):
 # ------------------------------------------------------------------------- select
 
 
-@pytest.fixture
-def steps_selection(rng):
-    X, y = steps(rng)
+@pytest.fixture(scope="module")
+def steps_selection():
+    X, y = steps(np.random.default_rng(0))
     return select(X, y, estimator=FAST, n_experts=range(1, 5)), X, y
 
 

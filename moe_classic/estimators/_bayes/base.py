@@ -25,7 +25,7 @@ from moe_classic._results import Explanation, explain_rows, view_experts
 from moe_classic._sklearn import BaseEstimator, TransformerMixin
 from moe_classic._targets import Target, TrainingData
 from moe_classic._training import BoundModel, bind
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, same_as
 from moe_classic.estimators import _answers, _reporting
 from moe_classic.estimators._mixture import RowChecker, given_responsibilities
 
@@ -157,8 +157,8 @@ class BayesianEstimator(TransformerMixin, BaseEstimator):
     ) -> FittedPosterior:
         """What is kept of a fit: in the user's units, experts in order."""
         state, mixture = found.run.state, found.mixture
-        experts, cov = mixture.told(state)
-        gate = GateParams(state.gate.mean[0], cov)
+        experts, draws = mixture.told(state)
+        gate = GateParams(draws)
         params = MoEParams(gate, (self._expert_params(experts),))
         group = replace(plan.model.groups[0], count=state.n_experts)
         model = replace(plan.model, groups=(group,))
@@ -293,15 +293,30 @@ class BayesianEstimator(TransformerMixin, BaseEstimator):
 
     # -------------------------------------------------------------------- answers
 
-    gate_proba = _answers.gate_proba
-    predict_expert = _answers.predict_expert
-    responsibilities = _answers.responsibilities
-    score_samples = _answers.score_samples
-    log_likelihood = _answers.log_likelihood
+    @same_as(_answers.gate_proba)
+    def gate_proba(self) -> Any: ...
 
-    explain = _reporting.explain
-    transform = _reporting.transform
-    get_feature_names_out = _reporting.get_feature_names_out
+    @same_as(_answers.predict_expert)
+    def predict_expert(self) -> Any: ...
+
+    @same_as(_answers.responsibilities)
+    def responsibilities(self) -> Any: ...
+
+    @same_as(_answers.score_samples)
+    def score_samples(self) -> Any: ...
+
+    @same_as(_answers.log_likelihood)
+    def log_likelihood(self) -> Any: ...
+
+    @same_as(_reporting.explain)
+    def explain(self) -> Any: ...
+
+    @same_as(_reporting.transform)
+    def transform(self) -> Any: ...
+
+    @same_as(_reporting.get_feature_names_out)
+    def get_feature_names_out(self) -> Any: ...
+
     _html_repr = _reporting._html_repr
 
     def _explanation(self, X: Any) -> Explanation:

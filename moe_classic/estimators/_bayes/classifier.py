@@ -59,8 +59,9 @@ class BayesianMoEClassifier(ClassifierAnswers, BayesianEstimator):
 
     Notes
     -----
-    The posterior of the logits is that of Bohning's quadratic bound, of two classes too; what is
-    told has its means, and the curvature at them.
+    The posterior of the logits is that of Bohning's quadratic bound, of two classes too. What is
+    told comes from draws that begin at its means with the curvature at them, as for
+    :class:`BayesianMoERegressor`; more than 48 parameters leave it there.
 
     References
     ----------

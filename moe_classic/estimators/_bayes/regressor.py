@@ -93,11 +93,15 @@ class BayesianMoERegressor(RegressorAnswers, BayesianEstimator):
 
     Notes
     -----
-    The factors of the posterior (responsibilities, each expert with its noise, the gate, the
-    precisions) are independent of each other, and the gate has its by a quadratic bound. Both make
-    it too narrow; what is told, predicted with and drawn from has the bound's means, the curvature
-    of the gate at them, and the information put back that is missing on which expert a row belongs
-    to (linear response, Giordano, Broderick & Jordan 2018).
+    The factors of the posterior that is climbed (responsibilities, each expert with its noise, the
+    gate, the precisions) are independent of each other, and the gate has its by a quadratic bound.
+    Both make it too narrow. What is told, predicted with and drawn from comes from weighted draws
+    of the posterior of all parameters (adaptive multiple importance sampling, Cornuet, Marin, Mira
+    & Robert 2012), which begin at the bound's means with the information put back that is missing
+    on which expert a row belongs to (linear response, Giordano, Broderick & Jordan 2018). The gate
+    keeps draws, as posteriors of sharp borders are skew; an expert the nearest normal-gamma
+    distribution. The draws are the same at every fit to equal data. With more than 48 parameters
+    the beginning is told.
 
     References
     ----------

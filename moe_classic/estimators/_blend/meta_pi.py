@@ -19,7 +19,7 @@ from sklearn.utils import get_tags
 from moe_classic._adapters import outputs_of, proba_of
 from moe_classic._sklearn import ClassifierMixin, RegressorMixin
 from moe_classic._targets import ClassTarget, RealTarget
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, same_as
 from moe_classic.estimators import _probabilities
 
 from .base import MetaPi
@@ -251,9 +251,14 @@ class MetaPiClassifier(ClassifierMixin, MetaPi):
         proba = self._blended(X, top_k).T
         return proba / proba.sum(axis=1, keepdims=True)
 
-    predict = _probabilities.predict
-    score = _probabilities.score
-    predict_log_proba = _probabilities.predict_log_proba
+    @same_as(_probabilities.predict)
+    def predict(self) -> Any: ...
+
+    @same_as(_probabilities.score)
+    def score(self) -> Any: ...
+
+    @same_as(_probabilities.predict_log_proba)
+    def predict_log_proba(self) -> Any: ...
 
     def expert_predictions(self, X: Any) -> Floats:
         """Class probabilities of each expert by itself.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from copy import copy
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
@@ -30,7 +30,7 @@ from moe_classic._results import (
 from moe_classic._routing import check_top_k, routed_blend, top_k_weights
 from moe_classic._sklearn import BaseComposition, TransformerMixin
 from moe_classic._targets import Target
-from moe_classic._typing import Floats, Ints, Names
+from moe_classic._typing import Floats, Ints, Names, same_as
 from moe_classic.estimators import _reporting
 
 
@@ -50,8 +50,12 @@ class BlendEstimator(TransformerMixin, BaseComposition):
     experts_: list[Any]
     gate_: Any
 
-    get_params = _reporting.get_params
-    set_params = _reporting.set_params
+    @same_as(_reporting.get_params)
+    def get_params(self) -> Any: ...
+
+    def set_params(self, **params: Any) -> Self:
+        """Set arguments by the names that :meth:`get_params` knows."""
+        return _reporting.set_params(self, **params)
 
     @staticmethod
     @abstractmethod
@@ -180,10 +184,18 @@ class BlendEstimator(TransformerMixin, BaseComposition):
 
     # -------------------------------------------------------------------- how it reads
 
-    summary = _reporting.summary
-    explain = _reporting.explain
-    transform = _reporting.transform
-    get_feature_names_out = _reporting.get_feature_names_out
+    @same_as(_reporting.summary)
+    def summary(self) -> Any: ...
+
+    @same_as(_reporting.explain)
+    def explain(self) -> Any: ...
+
+    @same_as(_reporting.transform)
+    def transform(self) -> Any: ...
+
+    @same_as(_reporting.get_feature_names_out)
+    def get_feature_names_out(self) -> Any: ...
+
     _html_repr = _reporting._html_repr
 
     def _explanation(self, X: Any) -> Explanation:

@@ -26,7 +26,7 @@ from moe_classic._adapters import outputs_of
 from moe_classic._results import Explanation, explain_margins
 from moe_classic._sklearn import ClassifierMixin, RegressorMixin
 from moe_classic._targets import ClassTarget, RealTarget
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, same_as
 from moe_classic.estimators import _probabilities
 from moe_classic.estimators._blend import all_experts
 
@@ -307,8 +307,11 @@ class HardMoEClassifier(ClassifierMixin, HardMoE):
 
     # -------------------------------------------------------------------- predictions
 
-    predict_log_proba = _probabilities.predict_log_proba
-    score = _probabilities.score
+    @same_as(_probabilities.predict_log_proba)
+    def predict_log_proba(self) -> Any: ...
+
+    @same_as(_probabilities.score)
+    def score(self) -> Any: ...
 
     def decision_function(self, X: Any, *, top_k: int | None = None) -> Floats:
         """Blend of the experts' margins, before the tanh.

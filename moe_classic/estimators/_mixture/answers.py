@@ -1,4 +1,7 @@
-"""What all mixtures answer about rows: experts, likelihoods, criteria. Methods of theirs."""
+"""What all mixtures answer about rows: experts, likelihoods, criteria, standard errors.
+
+Methods of theirs.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ from moe_classic._results import (
 )
 from moe_classic._typing import Floats, Ints
 from moe_classic.estimators import _answers
+from moe_classic.inference import Inference
+from moe_classic.inference import inference as standard_errors
 
 from .lazy import (
     counts,
@@ -229,3 +234,52 @@ def icl(
         return value + 2.0 * total_entropy(self.responsibilities(X, y), sample_weight)
     w = group_weights(self, X, counts_of(sample_weight, weight_kind), None)
     return value + 2.0 * float(w @ entropies(self.responsibilities(X, y)))
+
+
+# -------------------------------------------------------------------- standard errors
+
+
+def inference(
+    self: Any,
+    X: Any,
+    y: Any,
+    *,
+    kind: str = "observed",
+    sample_weight: Any = None,
+    clusters: Any = None,
+    level: float = 0.95,
+    n_bootstrap: int | None = None,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    weight_kind: str = "frequency",
+    groups: Any = None,
+) -> Inference:
+    """Standard errors, tests and intervals; see :func:`moe_classic.inference.inference`.
+
+    Parameters
+    ----------
+    X, y : array-like
+        The rows that the model was fitted to.
+    kind : {"observed", "opg", "sandwich", "bootstrap", "parametric_bootstrap"}
+    sample_weight, clusters, level, n_bootstrap, n_jobs, random_state, weight_kind, groups
+        As for :func:`moe_classic.inference.inference`.
+
+    Returns
+    -------
+    result : Inference
+        With the tables ``experts`` and ``gate``.
+    """
+    return standard_errors(
+        self,
+        X,
+        y,
+        kind=kind,
+        sample_weight=sample_weight,
+        clusters=clusters,
+        level=level,
+        n_bootstrap=n_bootstrap,
+        n_jobs=n_jobs,
+        random_state=random_state,
+        weight_kind=weight_kind,
+        groups=groups,
+    )

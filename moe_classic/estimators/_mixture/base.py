@@ -51,9 +51,8 @@ from moe_classic._training import (
     refuse_blocks,
     report_fits,
 )
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, same_as
 from moe_classic.estimators import _reporting
-from moe_classic.inference import Inference, inference
 from moe_classic.solvers import DivergenceError, Solver
 
 from . import answers
@@ -121,7 +120,8 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
         inputs.allow_nan = allow_nan or marginalizes(self)
         return tags
 
-    get_params = _reporting.get_params
+    @same_as(_reporting.get_params)
+    def get_params(self) -> Any: ...
 
     def set_params(self, **params: Any) -> Self:
         """Set arguments by name, nested ones such as ``gate__alpha`` too.
@@ -272,9 +272,10 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
         root.call_on_fit_task_begin(estimator=self, **shown)
         trainer = self._make_trainer(arguments, data, rows, raw, checker, root, source or {})
         # BLAS has one thread: blocks are small, n_jobs threads go over them.
-        with one_thread("blas"), closing(trainer.engine):
-            trained = self._train(trainer, raw)
-        fitted = self._record(trainer, trained)
+        with one_thread("blas"):
+            with closing(trainer.engine):
+                trained = self._train(trainer, raw)
+            fitted = self._record(trainer, trained)
         check_fitted_experts(fitted.model, fitted.params, fitted.labels)
         self._set_fitted(fitted, checker, **how_it_ended(trainer, trained))
         warn_of_the_end(trainer, trained)
@@ -447,15 +448,32 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
 
     # -------------------------------------------------------------------- about rows
 
-    gate_proba = answers.gate_proba
-    predict_expert = answers.predict_expert
-    responsibilities = answers.responsibilities
-    expert_log_density = answers.expert_log_density
-    score_samples = answers.score_samples
-    log_likelihood = answers.log_likelihood
-    aic = answers.aic
-    bic = answers.bic
-    icl = answers.icl
+    @same_as(answers.gate_proba)
+    def gate_proba(self) -> Any: ...
+
+    @same_as(answers.predict_expert)
+    def predict_expert(self) -> Any: ...
+
+    @same_as(answers.responsibilities)
+    def responsibilities(self) -> Any: ...
+
+    @same_as(answers.expert_log_density)
+    def expert_log_density(self) -> Any: ...
+
+    @same_as(answers.score_samples)
+    def score_samples(self) -> Any: ...
+
+    @same_as(answers.log_likelihood)
+    def log_likelihood(self) -> Any: ...
+
+    @same_as(answers.aic)
+    def aic(self) -> Any: ...
+
+    @same_as(answers.bic)
+    def bic(self) -> Any: ...
+
+    @same_as(answers.icl)
+    def icl(self) -> Any: ...
 
     # -------------------------------------------------------------------- about a fit
 
@@ -470,50 +488,8 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
         """
         return pd.DataFrame(self._mixture.report).set_index("start")
 
-    def inference(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        kind: str = "observed",
-        sample_weight: Any = None,
-        clusters: Any = None,
-        level: float = 0.95,
-        n_bootstrap: int | None = None,
-        n_jobs: int | None = None,
-        random_state: Any = None,
-        weight_kind: str = "frequency",
-        groups: Any = None,
-    ) -> Inference:
-        """Standard errors, tests and intervals; see :func:`moe_classic.inference.inference`.
-
-        Parameters
-        ----------
-        X, y : array-like
-            The rows that the model was fitted to.
-        kind : {"observed", "opg", "sandwich", "bootstrap", "parametric_bootstrap"}
-        sample_weight, clusters, level, n_bootstrap, n_jobs, random_state, weight_kind, groups
-            As for :func:`moe_classic.inference.inference`.
-
-        Returns
-        -------
-        result : Inference
-            With the tables ``experts`` and ``gate``.
-        """
-        return inference(
-            self,
-            X,
-            y,
-            kind=kind,
-            sample_weight=sample_weight,
-            clusters=clusters,
-            level=level,
-            n_bootstrap=n_bootstrap,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            weight_kind=weight_kind,
-            groups=groups,
-        )
+    @same_as(answers.inference)
+    def inference(self) -> Any: ...
 
     # -------------------------------------------------------------------- which features it uses
 
@@ -547,10 +523,18 @@ class MixtureEstimator(CallbackSupportMixin, TransformerMixin, BaseComposition):
 
     # -------------------------------------------------------------------- how it reads
 
-    summary = _reporting.summary
-    explain = _reporting.explain
-    transform = _reporting.transform
-    get_feature_names_out = _reporting.get_feature_names_out
+    @same_as(_reporting.summary)
+    def summary(self) -> Any: ...
+
+    @same_as(_reporting.explain)
+    def explain(self) -> Any: ...
+
+    @same_as(_reporting.transform)
+    def transform(self) -> Any: ...
+
+    @same_as(_reporting.get_feature_names_out)
+    def get_feature_names_out(self) -> Any: ...
+
     _html_repr = _reporting._html_repr
 
     def _explanation(self, X: Any) -> Explanation:

@@ -18,7 +18,7 @@ from moe_classic._routing import check_top_k
 from moe_classic._sklearn import ClassifierMixin
 from moe_classic._targets import ClassTarget, Target
 from moe_classic._training import learns_by_batches
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, same_as
 from moe_classic.estimators import _probabilities
 from moe_classic.predictive import TopExperts
 
@@ -34,7 +34,8 @@ class ClassifierAnswers(ClassifierMixin):
     classes_: np.ndarray
     n_jobs: int | None
 
-    score = _probabilities.score
+    @same_as(_probabilities.score)
+    def score(self) -> Any: ...
 
     @available_if(learns_by_batches)
     @with_callbacks

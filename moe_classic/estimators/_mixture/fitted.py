@@ -13,7 +13,7 @@ from moe_classic._model import order_of, same_shapes
 from moe_classic._results import FittedMixture, view_experts
 from moe_classic._targets import TrainingData
 from moe_classic._training import BoundModel, OnlineState, RowBuffer, Trained, Trainer
-from moe_classic._warnings import quiet
+from moe_classic._warnings import quiet, unseen
 
 from .rows import RowChecker
 
@@ -52,8 +52,6 @@ def learned_mixture(trainer: Trainer, trained: Trained, order_by: Any) -> Learne
     if model.exchangeable:
         standard = model.rescale(params, data.target.shift, data.target.factor)
         order = order_of(view_experts(model, standard, maps, mass / mass.sum()), order_by)
-    report = trained.report
-    report = report.assign(objective=report.objective + offset * report.weight)
     fitted = LearnedMixture(
         model,
         params,
@@ -65,12 +63,25 @@ def learned_mixture(trainer: Trainer, trained: Trained, order_by: Any) -> Learne
         order,
         trainer.null,
         (),
-        # Plain lists: skops and others store them without knowing pandas.
-        report=report.reset_index().to_dict(orient="list"),
+        report=_columns(trained.report, offset),
         online=trained.final_pass.state(params, data.summary.weight),
         n_degenerate=trained.n_degenerate,
     ).at(params, mass)
+    if unseen():
+        return fitted
     return replace(fitted, separated=trainer.separations(fitted.standard_params))
+
+
+def _columns(rows: list[dict[str, Any]], offset: float) -> dict[str, list[Any]]:
+    """What is said of starts, column by column, with heights of y in the user's units.
+
+    Plain lists: skops and others store them without knowing pandas, and a fit does not wait for
+    a DataFrame that few ask for.
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: [row.get(name, np.nan) for row in rows] for name in names}
+    columns["objective"] = [row["objective"] + offset * row["weight"] for row in rows]
+    return columns
 
 
 def check_warm_start(
@@ -136,7 +147,7 @@ def warn_of_the_end(trainer: Trainer, trained: Trained) -> None:
             ConvergenceWarning,
             stacklevel=6,
         )
-    spikes = int(trained.report.degenerate_experts[trained.report.finalist].min())
+    spikes = min(row["degenerate_experts"] for row in trained.report if row["finalist"])
     bounded = trainer.model.n_degenerate(trained.result.params, trainer.summary)
     shrunk = int(trainer.model.gate.degenerate(trained.result.params.gate).sum())
     if shrunk:

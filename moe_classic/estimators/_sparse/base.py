@@ -16,7 +16,7 @@ from moe_classic._nets import Net, Outcome
 from moe_classic._results import FittedNet, fitted_net
 from moe_classic._sklearn import BaseEstimator, CallbackSupportMixin
 from moe_classic._targets import Target
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, same_as
 from moe_classic.estimators._mixture import RowChecker
 from moe_classic.routers import Router, check_tokens
 from moe_classic.solvers import DivergenceError
@@ -220,11 +220,23 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     # -------------------------------------------------------------------- what it answers
 
-    gate_proba = answers.gate_proba
-    predict_expert = answers.predict_expert
-    routing = answers.routing
-    expert_predictions = answers.expert_predictions
-    score_samples = answers.score_samples
-    summary = answers.summary
+    @same_as(answers.gate_proba)
+    def gate_proba(self) -> Any: ...
+
+    @same_as(answers.predict_expert)
+    def predict_expert(self) -> Any: ...
+
+    @same_as(answers.routing)
+    def routing(self) -> Any: ...
+
+    @same_as(answers.expert_predictions)
+    def expert_predictions(self) -> Any: ...
+
+    @same_as(answers.score_samples)
+    def score_samples(self) -> Any: ...
+
+    @same_as(answers.summary)
+    def summary(self) -> Any: ...
+
     _headline = answers._headline
     _html_repr = answers._html_repr

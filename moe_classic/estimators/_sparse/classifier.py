@@ -11,7 +11,7 @@ from moe_classic._compat import with_callbacks
 from moe_classic._results import checked_rows, fitted_net
 from moe_classic._sklearn import ClassifierMixin
 from moe_classic._targets import ClassTarget, Target
-from moe_classic._typing import Floats
+from moe_classic._typing import Floats, same_as
 from moe_classic.estimators import _probabilities
 
 
@@ -22,7 +22,8 @@ class NetClassifier(ClassifierMixin):
     classes_: np.ndarray
     n_jobs: int | None
 
-    score = _probabilities.score
+    @same_as(_probabilities.score)
+    def score(self) -> Any: ...
 
     @with_callbacks
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:

@@ -12,9 +12,10 @@ unstable); where the Hessian would be too large, the bound of Bohning (1992),
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -23,23 +24,29 @@ from moe_classic._components import (
     ClassStats,
     Forward,
     bohning_step,
+    check_alpha,
     curvatures,
     limited,
     logit_curvature,
     moved_score,
     newton_step,
     normalise,
+    wide_from,
 )
 from moe_classic._data import Design, Summary
 from moe_classic._numerics import empty, frame
 from moe_classic._typing import Floats
 from moe_classic.experts._base import STARVED
 from moe_classic.experts._linear import LinearExpert, LinearParams
-from moe_classic.penalties import Bound, CentredRidge, Penalty, SparseSlopes
+from moe_classic.penalties import Bound, CentredRidge, Penalty, PooledRidge, SparseSlopes
 
 #: How much larger a Newton system may be where there is a single expert: its steps end at the
 #: optimum, those of several wait for the gate.
 _ALONE = 3
+#: Penalties ``alpha`` and ``pooling`` of experts that are given by name, where they are several and
+#: their Newton systems too large. Chosen on digits, where 5,000 coefficients of their own fit
+#: noise, and on classes of scikit-learn's generator.
+_WIDE = (5e-5, 5e-4)
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,12 @@ class MultinomialExpert(LinearExpert):
         :class:`~sklearn.linear_model.LogisticRegression` with ``C = 1 / (alpha n)``), in
         standardised units, per unit of sample weight. Inside its region an expert often finds its
         classes separable; without a penalty its slopes are then infinite.
+    pooling : float, default=0.0
+        L2 penalty on the differences between the slopes of an expert and their mean over all
+        experts, in the same units: partial pooling (Gelman & Hill 2007, chapter 12). With many
+        features and classes each expert has few rows for its slopes, and borrows from the others.
+        Experts that are given by name have ``alpha=5e-5`` and ``pooling=5e-4`` where there are
+        several and each has more than 300 coefficients.
     fit_intercept : bool, default=True
         Whether equations have a constant.
     penalty : Penalty, default=None
@@ -77,6 +90,7 @@ class MultinomialExpert(LinearExpert):
 
     References
     ----------
+    Gelman & Hill (2007), Data analysis using regression and multilevel/hierarchical models.
     Jordan & Jacobs (1994), Hierarchical mixtures of experts and the EM algorithm, Neural
     Computation 6. Chen, Xu & Chi (1999), Improved learning algorithms for mixture of experts in
     multiclass classification, Neural Networks 12. Bohning (1992), Multinomial logistic regression
@@ -96,19 +110,59 @@ class MultinomialExpert(LinearExpert):
     name: ClassVar[str] = "multinomial"
     target: ClassVar[str] = "class"
     link: ClassVar[str] = "logit"
+    ranged: ClassVar[bool] = True
 
     def __init__(
         self,
         *,
         features: Any = None,
         alpha: float = 1e-4,
+        pooling: float = 0.0,
         fit_intercept: bool = True,
         penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
+        self.pooling = pooling
         self.fit_intercept = fit_intercept
         self.penalty = penalty
+
+    #: Whether only its name was given, so that penalties may follow from the size of the data.
+    _by_name = False
+
+    def check(self) -> None:
+        """Raise if a hyper-parameter is out of range."""
+        super().check()
+        check_alpha(type(self).__name__, self.pooling, "pooling")
+        if self.pooling and self.penalty is not None:
+            raise ValueError(
+                f"{type(self).__name__}: pooling={self.pooling!r} has no meaning together with "
+                f"penalty={self.penalty!r}, which chooses the slopes of every expert by itself; "
+                "use alpha=, or leave pooling=0.0."
+            )
+
+    @property
+    def _free(self) -> bool:
+        """Whether slopes cost nothing."""
+        return not (self.alpha or self.pooling)
+
+    def by_name(self) -> Self:
+        """The description of which only the name was given."""
+        named = copy(self)
+        named._by_name = True
+        return named
+
+    def suited(self, n_experts: int, width: int, summary: Summary) -> Self:
+        """By name with penalties for few rows a coefficient, where these are many."""
+        if not (self._by_name and n_experts > 1 and width >= wide_from(summary.n_classes)):
+            return self
+        suited = copy(self)
+        suited.alpha, suited.pooling = _WIDE
+        return suited
+
+    def wide(self, params: LinearParams) -> bool:
+        """Whether gradients alone are affordable: Newton systems of several experts are not."""
+        return params.n_experts > 1 and _wide(params)
 
     def start(self, n_experts: int, width: int, summary: Summary) -> MultinomialParams:
         """Experts that predict the class shares everywhere."""
@@ -119,13 +173,18 @@ class MultinomialExpert(LinearExpert):
 
     def stacks(self, params: LinearParams) -> bool:
         """Where Newton's systems are small, however many experts there are."""
-        return self.penalty is None and not _wide(params)
+        return self.penalty is None and not self.pooling and not _wide(params)
 
     def slopes_penalty(self, summary: Summary) -> Bound:
         """Slopes centred over classes, so that no class is special."""
         if self.penalty is not None:
             return self.penalty.bound(summary.weight, symmetric=True)
-        return CentredRidge(self.alpha * summary.weight)
+        return self._ridge(summary.weight)
+
+    def _ridge(self, weight: float) -> CentredRidge:
+        """Squared slopes, pooled or not, for rows of this weight."""
+        pull = self.alpha * weight
+        return PooledRidge(pull, self.pooling * weight) if self.pooling else CentredRidge(pull)
 
     # -------------------------------------------------------------------- log density
 
@@ -163,16 +222,19 @@ class MultinomialExpert(LinearExpert):
         self, params: LinearParams, stats: ClassStats, summary: Summary
     ) -> MultinomialParams:
         """One Newton or bound step for every expert."""
-        term = self.slopes_penalty(summary)
+        term, score = self.slopes_penalty(summary), stats.score
+        if isinstance(term, PooledRidge):
+            score = score + term.towards_mean(params.coef)
+            term = term.held()
         if isinstance(term, SparseSlopes):
             rule = "bound" if _wide(params) else "newton"
             A = np.stack([logit_curvature(g, params.coef[0], rule) for g in stats.gram])
-            delta = term.step(params.coef, A, stats.score[:, :-1]) - params.coef
+            delta = term.step(params.coef, A, score[:, :-1]) - params.coef
         elif _wide(params):
-            each = zip(params.coef, stats.gram, stats.score, strict=True)
+            each = zip(params.coef, stats.gram, score, strict=True)
             delta = np.stack([bohning_step(c, g, s, term.pull) for c, g, s in each])
         else:
-            delta = newton_step(params.coef, stats.gram, stats.score, term.pull)
+            delta = newton_step(params.coef, stats.gram, score, term.pull)
         delta = limited(delta)
         starved = (stats.mass <= STARVED * summary.weight)[:, None, None]
         return MultinomialParams(params.coef + np.where(starved, 0.0, delta))
@@ -253,6 +315,9 @@ class LogisticExpert(MultinomialExpert):
         What the experts see of X; see :class:`GaussianExpert`.
     alpha : float, default=1e-4
         L2 penalty on the slopes in standardised units, per unit of sample weight.
+    pooling : float, default=0.0
+        L2 penalty on the differences between the slopes of an expert and their mean over all
+        experts, in the same units; see :class:`MultinomialExpert`.
     fit_intercept : bool, default=True
         Whether equations have a constant.
     penalty : Penalty, default=None
@@ -280,18 +345,23 @@ class LogisticExpert(MultinomialExpert):
         *,
         features: Any = None,
         alpha: float = 1e-4,
+        pooling: float = 0.0,
         fit_intercept: bool = True,
         penalty: Penalty | None = None,
     ) -> None:
         super().__init__(
-            features=features, alpha=alpha, fit_intercept=fit_intercept, penalty=penalty
+            features=features,
+            alpha=alpha,
+            pooling=pooling,
+            fit_intercept=fit_intercept,
+            penalty=penalty,
         )
 
     def slopes_penalty(self, summary: Summary) -> Bound:
         """Twice alpha: centred slopes of two classes are half their difference."""
         if self.penalty is not None:
             return self.penalty.bound(summary.weight, symmetric=True, doubled=True)
-        return CentredRidge(2.0 * self.alpha * summary.weight)
+        return self._ridge(2.0 * summary.weight)
 
     def bind(self, summary: Summary) -> LinearExpert:
         """Refuse more than two classes."""

@@ -10,13 +10,12 @@ import numpy as np
 
 from moe_classic._data import DesignMap
 from moe_classic._numerics import atom_variance
-from moe_classic._typing import Floats
+from moe_classic._typing import Bools, Floats
 
 from .families import FAMILIES, Column
+from .guesses import Guess, bends_of, guessed, moments
 
 _OWNER = "MixedGate"
-#: Largest mean of whole numbers that are taken for counts: further out these look normal.
-_COUNT_MEAN = 20.0
 #: Most categories of a column.
 _MOST_LEVELS = 1000
 #: Share of one half in the typical mean of indicators and counts.
@@ -63,28 +62,6 @@ def named_families(families: Any, names: tuple[str, ...]) -> list[str | None]:
     return out
 
 
-def guessed_family(x: Floats, w: Floats) -> str:
-    """The family for known values of a column that nobody named."""
-    low, high = x.min(initial=0.0), x.max(initial=0.0)
-    if x.size == 0 or x.min() == x.max():
-        return "gaussian"
-    if low >= 0.0 and (np.rint(x) == x).all():
-        if high <= 1.0:
-            return "bernoulli"
-        return "poisson" if w @ x <= _COUNT_MEAN * w.sum() else "gaussian"
-    if x.min() > 0.0 and _height("gamma", x, w) > _height("gaussian", x, w):
-        return "gamma"
-    return "gaussian"
-
-
-def _height(name: str, x: Floats, w: Floats) -> float:
-    """Likelihood of one density for all values, which are positive."""
-    family, z = FAMILIES[name], x / (w @ x / w.sum())
-    t = family.statistics(z, ())
-    sums = (t @ w)[None]
-    return float((family.natural(family.fitted(sums, 1e-10)) * sums).sum())
-
-
 def described(
     families: Any, design: DesignMap, raw: Floats, w: Floats, low: float, *, standardize: bool
 ) -> tuple[tuple[Column, ...], DesignMap]:
@@ -99,30 +76,43 @@ def described(
     low : smallest variance
     standardize : whether units of continuous columns are to be their spreads
     """
+    seen = np.isfinite(raw)
+    named = named_families(families, design.names)
+    guesses = [
+        Guess(name) if name else guessed(_known(raw, seen, j), w[seen[:, j]], bends=standardize)
+        for j, name in enumerate(named)
+    ]
+    design = design.bent(bends_of(guesses))
+    raw = raw if design.bends is None else design.bends(raw)
     columns, centre, inverse = [], np.zeros(raw.shape[1]), np.ones(raw.shape[1])
-    for j, named in enumerate(named_families(families, design.names)):
-        known = np.isfinite(raw[:, j])
-        x, weight = np.asarray(raw[known, j], dtype=np.float64), w[known]
-        name = named or guessed_family(x, weight)
-        levels = _checked(name, x, design.names[j])
-        family = FAMILIES[name]
-        if x.size and (family.centred or family.scaled):
-            mean, spread = _moments(x, weight)
-            varies = spread > _CONSTANT * np.abs(x).max()
-            if family.centred:
-                centre[j] = mean
-            if family.centred and not varies:
-                inverse[j] = 0.0
-            elif standardize and varies:
-                inverse[j] = 1.0 / spread
-        columns.append(_column(name, levels, (x - centre[j]) * inverse[j], weight, low))
+    for j, guess in enumerate(guesses):
+        x, weight = _known(raw, seen, j), w[seen[:, j]]
+        levels = _checked(guess.family, x, design.names[j])
+        centre[j], inverse[j] = _units(guess.family, x, weight, standardize=standardize)
+        z = (x - centre[j]) * inverse[j]
+        columns.append(_column(guess.family, levels, z, weight, low))
     return tuple(columns), replace(design, centre=centre, inverse=inverse)
 
 
-def _moments(x: Floats, w: Floats) -> tuple[float, float]:
-    """Weighted mean and standard deviation."""
-    mean = float(w @ x / w.sum())
-    return mean, float(np.sqrt(w @ np.square(x - mean) / w.sum()))
+def _known(raw: Floats, seen: Bools, j: int) -> Floats:
+    """Values of a column that are not missing."""
+    return np.asarray(raw[seen[:, j], j], dtype=np.float64)
+
+
+def _units(name: str, x: Floats, w: Floats, *, standardize: bool) -> tuple[float, float]:
+    """Centre and inverse unit of a column; counts and categories keep theirs."""
+    family, centre, inverse = FAMILIES[name], 0.0, 1.0
+    if not x.size or not (family.centred or family.scaled):
+        return centre, inverse
+    mean, spread = moments(x, w)
+    varies = spread > _CONSTANT * np.abs(x).max()
+    if family.centred:
+        centre = mean
+    if family.centred and not varies:
+        inverse = 0.0
+    elif standardize and varies:
+        inverse = 1.0 / spread
+    return centre, inverse
 
 
 def _checked(name: str, x: Floats, column: str) -> tuple[float, ...]:

@@ -66,8 +66,9 @@ class MixedGate(Gate):
         ``"bernoulli"`` (0 and 1), ``"categorical"`` (whole numbers as codes), ``"poisson"``
         (counts), ``"gamma"`` (> 0) or ``"exponential"`` (>= 0). Columns that a dict leaves out,
         and all with "auto", are taken as bernoulli if they hold 0 and 1 only, poisson if they hold
-        whole numbers >= 0 of mean 20 at most, gamma if they are positive and one gamma density is
-        likelier than one normal, else as gaussian. Codes of categories look like counts: name them.
+        whole numbers >= 0 of mean 20 at most and one Poisson density is likelier than one normal,
+        gamma if they are positive and one gamma density is likelier, else as gaussian, bent where
+        that is likelier (Notes). Codes of categories look like counts: name them.
     features : None, list of column names or indices, or transformer, default=None
         What the gate sees of X; see :class:`SoftmaxGate`.
     reg_covar : float, default=1e-6
@@ -81,6 +82,12 @@ class MixedGate(Gate):
 
     Notes
     -----
+    Columns that nobody named and that have long tails are described as with a
+    :class:`GaussianGate`, by normal densities of ``asinh((x - m) / u)``; tables call them
+    ``asinh(name)``. So are counts that vary more than Poisson's: a family that cannot carry how a
+    column varies makes experts differ by that column instead of by y. A family that is named is
+    taken at its word, as is every column with ``standardize=False``.
+
     A value that no expert can draw, such as a category that was not in the training data, says
     nothing: like a missing one, NaN, it is left out of the product, in fits and in predictions.
     Experts that see such columns must take them missing too, or see others by ``features=``.
@@ -97,7 +104,7 @@ class MixedGate(Gate):
     >>> from moe_classic.gates import MixedGate
     >>> rng = np.random.default_rng(0)
     >>> z = rng.random(300) < 0.5
-    >>> X = np.column_stack([rng.normal(size=300), rng.poisson(np.where(z, 2.0, 9.0))])
+    >>> X = np.column_stack([rng.normal(size=300), rng.poisson(np.where(z, 3.0, 5.0))])
     >>> y = np.where(z, X[:, 0], 4.0 - X[:, 0]) + 0.3 * rng.normal(size=300)
     >>> moe = MoERegressor(2, gate=MixedGate(), random_state=0).fit(X, y)
     >>> moe.gate_.families_

@@ -59,7 +59,7 @@ def test_many_rows_leave_the_maximum_likelihood_fit():
     )
     errors = MoEClassifier(1).fit(X, y).inference(X, y).table.std_error
     table = moe.summary()
-    np.testing.assert_allclose(table.sd, errors.loc[table.index], rtol=0.02)
+    np.testing.assert_allclose(table.sd, errors.loc[table.index], rtol=0.06)
 
 
 def test_weight_of_two_is_a_repeated_row():

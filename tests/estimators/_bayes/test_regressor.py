@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import softmax
 from scipy.stats import t as student
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LinearRegression
@@ -218,7 +219,46 @@ def test_draws_have_the_moments_of_the_summary(crash):
     np.testing.assert_allclose(draws.mean(), table["mean"], atol=0.04 * table.sd.max())
     np.testing.assert_allclose(draws.std(), table.sd, rtol=0.04)
     inside = ((draws >= table.low) & (draws <= table.high)).mean()
-    np.testing.assert_allclose(inside, 0.9, atol=0.01)
+    np.testing.assert_allclose(inside.loc["expert"], 0.9, atol=0.01)
+    # Of the gate 512 draws are kept, of which some are alike.
+    np.testing.assert_allclose(inside.loc["gate"], 0.9, atol=0.02)
+
+
+def test_wide_posteriors_are_told_by_a_normal_and_its_draws():
+    """With 77 parameters; a gate told by 512 points that have its moments."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 12))
+    y = np.where(X[:, 0] > 0.0, X[:, 1], -X[:, 1]) + 0.3 * rng.normal(size=150)
+    moe = BayesianMoERegressor(3, prune=False, n_init=2, random_state=0).fit(X, y)
+    table, draws = moe.summary(), moe.sample_posterior(20_000, random_state=0)
+    np.testing.assert_allclose(draws.std(), table.sd, rtol=0.05)
+    gate = table.loc["gate"]
+    normal = (gate.high - gate.low) / (2.0 * 1.645 * gate.sd)
+    np.testing.assert_allclose(normal, 1.0, atol=0.15)
+
+
+def test_gate_probabilities_are_averages_over_the_draws(crash):
+    moe, X, _ = crash
+    draws = moe.sample_posterior(4000, random_state=0)["gate"]
+    eta = np.zeros((4000, len(X), moe.n_experts_))
+    for k in range(moe.n_experts_ - 1):
+        own = draws[f"expert {k + 1}"]
+        eta[:, :, k] = own["slope"].to_numpy() * X[:, 0] + own["intercept"].to_numpy()
+    averaged = softmax(eta, axis=2).mean(axis=0)
+    np.testing.assert_allclose(moe.gate_proba(X), averaged, atol=0.03)
+
+
+def test_borders_may_be_sharper_than_the_mode_says():
+    """Two lines that touch: any steep border will do, and the posterior of its slope is skew."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1.0, 1.0, (80, 1))
+    y = np.where(x[:, 0] > 0.0, 3.0, -3.0) + 0.1 * rng.normal(size=80)
+    moe = BayesianMoERegressor(2, prune=False, random_state=0, order_by="intercept").fit(x, y)
+    slope = np.abs(moe.sample_posterior(4000, random_state=0)["gate", "expert 1", "slope", "x0"])
+    low, middle, high = slope.quantile([0.05, 0.5, 0.95])
+    assert high - middle > 1.2 * (middle - low)
+    away = np.abs(x[:, 0]) > 0.3
+    np.testing.assert_allclose(moe.gate_proba(x)[away, 1], x[away, 0] > 0.0, atol=0.01)
 
 
 def test_intervals_are_wider_than_those_of_maximum_likelihood():

@@ -47,7 +47,7 @@ def kinds_in_a_search(cls, router, n_experts):
     """Kinds of warnings of a search over the router; other warnings fail."""
     X, y, cell = make_regimes(ROWS, n_regimes=4, n_features=3, random_state=0, return_regimes=True)
     target = y if cls is SparseMoERegressor else (cell + (y > 0)) % 3
-    net = cls(n_experts, width=8, expert_width=8, max_iter=12, patience=3, random_state=0)
+    net = cls(n_experts, width=8, expert_width=8, max_iter=6, patience=3, random_state=0)
     grid = GridSearchCV(net, {"router": [router]}, cv=2, refit=False, error_score="raise")
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
@@ -57,7 +57,7 @@ def kinds_in_a_search(cls, router, n_experts):
     for warning in heard:
         message = str(warning.message)
         if warning.category is ConvergenceWarning:
-            assert "still learning after max_iter=12" in message
+            assert "still learning after max_iter=6" in message
         else:
             assert warning.category is RoutingWarning, message
             kinds.add(kind_of(message))

@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from scipy.special import log_softmax
+from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
+from moe_classic import MoEClassifier
 from moe_classic._data.stats import Summary, summarise
 from moe_classic.experts import LogisticExpert, MultinomialExpert
 from moe_classic.experts._glm import multinomial as _multinomial
+from moe_classic.penalties import Lasso
 
 from ..steps import fit, make_design, statistics, update
 
@@ -217,3 +221,65 @@ def test_translated_scores_are_right_to_second_order(classes, rng):
     assert errors[0] > 0.0
     # A tenth of the step leaves a hundredth of the error, and a little.
     assert errors[1] < 0.012 * errors[0]
+
+
+def pooled_height(expert, theta, design, y, S, summary):
+    """Penalised log-likelihood of all rows in both experts, with weights S (2, n)."""
+    params = expert.unpack(theta, expert.start(2, design.width, summary), summary)
+    rows = expert.forward(params, design, y).log_prob
+    return float((S * rows).sum()) - expert.penalty_value(params, summary)
+
+
+@pytest.mark.parametrize("limit", [0, 300], ids=["bound", "newton"])
+@pytest.mark.parametrize("kind", [MultinomialExpert, LogisticExpert])
+def test_pooled_experts_climb_to_the_optimum_that_scipy_finds(
+    classes, rng, monkeypatch, kind, limit
+):
+    monkeypatch.setattr(_multinomial, "EXPERT_LIMIT", limit)
+    design, y, w = classes
+    n_classes = 3 if kind is MultinomialExpert else 2
+    y = np.minimum(y, n_classes - 1)
+    share = rng.uniform(size=w.size)
+    S, summary = np.stack([share * w, (1.0 - share) * w]), summarise(y, w, n_classes)
+    expert = kind(alpha=0.01, pooling=0.3)
+    params, before = expert.start(2, design.width, summary), -np.inf
+    for _ in range(400):
+        params = update(expert, params, design, y, S, summary)
+        height = pooled_height(expert, expert.pack(params), design, y, S, summary)
+        assert height >= before - 1e-9  # the mean held is a bound
+        before = height
+    found = minimize(
+        lambda theta: -pooled_height(expert, theta, design, y, S, summary),
+        np.zeros(expert.pack(params).size),
+        tol=1e-12,
+    )
+    assert before == pytest.approx(-found.fun, abs=1e-6)
+    np.testing.assert_allclose(expert.pack(params), found.x, atol=1e-4)
+
+
+def test_pooling_draws_experts_together(classes, rng):
+    design, y, w = classes
+    S, summary = np.stack([w * (y == 0), w * (y != 0)]) + 0.1, summarise(y, w, 3)
+
+    def apart(pooling):
+        expert = MultinomialExpert(alpha=0.01, pooling=pooling)
+        start = expert.start(2, design.width, summary)
+        coef = update(expert, start, design, y, S, summary, times=200).coef
+        return np.abs(coef[0] - coef[1])[:, :-1].max()
+
+    assert apart(0.0) > 2.0 * apart(0.1) > 4.0 * apart(10.0)
+
+
+@pytest.mark.parametrize("pooling", [-1.0, np.inf, "much"])
+def test_pooling_is_a_number_that_is_not_negative(pooling):
+    with pytest.raises(ValueError, match=r"pooling=.* must be a finite number >= 0"):
+        MultinomialExpert(pooling=pooling).check()
+
+
+def test_pooling_has_no_meaning_beside_other_penalties_or_for_one_of_a_list():
+    with pytest.raises(ValueError, match=r"pooling=0.1 has no meaning together with penalty=Lasso"):
+        MultinomialExpert(pooling=0.1, penalty=Lasso(0.1)).check()
+    each = [MultinomialExpert(pooling=0.1), "multinomial"]
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match=r"one expert of a list.*has pooling=0.1"):
+        MoEClassifier(2, expert=each).fit(X, y)

@@ -332,7 +332,6 @@ def test_criteria_are_nan_where_parameters_cannot_be_counted(lines):
 
 @parametrize_with_checks(
     [
-        MoERegressor(2, expert=LinearRegression(), n_init=1, max_iter=3),
         MoERegressor(
             2,
             expert=[

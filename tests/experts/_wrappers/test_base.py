@@ -68,14 +68,16 @@ def test_derivatives_equal_central_differences(name):
 def test_update_leads_to_a_stationary_point_uphill(name):
     scene = wrapped_scene(name)
     params, heights = scene.params, [scene.objective(scene.params)]
-    for _ in range(60):
+    # Those that reach a stationary point have the time for it.
+    ends = "free" not in name and "binomial" not in name
+    for _ in range(60 if ends else 15):
         params = scene.climb(params)
         heights.append(scene.objective(params))
     assert (np.diff(heights) >= -1e-9 * abs(heights[0])).all()
     gradient = scene.gradient(params, scene.S)
     gradient = gradient - scene.component.penalty_gradient(params, scene.summary)
     bound = scene.component.degenerate(params, scene.summary)
-    if not bound.any() and "free" not in name and "binomial" not in name:
+    if ends and not bound.any():
         assert np.abs(gradient).max() < 1e-5 * scene.w.sum()
 
 

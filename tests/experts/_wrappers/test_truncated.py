@@ -129,15 +129,16 @@ def test_windows_that_are_columns(losses):
     np.testing.assert_allclose(moe.predict(frame), mean / whole, rtol=1e-6)
 
 
-@pytest.mark.parametrize("solver", ["em", "newton", "lbfgs", "squarem"])
-def test_all_solvers_end_at_the_same_height(losses, solver):
-    frame, y = losses
+def test_all_solvers_end_at_the_same_height(losses):
+    frame, y = losses[0][:1200], losses[1][:1200]
     expert = TruncatedExpert(WeibullExpert(features=["age"]), low=0.5)
     options = {"expert": expert, "gate": "constant", "random_state": 0, "n_init": 3, "tol": 1e-8}
-    moe = MoERegressor(2, solver=solver, **options).fit(frame, y)
     best = MoERegressor(2, **options).fit(frame, y)
-    assert moe.log_likelihood_ == pytest.approx(best.log_likelihood_, abs=0.05)
-    assert (np.diff(moe.trace_) >= -1e-9).all()
+    assert (np.diff(best.trace_) >= -1e-9).all()
+    for solver in ("newton", "lbfgs", "squarem"):
+        moe = MoERegressor(2, solver=solver, **options).fit(frame, y)
+        assert moe.log_likelihood_ == pytest.approx(best.log_likelihood_, abs=0.05), solver
+        assert (np.diff(moe.trace_) >= -1e-9).all()
 
 
 def test_a_window_without_effect_is_the_expert_itself(losses):

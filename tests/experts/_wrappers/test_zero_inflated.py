@@ -139,16 +139,16 @@ def test_logit_sees_columns_of_its_own():
 
 # Steps that extrapolate may creep within rounding of the top; where they end is what counts.
 @pytest.mark.filterwarnings("ignore:The fit stopped:sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("solver", ["em", "newton", "lbfgs", "squarem"])
-def test_all_solvers_end_at_the_same_height(fish, solver):
+def test_all_solvers_end_at_the_same_height(fish):
     x, y = fish
     expert = ZeroInflatedExpert(PoissonExpert(), features=[])
-    options = {"expert": expert, "gate": SoftmaxGate(alpha=1e-2), "tol": 1e-8}
-    options["random_state"] = 0
-    moe = MoERegressor(2, solver=solver, **options).fit(x, y)
-    best = MoERegressor(2, **options).fit(x, y)
-    assert moe.trace_[-1] == pytest.approx(best.trace_[-1], abs=1e-3)
-    assert (np.diff(moe.trace_) >= -1e-9).all()
+    options = {"expert": expert, "gate": SoftmaxGate(alpha=1e-2), "tol": 1e-8, "n_init": 3}
+    best = MoERegressor(2, random_state=0, **options).fit(x, y)
+    assert (np.diff(best.trace_) >= -1e-9).all()
+    for solver in ("newton", "lbfgs", "squarem"):
+        moe = MoERegressor(2, solver=solver, random_state=0, **options).fit(x, y)
+        assert moe.trace_[-1] == pytest.approx(best.trace_[-1], abs=1e-3), solver
+        assert (np.diff(moe.trace_) >= -1e-9).all()
 
 
 def test_weight_of_two_is_a_repeated_row(fish):

@@ -14,7 +14,7 @@ from moe_classic.experts import Design, GaussianExpert, Summary
 from moe_classic.gates import MixedGate, SoftmaxGate, TreeGate
 from moe_classic.metrics import get_scorer
 
-FAMILIES = {4: "categorical", 5: "exponential"}
+FAMILIES = {1: "poisson", 4: "categorical", 5: "exponential"}
 
 
 @pytest.fixture(scope="module")
