@@ -53,6 +53,18 @@ def test_no_link_is_broken(path):
     assert list(missing(path)) == []
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_merge_is_left_half_done(path):
+    assert not re.search(r"^(<{7} |={7}$|>{7} )", path.read_text("utf-8"), re.MULTILINE)
+
+
+def test_changes_are_told_once_by_kind():
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    for version in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        kinds = re.findall(r"^### (\w+)$", version, re.MULTILINE)
+        assert len(kinds) == len(set(kinds)), version.splitlines()[0]
+
+
 def test_a_broken_link_would_be_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# One thing\n[a](#one-thing) [b](#another) [c](none.md)\n", "utf-8")

@@ -7,6 +7,8 @@
 with the exact gradient g and the observed information I by Louis' identity (Louis 1982). Where EM
 crawls because experts overlap, Newton converges quadratically. The radius follows the agreement of
 predicted and actual gain (More & Sorensen 1983); the subproblem is solved exactly by eigenvalues.
+scipy's ``trust-exact`` takes as many passes and more time, and neither knows bounds nor waits for
+passes that several starts share.
 """
 
 from __future__ import annotations
