@@ -23,8 +23,14 @@ import numpy as np
 from _results import add_output, keep
 from sklearn import linear_model
 
-from moe_classic import MoEClassifier, MoERegressor
-from moe_classic.experts import GaussianExpert, LogisticExpert, MultinomialExpert, PoissonExpert
+from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
+from moe_classic.experts import (
+    GaussianExpert,
+    LogisticExpert,
+    MultinomialExpert,
+    PoissonExpert,
+    SkewNormalExpert,
+)
 from moe_classic.gates import SoftmaxGate
 from moe_classic.model_selection import path
 from moe_classic.penalties import ElasticNet, Lasso
@@ -151,14 +157,17 @@ def conditions(sets):
             moe = estimator(2, expert=expert(penalty=Lasso(cost)), gate=gate, random_state=0)
             worst = max(worst, moe.fit(X, y).start_report_.kkt_residual.iloc[0])
         print(f"{case}: conditions of optimality to {worst:.1e}", flush=True)
-        case = f"{case} experts and softmax gate"
+        if " " not in case:
+            case = f"{case} experts and softmax gate"
         rows.append({"what": "conditions", "case": case, "figure": worst, "of": sets})
     return rows
 
 
 def target(case, eta, X, rng):
     """One that suits a family of experts."""
-    if case == "Gaussian":
+    if case == "skew-normal":
+        return eta + np.abs(rng.standard_normal(400)) + 0.2 * rng.standard_normal(400)
+    if "Gaussian" in case:
         return eta + 0.5 * rng.standard_normal(400)
     if case == "Poisson":
         return rng.poisson(np.exp(0.5 * eta + 0.5))
@@ -168,11 +177,18 @@ def target(case, eta, X, rng):
     return (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
 
 
+def tree_of(_, *, expert, gate, random_state):
+    """A tree of four leaves with the gate at each node."""
+    return HierarchicalMoERegressor((2, 2), expert=expert, node=gate, random_state=random_state)
+
+
 FAMILIES = {
     "Gaussian": (MoERegressor, GaussianExpert, 0.1),
     "Poisson": (MoERegressor, PoissonExpert, 0.05),
     "logistic": (MoEClassifier, LogisticExpert, 0.02),
     "multinomial": (MoEClassifier, MultinomialExpert, 0.02),
+    "skew-normal": (MoERegressor, SkewNormalExpert, 0.1),
+    "Gaussian experts and nodes of a tree": (tree_of, GaussianExpert, 0.1),
 }
 
 

@@ -294,6 +294,21 @@ def bayes():
     return ["what", "case", "figure"], body
 
 
+def bayes_scores(what):
+    """Held-out scores of posteriors beside a sampler and maximum likelihood."""
+    columns = {
+        "set": "{case}",
+        "variational": "{figure:.3f}",
+        "Gibbs": "{gibbs:.3f}",
+        "from the fit": "{from_fit:.3f}",
+        "from random": "{from_random:.3f}",
+        "by BIC": "{bic:.3f}",
+        "+-": "{error:.3f}",
+        "experts": "{K:.1f}",
+    }
+    return plain(read("bayes").query("what == @what"), columns)
+
+
 TABLES = {
     "sparse_step": sparse_step,
     "sparse_fit": sparse_fit,
@@ -341,16 +356,8 @@ TABLES = {
     ),
     "lasso": lasso,
     "bayes": bayes,
-    "bayes_scores": lambda: plain(
-        read("bayes").query("what == 'scores'"),
-        {
-            "set": "{case}",
-            "variational": "{figure:.3f}",
-            "Gibbs": "{gibbs:.3f}",
-            "by BIC": "{bic:.3f}",
-            "experts": "{K:.1f}",
-        },
-    ),
+    "bayes_scores": lambda: bayes_scores("scores"),
+    "bayes_classes": lambda: bayes_scores("classes"),
     "targets": lambda: plain(
         read("families").query("family != 'gaussian'"),
         {"experts": "{family}", "rows, features, experts": "{shape}", "ratio": "{ratio:.1f}"},
@@ -629,6 +636,7 @@ def command():
 #: File that a table is read from, where its name is another.
 SOURCE = {
     "bayes_scores": "bayes",
+    "bayes_classes": "bayes",
     "targets": "families",
     "command": "stopping",
     "family_fits": "family_coverage",

@@ -21,6 +21,7 @@ from moe_classic import MoEClassifier, MoERegressor
 from moe_classic._components import Noise
 from moe_classic.experts import LogisticExpert
 from moe_classic.model_selection import select
+from moe_classic.predictive import _crps
 from moe_classic.predictive._crps import mixture_crps
 
 #: What is added to every seed.
@@ -227,6 +228,45 @@ def long_answers():
     weights, location = rng.dirichlet(np.ones(60), 60).T, 3.0 * rng.normal(size=(60, 60))
     spent = seconds(mixture_crps, y[:60], weights, location, noise)
     yield line("CPU s, crps, 60 rows, 60 Student-t experts", np.nan, spent)
+
+
+#: Family, rows, scales and degrees of freedom of experts whose scores are timed.
+SCORED = {
+    "Gaussian": ("gaussian", 2000, (0.5, 1.5), (1.0, 2.0)),
+    "narrow Gaussian": ("gaussian", 2000, (0.02, 0.1), (1.0, 2.0)),
+    "Gaussian, scales .02 to 3": ("gaussian", 2000, (0.02, 3.0), (1.0, 2.0)),
+    "Student-t, df 8 to 20": ("student_t", 400, (0.3, 2.0), (8.0, 20.0)),
+    "Student-t, df 2 to 8": ("student_t", 400, (0.3, 2.0), (2.0, 8.0)),
+}
+
+
+def pairs_alone(*arguments):
+    """The score by all pairs, as it was before some were taken together."""
+    together, _crps.worthwhile = getattr(_crps, "worthwhile", None), lambda *_: None
+    try:
+        return mixture_crps(*arguments)
+    finally:
+        _crps.worthwhile = together
+
+
+@case("costs")
+def scores_of_many_experts():
+    for name, (family, n, scales, dfs) in SCORED.items():
+        for K in (8, 30, 60):
+            rng = drawn(K)
+            scale = np.exp(rng.uniform(*np.log(scales), K))
+            noise = [
+                Noise(family, s, df) for s, df in zip(scale, rng.uniform(*dfs, K), strict=True)
+            ]
+            weights, location = rng.dirichlet(np.ones(K), n).T.copy(), 3.0 * rng.normal(size=(K, n))
+            asked = 3.0 * rng.normal(size=n), weights, location, noise
+            spent = np.array(
+                [[seconds(f, *asked) for f in (pairs_alone, mixture_crps)] for _ in range(4)]
+            )[1:].min(axis=0)
+            case = f"CPU of all pairs over that spent, crps, {n} rows, {K} experts, {name}"
+            yield line(case, np.nan, spent[0] / spent[1])
+        error = np.max(np.abs(pairs_alone(*asked) / mixture_crps(*asked) - 1.0))
+        yield line(f"largest relative difference, crps, 60 experts, {name}", 0.0, error)
 
 
 def main():

@@ -13,8 +13,8 @@ Mathematics 44): the best M is that of a penalised multinomial regression, which
 step climbs, and the best S does not depend on it. The sum-to-zero coding treats all classes alike.
 
 ``A`` is the largest curvature that logits can have, so that S is too narrow where probabilities are
-near 0 or 1. What is reported, and predicted with, is the curvature at the mean itself,
-:func:`laplace_covariance`; the bound keeps S.
+near 0 or 1. What is told begins with the curvature at the mean itself, :func:`laplace_covariance`;
+the bound keeps S.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from .noise import (
     Noise,
     NoiseFamily,
     normal_pdf,
+    student_pdf,
 )
 from .normal import normal_curvature, normal_scores
 from .quadrature import (
@@ -151,6 +152,7 @@ __all__ = [
     "require",
     "shared_lines",
     "spoken",
+    "student_pdf",
     "unpack_field",
     "wide_from",
     "window_moments",

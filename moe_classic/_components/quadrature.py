@@ -29,6 +29,8 @@ _EVEN = 1e-9
 _STEP = 0.0625
 #: Tails below this are rounding.
 _NO_TAIL = 1e-13
+#: Share of a second moment by which the square of the first may be larger.
+_ROUNDING = 1e-9
 #: Values of a lattice that are added one by one, and those to either side of a median where there
 #: are more.
 _LONG, _NEAR = 4096, 512
@@ -146,7 +148,7 @@ def moments(
         left = _tail(cdf(centre - t * reach))
         first -= d * reach * left
         second += d * 2.0 * t * reach**2 * left
-    return centre + first, second - first**2
+    return centre + first, _left(second, first)
 
 
 def window_moments(
@@ -165,7 +167,7 @@ def window_moments(
         left = _tail(cdf(centre - t))
         first -= d * left
         second += d * 2.0 * t * left
-    return centre + first, second - first**2
+    return centre + first, _left(second, first)
 
 
 def _towards(reach: Floats, unit: Floats) -> Iterator[tuple[Floats, Floats]]:
@@ -192,7 +194,7 @@ def lattice_moments(cdf: CDF, last: Floats, kind: TargetKind) -> tuple[Floats, F
         tail = _tail(1.0 - cdf(np.full(last.shape, y)))
         first += kind.step * tail
         second += kind.step * (2.0 * (y - kind.low) + kind.step) * tail
-    return kind.low + first, second - first**2
+    return kind.low + first, _left(second, first)
 
 
 def _long_lattice_moments(cdf: CDF, last: Floats, kind: TargetKind) -> tuple[Floats, Floats]:
@@ -224,7 +226,7 @@ def _long_lattice_moments(cdf: CDF, last: Floats, kind: TargetKind) -> tuple[Flo
         for part, total in _far_sums(term, unit, reach, sign):
             first += sign * part
             second += total
-    return centre + kind.step * first, kind.step**2 * (second - first**2)
+    return centre + kind.step * first, kind.step**2 * _left(second, first)
 
 
 def _far_sums(
@@ -243,6 +245,12 @@ def _far_sums(
         b = np.where(whole + 1.0 > reach, a, b)
         joined = np.where(there, d * (a + (t - whole) * (b - a)), 0.0)
         yield joined, (2.0 * (_NEAR + t) + sign) * joined
+
+
+def _left(second: Floats, first: Floats) -> Floats:
+    """Variances from moments; infinite where the rule ends before the tail does."""
+    left = second - first**2
+    return np.where(left < -_ROUNDING * second, np.inf, np.maximum(left, 0.0))
 
 
 def _tail(p: Floats) -> Floats:

@@ -138,7 +138,7 @@ class LinearExpert(SharedSlopes):
     @property
     def _free(self) -> bool:
         """Whether slopes cost nothing."""
-        return not self.alpha
+        return not self.alpha and self.penalty is None
 
     def coef_score(self, params: Any, stats: Any) -> Floats:
         """Slopes of the log-likelihood in the learned coefficients, (K, M, r)."""

@@ -10,7 +10,9 @@ with ``a(z) = E|e - z|`` for the noise of one expert and ``b(m) = E|m + e_j - e_
 every family; ``b`` is elementary between Gaussian and Laplace noise in any combination. Student-t
 noise is a scale mixture of normals, ``e = s N / sqrt(G)`` with G gamma distributed; the trapezoidal
 rule in log G turns it into a short sum of normals, and ``b``, a smooth function of one variable
-that is the same for all rows, is interpolated at Chebyshev points.
+that is the same for all rows, is interpolated at Chebyshev points. Between many Gaussian and
+Student-t experts the sum over pairs is taken as a series or over neighbours where that is cheaper:
+``_distance``.
 
 Where the two terms do not exist (Student-t with ``df`` near 1 or below) or a family is none of the
 above, the integral of the squared difference itself is computed by double-exponential quadrature.
@@ -27,6 +29,8 @@ from scipy.special import erfc, erfcx, ndtr
 
 from moe_classic._components import NOISES, Noise, crps_integral, normal_pdf
 from moe_classic._typing import Floats
+
+from ._distance import half_distance, worthwhile
 
 if TYPE_CHECKING:
     from ._marginal import Marginal
@@ -69,9 +73,14 @@ def mixture_crps(y: Floats, weights: Floats, location: Floats, noise: list[Noise
     if not _sums_of_normals(noise):
         return _by_quadrature(y, weights, location, noise)
     score = np.zeros(y.shape)
+    done = np.zeros((len(noise), len(noise)), dtype=bool)
+    series = worthwhile(weights, location, noise)
+    if series is not None:
+        score -= half_distance(weights, location, noise, series)
+        done = series.covers(len(noise))
     for k, e in enumerate(noise):
         score += weights[k] * e.scale * e.absolute((y - location[k]) / e.scale)
-        for j in range(k + 1):
+        for j in np.flatnonzero(~done[k, : k + 1]):
             # Pairs j < k stand for (k, j) too.
             share = weights[j] * weights[k] * (0.5 if j == k else 1.0)
             rows = _heard(share, noise[j], e)

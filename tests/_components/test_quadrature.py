@@ -5,11 +5,13 @@ import pytest
 from scipy import stats
 
 from moe_classic._components.quadrature import (
+    _left,
     crps_of_cdf,
     crps_on_lattice,
     invert,
     lattice_moments,
     moments,
+    window_moments,
 )
 from moe_classic._components.targets import TARGETS
 
@@ -98,3 +100,20 @@ def test_long_sums_agree_with_those_value_by_value():
     mean, variance = lattice_moments(law.cdf, last, kind)
     assert mean[0] == pytest.approx(tail.sum(), rel=1e-7)
     assert variance[0] == pytest.approx(((2.0 * y + 1.0) * tail).sum() - tail.sum() ** 2, rel=1e-6)
+
+
+def test_a_tail_longer_than_the_rule_has_no_negative_variance():
+    # Nearly Lévy's distribution, which has no mean: the tail ends after sixty decades.
+    law = stats.invgauss(1e60)
+    centre, low = np.array([0.5]), np.zeros(1)
+    for mean, variance in (
+        moments(law.cdf, centre, np.ones(1), 0.0, np.inf),
+        window_moments(law.cdf, centre, np.ones(1), low, np.full(1, np.inf)),
+    ):
+        assert np.isfinite(mean).all()
+        assert variance >= 0.0
+    assert _left(np.array([1.0, 1.0, 2.0]), np.array([3.0, 1.0, 1.0])).tolist() == [
+        np.inf,
+        0.0,
+        1.0,
+    ]

@@ -108,6 +108,7 @@ _EXPERT_CASES = [
     Case("multinomial", outputs=2),
     Case("multinomial", outputs=4),
     Case("multinomial", {"alpha": 0.2}, outputs=4),
+    Case("multinomial", {"alpha": 0.2, "pooling": 0.3}, outputs=4),
     Case("multinomial", {"alpha": 0.0}, outputs=3, n_experts=1, n_features=0),
     Case("negative_binomial"),
     Case("negative_binomial", {"alpha": 0.2, "dispersion": 0.3}),

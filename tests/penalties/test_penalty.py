@@ -20,6 +20,8 @@ from moe_classic.experts import (
     LogisticExpert,
     MultinomialExpert,
     PoissonExpert,
+    SkewNormalExpert,
+    SkewTExpert,
     StudentTExpert,
 )
 from moe_classic.gates import SoftmaxGate
@@ -200,6 +202,65 @@ def test_class_experts_end_where_the_conditions_hold(C):
             coef = agreeing(coef)
         assert violation(score, coef, 0.02) < _OPTIMAL
         assert (coef == 0.0).any()
+
+
+@pytest.mark.parametrize(
+    "expert",
+    [
+        SkewNormalExpert(penalty=Lasso(0.15)),
+        SkewNormalExpert(penalty=GroupLasso(0.15)),
+        SkewNormalExpert(penalty=ElasticNet(0.15)),
+        SkewTExpert(penalty=Lasso(0.15), df=8.0),
+    ],
+    ids=repr,
+)
+def test_skew_noise_ends_where_the_conditions_hold(expert):
+    """Scores by central differences of the likelihood of all rows."""
+    penalty = expert.penalty
+    rng, X, left = scene(300)
+    noise = np.abs(rng.standard_normal(300)) + 0.2 * rng.standard_normal(300)
+    y = np.where(left, 2.0 + 2.0 * X[:, 1], -1.5 * X[:, 2]) + noise
+    y = (y - y.mean()) / y.std()
+    moe = MoERegressor(2, expert=expert, n_init=1, random_state=0).fit(X, y)
+    assert moe.converged_
+    assert (np.diff(moe.trace_) >= -1e-9 * abs(moe.trace_[-1])).all()
+    assert moe.start_report_.kkt_residual.iloc[0] < _OPTIMAL
+    record = fitted_mixture(moe)
+    (params,), h, block = record.params.experts, 1e-5, record.block(X, y[None])
+    assert (np.abs(params.slant) > 0.5).any()
+
+    def mean_log(k, j, step):
+        coef = params.coef.copy()
+        coef[k, 0, j] += step
+        moved = replace(record.params, experts=(replace(params, coef=coef),))
+        return record.model.log_likelihood(moved, block).mean()
+
+    score = np.array(
+        [[(mean_log(k, j, h) - mean_log(k, j, -h)) / (2.0 * h) for j in range(6)] for k in (0, 1)]
+    )
+    slopes = params.coef[:, 0, :-1]
+    if isinstance(penalty, GroupLasso):
+        norm, cost = np.linalg.norm(slopes, axis=0), 0.15 * np.sqrt(2.0)
+        inside = norm > 0.0
+        gap = score[:, inside] - cost * slopes[:, inside] / norm[inside]
+        assert np.abs(gap).max() < 10.0 * _OPTIMAL
+        assert (np.linalg.norm(score[:, ~inside], axis=0) <= cost + 10.0 * _OPTIMAL).all()
+        return
+    ratio = getattr(penalty, "l1_ratio", 1.0)
+    score -= 0.15 * (1.0 - ratio) * slopes
+    assert violation(score, slopes, 0.15 * ratio) < 10.0 * _OPTIMAL
+    assert 0 < (slopes == 0.0).sum() < 12
+
+
+@pytest.mark.parametrize("kind", [SkewNormalExpert, GaussianExpert])
+def test_ridges_are_alpha_in_standard_errors_too(kind):
+    X, y = real()
+    fits = [
+        MoERegressor(2, expert=kind(**own), n_init=1, random_state=0).fit(X, y)
+        for own in ({"alpha": 0.1}, {"penalty": Ridge(0.1)})
+    ]
+    a, b = (moe.inference(X, y).table["std_error"] for moe in fits)
+    np.testing.assert_allclose(a, b, rtol=1e-3)
 
 
 @pytest.mark.parametrize("kind", [StudentTExpert, LaplaceExpert])

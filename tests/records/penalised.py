@@ -12,7 +12,13 @@ from moe_classic import (
     MoEClassifier,
     MoERegressor,
 )
-from moe_classic.experts import GammaExpert, GaussianExpert, MultinomialExpert, PoissonExpert
+from moe_classic.experts import (
+    GammaExpert,
+    GaussianExpert,
+    MultinomialExpert,
+    PoissonExpert,
+    SkewNormalExpert,
+)
 from moe_classic.gates import SoftmaxGate
 from moe_classic.model_selection import adaptive_weights, path, stability_selection
 from moe_classic.penalties import ElasticNet, GroupLasso, Lasso
@@ -61,6 +67,11 @@ def poisson() -> Values:
 @case("lasso of gamma experts")
 def gamma() -> Values:
     return _fit(MoERegressor(2, expert=GammaExpert(penalty=Lasso(0.1)), **QUICK), positives)
+
+
+@case("lasso of skew-normal experts")
+def skew() -> Values:
+    return _fit(MoERegressor(2, expert=SkewNormalExpert(penalty=Lasso(0.1)), **QUICK), lines)
 
 
 @case("lasso of the nodes of a tree")

@@ -160,7 +160,10 @@ class MoEClassifier(FromFormula, ClassifierAnswers, MixtureEstimator):
         Number of experts K.
     expert : str, expert, or list of (name, expert), default="multinomial"
         ``"multinomial"``, or ``"logistic"`` for two classes, an instance from
-        :mod:`moe_classic.experts`, or K named unlike experts.
+        :mod:`moe_classic.experts`, or K named unlike experts. Experts of more than 300
+        coefficients each, by name, have ``alpha=5e-5`` and ``pooling=5e-4``, which draws them
+        towards their mean; whatever their penalties, features then count in units of at least a
+        quarter of their range.
     gate : str or gate, default="softmax"
         ``"softmax"``, ``"gaussian"`` or ``"constant"``, or an instance from
         :mod:`moe_classic.gates`. By name, the softmax gate is ``SoftmaxGate(alpha=1e-4)``, with

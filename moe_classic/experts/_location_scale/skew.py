@@ -30,6 +30,7 @@ from moe_classic._components import TARGETS, Forward, invert
 from moe_classic._data import Design, Stats, Summary
 from moe_classic._numerics import empty, frame, solve_psd, unpack_symmetric
 from moe_classic._typing import Floats
+from moe_classic.penalties import SparseSlopes
 
 from .base import LocationScaleExpert, ScaleParams
 
@@ -101,7 +102,7 @@ class SkewExpert(LocationScaleExpert):
 
     def shared_settings(self) -> dict[str, Any]:
         """Arguments that the families inside have too."""
-        names = ("features", "alpha", "fit_intercept", "min_scale")
+        names = ("features", "alpha", "fit_intercept", "min_scale", "penalty")
         return {name: getattr(self, name) for name in names}
 
     # -------------------------------------------------------------------- the step
@@ -153,11 +154,28 @@ class SkewExpert(LocationScaleExpert):
 
     def _joint(self, params: Any, stats: Any, summary: Summary) -> tuple[Floats, Floats, Floats]:
         """Changes of coefficients, ``D``, and the squares that are left."""
-        A = unpack_symmetric(stats.gram, params.coef.shape[-1])
-        noise = params.scale**2 * (1.0 - params.delta**2)
-        ridge = (self.alpha * summary.weight * noise)[:, :, None] * np.ones(A.shape[-1])
+        A, term = unpack_symmetric(stats.gram, params.coef.shape[-1]), self.slopes_penalty(summary)
+        sparse = isinstance(term, SparseSlopes)
+        solved = self._sparse_pair if sparse else self._pair
+        delta, D = solved(params, stats, A, self._noise(params), term)
+        b = stats.beside[:, 0]
+        drop = np.einsum("kp,kpq,kq->k", delta, A, delta) - 2.0 * (delta * stats.score[:, 0]).sum(1)
+        crossed = stats.along - (delta * b).sum(axis=1)
+        rest = stats.rss + drop - 2.0 * D * crossed + D**2 * stats.square
+        return delta[:, None], D, rest
+
+    @staticmethod
+    def _noise(params: Any) -> Floats:
+        """Variance of what U leaves, ``s^2 (1 - delta^2)``, (K, 1)."""
+        return np.asarray(params.scale**2 * (1.0 - params.delta**2))
+
+    def _pair(
+        self, params: Any, stats: Any, A: Floats, noise: Floats, term: Any
+    ) -> tuple[Floats, Floats]:
+        """Changes of coefficients (K, q) and ``D`` (K,) under a ridge."""
+        ridge = (term.pull * noise)[:, :, None] * np.ones(A.shape[-1])
         ridge[..., -1] = 0.0
-        lhs = A + ridge * np.eye(A.shape[-1]) if self.alpha else A
+        lhs = A + ridge * np.eye(A.shape[-1]) if term.pull else A
         rhs = np.concatenate([stats.score - ridge * params.coef, stats.beside], axis=1)
         alone, beside = np.moveaxis(solve_psd(lhs, rhs.transpose(0, 2, 1)), -1, 0)
         b = stats.beside[:, 0]
@@ -165,11 +183,24 @@ class SkewExpert(LocationScaleExpert):
         able = left > _LEFT * stats.square
         D = (stats.along - (b * alone).sum(axis=1)) / np.where(able, left, 1.0)
         D = np.where(able, D, 0.0)
-        delta = alone - D[:, None] * beside
-        drop = np.einsum("kp,kpq,kq->k", delta, A, delta) - 2.0 * (delta * stats.score[:, 0]).sum(1)
-        crossed = stats.along - (delta * b).sum(axis=1)
-        rest = stats.rss + drop - 2.0 * D * crossed + D**2 * stats.square
-        return delta[:, None], D, rest
+        return alone - D[:, None] * beside, D
+
+    def _sparse_pair(
+        self, params: Any, stats: Any, A: Floats, noise: Floats, term: Any
+    ) -> tuple[Floats, Floats]:
+        """The same under a penalty with kinks: ``D`` is free, and is solved for beforehand."""
+        b = stats.beside[:, 0]
+        square = np.where(stats.square > 0.0, stats.square, 1.0)
+        ratio = stats.along / square
+        around = A - b[:, :, None] * (b / square[:, None])[:, None]
+        score = stats.score - (ratio[:, None] * b)[:, None]
+        delta = self._sparse_change(params.coef, around, score, noise, term)[:, 0]
+        return delta, ratio - (delta * b).sum(axis=1) / square
+
+    def coef_score(self, params: Any, stats: Any) -> Floats:
+        """Slopes of the log-likelihood in the coefficients, (K, 1, q), by Fisher's identity."""
+        leaning = (params.scale * params.delta)[:, :, None] * stats.beside
+        return np.asarray((stats.score - leaning) / self._noise(params)[:, :, None])
 
     def clip(self, params: Any, summary: Summary) -> Any:
         """Scales above their floor, slants of a size that can be told from more."""

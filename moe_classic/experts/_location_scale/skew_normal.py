@@ -26,6 +26,7 @@ from moe_classic._data import Design
 from moe_classic._numerics import empty
 from moe_classic._typing import Floats
 from moe_classic.experts._base import Expert
+from moe_classic.penalties import Penalty
 
 from .gaussian import GaussianExpert
 from .skew import SkewExpert, SkewParams, SkewStats
@@ -63,6 +64,9 @@ class SkewNormalExpert(SkewExpert):
         Whether there is an intercept; see :class:`GaussianExpert`.
     min_scale : float, default=1e-3
         Smallest scale, as a share of the noise; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, under which slopes of the location may be exactly zero.
 
     Notes
     -----
@@ -99,11 +103,13 @@ class SkewNormalExpert(SkewExpert):
         alpha: float = 0.0,
         fit_intercept: bool = True,
         min_scale: float = 1e-3,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.min_scale = min_scale
+        self.penalty = penalty
 
     # -------------------------------------------------------------------- nested fits
 

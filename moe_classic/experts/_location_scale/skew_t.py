@@ -32,6 +32,7 @@ from moe_classic._data import Design, Summary
 from moe_classic._numerics import empty, frame
 from moe_classic._typing import Floats
 from moe_classic.experts._base import Expert
+from moe_classic.penalties import Penalty
 
 from .skew import SkewExpert, SkewParams, SkewStats
 from .skew_normal import SkewNormalExpert
@@ -98,6 +99,9 @@ class SkewTExpert(SkewExpert):
         the density is skew-normal for all that data can tell.
     min_scale : float, default=1e-3
         Smallest scale, as a share of the noise; see :class:`GaussianExpert`.
+    penalty : Penalty, default=None
+        In place of ``alpha``, which then stays at its default: an object of
+        :mod:`moe_classic.penalties`, under which slopes of the location may be exactly zero.
 
     Notes
     -----
@@ -138,6 +142,7 @@ class SkewTExpert(SkewExpert):
         df: float | None = None,
         df_bounds: tuple[float, float] = (2.0, 1e8),
         min_scale: float = 1e-3,
+        penalty: Penalty | None = None,
     ) -> None:
         self.features = features
         self.alpha = alpha
@@ -145,6 +150,7 @@ class SkewTExpert(SkewExpert):
         self.df = df
         self.df_bounds = df_bounds
         self.min_scale = min_scale
+        self.penalty = penalty
 
     def check(self) -> None:
         """Raise if a hyper-parameter is out of range."""

@@ -224,6 +224,19 @@ def test_draws_have_the_moments_of_the_summary(crash):
     np.testing.assert_allclose(inside.loc["gate"], 0.9, atol=0.02)
 
 
+def test_wide_posteriors_are_told_by_a_normal_and_its_draws():
+    """With 77 parameters; a gate told by 512 points that have its moments."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 12))
+    y = np.where(X[:, 0] > 0.0, X[:, 1], -X[:, 1]) + 0.3 * rng.normal(size=150)
+    moe = BayesianMoERegressor(3, prune=False, n_init=2, random_state=0).fit(X, y)
+    table, draws = moe.summary(), moe.sample_posterior(20_000, random_state=0)
+    np.testing.assert_allclose(draws.std(), table.sd, rtol=0.05)
+    gate = table.loc["gate"]
+    normal = (gate.high - gate.low) / (2.0 * 1.645 * gate.sd)
+    np.testing.assert_allclose(normal, 1.0, atol=0.15)
+
+
 def test_gate_probabilities_are_averages_over_the_draws(crash):
     moe, X, _ = crash
     draws = moe.sample_posterior(4000, random_state=0)["gate"]
