@@ -151,7 +151,12 @@ _regression("estimator experts, two outputs", outputs, expert=LinearRegression()
 
 _classification("multinomial expert", expert=MultinomialExpert(alpha=1e-2), gate=boundary)
 _classification("multinomial expert by name", regular=False)
-_classification("pooled experts", expert=MultinomialExpert(alpha=1e-2, pooling=0.1), gate=boundary)
+_classification(
+    "pooled experts",
+    expert=MultinomialExpert(alpha=1e-2, pooling=0.1),
+    gate=boundary,
+    regular=False,
+)
 _classification("logistic expert", two, expert=LogisticExpert(alpha=1e-2), gate=boundary)
 _classification("logistic expert by name", two, expert="logistic", regular=False)
 _classification("multinomial expert of two classes", two, expert=MultinomialExpert(alpha=1e-2))
