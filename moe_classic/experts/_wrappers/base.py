@@ -165,15 +165,15 @@ class Wrapper(Expert):
 
     def _check_inside(self) -> None:
         """Raise unless there is an expert inside, however deep; nothing can be asked before."""
-        inner = self.inner
-        if not isinstance(inner, Description):
-            hint = f"; write {inner.__name__}()" if isinstance(inner, type) else ""
+        part = self.inner
+        if not isinstance(part, Description):
+            hint = f"; write {part.__name__}()" if isinstance(part, type) else ""
             raise TypeError(
-                f"{type(self).__name__}: expert={inner!r} must be an expert of "
+                f"{type(self).__name__}: expert={part!r} must be an expert of "
                 f"moe_classic.experts, such as {self.usual}{hint}."
             )
-        if isinstance(inner, Wrapper):
-            inner._check_inside()
+        if isinstance(part, Wrapper):
+            part._check_inside()
 
     def bind(self, summary: Summary) -> Any:
         """The wrapper around the bound expert inside."""
