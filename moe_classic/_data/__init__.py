@@ -11,17 +11,7 @@ from .blocks import (
 )
 from .design import Design
 from .distinct import BlendRows, distinct_rows
-from .features import (
-    DesignMap,
-    checked_design,
-    column_numbers,
-    fit_design,
-    raw_features,
-    refuse_sparse,
-    same_features,
-    slices_of,
-    unique_names,
-)
+from .features import DesignMap, checked_design, raw_features, same_features, unique_names
 from .magnitudes import LARGEST, check_largest, check_spread, check_weight, least_and_most
 from .moments import Rows
 from .partitions import check_partitions, dask_parts, is_dask, over_partitions, stream_of
@@ -49,6 +39,7 @@ from .sparse import (
 from .stats import Stats, Summary, summarise, tamed, total
 from .stream import RawBlock, RowStream, StreamSource, first_pass, summed
 from .subjects import Subjects, gathered, joined
+from .units import column_numbers, fit_design, refuse_sparse, slices_of
 
 __all__ = [
     "LARGEST",

@@ -67,6 +67,7 @@ def resolve_experts(
     else:
         groups = [(None, _expert(value), n_experts)]
     for _, expert, _ in groups:
+        expert.check()
         if expert.kind.classes != TARGETS[target].classes:
             wanted = TARGETS[target].classes
             right = sorted(n for n, c in EXPERTS.items() if TARGETS[c.target].classes == wanted)
@@ -75,7 +76,6 @@ def resolve_experts(
                 f"a {target} one; choose one of {right}"
                 + (", or use MoEClassifier." if target == "real" else ", or use MoERegressor.")
             )
-        expert.check()
     _check_like([expert for _, expert, _ in groups])
     return groups
 

@@ -154,11 +154,31 @@ def get_params(self: Any, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001,
 def set_params(self: E, **params: Any) -> E:
     """Set arguments by the names that :meth:`get_params` knows."""
     mine: Any = self
+    refuse_parts(mine, params)
     if _by_name(params.get(mine._listed, getattr(mine, mine._listed))):
         mine._set_params(mine._listed, **params)
     else:
         BaseEstimator.set_params(mine, **params)
     return self
+
+
+def refuse_parts(estimator: Any, params: dict[str, Any]) -> None:
+    """Raise if a parameter is to be set of an argument that is no object with parameters."""
+    owned = BaseEstimator.get_params(estimator, deep=False)
+    for name, value in params.items():
+        head, nested, own = name.partition("__")
+        part = params.get(head, owned.get(head))
+        if not nested or head not in owned or hasattr(part, "set_params"):
+            continue
+        if isinstance(part, (list, tuple)) and part:
+            pair = part[0] if _by_name(part) else ("first", part[0])
+            hint = f"with {head}=[({pair[0]!r}, {pair[1]!r}), ...] it is {pair[0]}__{own}"
+        else:
+            hint = "set the arguments of the estimator itself, or pass an object with parameters"
+        raise ValueError(
+            f"{type(estimator).__name__}: {name}={value!r} sets a parameter of {head}={part!r}, "
+            f"which is no object that has any; {hint}."
+        )
 
 
 def _by_name(expert: Any) -> bool:

@@ -9,6 +9,7 @@ from ._fan import FanDisplay
 from ._gate import GateDisplay
 from ._likelihood_ratio import LikelihoodRatioDisplay
 from ._load import LoadDisplay
+from ._membership import assignments
 from ._partition import PartitionDisplay
 from ._path import PathDisplay
 from ._report import Report, report
@@ -45,6 +46,7 @@ __all__ = [
     "Sensitivity",
     "SensitivityDisplay",
     "TreeDisplay",
+    "assignments",
     "marginal_effects",
     "predictions_at",
     "report",

@@ -15,6 +15,7 @@ margins command to estimate and interpret adjusted predictions and marginal effe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from moe_classic.inference import inference
 from ._table_rows import Answer, TableRows
 
 #: Answers of an estimator by name.
-_ANSWERS = ("mean", "gate", "experts")
+_ANSWERS = ("mean", "gate", "experts", "contrasts")
 
 
 def marginal_effects(
@@ -51,10 +52,11 @@ def marginal_effects(
     X, y, sample_weight :
         The rows on which it was fitted; effects are averages over them. X may be a table with
         columns of levels.
-    of : {"mean", "gate", "experts"} or float in (0, 1), default="mean"
+    of : {"mean", "gate", "experts", "contrasts"} or float in (0, 1), default="mean"
         What is differentiated: ``"mean"`` the prediction (of classifiers the class probabilities),
         ``"gate"`` the probabilities of the experts before y is seen, ``"experts"`` what each expert
-        says, a number the quantile of that level.
+        says, ``"contrasts"`` what each says beyond every later one, a number the quantile of that
+        level.
     features : sequence of names or places, default=None
         Features whose effects are wanted; None is all that vary, but for dates and columns with
         more than a hundred levels.
@@ -70,7 +72,8 @@ def marginal_effects(
         Indexed by (feature, answer), with ``estimate``, ``std_error``, ``z``, ``p_value``, ``low``
         and ``high``; in units of the answer by unit of the feature, for a feature with two values
         from the lower to the higher one, for one with levels from the first to each other level,
-        called ``city[Rome]``. Answers are outputs, classes or experts.
+        called ``city[Rome]``. Answers are outputs, classes or experts; of contrasts
+        ``expert 1 - expert 2``.
 
     Raises
     ------
@@ -180,6 +183,8 @@ def _answer(case: TableRows, of: Any) -> Answer:
     if of == "experts":
         pairs = [f"{k}: {o}" if len(outputs) > 1 else k for k in labels for o in outputs]
         return _frames(case, "expert_predictions", pairs)
+    if of == "contrasts":
+        return _contrasts(case, labels, outputs)
     return _frames(case, "predict_quantile", outputs, of)
 
 
@@ -189,5 +194,20 @@ def _frames(case: TableRows, method: str, columns: list[str], *arguments: Any) -
     def ask(moe: Any, X: pd.DataFrame) -> pd.DataFrame:
         answers = np.asarray(getattr(moe, method)(case.seen(X), *arguments))
         return pd.DataFrame(answers.reshape(len(X), -1), columns=columns)
+
+    return ask
+
+
+def _contrasts(case: TableRows, labels: Sequence[str], outputs: Sequence[str]) -> Answer:
+    """What each expert says minus what every later one says."""
+    if len(labels) < 2:
+        raise ValueError("of='contrasts' compares experts, and there is one; use of='experts'.")
+    first, second = np.triu_indices(len(labels), 1)
+    pairs = [f"{labels[a]} - {labels[b]}" for a, b in combinations(range(len(labels)), 2)]
+    columns = [f"{k}: {o}" if len(outputs) > 1 else k for k in pairs for o in outputs]
+
+    def ask(moe: Any, X: pd.DataFrame) -> pd.DataFrame:
+        said = np.asarray(moe.expert_predictions(case.seen(X)))
+        return pd.DataFrame((said[:, first] - said[:, second]).reshape(len(X), -1), columns=columns)
 
     return ask

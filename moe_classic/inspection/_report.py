@@ -28,6 +28,7 @@ from ._calibration import CalibrationDisplay
 from ._coefficient import CoefficientDisplay
 from ._experts import ExpertsDisplay
 from ._gate import GateDisplay
+from ._membership import assignments
 from ._profile import as_frame
 from ._residual import ResidualDisplay
 from ._responsibility import ResponsibilityDisplay
@@ -158,6 +159,7 @@ def _parts(moe: Any, X: Any, y: Any, groups: Any) -> Iterator[str]:
         yield f"<h2>Parameters</h2>{parametric.summary().to_html()}"
         yield _terms(parametric.wald_test_terms())
     yield from _pictures(moe, X, y, parametric, groups)
+    yield _between(assignments(moe, X, y, groups=groups))
     if parametric is not None:
         yield _rows(influence(moe, X, y, groups=groups).largest(_ROWS))
 
@@ -190,6 +192,18 @@ def _rows(largest: pd.DataFrame) -> str:
         f"<h2>{what.capitalize()}s that move the fit most</h2><p>Without the {what} all "
         "parameters move by the distance, in units of their covariance; the parameter that moves "
         f"most, by the shift, in standard errors.</p>{table}"
+    )
+
+
+def _between(rows: pd.DataFrame) -> str:
+    """Rows that two experts claim."""
+    doubtful = rows[rows["uncertainty"] > 0.0].nlargest(_ROWS, "entropy")
+    if doubtful.empty:
+        return ""
+    table = doubtful.to_html(border=0, float_format="{:.3g}".format)
+    return (
+        "<h2>Rows between experts</h2><p>The uncertainty is the probability that a row is of "
+        f"another expert than the first.</p>{table}"
     )
 
 

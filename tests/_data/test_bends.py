@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import norm
 
 from moe_classic._data.bends import Bends, bent_where_long
-from moe_classic._data.features import slices_of
 from moe_classic._data.moments import Parts
+from moe_classic._data.units import slices_of
 
 
 def bends_of(*columns, w=None):

@@ -6,8 +6,9 @@ import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures
 
-from moe_classic._data import features as _features
-from moe_classic._data.features import fit_design, same_features, slices_of
+from moe_classic._data import units as _units
+from moe_classic._data.features import same_features
+from moe_classic._data.units import fit_design, slices_of
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_design_of_new_rows_uses_the_moments_of_the_old(table):
 def test_design_does_not_depend_on_its_slices(table, monkeypatch):
     X, w = table
     whole = fit(None, X, w)
-    monkeypatch.setattr(_features, "_SLICE", 7)
+    monkeypatch.setattr(_units, "_SLICE", 7)
     sliced = fit(None, X, w)
     np.testing.assert_allclose(sliced.centre, whole.centre, rtol=1e-12)
     np.testing.assert_allclose(sliced.inverse, whole.inverse, rtol=1e-12)
@@ -83,7 +84,7 @@ def test_design_does_not_depend_on_its_slices(table, monkeypatch):
 def test_rows_without_weight_do_not_count(table, monkeypatch):
     X, w = table
     w = np.where(np.arange(60) < 20, 0.0, w)
-    monkeypatch.setattr(_features, "_SLICE", 10)
+    monkeypatch.setattr(_units, "_SLICE", 10)
     all_rows, some = fit(None, X, w), fit(None, X[20:], w[20:])
     np.testing.assert_allclose(all_rows.centre, some.centre, rtol=1e-12)
     np.testing.assert_allclose(all_rows.inverse, some.inverse, rtol=1e-12)

@@ -80,6 +80,27 @@ def test_effect_is_the_slope_of_refitted_predictions(moe, rows, of):
     np.testing.assert_allclose(effects["x1"], change, rtol=1e-3)
 
 
+def test_contrasts_are_differences_between_experts(moe, rows):
+    """Of lines: differences of slopes, with the error that their covariance gives."""
+    found = inference(moe, *rows)
+    effects = marginal_effects(moe, *rows, of="contrasts").loc["x0", "expert 1 - expert 2"]
+    one, two = (("expert", f"expert {k}", "slope", "x0") for k in (1, 2))
+    expected = found.delta(lambda table: table[one] - table[two]).iloc[0]
+    np.testing.assert_allclose(effects["estimate"], expected["estimate"], rtol=1e-6)
+    np.testing.assert_allclose(effects["std_error"], expected["std_error"], rtol=1e-4)
+    # Where the lines cross they say the same.
+    lines = found.table.loc["expert"].estimate.unstack(["kind", "term"])
+    at = {
+        1: [0.0],
+        0: [-np.diff(lines["intercept"], axis=0)[0, 0] / np.diff(lines["slope", "x0"])[0]],
+    }
+    crossed = predictions_at(moe, *rows, at, of="contrasts")
+    np.testing.assert_allclose(crossed["estimate"], 0.0, atol=1e-8)
+    alone = MoERegressor(1).fit(*rows)
+    with pytest.raises(ValueError, match="compares experts"):
+        marginal_effects(alone, *rows, of="contrasts")
+
+
 @pytest.mark.parametrize("of", ["mean", "gate", 0.9])
 def test_effects_of_a_feature_in_other_units(moe, rows, of):
     X, y = rows

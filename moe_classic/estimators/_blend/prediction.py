@@ -55,7 +55,11 @@ class BlendEstimator(TransformerMixin, BaseComposition):
 
     def set_params(self, **params: Any) -> Self:
         """Set arguments by the names that :meth:`get_params` knows."""
-        return _reporting.set_params(self, **params)
+        return _reporting.set_params(self, **self._with_parts(params))
+
+    def _with_parts(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Parameters to set, with the parts whose own are set; as they are."""
+        return params
 
     @staticmethod
     @abstractmethod

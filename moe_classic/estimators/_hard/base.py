@@ -96,6 +96,13 @@ class HardMoE(BlendEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
+    def _with_parts(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The default expert in its place where parameters of it are set."""
+        nested = any(name.startswith("expert__") for name in params)
+        if nested and params.get("expert", self.expert) is None:
+            return {**params, "expert": self._default_expert()}
+        return params
+
     @abstractmethod
     def _default_expert(self) -> Any:
         """A support vector machine with a radial kernel."""

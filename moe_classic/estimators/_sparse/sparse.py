@@ -11,11 +11,12 @@ transformers.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from moe_classic._arguments import check_choice, check_integer
 from moe_classic._nets import ACTIVATIONS, Affine, Experts, Head, SparseLayer
 from moe_classic._targets import Target
+from moe_classic.estimators import _reporting
 from moe_classic.routers import Router, make_router
 
 from .base import NetEstimator
@@ -74,6 +75,20 @@ class SparseNet(NetEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+
+    def set_params(self, **params: Any) -> Self:
+        """Set arguments by name, nested ones such as ``router__top_k`` too.
+
+        A router that was given by its name is replaced by an instance of it where a parameter of
+        its own is set.
+        """
+        router = params.get("router", self.router)
+        if isinstance(router, str) and any(name.startswith("router__") for name in params):
+            count = params.get("n_experts", self.n_experts)
+            params = {**params, "router": make_router(router, count)}
+        _reporting.refuse_parts(self, params)
+        super().set_params(**params)
+        return self
 
     def _make_router(self) -> Router:
         check_integer("n_layers", self.n_layers, 1, "the number of layers with experts")

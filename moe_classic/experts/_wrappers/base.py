@@ -139,13 +139,8 @@ class Wrapper(Expert):
 
     def check(self) -> None:
         """Raise if the expert inside cannot be, or cannot be wrapped."""
+        self._check_inside()
         inner, name = self.inner, type(self).__name__
-        if not isinstance(inner, Description):
-            hint = f"; write {inner.__name__}()" if isinstance(inner, type) else ""
-            raise TypeError(
-                f"{name}: expert={inner!r} must be an expert of moe_classic.experts, such as "
-                f"{self.usual}{hint}."
-            )
         if inner.kind.classes:
             raise ValueError(
                 f"{name}: expert={inner!r} describes classes; wrap an expert of a number, such as "
@@ -167,6 +162,18 @@ class Wrapper(Expert):
                 "wrapper are smooth; use alpha= or a Ridge."
             )
         inner.check()
+
+    def _check_inside(self) -> None:
+        """Raise unless there is an expert inside, however deep; nothing can be asked before."""
+        part = self.inner
+        if not isinstance(part, Description):
+            hint = f"; write {part.__name__}()" if isinstance(part, type) else ""
+            raise TypeError(
+                f"{type(self).__name__}: expert={part!r} must be an expert of "
+                f"moe_classic.experts, such as {self.usual}{hint}."
+            )
+        if isinstance(part, Wrapper):
+            part._check_inside()
 
     def bind(self, summary: Summary) -> Any:
         """The wrapper around the bound expert inside."""

@@ -248,7 +248,7 @@ def test_step_of_the_second_algorithm_is_weighted_least_squares(deep):
 
 def _trainer_of(moe, X, y):
     """The trainer that a fit of ``moe`` would use, and its data."""
-    from moe_classic._data.features import slices_of
+    from moe_classic._data.units import slices_of
 
     checker = moe._checker()
     raw = checker(X, y)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from moe_classic import MoERegressor
 from moe_classic.experts import (
     CensoredExpert,
     GaussianExpert,
@@ -175,3 +176,15 @@ def test_kinks_are_refused():
 def test_no_step_is_made_where_nothing_bends():
     with np.errstate(all="raise"):
         np.testing.assert_array_equal(_newton(np.zeros((3, 3)), np.zeros(3)), np.zeros(3))
+
+
+@pytest.mark.parametrize("inside", ["poisson", None, 3, PoissonExpert])
+@pytest.mark.parametrize("outer", [None, CensoredExpert, TruncatedExpert, ZeroInflatedExpert])
+@pytest.mark.parametrize("inner", [CensoredExpert, TruncatedExpert, ZeroInflatedExpert])
+def test_what_is_no_expert_is_named_however_deep(inside, outer, inner):
+    expert = inner(inside) if outer is None else outer(inner(inside))
+    X, y = np.arange(8.0)[:, None], np.arange(8.0) % 3
+    for given in (expert, [expert, expert]):
+        with pytest.raises(TypeError, match="must be an expert of") as raised:
+            MoERegressor(2, expert=given).fit(X, y)
+        assert str(raised.value).startswith(f"{inner.__name__}: expert={inside!r} ")
