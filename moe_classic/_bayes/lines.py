@@ -200,7 +200,14 @@ def inverse(A: Floats) -> Floats:
     # In units in which all diagonals are 1: columns may have very different precisions.
     unit = 1.0 / np.sqrt(np.diagonal(A, axis1=-2, axis2=-1))
     scaled = A * unit[..., :, None] * unit[..., None, :]
-    root = np.linalg.inv(np.linalg.cholesky(scaled)) * unit[..., None, :]
+    try:
+        root = np.linalg.inv(np.linalg.cholesky(scaled))
+    except np.linalg.LinAlgError:
+        # A prior that is rounding beside the data: what it adds is lost, and least of all is known.
+        values, vectors = np.linalg.eigh(scaled)
+        least = values.shape[-1] * np.finfo(float).eps
+        root = vectors.swapaxes(-1, -2) / np.sqrt(np.maximum(values, least))[..., None]
+    root = root * unit[..., None, :]
     return np.asarray(root.swapaxes(-1, -2) @ root, dtype=np.float64)
 
 

@@ -27,7 +27,7 @@ from typing import ClassVar
 import numpy as np
 
 from moe_classic._data import Design
-from moe_classic._numerics import log_sum_exp, softmax_in_place, unpack_symmetric
+from moe_classic._numerics import log_sum_exp, softmax_in_place, solve_psd, unpack_symmetric
 from moe_classic._typing import Floats, Ints
 
 from .draws import KEPT, normal_cloud
@@ -233,7 +233,7 @@ def _climbed(mean: Floats, targets: Floats, W: Floats, prior: Floats, design: De
     here, P = height(mean)
     score = design.scores(W[:, None] * (targets - P)) - prior[:, None] * mean
     H = _curvatures(P, W, prior, design)
-    step = np.linalg.solve(H, score.reshape(len(H), -1, 1)).reshape(mean.shape)
+    step = _solved(H, score.reshape(len(H), -1, 1)).reshape(mean.shape)
     step -= step.mean(axis=1, keepdims=True)
     for _ in range(_HALVINGS):
         lower = ~(height(mean + step)[0] >= here)
@@ -242,6 +242,14 @@ def _climbed(mean: Floats, targets: Floats, W: Floats, prior: Floats, design: De
         step[lower] *= 0.5
     step[lower] = 0.0
     return mean + step
+
+
+def _solved(H: Floats, score: Floats) -> Floats:
+    """Newton's steps; none along what the data and a prior lost in their rounding leave open."""
+    try:
+        return np.asarray(np.linalg.solve(H, score), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return solve_psd(H, score)
 
 
 @cache

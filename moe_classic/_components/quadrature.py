@@ -34,6 +34,8 @@ _ROUNDING = 1e-9
 #: Values of a lattice that are added one by one, and those to either side of a median where there
 #: are more.
 _LONG, _NEAR = 4096, 512
+#: Largest count that is told apart from infinity.
+_FAR = 1e150
 
 
 def invert(cdf: CDF, q: Floats, start: Floats, kind: TargetKind) -> Floats:
@@ -208,7 +210,11 @@ def _long_lattice_moments(cdf: CDF, last: Floats, kind: TargetKind) -> tuple[Flo
     From the m-th term on a sum is half that term, and the integral of the terms joined by lines.
     """
     zeros = np.zeros(last.shape)
-    low, centre, high = (invert(cdf, np.asarray(q), zeros, kind) for q in (0.25, 0.5, 0.75))
+    # Means that overflow have quantiles that do.
+    last = np.minimum(last, _FAR)
+    low, centre, high = (
+        np.minimum(invert(cdf, np.asarray(q), zeros, kind), _FAR) for q in (0.25, 0.5, 0.75)
+    )
     unit = np.maximum((high - low) / kind.step, _NEAR)
 
     def above(j: Any) -> Floats:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from moe_classic._data import RawData, Summary, summarise
+from moe_classic._data import RawData, Summary, check_largest, summarise
 from moe_classic._typing import Bools, Floats
 
 from .base import TrainingData
@@ -53,6 +53,7 @@ class IntervalTarget(RealTarget):
         _refuse(ends[:, 0] > ends[:, 1], ends, "The lower end must not exceed the upper one")
         same = (ends[:, 0] == ends[:, 1]) & ~np.isfinite(ends[:, 0])
         _refuse(same, ends, "Two ends at the same infinity are no number")
+        check_largest("y", np.where(np.isinf(ends), 0.0, ends))
         return ends
 
     @classmethod

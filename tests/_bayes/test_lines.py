@@ -6,6 +6,7 @@ from scipy.special import gammaln
 from sklearn.linear_model import ARDRegression
 
 from moe_classic._bayes import BayesianLines, Gamma
+from moe_classic._bayes.lines import inverse
 from moe_classic._data import Design
 
 NOISE = Gamma(1.0, 0.3)
@@ -87,3 +88,12 @@ def test_weight_of_two_is_a_repeated_row():
     b = fitted(family, twice, np.hstack([y, y[:, :10]]), np.ones(50), rounds=5)
     np.testing.assert_allclose(a.mean, b.mean, rtol=1e-10)
     np.testing.assert_allclose(a.noise.rate, b.noise.rate, rtol=1e-10)
+
+
+def test_inverse_of_a_matrix_whose_prior_is_lost_in_rounding():
+    A = 1e20 * np.ones((2, 3, 3)) + 1e-3 * np.eye(3)
+    A[1] = np.diag([1.0, 2.0, 4.0])
+    found = inverse(A)
+    assert np.isfinite(found).all()
+    assert (np.linalg.eigvalsh(found)[0] > -1e-12 * np.abs(found[0]).max()).all()
+    np.testing.assert_allclose(found[1], np.diag([1.0, 0.5, 0.25]), rtol=1e-12)

@@ -8,7 +8,7 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from moe_classic._bayes import BayesianClasses, BayesianLogits, Gamma, laplace_covariance
-from moe_classic._bayes.logits import mean_log_softmax
+from moe_classic._bayes.logits import _solved, mean_log_softmax
 from moe_classic._data import Design
 
 
@@ -111,3 +111,9 @@ def test_probabilities_are_averages():
     design = Design(np.vstack([np.linspace(-2.0, 2.0, 9), np.ones(9)]))
     exact = np.exp(log_softmax(draws @ design.Z, axis=1)).mean(axis=0)
     np.testing.assert_allclose(np.exp(mean_log_softmax(draws, design)), exact)
+
+
+def test_steps_of_singular_curvatures_move_what_is_known():
+    H = np.stack([np.ones((2, 2)), np.diag([2.0, 4.0])])
+    step = _solved(H, np.array([[[1.0], [1.0]], [[2.0], [2.0]]]))
+    np.testing.assert_allclose(step[..., 0], [[0.5, 0.5], [1.0, 0.5]])

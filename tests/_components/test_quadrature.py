@@ -117,3 +117,11 @@ def test_a_tail_longer_than_the_rule_has_no_negative_variance():
         0.0,
         1.0,
     ]
+
+
+def test_counts_whose_mean_overflows_have_numbers_for_moments():
+    mean, variance = lattice_moments(
+        lambda y: np.where(y < 1e200, 0.0, 1.0), np.full(1, np.inf), TARGETS["count"]
+    )
+    assert np.isfinite(mean).all()
+    assert not np.isnan(variance).any()

@@ -141,7 +141,8 @@ class SkewExpert(LocationScaleExpert):
         weight = np.maximum(stats.weight, np.finfo(float).tiny)
         delta, D, rest = self._joint(params, stats, summary)
         noise = np.maximum(rest / weight, 0.0)
-        pull = D * np.sqrt(stats.square / weight)
+        # Of squares, which rounding leaves below zero where they vanish.
+        pull = D * np.sqrt(np.maximum(stats.square, 0.0) / weight)
         scale = np.sqrt(noise + pull**2)
         slant = pull / np.sqrt(np.maximum(noise, np.finfo(float).tiny))
         new = replace(params, coef=params.coef + delta, scale=scale[:, None], slant=slant[:, None])

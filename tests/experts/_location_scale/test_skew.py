@@ -340,3 +340,16 @@ def test_blocks_of_rows_are_fitted_with_the_families_inside(expert):
     blocks = [(x[i : i + 200], y[i : i + 200]) for i in range(0, 600, 200)]
     assert moe.fit_blocks(blocks).log_likelihood_ == pytest.approx(whole, abs=1e-3)
     assert moe.start_report_.strategy.str.startswith("fit of").any()
+
+
+@each
+def test_a_sum_of_squares_below_zero_by_rounding_gives_numbers(rng, expert):
+    x = rng.standard_normal((50, 1))
+    y = x[:, 0] + leaning(50, 5.0, rng)
+    design, S = make_design(x.T), np.ones((1, 50))
+    expert, summary = expert(), summarise(y[None], S[0])
+    params = expert.start(1, 2, summary)
+    stats_ = statistics(expert, params, design, y[None], S)
+    with np.errstate(all="raise", under="ignore"):
+        new = expert.update(params, replace(stats_, square=np.full(1, -1e-300)), summary)
+    assert np.isfinite([new.scale.item(), new.slant.item()]).all()

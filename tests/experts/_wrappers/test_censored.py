@@ -317,3 +317,10 @@ def test_score_needs_the_numbers_themselves(lines):
     assert log_score(moe, x, Y) == pytest.approx(moe.score_samples(x, Y).mean(), rel=1e-12)
     folds = cross_val_score(moe, x, Y, scoring=log_score, cv=2)
     assert np.isfinite(folds).all()
+
+
+def test_ends_that_overflow_when_squared_are_refused():
+    X, y = np.arange(6.0)[:, None], np.array([[0.0, 1.0], [2.0, np.inf], [1e160, 1e160]] * 2)
+    moe = MoERegressor(1, expert=CensoredExpert(GaussianExpert()))
+    with pytest.raises(ValueError, match=r"y has the value 1e\+160 in row 2"):
+        moe.fit(X, y)
