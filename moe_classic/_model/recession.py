@@ -99,13 +99,24 @@ def recession(problem: Softmax, null: Floats) -> tuple[Floats, Separation] | Non
             first = (open_ @ (open_.T @ d.ravel())).reshape(d.shape)
     if first is None:
         return None
-    open_ = _open_directions(Z, labels, left, C)
     unit = np.tile(size, C - 1)
-    found = np.linalg.qr(open_ / unit[:, None])[0]
-    known = np.kron(np.eye(C - 1), null)
-    U, values, _ = np.linalg.svd(found - known @ (known.T @ found), full_matrices=False)
-    result = Separation(problem.component, problem.first, C - 1, U[:, values > TIE], not left.any())
+    if left.any():
+        open_ = _open_directions(Z, labels, left, C)
+        found = np.linalg.qr(open_ / unit[:, None])[0]
+        known = np.kron(np.eye(C - 1), null)
+        U, values, _ = np.linalg.svd(found - known @ (known.T @ found), full_matrices=False)
+        directions = np.asarray(U[:, values > TIE])
+    else:
+        # All that the rows know of; for a thousand coefficients decompositions take seconds.
+        directions = np.asarray(np.kron(np.eye(C - 1), _complement(null)))
+    result = Separation(problem.component, problem.first, C - 1, directions, not left.any())
     return first / unit.reshape(C - 1, q), result
+
+
+def _complement(null: Floats) -> Floats:
+    """Orthonormal directions (q, q - r) across orthonormal ones (q, r)."""
+    q, r = null.shape
+    return np.asarray(np.linalg.qr(null, mode="complete")[0][:, r:]) if r else np.eye(q)
 
 
 def _normalised(Z: Floats) -> tuple[Floats, Floats]:
