@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import numbers
-from difflib import get_close_matches
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
-
-#: Arguments that others have, and what to do without them.
-_ELSEWHERE = {
-    "shared": (
-        "Slopes that experts share are those of linear regressions, the skew ones excepted, and "
-        "of generalised linear models, such as GaussianExpert(shared=['x0'])"
-    ),
-    "missing": (
-        "missing='marginalize' is for MoERegressor with gate='gaussian' and Gaussian experts; "
-        "elsewhere impute in a pipeline or by features=, such as SimpleImputer(add_indicator=True)"
-    ),
-}
 
 
 def check_integer(name: str, value: Any, low: int, what: str) -> int:
@@ -125,46 +110,3 @@ def counts_of(sample_weight: Any, kind: str) -> Any:
     # Divided by the largest first: sums of 1 / error^2 may overflow.
     w = w / w.max()
     return w * ((w > 0.0).sum() / w.sum())
-
-
-def made_by_name(cls: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """A new object; an argument that its class does not have raises, before anything else.
-
-    The ``__new__`` of what users write by name.
-    """
-    known = _arguments(cls)
-    if known is not None and not known.issuperset(kwargs):
-        _refuse(cls, known, kwargs)
-    if args and known == frozenset():
-        raise TypeError(f"{cls.__name__} takes no arguments; it was given {args[0]!r}.")
-    return object.__new__(cls)
-
-
-# What tools see of a class without arguments of its own: that it has none.
-_NO_ARGUMENTS = inspect.Signature([inspect.Parameter("cls", inspect.Parameter.POSITIONAL_ONLY)])
-made_by_name.__signature__ = _NO_ARGUMENTS  # type: ignore[attr-defined]
-
-
-@lru_cache(maxsize=512)
-def _arguments(cls: Any) -> frozenset[str] | None:
-    """Names of the arguments of a class; None where it takes any."""
-    init = cls.__init__
-    if init is object.__init__:
-        return frozenset()
-    found = list(inspect.signature(init).parameters.values())[1:]
-    if any(p.kind is p.VAR_KEYWORD for p in found):
-        return None
-    return frozenset(p.name for p in found)
-
-
-def _refuse(cls: type, known: frozenset[str], given: dict[str, Any]) -> None:
-    """Raise for the first argument that a class does not have."""
-    name = next(k for k in given if k not in known)
-    words = f"{cls.__name__} has no argument {name}={given[name]!r}; "
-    words += f"it has {', '.join(sorted(known))}." if known else "it has none."
-    near = get_close_matches(name, known, 1, 0.75)
-    if name in _ELSEWHERE:
-        words += f" {_ELSEWHERE[name]}."
-    elif near:
-        words += f" Did you mean {near[0]}?"
-    raise TypeError(words)

@@ -109,20 +109,8 @@ if TYPE_CHECKING:
         def score_samples(self, X: Any) -> NDArray[Any]: ...
 
 else:
-    from sklearn.base import BaseEstimator as _BaseEstimator
-    from sklearn.base import ClassifierMixin, RegressorMixin, TransformerMixin
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
     from sklearn.pipeline import Pipeline
-    from sklearn.utils.metaestimators import _BaseComposition
+    from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 
-    from ._arguments import made_by_name
     from ._compat import CallbackSupportMixin
-
-    class BaseEstimator(_BaseEstimator):
-        """scikit-learn's, which refuses unknown arguments in a sentence."""
-
-        __new__ = made_by_name
-
-    class BaseComposition(_BaseComposition):
-        """The same of scikit-learn's composition."""
-
-        __new__ = made_by_name
