@@ -39,6 +39,9 @@ ON_ROUNDING: dict[str, dict[tuple[int, ...], str]] = {
     "12_counts": {
         (9,): "of fifteen patients single ones decide which model has the smaller BIC",
     },
+    "14_regimes": {
+        (6, 7, 8): "few hundred weighted draws know the spread of a posterior to a tenth",
+    },
 }
 WORD = re.compile(r"[^\W\d_]+")
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")

@@ -130,7 +130,8 @@ round(right_regime, 2)
 # ## A posterior
 #
 # The Bayesian mixture begins with six experts, drops those that the evidence does not ask for, and shrinks
-# every slope of every expert by a precision of its own. How many standard deviations is a slope from zero?
+# every slope of every expert by a precision of its own. How many standard deviations is a slope from zero? These
+# come from some hundred draws and are known to a tenth.
 
 # %%
 bayes = BayesianMoERegressor(6, random_state=0).fit(X, y)
@@ -139,7 +140,7 @@ regimes = {name: f"expert {k + 1}" for name, k in by_regime(bayes.experts_).item
 posterior = pd.DataFrame(
     {name: (table["mean"] / table["sd"]).loc[expert] for name, expert in regimes.items()}
 ).loc[list(X.columns)]
-posterior.round(1)
+posterior.round()
 
 # %% [markdown]
 # ## Sobol indices
@@ -161,8 +162,8 @@ side = pd.DataFrame(
     {
         "lasso, sticks": slopes["sticks"].round(2),
         "lasso, slips": slopes["slips"].round(2),
-        "mean / sd, sticks": posterior["sticks"].round(1),
-        "mean / sd, slips": posterior["slips"].round(1),
+        "mean / sd, sticks": posterior["sticks"].round(),
+        "mean / sd, slips": posterior["slips"].round(),
         "total index": indices.table["total"].round(3),
     }
 )
