@@ -60,7 +60,9 @@ def least_and_most(X: Any) -> tuple[Floats, Floats]:
 
 def check_spread(name: str, low: Floats, high: Floats, labels: Sequence[str] | None = None) -> None:
     """Raise if a column varies by so little that squares vanish; ``low`` and ``high`` are (c,)."""
-    gap = np.atleast_1d(high) - np.atleast_1d(low)
+    low, high = np.atleast_1d(low), np.atleast_1d(high)
+    # Ends of censored targets may all be infinite, which is a constant as well.
+    gap = np.subtract(high, low, out=np.zeros(high.shape), where=high > low)
     tiny = np.flatnonzero((gap > 0.0) & (gap < LEAST))
     if tiny.size:
         j = int(tiny[0])

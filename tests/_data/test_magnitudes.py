@@ -30,6 +30,12 @@ def test_a_column_that_hardly_varies_is_named_and_a_constant_one_is_not():
     check_spread("X", low, np.array([1e-140, 1.0]))
 
 
+def test_ends_that_are_all_infinite_are_a_constant():
+    check_spread("y", np.array([0.0, np.inf]), np.array([np.inf, np.inf]))
+    with pytest.raises(ValueError, match="y varies by no more than 1e-200 of column 1"):
+        check_spread("y", np.array([-np.inf, 0.0]), np.array([-np.inf, 1e-200]))
+
+
 @pytest.mark.parametrize("size", [1e200, 1e-200])
 def test_weights_must_add_up(size):
     with pytest.raises(ValueError, match="divide all weights by a constant"):

@@ -294,15 +294,27 @@ class TruncatedExpert(Wrapper):
         if self.kind.step:
             return super()._moments_at(params, eta)
         low, high = self.window(eta)
-        size = self.inside.spread_at(params, self.within(eta))
         middle = self.quantile_at(params, eta, np.full((1, 1, 1), 0.5))
+        size = self._size_at(params, eta, middle)
         return window_moments(
             lambda y: self.cdf_at(params, eta, y),
             middle,
-            np.broadcast_to(size, middle.shape),
+            size,
             np.maximum(low, TARGETS[self.target].low),
             np.minimum(high, TARGETS[self.target].high),
         )
+
+    def _size_at(self, params: Any, eta: Floats, middle: Floats) -> Floats:
+        """Spreads without the window; where those are lost beside medians, the quartiles' range.
+
+        Of a small mean and a heavy tail the window may hold the tail alone, far from all else.
+        """
+        size = np.broadcast_to(self.inside.spread_at(params, self.within(eta)), middle.shape)
+        least = np.finfo(float).eps * np.abs(middle)
+        if (size >= least).all():
+            return size
+        low, high = (self.quantile_at(params, eta, np.full((1, 1, 1), q)) for q in (0.25, 0.75))
+        return np.where(size < least, np.maximum(high - low, least), size)
 
     def settle(
         self, params: Any, design: Design, y: np.ndarray, S: Floats, summary: Summary

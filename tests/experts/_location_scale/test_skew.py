@@ -353,3 +353,10 @@ def test_a_sum_of_squares_below_zero_by_rounding_gives_numbers(rng, expert):
     with np.errstate(all="raise", under="ignore"):
         new = expert.update(params, replace(stats_, square=np.full(1, -1e-300)), summary)
     assert np.isfinite([new.scale.item(), new.slant.item()]).all()
+
+
+def test_distribution_at_numbers_whose_squares_overflow():
+    expert = SkewTExpert(df=3.0)
+    params, design = record(expert, 2.0, 3.0), make_design(np.empty((0, 2)))
+    ends = np.array([[[-1e200, 1e200]]])
+    np.testing.assert_array_equal(expert.cdf(params, design, ends)[0, 0], [0.0, 1.0])
