@@ -45,7 +45,7 @@ def test_numbers_of_a_path_are_those_of_its_fits(sparse, found):
     X, y = sparse
     row, best = found.table.iloc[found.best_index_], found.best_estimator_
     assert row.relaxed_log_likelihood == best.log_likelihood_ > row.log_likelihood
-    assert row.ebic == found.table.ebic.min()
+    assert row.ebic == pytest.approx(found.table.ebic.min(), abs=1e-6)  # of equals a higher fit
     assert row.n_parameters == best.n_parameters_ == row.n_slopes + 2 + 2 + 1
     assert row.bic == pytest.approx(best.bic(X, y), rel=1e-10)
     assert row.aic == pytest.approx(best.aic(X, y), rel=1e-10)

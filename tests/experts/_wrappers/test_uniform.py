@@ -63,7 +63,8 @@ def test_answers_are_those_of_the_mixture(stray):
 @pytest.mark.parametrize("solver", ["em", "newton", "lbfgs", "squarem", "adam"])
 def test_every_solver_bears_an_expert_without_parameters(stray, solver):
     x, y, _ = stray
-    moe = fit(x, y, UniformExpert(), solver=solver, gate="softmax", tol=1e-6)
+    # How long the steps of Adam go to and fro before they end depends on the kernels of BLAS.
+    moe = fit(x, y, UniformExpert(), solver=solver, gate="softmax", tol=1e-5, max_iter=2000)
     best = fit(x, y, UniformExpert(), gate="softmax")
     assert moe.log_likelihood_ == pytest.approx(best.log_likelihood_, abs=0.2)
 
