@@ -6,7 +6,7 @@ as an integral. All work on many rows at once and stop after a bounded number of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -138,19 +138,28 @@ def moments(
     low, high : float
         The smallest and the largest value of y.
     """
-    first, second = np.zeros(centre.shape), np.zeros(centre.shape)
     # A tail may end, and then with a step.
     reach = high - centre if np.isfinite(high) else unit
-    for t, d in _segment() if np.isfinite(high) else _half_line():
-        right = _tail(1.0 - cdf(centre + t * reach))
-        first += d * reach * right
-        second += d * 2.0 * t * reach**2 * right
+    nodes = _segment() if np.isfinite(high) else _half_line()
+    right = _tail_sums(lambda t: 1.0 - cdf(centre + t * reach), nodes, reach)
     reach = centre - low if np.isfinite(low) else unit
-    for t, d in _segment() if np.isfinite(low) else _half_line():
-        left = _tail(cdf(centre - t * reach))
-        first -= d * reach * left
-        second += d * 2.0 * t * reach**2 * left
+    nodes = _segment() if np.isfinite(low) else _half_line()
+    left = _tail_sums(lambda t: cdf(centre - t * reach), nodes, reach)
+    first, second = right[0] - left[0], right[1] + left[1]
     return centre + first, _left(second, first)
+
+
+def _tail_sums(
+    tail: Callable[[Any], Floats], nodes: Iterable[tuple[Any, Any]], unit: Floats
+) -> tuple[Floats, Floats]:
+    """Integrals of a tail and of 2 t times the tail, in units whose squares may overflow."""
+    first, second = np.zeros(1), np.zeros(1)
+    for t, d in nodes:
+        p = _tail(tail(t))
+        first = first + d * p
+        second = second + d * 2.0 * t * p
+    with np.errstate(over="ignore"):
+        return first * unit, second * unit * unit
 
 
 def window_moments(
@@ -158,29 +167,25 @@ def window_moments(
 ) -> tuple[Floats, Floats]:
     """The same inside windows (n,), whose ends are finite for all rows or for none.
 
-    Ends may be near or far, in units of the distribution: the rule is stretched towards them.
+    Ends may be near or far, in units of the distribution: the rule is stretched towards them. Sums
+    are taken in these units.
     """
-    first, second = np.zeros(centre.shape), np.zeros(centre.shape)
-    for t, d in _towards(high - centre, unit):
-        right = _tail(1.0 - cdf(centre + t))
-        first += d * right
-        second += d * 2.0 * t * right
-    for t, d in _towards(centre - low, unit):
-        left = _tail(cdf(centre - t))
-        first -= d * left
-        second += d * 2.0 * t * left
+    right = _tail_sums(
+        lambda t: 1.0 - cdf(centre + t * unit), _towards((high - centre) / unit), unit
+    )
+    left = _tail_sums(lambda t: cdf(centre - t * unit), _towards((centre - low) / unit), unit)
+    first, second = right[0] - left[0], right[1] + left[1]
     return centre + first, _left(second, first)
 
 
-def _towards(reach: Floats, unit: Floats) -> Iterator[tuple[Floats, Floats]]:
-    """Nodes and weights on (0, reach): tanh-sinh in ``log(1 + t / unit)``; exp-sinh to infinity."""
+def _towards(reach: Floats) -> Iterator[tuple[Any, Any]]:
+    """Nodes and weights on (0, reach): tanh-sinh in ``log(1 + t)``; exp-sinh to infinity."""
     if not np.isfinite(reach).all():
-        yield from ((t * unit, d * unit) for t, d in _half_line())
+        yield from _half_line()
         return
-    length = np.log1p(reach / unit)
+    length = np.log1p(reach)
     for u, d in _segment():
-        grown = np.exp(u * length)
-        yield unit * np.expm1(u * length), d * length * unit * grown
+        yield np.expm1(u * length), d * length * np.exp(u * length)
 
 
 def lattice_moments(cdf: CDF, last: Floats, kind: TargetKind) -> tuple[Floats, Floats]:
@@ -244,7 +249,8 @@ def _far_sums(
     for j in (np.full(unit.shape, float(_NEAR)), _NEAR + reach):
         half = np.where(there, 0.5, 0.0) * term(j)
         yield half, (2.0 * j + sign) * half
-    for t, d in _towards(reach, unit):
+    for u, e in _towards(reach / unit):
+        t, d = u * unit, e * unit
         whole = np.floor(t)
         a, b = term(_NEAR + whole), term(_NEAR + whole + 1.0)
         # The line to what is beyond the last term is that term.
