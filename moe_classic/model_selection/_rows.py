@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from moe_classic._data import dask_parts, is_dask, over_partitions
 from moe_classic._typing import Floats
@@ -62,12 +61,12 @@ def _weights(X: Any, w: Any) -> Floats:
 
 
 def _weight(X: Any, y: Any, w: Any) -> float:
+    """What rows weigh together."""
     return float(_weights(X, w).sum())
 
 
 def _shares(fit: Any, X: Any, y: Any, w: Any) -> Floats:
-    """Weighted sums of gate probabilities, of their variances, and of nothing."""
-    check_is_fitted(fit)
+    """Weighted sums of gate probabilities, and of their variances, and the weight."""
     w, g = _weights(X, w), fit.gate_proba(X)
     return np.concatenate([w @ g, w @ (g * (1.0 - g)), [w.sum()]])
 
