@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
+import uuid
 from concurrent.futures import CancelledError
 from typing import Any
 
 #: Seconds to wait for a worker, and between looks at a pass that is under way.
 _PATIENCE = 10.0
+#: Bytes of a question that every task may carry.
+_FEW_BYTES = 100_000
 
 
 class Cluster:
@@ -34,6 +38,19 @@ class Cluster:
             return self._waited_for(self._client.compute(value))
         except _lost() as error:
             raise ConnectionError(_told(error)) from error
+
+    def told(self, value: Any) -> Any:
+        """What tasks are given, for :func:`heard` to give back the value.
+
+        Few bytes go with every task. As a task of its own, which each worker is sent once, it would
+        draw tasks to the worker that happened to have it first, away from their rows.
+        """
+        if self._client is None:
+            return _apart(value)
+        from cloudpickle import dumps
+
+        packed = dumps(value)
+        return packed if len(packed) <= _FEW_BYTES else _apart(packed)
 
     def memory(self) -> float:
         """Bytes that all workers together may have; 0 where nobody says, or all is here."""
@@ -75,6 +92,18 @@ class Cluster:
                 f"{_PATIENCE:g} s. Start some, for example by client.cluster.scale(2), and fit "
                 "again."
             ) from error
+
+
+def heard(told: Any) -> Any:
+    """The value that :meth:`Cluster.told` was given."""
+    return pickle.loads(told) if isinstance(told, bytes) else told
+
+
+def _apart(value: Any) -> Any:
+    """An object of its own in the graph."""
+    from dask.delayed import delayed
+
+    return delayed(value, name=f"moe-{uuid.uuid4().hex}", traverse=False)
 
 
 def _memory_limit(dask_worker: Any) -> float:

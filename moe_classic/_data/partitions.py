@@ -8,7 +8,6 @@ knew is computed anew.
 from __future__ import annotations
 
 import operator
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from .blocks import ArraySource, Block, FeatureMap
-from .clusters import Cluster
+from .clusters import Cluster, heard
 from .stream import RawBlock, RowStream, StreamSource, _mark
 
 T = TypeVar("T")
@@ -202,7 +201,7 @@ class DaskStream(RowStream):
 
         if not self._begun:
             self._learn()
-        sent = _sent(_Pass(f, merge, _Partition([], self._validate), np.geterr()))
+        sent = self._cluster.told(_Pass(f, merge, _Partition([], self._validate), np.geterr()))
         look, join = delayed(_look, pure=False), delayed(_join, pure=False)
         level = [look(sent, number, p) for number, p in enumerate(self._kept or self._parts)]
         while len(level) > 1:
@@ -226,7 +225,8 @@ class DaskStream(RowStream):
         """Validated rows in the memory of workers."""
         from dask.delayed import delayed
 
-        sent, check = _sent(_Partition([], self._validate)), delayed(_check, pure=False)
+        sent = self._cluster.told(_Partition([], self._validate))
+        check = delayed(_check, pure=False)
         return self._cluster.kept([check(sent, *part) for part in enumerate(self._parts)])
 
     def source(
@@ -266,21 +266,16 @@ class _Kept(NamedTuple):
     mark: int
 
 
-def _sent(value: Any) -> Any:
-    """An object of its own in the graph: each worker is sent it once."""
-    from dask.delayed import delayed
-
-    return delayed(value, name=f"moe-{uuid.uuid4().hex}", traverse=False)
-
-
-def _check(rows: RowStream, number: int, part: Any) -> _Kept:
+def _check(sent: Any, number: int, part: Any) -> _Kept:
     """A partition, validated."""
+    rows: RowStream = heard(sent)
     block = rows.checked(number, part)
     return _Kept(block, 0 if block is None else _mark(block))
 
 
-def _look(asked: _Pass, number: int, part: Any) -> _Said[Any] | None:
+def _look(sent: Any, number: int, part: Any) -> _Said[Any] | None:
     """What one partition says, None if it has no rows that count."""
+    asked: _Pass = heard(sent)
     block, mark = part if isinstance(part, _Kept) else _check(asked.rows, number, part)
     if block is None:
         return None
@@ -296,11 +291,12 @@ def _libraries() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _join(asked: _Pass, *parts: _Said[Any] | None) -> _Said[Any] | None:
+def _join(sent: Any, *parts: _Said[Any] | None) -> _Said[Any] | None:
     """What several partitions say together."""
     some = [part for part in parts if part is not None]
     if not some:
         return None
+    asked: _Pass = heard(sent)
     with np.errstate(**asked.errors):
         # Merging may fill up its first part, which is to stay as it is if this task is run again.
         said = reduce(asked.merge, [deepcopy(some[0][2]), *(part[2] for part in some[1:])])

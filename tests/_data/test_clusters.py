@@ -1,6 +1,7 @@
 """A cluster whose workers die, or that is not there any more."""
 
 import asyncio
+import operator
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from moe_classic import HierarchicalMoERegressor, MoERegressor
 from moe_classic._data import clusters, partitions
 from moe_classic._data.partitions import DaskStream
+from moe_classic._data.stream import RawBlock
 from moe_classic._training import settle
 from moe_classic.estimators._mixture import base
 
@@ -268,6 +270,38 @@ def test_rows_are_read_once_where_workers_can_keep_them(
     # feature depends on others.
     count = 2 if share == 0.25 else 1 + len(passes)
     assert len((tmp_path / "reads").read_text()) == count
+    assert moe.log_likelihood_ == pytest.approx(in_blocks.log_likelihood_, rel=1e-10)
+
+
+def as_given(X, y, w, groups):
+    """Rows of weight one, not looked at."""
+    return RawBlock(X, y[None], np.ones(y.size), None)
+
+
+def test_partitions_are_looked_at_where_they_are_kept(data):
+    X, y = data
+    with (
+        dask.config.set({"distributed.scheduler.work-stealing": False}),
+        local(2, processes=False) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        parts = [dask.delayed((X[i : i + 150], y[i : i + 150])) for i in range(0, N, 150)]
+        stream = partitions.stream_of(parts, as_given)
+
+        def here(raw):
+            return [distributed.get_worker().address]
+
+        stream.reduce(here, operator.add)
+        held = client.who_has(client.futures_of(stream._kept))
+        kept = [list(held[value.key]) for value in stream._kept]
+        for _ in range(6):
+            assert [[where] for where in stream.reduce(here, operator.add)] == kept
+
+
+@pytest.mark.parametrize("most", [0, 1_000_000])
+def test_questions_go_with_every_task_or_apart(client, monkeypatch, data, in_blocks, most):
+    monkeypatch.setattr(clusters, "_FEW_BYTES", most)
+    moe = MoERegressor(2, **OPTIONS).fit(*rows(data))
     assert moe.log_likelihood_ == pytest.approx(in_blocks.log_likelihood_, rel=1e-10)
 
 
