@@ -106,6 +106,7 @@ def imported(path: Path) -> list[tuple[str, bool]]:
     return found
 
 
+@cache
 def modules_imported(path: Path, *, at_top: bool = False) -> set[Path]:
     """Files of the package from which a file imports."""
     files = set()
@@ -117,15 +118,11 @@ def modules_imported(path: Path, *, at_top: bool = False) -> set[Path]:
     return files - {path}
 
 
-DIRECT = {path: modules_imported(path) for path in MODULES}
-AT_TOP = {path: modules_imported(path, at_top=True) for path in MODULES}
-
-
 def reached(path: Path) -> set[Path]:
     """Files that a file needs, directly or through others."""
     found, queue = set(), [path]
     while queue:
-        for target in DIRECT[queue.pop()] - found:
+        for target in modules_imported(queue.pop()) - found:
             found.add(target)
             queue.append(target)
     return found
@@ -147,12 +144,13 @@ def test_every_module_and_folder_stands_on_one_storey():
 @pytest.mark.parametrize("path", MODULES, ids=short)
 def test_nothing_is_imported_from_a_higher_storey(path):
     mine = STOREY[room(path)]
-    assert {short(o) for o in DIRECT[path] if STOREY[room(o)] > mine} == set()
+    assert {short(o) for o in modules_imported(path) if STOREY[room(o)] > mine} == set()
 
 
 def test_rooms_of_a_storey_do_not_need_each_other_in_a_circle():
     needs = {
-        name: {room(o) for p in MODULES if room(p) == name for o in DIRECT[p]} for name in STOREY
+        name: {room(o) for p in MODULES if room(p) == name for o in modules_imported(p)}
+        for name in STOREY
     }
     for rooms in STOREYS:
         left = set(rooms)
@@ -166,7 +164,7 @@ def test_rooms_of_a_storey_do_not_need_each_other_in_a_circle():
 def test_other_rooms_are_entered_by_their_face(path):
     """A file imports from its own folder, from those around it, and from faces of others."""
     around = [folder(path), path.parent, *folder(path).parents]
-    inside = {short(o) for o in DIRECT[path] if folder(o) not in around}
+    inside = {short(o) for o in modules_imported(path) if folder(o) not in around}
     assert inside == set()
 
 
@@ -201,7 +199,7 @@ def test_imports_have_no_cycles():
             return
         walk.append(path)
         # A package's own __init__ is loaded before its modules, whoever asks for them.
-        for target in sorted(AT_TOP[path] - {path.parent / "__init__.py"}):
+        for target in sorted(modules_imported(path, at_top=True) - {path.parent / "__init__.py"}):
             visit(target)
         walk.pop()
         done.add(path)
