@@ -71,6 +71,42 @@ def test_score_without_elementary_terms_is_the_defining_integral(a, b):
     assert found == pytest.approx(integrated(-1.0, [0.4, 0.6], location[:, 0], noise), rel=1e-6)
 
 
+@pytest.mark.parametrize("df", [0.55, 0.8, 1.0, 1.0 + 1e-9, 1.19])
+@pytest.mark.parametrize("other", [GAUSSIAN, LAPLACE, ("student_t", 0.6), ("student_t", 4.0)])
+def test_score_without_mean_sizes_is_the_defining_integral(monkeypatch, df, other):
+    monkeypatch.setattr(_crps, "_by_quadrature", None)
+    noise = noises(("student_t", df), other, (1.0, 0.3))
+    weights, location = np.array([[0.4], [0.6]]), np.array([[0.0], [3.0]])
+    found = mixture_crps(np.array([-1.0]), weights, location, noise)[0]
+    # The reference loses digits where 1 - F falls as slowly as t^-0.55.
+    rel = 1e-4 if df < 0.6 else 1e-6
+    assert found == pytest.approx(integrated(-1.0, [0.4, 0.6], location[:, 0], noise), rel=rel)
+
+
+@pytest.mark.parametrize("df", [1.5, 2.5, 30.0])
+def test_taking_own_sizes_off_both_sums_changes_nothing(rng, df):
+    noise = [
+        Noise("student_t", np.float64(1.0), df),
+        Noise("laplace", np.float64(0.2)),
+        Noise("gaussian", np.float64(2.0)),
+        Noise("student_t", np.float64(0.05), 3.0),
+    ]
+    weights, location = rng.dirichlet(np.ones(4), 200).T, 5.0 * rng.standard_normal((4, 200))
+    y = 5.0 * rng.standard_cauchy(200)
+    np.testing.assert_allclose(
+        _crps._long_tailed(y, weights, location, noise),
+        mixture_crps(y, weights, location, noise),
+        rtol=1e-7,
+    )
+
+
+def test_score_of_a_cauchy_at_its_middle_is_known():
+    # E|e - 0| - E|e| = 0, and 4 int_0^inf P(e > t)^2 dt = 4 log(2) / pi, halved.
+    zero, one = np.zeros(1), np.ones((1, 1))
+    found = mixture_crps(zero, one, zero[None], [Noise("student_t", np.float64(3.0), 1.0)])
+    assert found[0] == pytest.approx(3.0 * 2.0 * np.log(2.0) / np.pi, rel=1e-12)
+
+
 def test_score_of_a_gaussian_is_the_published_formula():
     # Gneiting & Raftery (2007), equation 21.
     z = np.linspace(-4.0, 4.0, 9)
