@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import erfc, erfcx
 
-from moe_classic._components import NOISES, Noise, crps_integral
+from moe_classic._components import NOISES, Noise, crps_integral, few_cuts
 from moe_classic._typing import Floats
 
 from ._distance import half_distance, worthwhile
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 #: Families of noise that :func:`mixture_crps` knows.
 FAMILIES = tuple(NOISES)
 _SQRT_2 = float(np.sqrt(2.0))
-#: Products of two weights up to this are none.
-_UNHEARD = 1e-18
+#: Products of two weights up to this are none, and weights for whose noise nothing is cut.
+_UNHEARD, _UNHEARD_ALONE = 1e-18, 1e-12
 
 
 def mixture_crps(y: Floats, weights: Floats, location: Floats, noise: list[Noise]) -> Floats:
@@ -204,10 +204,14 @@ def _folded_laplace_pair(m: Floats, b1: Floats, b2: Floats) -> Floats:
 
 
 def _by_quadrature(y: Floats, weights: Floats, location: Floats, noise: list[Noise]) -> Floats:
-    """The score as an integral, cut at y and at every location."""
-    cuts = np.sort(np.concatenate([location, y[None]]), axis=0)
-    unit = np.max([np.broadcast_to(e.scale, y.shape) for e in noise], axis=0)
-    return crps_integral(_squared_difference(y, weights, location, noise), cuts, unit)
+    """The score as an integral, cut at y and at locations."""
+    scale = np.array([np.broadcast_to(e.scale, y.shape) for e in noise])
+    kinked = np.array([[e.family == "laplace"] for e in noise])
+    # What has no weight has nothing to resolve.
+    smooth = np.where(weights > _UNHEARD_ALONE, np.where(kinked, 0.0, scale), np.inf)
+    cuts = few_cuts(y, location, smooth)
+    square = _squared_difference(y, weights, location, noise)
+    return crps_integral(square, cuts, scale.max(axis=0))
 
 
 def _squared_difference(

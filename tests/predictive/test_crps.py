@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
+from moe_classic._components import quadrature
 from moe_classic.predictive import _crps
 from moe_classic.predictive._crps import Noise, mixture_crps
 
@@ -164,6 +165,30 @@ def test_scales_that_differ_by_row_give_the_scores_of_the_rows(rng):
         ]
         # A per-row scale of Student-t noise goes by quadrature.
         np.testing.assert_allclose(together, alone, rtol=1e-8)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.3, 2.0), (0.01, 5.0)])
+def test_cuts_that_others_resolve_are_left_out_of_the_integral(monkeypatch, rng, low, high):
+    K, n = 12, 30
+    families = ("student_t", "logistic", "laplace", "gaussian")
+    noise = [
+        Noise(families[k % 4], np.exp(rng.uniform(np.log(low), np.log(high), n)), 0.7 + k)
+        for k in range(K)
+    ]
+    weights, location = rng.dirichlet(np.ones(K), n).T, 3.0 * rng.standard_normal((K, n))
+    y, nodes = rng.standard_normal(n), []
+    original = _crps._squared_difference
+
+    def counted(*args):
+        square = original(*args)
+        return lambda t: nodes.append(1) or square(t)
+
+    monkeypatch.setattr(_crps, "_squared_difference", counted)
+    quick = _crps._by_quadrature(y, weights, location, noise)
+    few = len(nodes)
+    monkeypatch.setattr(quadrature, "_RESOLVED", 0.0)
+    np.testing.assert_allclose(quick, _crps._by_quadrature(y, weights, location, noise), rtol=1e-9)
+    assert few < len(nodes) - few
 
 
 def test_score_is_infinite_when_tails_are_too_heavy_for_it():
