@@ -216,6 +216,15 @@ def log_sum_exp(a: Floats) -> Floats:
         return safe + np.log(exp_into(below, below).sum(axis=0))
 
 
+def log_normalised(a: Floats) -> Floats:
+    """``a`` less the logarithm of its sum of exponentials over the first axis.
+
+    What columns have in common goes first: beside it a logarithm of a few is lost.
+    """
+    below = a - a.max(axis=0)
+    return np.asarray(below - log_sum_exp(below))
+
+
 def exp_into(a: Floats, out: Floats) -> Floats:
     """Exponentials of ``a``, in ``out``; below 1e-283 they are zero.
 
