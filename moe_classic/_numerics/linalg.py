@@ -268,7 +268,7 @@ def softmax_in_place(a: Floats, weights: Floats | None = None) -> Floats:
 def _solve_by_eigenvalues(A: Floats, b: Floats) -> Floats:
     """Minimum-norm solution for one singular symmetric matrix (q, q), right side (q, m)."""
     values, vectors = np.linalg.eigh(A)
-    keep = values > _SINGULAR * max(values[-1], 0.0)
+    keep = values > max(_SINGULAR * values[-1], _NO_CURVATURE)
     if not keep.any():
         return np.zeros_like(b)
     U = vectors[:, keep]
