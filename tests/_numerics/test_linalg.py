@@ -158,3 +158,14 @@ def test_products_with_long_rows_are_exact_in_pieces(rng, m, q, n):
         matmul_by_rows(a, Z, np.empty((m, n))), a @ Z, rtol=1e-12, atol=1e-13
     )
     np.testing.assert_allclose(sums_by_rows(b, Z), b @ Z.T, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("singular", [False, True])
+@pytest.mark.parametrize("q", [1, 2, 5, 9])
+def test_many_systems_are_solved_as_each_by_itself(rng, q, singular):
+    rows = rng.standard_normal((12, q, q + 4)) * 10.0 ** rng.uniform(-3.0, 3.0, (12, q, 1))
+    A, b = rows @ rows.swapaxes(1, 2), rng.standard_normal((12, q, 2))
+    if singular:
+        A[7], b[7] = 0.0, 0.0
+    each = np.concatenate([solve_psd(A[k : k + 1], b[k : k + 1]) for k in range(12)])
+    np.testing.assert_allclose(solve_psd(A, b), each, rtol=1e-7)
