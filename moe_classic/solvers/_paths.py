@@ -18,6 +18,7 @@ import numpy as np
 
 from moe_classic._model import (
     MoEParams,
+    by_itself,
     observed_information,
     penalties,
     stack,
@@ -70,6 +71,7 @@ Path = Generator[MoEParams | Survey, Any, T]
 
 def look(problem: Problem, params: MoEParams) -> Point:
     """One pass at ``params``; the step is taken once it is asked for."""
+    params = by_itself(params)
     value, stats = problem.evaluate(params)
     step = cache(partial(problem.model.update, params, stats, problem.summary))
     if not problem.model.sparse:
