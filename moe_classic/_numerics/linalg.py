@@ -218,6 +218,15 @@ def log_sum_exp(a: Floats) -> Floats:
         return safe + np.log(exp_into(below, below).sum(axis=0))
 
 
+def log_normalised(a: Floats) -> Floats:
+    """``a`` less the logarithm of its sum of exponentials over the first axis.
+
+    What columns have in common goes first: beside it a logarithm of a few is lost.
+    """
+    below = a - a.max(axis=0)
+    return np.asarray(below - log_sum_exp(below))
+
+
 def exp_into(a: Floats, out: Floats) -> Floats:
     """Exponentials of ``a``, in ``out``; below 1e-283 they are zero.
 
@@ -261,7 +270,7 @@ def softmax_in_place(a: Floats, weights: Floats | None = None) -> Floats:
 def _solve_by_eigenvalues(A: Floats, b: Floats) -> Floats:
     """Minimum-norm solution for one singular symmetric matrix (q, q), right side (q, m)."""
     values, vectors = np.linalg.eigh(A)
-    keep = values > _SINGULAR * max(values[-1], 0.0)
+    keep = values > max(_SINGULAR * values[-1], _NO_CURVATURE)
     if not keep.any():
         return np.zeros_like(b)
     U = vectors[:, keep]
