@@ -36,7 +36,7 @@ from moe_classic.solvers import (
 
 from .bound_rows import BoundRows
 from .ends import Trained, final_pass
-from .finalists import MOST, StartRun, agreements, report, run_finalists
+from .finalists import MOST, StartRun, agreements, have_met, report, run_finalists
 from .progress import no_monitor
 from .settle import settled
 from .split_merge import Move, Search, candidates
@@ -60,6 +60,9 @@ _FEW_ROWS = 1000
 
 #: Differences between heights, in nats per unit of weight, that no tolerance resolves.
 _SAME_HEIGHT = 1e-8
+
+#: Difference of heights, in nats per unit of weight, up to which a move may have led back.
+_SAME_PLACE = 1e-4
 
 #: Tolerance of long runs on a sample of the rows, in nats per unit of weight.
 _ROUGH_TOL = 1e-4
@@ -246,7 +249,12 @@ class Trainer(BoundRows):
         wide = start_sample.wide
         every = cheap and not wide and not isinstance(self.solver, GradientAscent)
         most = 1 if wide else MOST
-        return run_finalists(runs, further, same=same, every=every, most=most, ceiling=ceiling)
+        # The heights of other objectives are not those of the short runs' own ends.
+        own = every and self.solver.maximises_likelihood
+        met = have_met(self.model, start_sample.block, same) if own else None
+        return run_finalists(
+            runs, further, same=same, every=every, most=most, ceiling=ceiling, met=met
+        )
 
     def _on_all(
         self, problem: Problem, result: Result, free: Model, *, complete: bool
@@ -362,6 +370,7 @@ class Trainer(BoundRows):
             small.summary.weight,
             # Fits of estimators cost what they cost, however few the rows are.
             start_sample.numbers if self.model.is_ours else sys.maxsize,
+            have_met(self.model, start_sample.block, _SAME_PLACE * small.summary.weight),
         )
         return search.best(ends)
 
