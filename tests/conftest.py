@@ -36,6 +36,13 @@ def pytest_collection_finish():
     gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure():
+    """Look once for garbage that complains when it goes; pytest looks one to five times."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

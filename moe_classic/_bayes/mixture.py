@@ -23,7 +23,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from moe_classic._data import Design
-from moe_classic._numerics import log_sum_exp
+from moe_classic._numerics import log_normalised, log_sum_exp
 from moe_classic._typing import Floats, Ints
 
 from .draws import KEPT, normal_cloud
@@ -152,7 +152,7 @@ class BayesianMixture:
         log_density = self.family.expected_log_density(experts, self.expert_design, self.y)
         joint = log_gate + log_density
         total = log_sum_exp(joint)
-        R = np.exp(joint - total)
+        R = np.exp(log_normalised(joint))
         paid = self.family.divergence(experts).sum() + self.gate.divergence(gate).sum()
         return State(experts, gate, log_gate, log_density, R, float(total @ self.w - paid))
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from moe_classic._data import Design, Subjects, gathered
 from moe_classic._model import ObservedModel
-from moe_classic._numerics import log_sum_exp
+from moe_classic._numerics import log_normalised
 from moe_classic._typing import Bools, Floats, Ints
 
 from .fitted import FittedMixture
@@ -184,4 +184,4 @@ def _posterior(estimator: Any, history: Any) -> tuple[Floats, np.ndarray]:
     if groups is None:
         raise ValueError("history: groups_past is None; give the label of each past row.")
     joint, _, names = subject_log_joint(estimator, X, y, groups, "groups_past")
-    return joint - log_sum_exp(joint), names
+    return log_normalised(joint), names

@@ -71,6 +71,8 @@ _NEARLY = 30.0
 
 #: Hands out a monitor for each long run: (name of the run) -> monitor or None.
 MonitorFactory = Callable[[str], Any]
+#: Takes the path of a solver and returns one that may end earlier.
+Watcher = Callable[[Any], Any]
 
 
 @dataclass
@@ -81,6 +83,9 @@ class Trainer(BoundRows):
     max_iter: int
     tol: float
     monitor_for: MonitorFactory
+
+    #: Whether starts that advance together know of each other.
+    competes = False
 
     @property
     def keeps_shape(self) -> bool:
@@ -97,12 +102,22 @@ class Trainer(BoundRows):
         """The user's solver from each of several parameters."""
         monitors = [self.monitor_for(name) for name in names]
         results = run_together(
-            self.solver, problem, several, max_iter=self.max_iter, tol=self.tol, monitors=monitors
+            self.solver,
+            problem,
+            several,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            monitors=monitors,
+            watched=self.watched(problem),
         )
         for monitor in monitors:
             if monitor is not None:
                 monitor.close()
         return results
+
+    def watched(self, problem: Problem) -> Watcher | None:
+        """What ends paths of a problem early; None leaves them to themselves."""
+        return None
 
     def offset(self) -> float:
         """What a unit of weight adds to objectives on the user's scales; errors keep theirs."""
@@ -219,7 +234,8 @@ class Trainer(BoundRows):
         def further(starts: list[tuple[int, StartRun]]) -> Iterator[StartRun]:
             task = partial(on_sample.continue_runs, start_sample)
             portions = start_sample.portions(starts, self._follower(complete=complete))
-            if starts and starts[0][1].objective > _NEARLY * ceiling:
+            compete = self.competes and max(map(len, portions), default=0) > 1
+            if starts and not compete and starts[0][1].objective > _NEARLY * ceiling:
                 # One that may be high enough goes first, so that the others need not go at all.
                 portions = [starts[:1], *portions]
                 portions[1] = portions[1][1:]
@@ -251,7 +267,11 @@ class Trainer(BoundRows):
         """
         if not (self.model.bounded and self.solver.maximises_likelihood):
             return np.inf
-        return -_UNNOTICED * summary.weight / summary.n_rows
+        return -self._unnoticed(summary)
+
+    def _unnoticed(self, summary: Summary) -> float:
+        """A nat of an average row."""
+        return _UNNOTICED * summary.weight / summary.n_rows
 
     def _freed(self, problem: Problem, result: Result) -> tuple[Problem, Result]:
         """A result that was found under the wider bounds of starts, climbed on without them."""

@@ -23,7 +23,7 @@ from moe_classic._components import (
     optional,
 )
 from moe_classic._data import Design, DesignMap, Stats, Summary
-from moe_classic._numerics import choose, log_sum_exp
+from moe_classic._numerics import choose, log_normalised
 from moe_classic._typing import Bools, Floats, Ints
 
 #: What a summary says of one expert, keyed by (kind, term).
@@ -112,11 +112,7 @@ class Gate(Component, ABC):
     def log_gate(self, params: Any, design: Design) -> Floats:
         """Log gate probabilities, (K, n)."""
         joint = self.log_joint(params, design)
-        if not self.generative:
-            return joint
-        # Far out all terms are large: what they have in common would round away the rest.
-        joint = joint - joint.max(axis=0)
-        return joint - log_sum_exp(joint)
+        return log_normalised(joint) if self.generative else joint
 
     @abstractmethod
     def curvature(self, params: Any, fwd: Forward, S: Floats) -> Floats:

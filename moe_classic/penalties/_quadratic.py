@@ -24,7 +24,11 @@ from moe_classic._typing import Floats, Ints
 _JITTER = 1e-11
 #: Violation of the optimality conditions, relative to their size, that is rounding.
 _EXACT = 1e-12
+#: What products of curvatures and coordinates have lost to rounding, relative to their size.
+_ROUNDED = 16.0 * float(np.finfo(float).eps)
 _MOST = 1000
+#: Dampings of a step of Newton's method, relative to the curvature: the first that lowers counts.
+_DAMPINGS = (0.0, *10.0 ** np.arange(-10.0, 1.0))
 
 
 def lasso_step(A: Floats, g: Floats, x0: Floats, cost: Floats) -> Floats:
@@ -94,18 +98,16 @@ def group_step(A: Floats, g: Floats, x0: Floats, cost: Floats, groups: list[Ints
     A = A + np.diag(np.full(N, _JITTER * A.diagonal().max(initial=0.0) + np.finfo(float).tiny))
     free = np.setdiff1d(np.arange(N), np.concatenate([*groups, np.empty(0, dtype=np.intp)]))
     spectra = [eigh(A[np.ix_(G, G)]) for G in groups]
-    x, base = x0.copy(), g + A @ x0
+    x, base, size = x0.copy(), g + A @ x0, np.abs(A)
     tol = _EXACT * (1.0 + np.abs(g).max(initial=0.0))
     for _ in range(_MOST):
         before = x.copy()
-        x[free] += solve_psd(A[np.ix_(free, free)][None], (base - A @ x)[free][None, :, None])[
-            0, :, 0
-        ]
+        x[free] += _solved(A, base - A @ x, free)
         for G, c, spectrum in zip(groups, cost, spectra, strict=True):
             pull = base[G] - A[G] @ x + A[np.ix_(G, G)] @ x[G]
             x[G] = _block(spectrum, pull, c)
         x = _newton(A, base, x, cost, groups, free)
-        if np.abs(A @ (x - before)).max(initial=0.0) <= tol:
+        if (np.abs(A @ (x - before)) <= tol + _ROUNDED * (size @ np.abs(x))).all():
             break
     return x
 
@@ -118,13 +120,14 @@ def _block(spectrum: tuple[Floats, Floats], pull: Floats, cost: float) -> Floats
     p = vectors.T @ pull
     if cost == 0.0:
         return np.asarray(vectors @ (p / values))
-    # |x| = r with x = (B + cost / r)^-1 pull: 1 = sum p^2 / (values r + cost)^2, falling in r and
-    # convex, so that Newton's method from the left never overshoots.
+    # |x| = r with x = (B + cost / r)^-1 pull: the norm of p / (values r + cost) is 1. One over that
+    # norm is concave in r, almost a line: Newton's method from the left never overshoots.
     r = 0.0
     for _ in range(_MOST):
         d = values * r + cost
-        excess = float((p**2 / d**2).sum()) - 1.0
-        step = excess / (2.0 * float((values * p**2 / d**3).sum()))
+        squares = (p / d) ** 2
+        total = float(squares.sum())
+        step = total * (np.sqrt(total) - 1.0) / float((values * squares / d).sum())
         r += step
         if not step > 1e-16 * r:
             break
@@ -143,11 +146,24 @@ def _newton(
         unit = x[G] / r
         slope[G] -= c * unit
         H[np.ix_(G, G)] += c / r * (np.eye(len(G)) - np.outer(unit, unit))
-    new = x.copy()
-    new[active] += solve_psd(H[np.ix_(active, active)][None], slope[active][None, :, None])[0, :, 0]
 
     def value(z: Floats) -> float:
         norms = sum(c * float(np.linalg.norm(z[G])) for G, c in inside)
         return 0.5 * float(z @ A @ z) - float(base @ z) + norms
 
-    return new if value(new) < value(x) else x
+    # Along the valley between two columns that are one the whole step may carry a group past zero;
+    # damped, it still goes all the way across.
+    now, size = value(x), np.diag(H)
+    for damping in _DAMPINGS:
+        new = x.copy()
+        new[active] += _solved(H + np.diag(damping * size), slope, active)
+        if value(new) < now:
+            return new
+    return x
+
+
+def _solved(A: Floats, b: Floats, at: Ints) -> Floats:
+    """What some coordinates are where ``A x = b`` and the others are zero."""
+    if not at.size:
+        return np.zeros(0)
+    return np.asarray(solve_psd(A[np.ix_(at, at)][None], b[at][None, :, None])[0, :, 0])

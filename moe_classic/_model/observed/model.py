@@ -16,7 +16,7 @@ import numpy as np
 from moe_classic._components import Forward
 from moe_classic._data import Block, Design
 from moe_classic._model.model import Model, ModelForward, MoEParams, MoEStats
-from moe_classic._numerics import log_sum_exp, pack_symmetric
+from moe_classic._numerics import log_normalised, pack_symmetric
 from moe_classic._typing import Floats
 from moe_classic.experts import LeastSquaresStats
 from moe_classic.gates import SMALLEST, MomentStats
@@ -88,8 +88,7 @@ class ObservedModel(Model):
         """Log gate probabilities given what is seen, (K, n), or what is told in their place."""
         if block.told is not None or not self.misses(block):
             return super().log_gate(params, block)
-        log_joint = self.log_gate_joint(params, block)
-        return log_joint - log_sum_exp(log_joint)
+        return log_normalised(self.log_gate_joint(params, block))
 
     def log_density(self, params: MoEParams, block: Block) -> Floats:
         """Log densities of the experts at every row, (K, n)."""

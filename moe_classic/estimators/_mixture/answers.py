@@ -11,7 +11,7 @@ import numpy as np
 
 from moe_classic._arguments import counts_of
 from moe_classic._data import is_dask
-from moe_classic._numerics import log_sum_exp
+from moe_classic._numerics import log_normalised, log_sum_exp
 from moe_classic._results import (
     checked_pairs,
     checked_rows,
@@ -94,7 +94,7 @@ def responsibilities(self: Any, X: Any, y: Any, *, groups: Any = None) -> Floats
     """
     if groups is not None:
         joint, numbers, _ = subject_log_joint(self, X, y, groups)
-        return np.exp(joint - log_sum_exp(joint))[:, numbers].T
+        return np.exp(log_normalised(joint))[:, numbers].T
     return _answers.responsibilities(self, X, y)
 
 

@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from moe_classic._arguments import counts_of
 from moe_classic._data import Stats, check_partitions, dask_parts, is_dask, over_partitions
-from moe_classic._numerics import log_sum_exp
+from moe_classic._numerics import log_normalised, log_sum_exp
 from moe_classic._results import (
     checked_rows,
     numbered_subjects,
@@ -131,7 +131,7 @@ def group_sums(self: Any, X: Any, y: Any, sample_weight: Any, groups: Any) -> Gr
         w = group_weights(self, X, sample_weight, groups)
         joint = subject_log_joint(self, X, y, groups)[0]
         height = log_sum_exp(joint)
-        entropy = w @ entropies(np.exp(joint - height).T)
+        entropy = w @ entropies(np.exp(log_normalised(joint)).T)
         return GroupSums(float(height @ w), float(w.sum()), float(entropy))
     check_is_fitted(self)
     parts = dask_parts(X, y, sample_weight, groups)

@@ -38,11 +38,18 @@ _FAR = -1e3
 _SYMMETRIC, _SMALL, _SETTLED = 1e-9, 0.5, 0.01
 #: Largest skewness that such a step goes by; that of any slant is below .9953.
 _MOST_SKEWNESS = 0.9
+#: Standardised residuals that count as far as any: sums of cubes of larger ones may overflow.
+_FARTHEST = 1e90
+#: Variances of residuals that are rounding: relative to their mean square, and in units of scales.
+_ROUNDED, _NONE = 1e-14, 1e-100
 
 
 @dataclass(frozen=True)
 class SkewNormalStats(SkewStats):
-    """The same, and sums of the first three powers of residuals, (K, 3), of small slants."""
+    """The same, and sums of the first three powers of residuals, (K, 3), of small slants.
+
+    Residuals are in units of the scale: cubes of other units overflow, or vanish.
+    """
 
     moments: Floats
 
@@ -167,10 +174,17 @@ class SkewNormalExpert(SkewExpert):
     ) -> SkewNormalStats:
         """Sums of the joint least squares, and moments where slants are small."""
         sums = super().statistics(params, fwd, design, S, grams)
-        e, moments = fwd.work[0][:, 0], np.zeros((len(S), 3))
+        moments = np.zeros((len(S), 3))
         for k in np.flatnonzero(np.abs(params.slant[:, 0]) <= _SMALL):
-            moments[k] = [S[k] @ e[k], sums.rss[k], (S[k] * e[k]) @ (e[k] * e[k])]
+            z = np.clip(fwd.work[1][k], -_FARTHEST, _FARTHEST)
+            moments[k] = [S[k] @ z, (S[k] * z) @ z, (S[k] * z) @ (z * z)]
         return SkewNormalStats(**vars(sums), moments=moments)
+
+    def translate(self, stats: Any, old: Any, new: Any) -> Any:
+        """Least-squares sums at ``old`` as they are at ``new``, moments in units of its scale."""
+        units = (old.scale / new.scale) ** np.arange(1, 4)
+        moved = super().translate(stats, old, new)
+        return replace(moved, moments=stats.moments * units)
 
     def adjusted(self, params: SkewParams, stats: SkewNormalStats, new: SkewParams) -> SkewParams:
         """``new``, or with the variance of the old noise and the skewness of its residuals."""
@@ -224,7 +238,8 @@ def _skewness(stats: SkewNormalStats) -> Floats:
     mass = np.where(stats.mass > 0.0, stats.mass, 1.0)
     mean, second, third = stats.moments.T / mass
     variance = second - mean**2
-    some = variance > 0.0
+    # Not what rounding leaves of residuals that are one, or of none.
+    some = variance > np.maximum(_ROUNDED * second, _NONE)
     central = third - 3.0 * mean * second + 2.0 * mean**3
     return np.where(some, central / np.where(some, variance, 1.0) ** 1.5, 0.0)
 

@@ -233,11 +233,14 @@ def probability(expert: Any, params: Any, eta: Floats, low: Floats, high: Floats
     top, bottom = np.isfinite(high), np.isfinite(low)
     b, a = np.where(top, high, 1.0), np.where(bottom, low, 1.0)
     step = expert.kind.step
-    below_b = np.where(top, expert.cdf_at(params, eta, b), 1.0)
+    below_b = np.where(top, expert.cdf_at(params, eta, b), 1.0) if top.any() else 1.0
     below_a = np.where(bottom, expert.below_at(params, eta, a), 0.0)
-    above_b = np.where(top, _above(expert, params, eta, b), 0.0)
+    right, between = below_a > 0.5, below_b - below_a
+    if not right.any():
+        return np.asarray(between[:, 0])
+    above_b = np.where(top, _above(expert, params, eta, b), 0.0) if top.any() else 0.0
     above_a = np.where(bottom, _above(expert, params, eta, a - step), 1.0)
-    return np.where(below_a > 0.5, above_a - above_b, below_b - below_a)[:, 0]
+    return np.where(right, above_a - above_b, between)[:, 0]
 
 
 def _above(expert: Any, params: Any, eta: Floats, y: Floats) -> Floats:

@@ -360,3 +360,18 @@ def test_distribution_at_numbers_whose_squares_overflow():
     params, design = record(expert, 2.0, 3.0), make_design(np.empty((0, 2)))
     ends = np.array([[[-1e200, 1e200]]])
     np.testing.assert_array_equal(expert.cdf(params, design, ends)[0, 0], [0.0, 1.0])
+
+
+@each
+@pytest.mark.parametrize("unit", [1e-150, 1e140])
+def test_units_whose_cubes_overflow_or_vanish_change_nothing(expert, unit):
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((60, 1))
+    y = x[:, 0] + leaning(60, 4.0, rng)
+    one, other = (
+        MoERegressor(1, expert=expert(), standardize=False, tol=1e-10).fit(x, y * u)
+        for u in (1.0, unit)
+    )
+    assert one.experts_[0].slant_ > 1.0
+    assert other.experts_[0].slant_ == pytest.approx(one.experts_[0].slant_, rel=1e-2)
+    np.testing.assert_allclose(other.predict(x) / unit, one.predict(x), rtol=1e-4, atol=1e-5)
