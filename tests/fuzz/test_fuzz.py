@@ -8,7 +8,20 @@ from .checks import check
 from .series import SECOND, draw
 
 #: Cases that were found and cured.
-CURED = [101242, 101269, 102149, 102235, 102275, 110653, 111767, 113077]
+CURED = [
+    101242,
+    101269,
+    102149,
+    102235,
+    102275,
+    110351,
+    110653,
+    111377,
+    111690,
+    111767,
+    113077,
+    113766,
+]
 
 
 @cache
