@@ -269,6 +269,35 @@ def scores_of_many_experts():
         yield line(f"largest relative difference, crps, 60 experts, {name}", 0.0, error)
 
 
+#: The same of experts whose scores were dear, or are quadratic in their number.
+DEAR = {
+    "Laplace": ("laplace", (0.3, 2.0), (1.0, 2.0), False),
+    "Laplace, scales .01 to 100": ("laplace", (0.01, 100.0), (1.0, 2.0), False),
+    "Gaussian, scales .01 to 100": ("gaussian", (0.01, 100.0), (1.0, 2.0), False),
+    "Student-t, df .6 to 1.2": ("student_t", (0.3, 2.0), (0.6, 1.2), False),
+    "Student-t, df 1.3 to 3": ("student_t", (0.3, 2.0), (1.3, 3.0), False),
+    "Student-t, scales .01 to 100": ("student_t", (0.01, 100.0), (3.0, 20.0), False),
+    "logistic": ("logistic", (0.3, 2.0), (1.0, 2.0), False),
+    "Student-t, scales of rows": ("student_t", (0.3, 2.0), (3.0, 8.0), True),
+}
+
+
+@case("scores")
+def scores_that_were_dear():
+    K, n = 60, 400
+    for name, (family, scales, dfs, by_row) in DEAR.items():
+        rng = drawn(K)
+        scale = np.exp(rng.uniform(*np.log(scales), K))
+        noise = [
+            Noise(family, np.full(n, s) if by_row else s, df)
+            for s, df in zip(scale, rng.uniform(*dfs, K), strict=True)
+        ]
+        weights, location = rng.dirichlet(np.ones(K), n).T.copy(), 3.0 * rng.normal(size=(K, n))
+        asked = 3.0 * rng.normal(size=n), weights, location, noise
+        spent = seconds(mixture_crps, *asked)
+        yield line(f"CPU s, crps, {n} rows, {K} experts, {name}", np.nan, spent)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=sorted(CASES), default=sorted(CASES))

@@ -21,8 +21,17 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # the collector who refers to its sources of random numbers, and it leaves frozen ones out.
 gc.disable()
 
-#: Files that take longest, in this order.
-LONGEST = ("test_notebooks.py", "test_sklearn_checks.py", "test_sparse_checks.py", "test_docs.py")
+#: Files that take longest, or have a single long test that would keep one process when the other is
+#: done, in this order.
+LONGEST = (
+    "test_notebooks.py",
+    "test_sklearn_checks.py",
+    "test_sparse_checks.py",
+    "test_docs.py",
+    "test_main.py",
+    "test_typing.py",
+    "test_clusters.py",
+)
 
 
 def pytest_collection_modifyitems(items):
@@ -34,6 +43,13 @@ def pytest_collection_modifyitems(items):
 def pytest_collection_finish():
     gc.set_threshold(50_000, 20, 20)
     gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure():
+    """Look once for garbage that complains when it goes; pytest looks one to five times."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

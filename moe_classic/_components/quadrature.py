@@ -27,6 +27,8 @@ _DOUBLINGS = 1100
 _PATIENT, _WIDEST = 60, 2.0**1000
 #: Share of a step by which a quotient may fall short of a whole number.
 _EVEN = 1e-9
+#: Scales from a cut within which smooth noise is resolved, to 1e-9.
+_RESOLVED = 2.0
 #: Step of the double-exponential rules; 1e-7 relative where a score is 1000 times a scale.
 _STEP = 0.0625
 #: Tails below this are rounding.
@@ -339,6 +341,26 @@ def crps_integral(square: CDF, cuts: Floats, unit: Floats) -> Floats:
     for t, d in _half_line():
         score += d * unit * (square(cuts[0] - t * unit) + square(cuts[-1] + t * unit))
     return score
+
+
+def few_cuts(y: Floats, location: Floats, scale: Floats) -> Floats:
+    """Sorted cuts (m, n) at y, at the outermost locations (K, n) and where one stands alone.
+
+    Nodes crowd at a cut: noise that is smooth on a scale (K, n) of half the way from the next cut
+    on the left, or more, needs none of its own; that with a kink, of scale 0, does. Rows with
+    fewer cuts than others repeat their last.
+    """
+    places = np.concatenate([location, y[None]])
+    order = np.argsort(places, axis=0)
+    places = np.take_along_axis(places, order, axis=0)
+    smooth = np.take_along_axis(np.concatenate([scale, 0.0 * y[None]]), order, axis=0)
+    last, top = places[0], places[-1]
+    alone = np.ones(places.shape, dtype=bool)
+    for i in range(1, len(places) - 1):
+        alone[i] = places[i] - last > _RESOLVED * smooth[i]
+        last = np.where(alone[i], places[i], last)
+    most = int(alone.sum(axis=0).max(initial=0))
+    return np.sort(np.where(alone, places, top), axis=0)[:most]
 
 
 def crps_of_cdf(cdf: CDF, y: Floats, cuts: Floats, unit: Floats) -> Floats:

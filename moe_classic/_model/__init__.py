@@ -23,7 +23,7 @@ from .model import (
 from .observed import Ahead, ObservedModel, observed_information, row_scores
 from .recession import Separation
 from .separation import in_doubt, separated_terms, separated_theta, separations
-from .stacked import penalties, stack, stackable, unstack
+from .stacked import by_itself, penalties, stack, stackable, unstack
 
 __all__ = [
     "Ahead",
@@ -37,6 +37,7 @@ __all__ = [
     "Separation",
     "aliased_terms",
     "available",
+    "by_itself",
     "check_densities",
     "check_order_by",
     "check_said",

@@ -17,7 +17,8 @@ gaps of at most G and d of size one the least gap is at most
 
 This is the theorem of Stiemke for the programme of separation: the fit exists or the direction does
 (Albert & Anderson 1984, On the existence of maximum likelihood estimates in logistic regression
-models). Newton's method finds the maximum, if there is one, in a few steps on few rows.
+models). Newton's method finds the maximum, if there is one, in a few steps on few rows; where there
+is none since all rows are told apart, it soon comes upon coefficients that do it.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from moe_classic._typing import Floats, Ints
 _STEPS, _HALVINGS = 12, 4
 
 
-def overlapping(Z: Floats, labels: Ints, count: int, tie: float) -> bool:
-    """Whether it is proved that no direction tells the classes apart.
+def overlapping(Z: Floats, labels: Ints, count: int, tie: float) -> tuple[bool, Floats | None]:
+    """Whether it is proved that no direction tells the classes apart, or else one that does.
 
     Parameters
     ----------
@@ -39,11 +40,17 @@ def overlapping(Z: Floats, labels: Ints, count: int, tie: float) -> bool:
     labels : (n,) classes; with one that no row has there is no proof
     count : number of classes C
     tie : gap that is none, of directions (C - 1, q) in the box [-1, 1]
+
+    Returns
+    -------
+    proved : bool
+    direction : ndarray of shape (C - 1, q), or None
+        Coefficients under which the class of every row leads, where the fit came upon some.
     """
     if np.unique(labels).size < count:
-        return False
+        return False, None
     if count == 1:
-        return True
+        return True, None
     own = np.zeros((count, labels.size))
     own[labels, np.arange(labels.size)] = 1.0
     coef = np.zeros((count - 1, len(Z)))
@@ -52,20 +59,38 @@ def overlapping(Z: Floats, labels: Ints, count: int, tie: float) -> bool:
         score = ((own - P)[:-1] @ Z.T).ravel()
         H = _information(P, Z)
         if _proved(Z, H, score, float((P * (1.0 - own)).sum()), tie):
-            return True
+            return True, None
+        if told_apart(coef, Z, labels, tie):
+            return False, coef
         try:
             step = np.linalg.solve(H, score).reshape(coef.shape)
         except np.linalg.LinAlgError:
-            return False
+            return False, None
         for _ in range(_HALVINGS):
             new = _fitted(coef + step, Z, labels)
             if new[0] > height:
                 break
             step = 0.5 * step
         else:
-            return False
+            return False, None
         coef, (height, P) = coef + step, new
-    return False
+    return False, None
+
+
+def gaps(d: Floats, Z: Floats, labels: Ints) -> Floats:
+    """How far the class of each row leads each other class, (C, n)."""
+    scores = np.vstack([d @ Z, np.zeros(Z.shape[1])])
+    return scores[labels, np.arange(labels.size)] - scores
+
+
+def told_apart(coef: Floats, Z: Floats, labels: Ints, tie: float) -> bool:
+    """Whether the class of every row leads all others, with coefficients in the unit box."""
+    size = float(np.abs(coef).max(initial=0.0))
+    if size == 0.0:
+        return False
+    lead = gaps(coef / size, Z, labels)
+    lead[labels, np.arange(labels.size)] = np.inf
+    return bool(lead.min() > tie)
 
 
 def _fitted(coef: Floats, Z: Floats, labels: Ints) -> tuple[float, Floats]:

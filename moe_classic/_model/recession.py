@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import qr
-from scipy.optimize import linprog
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 from moe_classic._typing import Bools, Floats, Ints
 
-from .overlap import overlapping
+from .overlap import gaps, overlapping, told_apart
 
 #: Rows that a linear programme begins with, and those added at a time, each the most at once.
 _FIRST, _MORE = 400, 1000
@@ -24,6 +24,8 @@ _PROOF = 1000
 _ROUNDS, _LAYERS = 20, 10
 #: Differences of scores, of coefficients in [-1, 1] and features of size 1, that are none.
 TIE = 1e-6
+#: Pairs up to which a programme is solved sooner than it is made smaller.
+_PLAIN = 2000
 #: Variables beyond which only the fitted direction is tried, and seconds a programme may take.
 MOST_VARIABLES, _SECONDS = 300, 1.0
 #: Share of the largest eigenvalue at which the rows that are left leave a direction open.
@@ -80,12 +82,13 @@ def recession(problem: Softmax, null: Floats) -> tuple[Floats, Separation] | Non
     Z, size = _normalised(Z)
     left = np.ones((C, n), dtype=bool)
     left[labels, np.arange(n)] = False
-    first = _fitted_direction(problem.coef * size, Z, labels)
-    if first is not None:
-        left[:] = False
-    elif (C - 1) * q > MOST_VARIABLES:
-        return None
-    mixed = first is None and are_mixed(problem)
+    first = _in_unit_box(problem.coef * size, Z, labels)
+    mixed = False
+    if first is None:
+        if (C - 1) * q > MOST_VARIABLES:
+            return None
+        mixed, first = _without_programme(problem, Z)
+    left &= first is None
     for _ in range(_LAYERS):
         if not left.any() or (mixed and first is not None):
             break
@@ -131,9 +134,20 @@ def are_mixed(problem: Softmax) -> bool:
 
     The rows are those that fit worst, and others.
     """
+    return _looked_at(problem)[0]
+
+
+def _without_programme(problem: Softmax, Z: Floats) -> tuple[bool, Floats | None]:
+    """Whether classes are proved to be mixed, or a direction that tells all rows of ``Z`` apart."""
+    mixed, found = _looked_at(problem)
+    return mixed, None if found is None else _in_unit_box(found, Z, problem.labels)
+
+
+def _looked_at(problem: Softmax) -> tuple[bool, Floats | None]:
+    """The same, and coefficients (C - 1, q) that tell those rows apart, of features of size 1."""
     C, (q, n) = problem.count, problem.Z.shape
     if n == 0 or (C - 1) * q > MOST_VARIABLES:
-        return False
+        return False, None
     Z, size = _normalised(problem.Z)
     labels, rows = problem.labels, np.arange(n)
     if n > _PROOF:
@@ -141,7 +155,8 @@ def are_mixed(problem: Softmax) -> bool:
         worst = np.argsort(np.minimum(lead[0], lead[1]), kind="stable")[: _PROOF // 2]
         rows = np.union1d(worst, rows[:: max(1, n // (_PROOF // 2))])
     present, labels = np.unique(labels, return_inverse=True)
-    return overlapping(Z[:, rows], labels[rows], present.size, TIE)
+    mixed, found = overlapping(Z[:, rows], labels[rows], present.size, TIE)
+    return mixed, found if present.size == C else None
 
 
 def _without_rows(labels: Ints, C: int, q: int) -> Floats | None:
@@ -155,21 +170,10 @@ def _without_rows(labels: Ints, C: int, q: int) -> Floats | None:
     return d[:-1] - d[-1]
 
 
-def gaps(d: Floats, Z: Floats, labels: Ints) -> Floats:
-    """How far the class of each row leads each other class, (C, n)."""
-    scores = np.vstack([d @ Z, np.zeros(Z.shape[1])])
-    return scores[labels, np.arange(labels.size)] - scores
-
-
-def _fitted_direction(coef: Floats, Z: Floats, labels: Ints) -> Floats | None:
-    """The fitted coefficients in the unit box, if they tell all rows apart as they stand."""
-    size = float(np.abs(coef).max(initial=0.0))
-    if size == 0.0:
-        return None
-    d = coef / size
-    lead = gaps(d, Z, labels)
-    lead[labels, np.arange(labels.size)] = np.inf
-    return d if lead.min() > TIE else None
+def _in_unit_box(coef: Floats, Z: Floats, labels: Ints) -> Floats | None:
+    """Coefficients in the unit box, if they tell all rows apart as they stand."""
+    apart = told_apart(coef, Z, labels, TIE)
+    return coef / float(np.abs(coef).max()) if apart else None
 
 
 def _direction(Z: Floats, labels: Ints, left: Bools) -> Floats | None:
@@ -212,13 +216,12 @@ def _programme(Z: Floats, labels: Ints, left: Bools) -> Floats | None:
     A[pair, labels[i]] += Z[:, i].T
     A[pair, c] -= Z[:, i].T
     normals = A[:, :-1].reshape(c.size, -1)
-    found = linprog(
+    # Without an integer it is a linear programme, with less ado than ``linprog`` makes of one.
+    found = milp(
         -normals.mean(axis=0),
-        A_ub=-normals,
-        b_ub=np.zeros(c.size),
-        bounds=(-1.0, 1.0),
-        method="highs",
-        options={"time_limit": _SECONDS},
+        constraints=LinearConstraint(normals, 0.0, np.inf),
+        bounds=Bounds(-1.0, 1.0),
+        options={"time_limit": _SECONDS, "presolve": c.size > _PLAIN},
     )
     if found.status != 0 or -found.fun <= TIE / c.size:
         return None

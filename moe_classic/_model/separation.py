@@ -28,7 +28,8 @@ from moe_classic._numerics import log_sum_exp
 from moe_classic._typing import Bools, Floats, Ints
 
 from .model import Model, MoEParams
-from .recession import MOST_VARIABLES, TIE, Separation, Softmax, are_mixed, gaps, recession
+from .overlap import gaps
+from .recession import MOST_VARIABLES, TIE, Separation, Softmax, are_mixed, recession
 
 #: Responsibilities from which on a row counts for an expert, and speaks for one child of a gate.
 _OWN, _SURE = (1e-3, 0.5), 0.9

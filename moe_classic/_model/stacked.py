@@ -6,13 +6,16 @@ goes over the rows then goes over them once, in one call where there were S::
     gate        coef (S, K - 1, q)       log_prob (S, K, G)
     experts     coef (S K, d, q)         log_prob (S K, n)
     R           (S, K, G)                objective (S,)
+
+What a pass makes of all starts is taken apart only where one of them is asked for its own: those
+that go on together are the whole as it stands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -23,8 +26,42 @@ from moe_classic._typing import Floats
 from .model import Model, MoEParams
 
 
+class Taken(MoEParams):
+    """The parameters of start ``number`` of ``count``, taken from the ``whole`` once asked for."""
+
+    whole: MoEParams
+    model: Model
+    number: int
+    count: int
+
+    def __init__(self, whole: MoEParams, model: Model, number: int, count: int) -> None:
+        self.__dict__.update(whole=whole, model=model, number=number, count=count)
+
+    @cached_property
+    def gate(self) -> Any:
+        """Those of the gate."""
+        return _part(self.whole.gate, self.number)
+
+    @cached_property
+    def experts(self) -> tuple[Any, ...]:
+        """Those of each group of experts."""
+        groups = zip(self.model.groups, self.whole.experts, strict=True)
+        return tuple(_part(p, _place(self.number, g.count)) for g, p in groups)
+
+    def __reduce__(self) -> tuple[type[MoEParams], tuple[Any, ...]]:
+        """Sent elsewhere it leaves the others behind."""
+        return MoEParams, (self.gate, self.experts)
+
+
+def by_itself(params: MoEParams) -> MoEParams:
+    """Parameters that hold nothing of other starts."""
+    return MoEParams(params.gate, params.experts) if isinstance(params, Taken) else params
+
+
 def stackable(model: Model, params: MoEParams) -> bool:
     """Whether parameters of this model may be stacked: none of its experts share a field."""
+    if isinstance(params, Taken):
+        return True
     experts = zip(model.groups, params.experts, strict=True)
     return (
         model.is_ours
@@ -36,6 +73,9 @@ def stackable(model: Model, params: MoEParams) -> bool:
 
 def stack(several: Sequence[MoEParams]) -> MoEParams:
     """One record of all starts."""
+    together = _still_together(several)
+    if together is not None:
+        return together
     gate = _joined([p.gate for p in several], np.stack)
     experts = zip(*(p.experts for p in several), strict=True)
     return MoEParams(gate, tuple(_joined(group, np.concatenate) for group in experts))
@@ -43,12 +83,29 @@ def stack(several: Sequence[MoEParams]) -> MoEParams:
 
 def unstack(stacked: MoEParams, model: Model, count: int) -> list[MoEParams]:
     """The records of ``count`` starts."""
-    gates = [_part(stacked.gate, s) for s in range(count)]
-    groups = [
-        [_part(p, slice(s * g.count, (s + 1) * g.count)) for s in range(count)]
-        for g, p in zip(model.groups, stacked.experts, strict=True)
-    ]
-    return [MoEParams(*parts) for parts in zip(gates, zip(*groups, strict=True), strict=True)]
+    return [Taken(stacked, model, s, count) for s in range(count)]
+
+
+def _still_together(several: Sequence[MoEParams]) -> MoEParams | None:
+    """The record that all were taken from, or what is left of it; None if there is none."""
+    first = several[0]
+    if not isinstance(first, Taken):
+        return None
+    whole, groups = first.whole, first.model.groups
+    numbers = [p.number for p in several if isinstance(p, Taken) and p.whole is whole]
+    if len(numbers) < len(several):
+        return None
+    if numbers == list(range(first.count)):
+        return whole
+    rows = np.array(numbers)
+    places = [(rows[:, None] * g.count + np.arange(g.count)).ravel() for g in groups]
+    experts = zip(whole.experts, places, strict=True)
+    return MoEParams(_part(whole.gate, rows), tuple(_part(p, place) for p, place in experts))
+
+
+def _place(number: int, count: int) -> slice:
+    """Where the experts of a start are among those of all."""
+    return slice(number * count, (number + 1) * count)
 
 
 def penalties(model: Model, stacked: MoEParams, summary: Summary, count: int) -> Floats:

@@ -15,6 +15,7 @@ from .starts import (
     CERTAINTY,
     STRATEGIES,
     StartData,
+    draws_nothing,
     params_from_responsibilities,
     portfolio,
     several_from_responsibilities,
@@ -24,6 +25,7 @@ from .stream_trainer import StreamTrainer
 from .thresholds import best_cut
 from .together import TOGETHER, StartSample
 from .trainer import SHORT_PASSES, Trainer
+from .trainer import Watcher as Watcher
 from .wrap import (
     admits,
     check_sparse,
@@ -67,6 +69,7 @@ __all__ = [
     "components",
     "described",
     "describes_outputs",
+    "draws_nothing",
     "em_problem",
     "from_portfolio",
     "keeps_origin",

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from moe_classic._data import Block
 from moe_classic._model import Model, match_experts
+from moe_classic._typing import Floats
 from moe_classic.solvers import Result
 
 #: What is said of a start, by the names of the columns of ``start_report_``.
@@ -42,6 +45,8 @@ AGREE = 3
 MOST = 5
 #: Relative difference of heights after short runs that is rounding: the same path twice.
 _SAME_PATH = 1e-12
+#: Share of the weight that two runs may give to unlike experts where they have met.
+_UNLIKE = 0.01
 
 
 def sort_key(run: StartRun) -> tuple[bool, float]:
@@ -57,6 +62,7 @@ def run_finalists(
     every: bool,
     most: int = MOST,
     ceiling: float = math.inf,
+    met: Callable[[StartRun, StartRun], bool] | None = None,
 ) -> list[int]:
     """Follow short runs to the end, the most promising first; which were followed, best first.
 
@@ -76,9 +82,11 @@ def run_finalists(
         alike, heights say nothing of new rows, and one is enough.
     ceiling : float
         Height that is high enough: further ends could not be told from one that reaches it.
+    met : callable, default=None
+        Tells whether two short runs have come to the same place, to be followed once.
     """
     order = sorted(range(len(runs)), key=lambda i: sort_key(runs[i]))
-    first = _first_alike(runs, order)
+    first = _first_alike(runs, order, met)
     followed: list[int] = []
     for batch in [order] if every else [order[: min(AGREE, most)], order[AGREE:most]]:
         ends = continue_run([(i, runs[i]) for i in batch if first[i] == i])
@@ -95,15 +103,47 @@ def run_finalists(
     return followed
 
 
-def _first_alike(runs: list[StartRun], order: list[int]) -> dict[int, int]:
-    """For each run the first in ``order`` on the same path: as high, but for rounding."""
+def _first_alike(
+    runs: list[StartRun], order: list[int], met: Callable[[StartRun, StartRun], bool] | None
+) -> dict[int, int]:
+    """For each run the first in ``order`` on the same path: as high, but for rounding, or met."""
+
+    def alike(a: StartRun, b: StartRun) -> bool:
+        same = abs(a.objective - b.objective) <= _SAME_PATH * abs(a.objective)
+        return same or (met is not None and met(a, b))
+
     first: dict[int, int] = {}
     for i in order:
-        value = runs[i].objective
-        heights = ((j, runs[j].objective) for j in first)
-        like = (j for j, height in heights if abs(height - value) <= _SAME_PATH * abs(height))
-        first[i] = first[j] if (j := next(like, None)) is not None else i
+        like = (j for j in first if first[j] == j and alike(runs[j], runs[i]))
+        first[i] = next(like, i)
     return first
+
+
+def have_met(model: Model, block: Block, same: float) -> Callable[[StartRun, StartRun], bool]:
+    """Whether a second run is at the end of a first one, or so near that it would only get there.
+
+    The first has converged; the second is as high but for ``same``, in nats, with like posterior
+    probabilities once experts are matched.
+    """
+    w, seen = block.subject_w, dict[int, tuple[Result, Floats]]()
+
+    def R_of(run: StartRun) -> Floats:
+        key = id(run.result)
+        if key not in seen:
+            # With the result, which keeps its number as long as it is held.
+            seen[key] = run.result, model.responsibilities(run.result.params, block)
+        return seen[key][1]
+
+    def met(a: StartRun, b: StartRun) -> bool:
+        comparable = a.result.converged and a.n_degenerate == b.n_degenerate
+        if not comparable or abs(a.objective - b.objective) > same:
+            return False
+        R, other = R_of(a), R_of(b)
+        if model.exchangeable:
+            other = other[match_experts(R, other, w)]
+        return float(0.5 * np.abs(R - other).sum(axis=0) @ w) <= _UNLIKE * float(w.sum())
+
+    return met
 
 
 def number_optima(runs: list[StartRun], followed: list[int], same: float) -> list[int]:

@@ -117,6 +117,8 @@ class Search:
         Weight of the rows.
     numbers : int
         Rows times experts.
+    met : callable
+        Tells whether two runs have come to the same optimum.
     """
 
     proposed: Callable[[MoEParams], Iterator[Floats]]
@@ -125,6 +127,7 @@ class Search:
     finish: Callable[[list[Result]], list[StartRun]]
     weight: float
     numbers: int
+    met: Callable[[StartRun, StartRun], bool]
 
     def best(self, ends: list[StartRun]) -> StartRun | None:
         """The best run that moves from ``ends`` lead to, None if none is better than they are."""
@@ -134,7 +137,7 @@ class Search:
             parents = [r for r in self.distinct(known)[:_PARENTS] if r.objective not in left]
             if not parents:
                 break
-            found = self.round(parents, run, most)
+            found = self.round(parents, run, most, known)
             left |= {r.objective for r in parents}
             better = [r for r in found if self.beats(r, run)]
             known += found
@@ -163,8 +166,10 @@ class Search:
                 found.append(run)
         return found
 
-    def round(self, parents: list[StartRun], best: StartRun, most: int) -> list[StartRun]:
-        """Ends of the moves from some runs."""
+    def round(
+        self, parents: list[StartRun], best: StartRun, most: int, known: list[StartRun]
+    ) -> list[StartRun]:
+        """Ends of the moves from some runs; those that have come to a known one go no further."""
         moves = (
             Move(run.result.params, R) for run in parents for R in self.proposed(run.result.params)
         )
@@ -172,4 +177,14 @@ class Search:
         looked = sorted(self.climb(some, _FIRST), key=lambda r: -r.objective)
         again = looked[: max(_FEWEST, int(_AGAIN * len(looked)))]
         enough = best.objective - _GIVE_UP * self.weight
-        return self.finish([r for r in self.climb_on(again, _SECOND) if r.objective >= enough])
+        high = [r for r in self.climb_on(again, _SECOND) if r.objective >= enough]
+        return self.finish(self.unknown(high, known))
+
+    def unknown(self, ends: list[Result], known: list[StartRun]) -> list[Result]:
+        """Those that have come to an optimum of no run that is known, nor of one before them."""
+        new: list[StartRun] = []
+        for end in ends:
+            run = StartRun("split and merge", end.objective, end, 0)
+            if not any(self.met(other, run) for other in [*known, *new]):
+                new.append(run)
+        return [run.result for run in new]

@@ -28,7 +28,7 @@ from moe_classic._objectives import update_under
 from moe_classic._typing import Floats, Ints
 
 from .clusters import FEW, few_clusters
-from .thresholds import best_cut
+from .thresholds import affordable_features, best_cut
 
 #: Share of a row that goes to the expert it is assigned to; the rest is spread evenly.
 CERTAINTY = 0.9
@@ -181,6 +181,13 @@ STRATEGIES: dict[str, Strategy] = {
     "local": local_fits,
     "cut": feature_cut,
 }
+
+
+def draws_nothing(name: str, view: StartData) -> bool:
+    """Whether a strategy finds the same labels whatever the random numbers."""
+    few = affordable_features(len(view.X), view.X.shape[1] + 1 + view.target.shape[1])
+    return name == "principal" or (name == "cut" and few >= view.X.shape[1])
+
 
 #: Order in which a portfolio of any length is filled; deterministic and cheap ones first. Those
 #: without chance come once.

@@ -36,7 +36,7 @@ def best_cut(X: Floats, T: Floats, w: Floats, count: int, rng: np.random.Generat
     """
     B = np.column_stack([X, np.ones(len(X)), T])
     p = X.shape[1]
-    affordable = max(1, int(_BUDGET / (len(B) * B.shape[1] ** 2)))
+    affordable = affordable_features(*B.shape)
     columns = np.arange(p)
     if affordable < p:
         columns = np.sort(rng.permutation(p)[:affordable])
@@ -57,6 +57,11 @@ def best_cut(X: Floats, T: Floats, w: Floats, count: int, rng: np.random.Generat
         if miss < best:
             best, labels = miss, bins if cut is None else (bins > cut).astype(np.intp)
     return labels
+
+
+def affordable_features(m: int, width: int) -> int:
+    """Features that are looked at on m rows of ``width`` features, constant and targets."""
+    return max(1, int(_BUDGET / (max(m, 1) * width**2)))
 
 
 def thresholds(x: Floats, w: Floats, parts: int) -> Floats:

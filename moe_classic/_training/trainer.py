@@ -36,7 +36,7 @@ from moe_classic.solvers import (
 
 from .bound_rows import BoundRows
 from .ends import Trained, final_pass
-from .finalists import MOST, StartRun, agreements, report, run_finalists
+from .finalists import MOST, StartRun, agreements, have_met, report, run_finalists
 from .progress import no_monitor
 from .settle import settled
 from .split_merge import Move, Search, candidates
@@ -61,6 +61,9 @@ _FEW_ROWS = 1000
 #: Differences between heights, in nats per unit of weight, that no tolerance resolves.
 _SAME_HEIGHT = 1e-8
 
+#: Difference of heights, in nats per unit of weight, up to which a move may have led back.
+_SAME_PLACE = 1e-4
+
 #: Tolerance of long runs on a sample of the rows, in nats per unit of weight.
 _ROUGH_TOL = 1e-4
 
@@ -71,6 +74,8 @@ _NEARLY = 30.0
 
 #: Hands out a monitor for each long run: (name of the run) -> monitor or None.
 MonitorFactory = Callable[[str], Any]
+#: Takes the path of a solver and returns one that may end earlier.
+Watcher = Callable[[Any], Any]
 
 
 @dataclass
@@ -81,6 +86,9 @@ class Trainer(BoundRows):
     max_iter: int
     tol: float
     monitor_for: MonitorFactory
+
+    #: Whether starts that advance together know of each other.
+    competes = False
 
     @property
     def keeps_shape(self) -> bool:
@@ -97,12 +105,22 @@ class Trainer(BoundRows):
         """The user's solver from each of several parameters."""
         monitors = [self.monitor_for(name) for name in names]
         results = run_together(
-            self.solver, problem, several, max_iter=self.max_iter, tol=self.tol, monitors=monitors
+            self.solver,
+            problem,
+            several,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            monitors=monitors,
+            watched=self.watched(problem),
         )
         for monitor in monitors:
             if monitor is not None:
                 monitor.close()
         return results
+
+    def watched(self, problem: Problem) -> Watcher | None:
+        """What ends paths of a problem early; None leaves them to themselves."""
+        return None
 
     def offset(self) -> float:
         """What a unit of weight adds to objectives on the user's scales; errors keep theirs."""
@@ -219,7 +237,8 @@ class Trainer(BoundRows):
         def further(starts: list[tuple[int, StartRun]]) -> Iterator[StartRun]:
             task = partial(on_sample.continue_runs, start_sample)
             portions = start_sample.portions(starts, self._follower(complete=complete))
-            if starts and starts[0][1].objective > _NEARLY * ceiling:
+            compete = self.competes and max(map(len, portions), default=0) > 1
+            if starts and not compete and starts[0][1].objective > _NEARLY * ceiling:
                 # One that may be high enough goes first, so that the others need not go at all.
                 portions = [starts[:1], *portions]
                 portions[1] = portions[1][1:]
@@ -230,7 +249,12 @@ class Trainer(BoundRows):
         wide = start_sample.wide
         every = cheap and not wide and not isinstance(self.solver, GradientAscent)
         most = 1 if wide else MOST
-        return run_finalists(runs, further, same=same, every=every, most=most, ceiling=ceiling)
+        # The heights of other objectives are not those of the short runs' own ends.
+        own = every and self.solver.maximises_likelihood
+        met = have_met(self.model, start_sample.block, same) if own else None
+        return run_finalists(
+            runs, further, same=same, every=every, most=most, ceiling=ceiling, met=met
+        )
 
     def _on_all(
         self, problem: Problem, result: Result, free: Model, *, complete: bool
@@ -251,7 +275,11 @@ class Trainer(BoundRows):
         """
         if not (self.model.bounded and self.solver.maximises_likelihood):
             return np.inf
-        return -_UNNOTICED * summary.weight / summary.n_rows
+        return -self._unnoticed(summary)
+
+    def _unnoticed(self, summary: Summary) -> float:
+        """A nat of an average row."""
+        return _UNNOTICED * summary.weight / summary.n_rows
 
     def _freed(self, problem: Problem, result: Result) -> tuple[Problem, Result]:
         """A result that was found under the wider bounds of starts, climbed on without them."""
@@ -342,6 +370,7 @@ class Trainer(BoundRows):
             small.summary.weight,
             # Fits of estimators cost what they cost, however few the rows are.
             start_sample.numbers if self.model.is_ours else sys.maxsize,
+            have_met(self.model, start_sample.block, _SAME_PLACE * small.summary.weight),
         )
         return search.best(ends)
 

@@ -37,9 +37,9 @@ def crps_mixture(
     Gaussian and Laplace components, and their mixtures with each other, have a closed form. So has
     the first term of Student-t components; ``E|Y - Y'|`` between two of them, or one and another
     family, has none and is computed by writing Student's t as a scale mixture of normals, exact to
-    about 1e-9. Where ``df < 1.2``, ``scale`` of a Student-t component differs from row to row, or a
-    component is logistic, the integral itself is computed by double-exponential quadrature, exact
-    to about 1e-7 and slower.
+    about 1e-9, down to ``df`` near 1/2, where the score ends to exist. Where ``scale`` of a
+    Student-t component differs from row to row, or a component is logistic, the integral itself is
+    computed by double-exponential quadrature, exact to about 1e-7 and slower.
 
     Parameters
     ----------

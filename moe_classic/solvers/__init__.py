@@ -5,6 +5,7 @@
 
 from ._adam import SGD, Adam
 from ._adam import GradientAscent as GradientAscent
+from ._base import OUTDONE as OUTDONE
 from ._base import STOPPED as STOPPED
 from ._base import DivergenceError, Problem, Result, Solver
 from ._base import joined_results as joined_results
@@ -13,6 +14,7 @@ from ._lbfgs import LBFGS
 from ._newton import Newton
 from ._paths import run_together as run_together
 from ._paths import run_weighted as run_weighted
+from ._race import Race as Race
 from ._squarem import SQUAREM
 
 SOLVERS: dict[str, type[Solver]] = {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from moe_classic._model import MoEParams
+from moe_classic._model import MoEParams, by_itself
 
 from ._apart import Apart
 from ._base import APART, CAPPED, ENOUGH, SETTLED, STOPPED, STUCK, Limits, Problem, Result
@@ -94,7 +94,7 @@ class MonotoneAscent:
         """Where the path led."""
         left = 0.0 if self.message == STUCK else self.left
         return Result(
-            self.best.params,
+            by_itself(self.best.params),
             self.trace[-1],
             self.trace,
             self.passes,

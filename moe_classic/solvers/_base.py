@@ -27,6 +27,7 @@ SETTLED = "rows no longer change hands"
 APART = "classes are told apart, and their probabilities hardly change"
 STUCK = "no step climbs any further"
 STOPPED = "stopped by a callback"
+OUTDONE = "another start ends higher"
 
 
 class DivergenceError(ValueError):

@@ -18,6 +18,7 @@ import numpy as np
 
 from moe_classic._model import (
     MoEParams,
+    by_itself,
     observed_information,
     penalties,
     stack,
@@ -70,6 +71,7 @@ Path = Generator[MoEParams | Survey, Any, T]
 
 def look(problem: Problem, params: MoEParams) -> Point:
     """One pass at ``params``; the step is taken once it is asked for."""
+    params = by_itself(params)
     value, stats = problem.evaluate(params)
     step = cache(partial(problem.model.update, params, stats, problem.summary))
     if not problem.model.sparse:
@@ -169,16 +171,25 @@ def run_together(
     max_iter: int,
     tol: float,
     monitors: Sequence[StepMonitor | None],
+    watched: Callable[[Path[Result]], Path[Result]] | None = None,
 ) -> list[Result]:
-    """What :meth:`Solver.run` leads to from several parameters, side by side where that goes."""
+    """What :meth:`Solver.run` leads to from several parameters, side by side where that goes.
+
+    ``watched`` may end a path early, where its passes can be shared.
+    """
     solver.check()
     solver.check_model(problem.model)
     enough = tol * problem.summary.weight
     limits = [Limits(max_iter, enough, monitor, tol**0.5) for monitor in monitors]
     starts = list(zip(several, limits, strict=True))
-    if len(starts) > 1 and solver.shares_passes and stackable(problem.model, several[0]):
-        return walk_together(problem, [solver.path(problem, *start) for start in starts])
-    return [solver.climb(problem, *start) for start in starts]
+    if not solver.shares_passes or (len(starts) == 1 and watched is None):
+        return [solver.climb(problem, *start) for start in starts]
+    paths = [solver.path(problem, *start) for start in starts]
+    if watched is not None:
+        paths = [watched(path) for path in paths]
+    if stackable(problem.model, several[0]):
+        return walk_together(problem, paths)
+    return [walk(problem, path) for path in paths]
 
 
 def run_weighted(

@@ -6,7 +6,7 @@ from scipy.optimize import linprog
 
 from moe_classic import MoEClassifier, MoERegressor
 from moe_classic._model import overlap, recession
-from moe_classic._model.overlap import overlapping
+from moe_classic._model.overlap import gaps, overlapping
 
 TIE = 1e-6
 
@@ -43,8 +43,11 @@ def classes(seed, count, noise):
 def test_what_is_proved_to_overlap_has_no_direction(count, noise):
     for seed in range(12):
         Z, labels = classes(seed, count, noise)
-        proved = overlapping(Z, labels, count, TIE)
+        proved, apart = overlapping(Z, labels, count, TIE)
         assert not (proved and a_direction_exists(Z, labels, count))
+        assert apart is None or (gaps(apart, Z, labels) >= 0.0).all()
+        # Labels are cuts of one score: without noise all rows are told apart.
+        assert (apart is not None) or noise > 0.0 or count > 2
         if noise == 1.0 and not a_direction_exists(Z, labels, count):
             assert proved
 
@@ -53,17 +56,17 @@ def test_quasi_separation_is_not_taken_for_overlap():
     Z, labels = classes(1, 2, 1.0)
     d = (np.arange(40) % 4 == 0).astype(float)
     Z = np.vstack([d, Z])
-    assert not overlapping(Z, np.where(d == 1.0, 1, labels), 2, TIE)
+    assert overlapping(Z, np.where(d == 1.0, 1, labels), 2, TIE) == (False, None)
     # One row on the other side is enough.
     other = np.where(d == 1.0, 1, labels)
     other[0] = 0
-    assert overlapping(Z, other, 2, TIE) == (not a_direction_exists(Z, other, 2))
+    assert overlapping(Z, other, 2, TIE)[0] == (not a_direction_exists(Z, other, 2))
 
 
 def test_columns_that_say_nothing_new_leave_the_question_open():
     Z, labels = classes(1, 2, 1.0)
-    assert overlapping(Z, labels, 2, TIE)
-    assert not overlapping(np.vstack([Z[0], Z]), labels, 2, TIE)
+    assert overlapping(Z, labels, 2, TIE)[0]
+    assert overlapping(np.vstack([Z[0], Z]), labels, 2, TIE) == (False, None)
 
 
 @pytest.mark.parametrize("kind", [MoERegressor, MoEClassifier])

@@ -166,3 +166,14 @@ def test_what_columns_have_in_common_rounds_nothing_away():
     told = np.exp(log_normalised(a))
     np.testing.assert_allclose(told[:, 0], [1.0 / (1.0 + np.e), np.e / (1.0 + np.e)], rtol=1e-14)
     np.testing.assert_array_equal(told[:, 1:], 0.5)
+
+
+@pytest.mark.parametrize("singular", [False, True])
+@pytest.mark.parametrize("q", [1, 2, 5, 9])
+def test_many_systems_are_solved_as_each_by_itself(rng, q, singular):
+    rows = rng.standard_normal((12, q, q + 4)) * 10.0 ** rng.uniform(-3.0, 3.0, (12, q, 1))
+    A, b = rows @ rows.swapaxes(1, 2), rng.standard_normal((12, q, 2))
+    if singular:
+        A[7], b[7] = 0.0, 0.0
+    each = np.concatenate([solve_psd(A[k : k + 1], b[k : k + 1]) for k in range(12)])
+    np.testing.assert_allclose(solve_psd(A, b), each, rtol=1e-7)

@@ -1,5 +1,7 @@
 """Which starts are followed, and whether the report on their ends is true."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
@@ -10,12 +12,15 @@ from moe_classic._training.finalists import (
     AGREE,
     MOST,
     StartRun,
+    have_met,
     number_optima,
     report,
     run_finalists,
 )
 from moe_classic.datasets import make_moe
 from moe_classic.solvers import EM, Newton, Result
+
+from ..solvers.problems import drawn
 
 
 def run(value, *, converged=True, degenerate=0):
@@ -90,6 +95,34 @@ def test_same_path_is_followed_once_and_counted_twice():
     run_finalists(runs, continue_run, same=1e-6, every=True)
     assert asked == [0, 2]
     assert [r.objective for r in runs] == [7.0, 7.0, 7.0]
+
+
+def test_runs_that_have_met_are_followed_once():
+    runs = [run(1.0), run(1.0 - 1e-7), run(0.5), run(0.5 - 1e-3)]
+    continue_run, asked = led_to([7.0, 8.0, 7.0, 6.0])
+
+    def met(a, b):
+        return abs(a.objective - b.objective) <= 1e-6
+
+    run_finalists(runs, continue_run, same=1e-6, every=True, met=met)
+    assert asked == [0, 2, 3]
+    assert [r.objective for r in runs] == [7.0, 7.0, 7.0, 6.0]
+
+
+def test_runs_have_met_where_heights_and_assignments_agree():
+    problem, start = drawn(apart=4.0)
+    model, (block,) = problem.model, problem.source
+    here = EM().run(problem, start, max_iter=200, tol=1e-8)
+    model_start = model.start([d.width for d in block.designs], problem.summary)
+    there = replace(here, params=model_start)
+    ended = StartRun("", 5.0, here, 0)
+    met = have_met(model, block, 1e-3)
+    turned = replace(here, params=model.reorder(here.params, np.array([1, 0])), converged=False)
+    assert met(ended, StartRun("", 5.0 - 1e-4, turned, 0))
+    assert not met(ended, StartRun("", 5.0 - 1e-2, turned, 0))
+    assert not met(ended, StartRun("", 5.0, turned, 1))
+    assert not met(ended, StartRun("", 5.0, there, 0))
+    assert not met(StartRun("", 5.0, turned, 0), ended)
 
 
 # ------------------------------------------------------------------------- what is said of them

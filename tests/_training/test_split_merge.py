@@ -57,9 +57,14 @@ def end(height, degenerate=0):
     return StartRun("", height, result, degenerate)
 
 
-def searched(ends, children, numbers=10_000):
+def never(a, b):
+    """No two runs have met."""
+    return False
+
+
+def searched(ends, children, numbers=10_000, met=never, finished=None):
     """Where a search leads in which moves from a height lead to other heights; parents asked."""
-    asked = []
+    asked, finished = [], [] if finished is None else finished
 
     def proposed(height):
         asked.append(height)
@@ -72,9 +77,10 @@ def searched(ends, children, numbers=10_000):
         proposed,
         climb,
         lambda results, passes: results,
-        lambda results: [end(r.objective) for r in results],
+        lambda results: [finished.append(r.objective) or end(r.objective) for r in results],
         weight=1000.0,
         numbers=numbers,
+        met=met,
     )
     return search.best(ends), asked
 
@@ -96,6 +102,14 @@ def test_search_gives_up_what_is_far_below():
     assert best is None
 
 
+def test_moves_that_lead_back_are_not_followed_to_the_end():
+    finished = []
+    ends, children = [end(5.0), end(4.5)], {5.0: [4.5, 6.0, 6.0], 6.0: [5.0]}
+    best, _ = searched(ends, children, 100, lambda a, b: a.objective == b.objective, finished)
+    assert best.objective == 6.0
+    assert finished == [6.0]
+
+
 def test_starts_that_agree_leave_less_to_look_for():
     few = {5.0: [1.0, 2.0, 3.0, 4.0, 9.0]}
     agree, _ = searched([end(5.0)] * 3, few, numbers=100)
@@ -105,7 +119,7 @@ def test_starts_that_agree_leave_less_to_look_for():
 
 
 def test_degenerate_end_is_no_gain():
-    search = Search(iter, list, list, list, weight=1.0, numbers=1)
+    search = Search(iter, list, list, list, weight=1.0, numbers=1, met=never)
     assert not search.beats(end(9.0, degenerate=1), end(5.0))
     assert search.beats(end(9.0), end(5.0, degenerate=1))
     heights = [run.objective for run in search.distinct([end(1.0), end(2.0), end(2.0 + 1e-9)])]

@@ -2,7 +2,6 @@
 
 import pytest
 import sklearn
-from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
 from moe_classic import (
@@ -15,6 +14,8 @@ from moe_classic import (
 )
 from moe_classic.experts import GaussianExpert, StudentTExpert
 from moe_classic.gates import GaussianGate, SoftmaxGate
+
+from ..checks import parametrize_with_checks
 
 #: Before 1.9 `check_positive_only_tag_during_fit` takes a mean off whole numbers in place.
 CHECK_NEEDS_FLOATS = parse_version(sklearn.__version__) < parse_version("1.9")

@@ -1,7 +1,6 @@
 """scikit-learn's own checks on nets with experts, behind five routers and for all of the kind."""
 
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from moe_classic import (
     DeepMoEClassifier,
@@ -10,6 +9,8 @@ from moe_classic import (
     SparseMoEClassifier,
     SparseMoERegressor,
 )
+
+from ..checks import parametrize_with_checks
 
 #: Rows are cut into batches, whatever they weigh.
 FAILS = {

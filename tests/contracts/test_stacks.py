@@ -1,12 +1,13 @@
 """Starts that advance together end where each ends alone: every family, gates that stack."""
 
+import pickle
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from moe_classic._data import ArraySource, Subjects
-from moe_classic._model import available, penalties, stack, stackable, unstack
+from moe_classic._model import available, by_itself, penalties, stack, stackable, unstack
 from moe_classic.experts import EXPERTS
 from moe_classic.experts._linear import LinearExpert
 from moe_classic.solvers import EM, SQUAREM, run_together, run_weighted
@@ -214,5 +215,12 @@ def test_penalties_of_starts_are_those_of_each(expert, outputs, K, settings, gat
 @pytest.mark.parametrize("gate", GATES)
 def test_stack_comes_apart_as_it_was(expert, outputs, K, settings, gate):
     problem, starts = scene(expert, outputs, K, settings, gate)
-    parts = unstack(stack(starts), problem.model, STARTS)
+    whole = stack(starts)
+    parts = unstack(whole, problem.model, STARTS)
     np.testing.assert_array_equal(packed(problem, parts), packed(problem, starts))
+    assert stack(parts) is whole
+    some = unstack(stack(parts[1::2]), problem.model, STARTS // 2)
+    np.testing.assert_array_equal(packed(problem, some), packed(problem, starts[1::2]))
+    sent = pickle.loads(pickle.dumps(parts[2]))
+    assert type(sent) is type(by_itself(parts[2])) is type(starts[2])
+    np.testing.assert_array_equal(packed(problem, [sent]), packed(problem, starts[2:3]))

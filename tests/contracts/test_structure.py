@@ -106,6 +106,7 @@ def imported(path: Path) -> list[tuple[str, bool]]:
     return found
 
 
+@cache
 def modules_imported(path: Path, *, at_top: bool = False) -> set[Path]:
     """Files of the package from which a file imports."""
     files = set()
@@ -117,15 +118,11 @@ def modules_imported(path: Path, *, at_top: bool = False) -> set[Path]:
     return files - {path}
 
 
-DIRECT = {path: modules_imported(path) for path in MODULES}
-AT_TOP = {path: modules_imported(path, at_top=True) for path in MODULES}
-
-
 def reached(path: Path) -> set[Path]:
     """Files that a file needs, directly or through others."""
     found, queue = set(), [path]
     while queue:
-        for target in DIRECT[queue.pop()] - found:
+        for target in modules_imported(queue.pop()) - found:
             found.add(target)
             queue.append(target)
     return found
@@ -144,15 +141,20 @@ def test_every_module_and_folder_stands_on_one_storey():
     assert sum(len(rooms) for rooms in STOREYS) == len(STOREY)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=short)
-def test_nothing_is_imported_from_a_higher_storey(path):
-    mine = STOREY[room(path)]
-    assert {short(o) for o in DIRECT[path] if STOREY[room(o)] > mine} == set()
+def test_nothing_is_imported_from_a_higher_storey():
+    higher = [
+        f"{short(path)} imports {short(other)}"
+        for path in MODULES
+        for other in modules_imported(path)
+        if STOREY[room(other)] > STOREY[room(path)]
+    ]
+    assert higher == []
 
 
 def test_rooms_of_a_storey_do_not_need_each_other_in_a_circle():
     needs = {
-        name: {room(o) for p in MODULES if room(p) == name for o in DIRECT[p]} for name in STOREY
+        name: {room(o) for p in MODULES if room(p) == name for o in modules_imported(p)}
+        for name in STOREY
     }
     for rooms in STOREYS:
         left = set(rooms)
@@ -162,31 +164,39 @@ def test_rooms_of_a_storey_do_not_need_each_other_in_a_circle():
             left -= free
 
 
-@pytest.mark.parametrize("path", MODULES, ids=short)
-def test_other_rooms_are_entered_by_their_face(path):
+def test_other_rooms_are_entered_by_their_face():
     """A file imports from its own folder, from those around it, and from faces of others."""
-    around = [folder(path), path.parent, *folder(path).parents]
-    inside = {short(o) for o in DIRECT[path] if folder(o) not in around}
-    assert inside == set()
+    inside = [
+        f"{short(path)} imports {short(other)}"
+        for path in MODULES
+        for other in modules_imported(path)
+        if folder(other) not in {folder(path), path.parent, *folder(path).parents}
+    ]
+    assert inside == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=short)
-def test_path_has_one_underscore_at_most(path):
-    parts = [part for part in path.relative_to(ROOT).parts if not part.startswith("__")]
-    assert sum(part.startswith("_") for part in parts) <= 1
+def private(part: str) -> bool:
+    return part.startswith("_") and not part.startswith("__")
 
 
-@pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda p: p.name)
-def test_tests_mirror_the_tree(path):
-    parts = path.relative_to(TESTS).parts
-    if parts[0] in WHOLE:
-        return
-    name = parts[-1].removeprefix("test_")
-    place = ROOT.joinpath(*parts[:-1])
+def test_paths_have_one_underscore_at_most():
+    assert [p for p in map(short, MODULES) if sum(map(private, Path(p).parts)) > 1] == []
+
+
+def mirrored(path: Path) -> bool:
+    """Whether a file of tests stands where the module stands that it tests."""
+    place = ROOT / path.parent.relative_to(TESTS)
     # One module may have several files of tests: test_select_path.py for _select.py.
     known = {p.name.removesuffix(".py").strip("_") for p in place.glob("*.py")} | {"init"}
-    stem = name.removesuffix(".py")
-    assert any(stem == k or stem.startswith(f"{k}_") for k in known), f"no module of {path}"
+    stem = path.stem.removeprefix("test_")
+    return any(stem == k or stem.startswith(f"{k}_") for k in known)
+
+
+def test_tests_mirror_the_tree():
+    files = sorted(path.relative_to(TESTS) for path in TESTS.rglob("test_*.py"))
+    mine = [path for path in files if path.parts[0] not in WHOLE]
+    assert len(mine) > 100
+    assert [str(path) for path in mine if not mirrored(TESTS / path)] == []
 
 
 # ------------------------------------------------------------------------- who imports whom
@@ -201,7 +211,7 @@ def test_imports_have_no_cycles():
             return
         walk.append(path)
         # A package's own __init__ is loaded before its modules, whoever asks for them.
-        for target in sorted(AT_TOP[path] - {path.parent / "__init__.py"}):
+        for target in sorted(modules_imported(path, at_top=True) - {path.parent / "__init__.py"}):
             visit(target)
         walk.pop()
         done.add(path)
@@ -291,7 +301,7 @@ def test_everything_public_is_found_though_it_is_loaded_late():
 
 def test_files_that_run_first_are_there():
     text = (TESTS / "conftest.py").read_text()
-    (longest,) = re.findall(r"^LONGEST = (\(.*\))$", text, flags=re.MULTILINE)
+    (longest,) = re.findall(r"^LONGEST = (\(.*?^\))$", text, flags=re.MULTILINE | re.DOTALL)
     assert set(ast.literal_eval(longest)) <= {path.name for path in TESTS.rglob("test_*.py")}
 
 

@@ -9,13 +9,14 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from moe_classic import MoEClassifier, MoERegressor
 from moe_classic._data.blocks import Design
 from moe_classic._data.stats import Summary
 from moe_classic.gates import EstimatorGate
 from moe_classic.gates._estimator import GateRows, GateRowStats
+
+from ..checks import parametrize_with_checks
 
 CHECKED = [
     MoERegressor(2, gate=KNeighborsClassifier(3), n_init=1, max_iter=3),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
+from moe_classic._components import quadrature
 from moe_classic.predictive import _crps
 from moe_classic.predictive._crps import Noise, mixture_crps
 
@@ -71,6 +72,42 @@ def test_score_without_elementary_terms_is_the_defining_integral(a, b):
     assert found == pytest.approx(integrated(-1.0, [0.4, 0.6], location[:, 0], noise), rel=1e-6)
 
 
+@pytest.mark.parametrize("df", [0.55, 0.8, 1.0, 1.0 + 1e-9, 1.19])
+@pytest.mark.parametrize("other", [GAUSSIAN, LAPLACE, ("student_t", 0.6), ("student_t", 4.0)])
+def test_score_without_mean_sizes_is_the_defining_integral(monkeypatch, df, other):
+    monkeypatch.setattr(_crps, "_by_quadrature", None)
+    noise = noises(("student_t", df), other, (1.0, 0.3))
+    weights, location = np.array([[0.4], [0.6]]), np.array([[0.0], [3.0]])
+    found = mixture_crps(np.array([-1.0]), weights, location, noise)[0]
+    # The reference loses digits where 1 - F falls as slowly as t^-0.55.
+    rel = 1e-4 if df < 0.6 else 1e-6
+    assert found == pytest.approx(integrated(-1.0, [0.4, 0.6], location[:, 0], noise), rel=rel)
+
+
+@pytest.mark.parametrize("df", [1.5, 2.5, 30.0])
+def test_taking_own_sizes_off_both_sums_changes_nothing(rng, df):
+    noise = [
+        Noise("student_t", np.float64(1.0), df),
+        Noise("laplace", np.float64(0.2)),
+        Noise("gaussian", np.float64(2.0)),
+        Noise("student_t", np.float64(0.05), 3.0),
+    ]
+    weights, location = rng.dirichlet(np.ones(4), 200).T, 5.0 * rng.standard_normal((4, 200))
+    y = 5.0 * rng.standard_cauchy(200)
+    np.testing.assert_allclose(
+        _crps._long_tailed(y, weights, location, noise),
+        mixture_crps(y, weights, location, noise),
+        rtol=1e-7,
+    )
+
+
+def test_score_of_a_cauchy_at_its_middle_is_known():
+    # E|e - 0| - E|e| = 0, and 4 int_0^inf P(e > t)^2 dt = 4 log(2) / pi, halved.
+    zero, one = np.zeros(1), np.ones((1, 1))
+    found = mixture_crps(zero, one, zero[None], [Noise("student_t", np.float64(3.0), 1.0)])
+    assert found[0] == pytest.approx(3.0 * 2.0 * np.log(2.0) / np.pi, rel=1e-12)
+
+
 def test_score_of_a_gaussian_is_the_published_formula():
     # Gneiting & Raftery (2007), equation 21.
     z = np.linspace(-4.0, 4.0, 9)
@@ -128,6 +165,30 @@ def test_scales_that_differ_by_row_give_the_scores_of_the_rows(rng):
         ]
         # A per-row scale of Student-t noise goes by quadrature.
         np.testing.assert_allclose(together, alone, rtol=1e-8)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.3, 2.0), (0.01, 5.0)])
+def test_cuts_that_others_resolve_are_left_out_of_the_integral(monkeypatch, rng, low, high):
+    K, n = 12, 30
+    families = ("student_t", "logistic", "laplace", "gaussian")
+    noise = [
+        Noise(families[k % 4], np.exp(rng.uniform(np.log(low), np.log(high), n)), 0.7 + k)
+        for k in range(K)
+    ]
+    weights, location = rng.dirichlet(np.ones(K), n).T, 3.0 * rng.standard_normal((K, n))
+    y, nodes = rng.standard_normal(n), []
+    original = _crps._squared_difference
+
+    def counted(*args):
+        square = original(*args)
+        return lambda t: nodes.append(1) or square(t)
+
+    monkeypatch.setattr(_crps, "_squared_difference", counted)
+    quick = _crps._by_quadrature(y, weights, location, noise)
+    few = len(nodes)
+    monkeypatch.setattr(quadrature, "_RESOLVED", 0.0)
+    np.testing.assert_allclose(quick, _crps._by_quadrature(y, weights, location, noise), rtol=1e-9)
+    assert few < len(nodes) - few
 
 
 def test_score_is_infinite_when_tails_are_too_heavy_for_it():

@@ -28,14 +28,16 @@ from moe_classic._training import (
     STRATEGIES,
     TOGETHER,
     StartData,
+    draws_nothing,
     params_from_responsibilities,
     several_from_responsibilities,
     soften,
 )
 from moe_classic._typing import Floats, Ints
-from moe_classic.gates import Nested, SoftmaxGate
+from moe_classic.gates import SoftmaxGate
 from moe_classic.solvers import EM, Problem, run_weighted
 
+from .asks import Ask, Growing, Split, Trial
 from .branch import (
     Branch,
     Shared,
@@ -57,53 +59,6 @@ _WORTH = 1e-4
 #: Rows worked on at a time, and up to which local fits of several nodes advance together.
 _BLOCK_ROWS = 1024
 _TINY = np.finfo(float).tiny
-
-
-#: Where a local fit began, where it ended, and how high.
-Trial = tuple[MoEParams, MoEParams, float]
-
-
-#: A branch to be grown: its shape, weights of the rows at its node, partitions, random numbers.
-Growing = tuple[Nested, Floats, tuple[str, ...], np.random.Generator]
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A node that is to be split.
-
-    Attributes
-    ----------
-    h : ndarray of shape (n,)
-        Weights of the rows at the node.
-    count : int
-        Number of children C.
-    names : tuple of str
-        Partitions that are tried.
-    rng : Generator
-    rank : callable or None
-        Says which local fit is best; None takes the likeliest.
-    """
-
-    h: Floats
-    count: int
-    names: tuple[str, ...]
-    rng: np.random.Generator
-    rank: Callable[[Branch], float] | None = None
-
-
-@dataclass(frozen=True)
-class Split:
-    """A node with C new leaves.
-
-    Attributes
-    ----------
-    branch : Branch
-    posterior : ndarray of shape (C, n)
-        Weights of the rows at the leaves, summing to those at the node.
-    """
-
-    branch: Branch
-    posterior: Floats
 
 
 @dataclass(frozen=True)
@@ -193,17 +148,19 @@ class Splitter:
 
     def splits(self, asks: list[Ask]) -> list[Split]:
         """The same for several nodes, whose local fits advance together where that goes."""
-        cuts = [self._cuts(ask) for ask in asks]
+        known: dict[bytes, Ints] = {}
+        cuts = [self._cuts(ask, known) for ask in asks]
         keys = [[_key(ask.h, R) for R in each] for ask, each in zip(asks, cuts, strict=True)]
         wanted: dict[bytes, tuple[Floats, Floats]] = {}
         for ask, each, names in zip(asks, cuts, keys, strict=True):
             wanted |= {k: (ask.h, R) for k, R in zip(names, each, strict=True)}
         fresh = {key: cut for key, cut in wanted.items() if key not in self.tried}
         self.tried.update(zip(fresh, self._trials(list(fresh.values())), strict=True))
+        splits: dict[tuple[bytes, int], Split] = {}
         pairs = zip(asks, keys, strict=True)
-        return [self._best(ask, [self.tried[k] for k in each]) for ask, each in pairs]
+        return [self._best(ask, [self.tried[k] for k in each], splits) for ask, each in pairs]
 
-    def _cuts(self, ask: Ask) -> list[Floats]:
+    def _cuts(self, ask: Ask, known: dict[bytes, Ints]) -> list[Floats]:
         """Responsibilities (C, m) of the rows of a node by each of its partitions."""
         rows, count = self.rows_of(ask.h), ask.count
         if rows.size < 2 * count:
@@ -211,10 +168,14 @@ class Splitter:
         w = (self.block.w * ask.h)[rows]
         view = StartData(self.view.X[rows], self.view.target[rows], w, count)
         streams = zip(ask.names, ask.rng.spawn(len(ask.names)), strict=True)
-        return [soften(STRATEGIES[name](view, child), count) for name, child in streams]
+        place = b"%d" % count + _key(ask.h)
+        return [soften(_labels(view, *each, place, known), count) for each in streams]
 
-    def _best(self, ask: Ask, trials: list[Trial]) -> Split:
-        """The best of the local fits of a node; equal leaves where there are none."""
+    def _best(self, ask: Ask, trials: list[Trial], splits: dict[tuple[bytes, int], Split]) -> Split:
+        """The best of the local fits of a node; equal leaves where there are none.
+
+        ``splits`` are those that were made before of the same rows and parameters.
+        """
         model, best, height = self.flat_model(ask.count), None, (False, -np.inf)
         for start, end, value in trials:
             # A leaf that came to interpolate a few rows is likely only by that.
@@ -222,9 +183,12 @@ class Splitter:
             score = value if ask.rank is None else ask.rank(_branch(model, end))
             if best is None or (sound, score) > height:
                 best, height = end if sound else start, (sound, score)
-        return (
-            self._copies(ask.h, ask.count) if best is None else self._as_split(best, model, ask.h)
-        )
+        if best is None:
+            return self._copies(ask.h, ask.count)
+        place = _key(ask.h), id(best)
+        if place not in splits:
+            splits[place] = self._as_split(best, model, ask.h)
+        return splits[place]
 
     def _trials(self, cuts: list[tuple[Floats, Floats]]) -> list[Trial]:
         """Where responsibilities ``R`` of rows with weights ``h`` begin, and where they lead."""
@@ -397,6 +361,18 @@ def _branch(model: Model, params: MoEParams) -> Branch:
     return Branch(params.gate.coef, tuple(leaves))
 
 
-def _key(h: Floats, R: Floats) -> bytes:
+def _labels(
+    view: StartData, name: str, rng: np.random.Generator, place: bytes, known: dict[bytes, Ints]
+) -> Ints:
+    """Labels of the rows at a place by a partition, looked up if it is the same whoever asks."""
+    if not draws_nothing(name, view):
+        return STRATEGIES[name](view, rng)
+    key = name.encode() + place
+    if key not in known:
+        known[key] = STRATEGIES[name](view, rng)
+    return known[key]
+
+
+def _key(*arrays: Floats) -> bytes:
     """What tells local fits apart."""
-    return blake2b(h.tobytes() + R.tobytes()).digest()
+    return blake2b(b"".join(a.tobytes() for a in arrays)).digest()

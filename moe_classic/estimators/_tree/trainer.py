@@ -19,18 +19,20 @@ from moe_classic._training import (
     StreamTrainer,
     Trained,
     Trainer,
+    Watcher,
     several_from_responsibilities,
     soften,
 )
 from moe_classic._typing import Floats, Ints
 from moe_classic.experts import LinearExpert
 from moe_classic.gates import Nested, count_leaves
-from moe_classic.solvers import EM, STOPPED, Problem, Result
+from moe_classic.solvers import EM, OUTDONE, STOPPED, Problem, Race, Result
 
+from .asks import Trial
 from .grow import grow
 from .growth import Growth, GrowthStep
 from .least_squares import least_squares
-from .split import Splitter, Trial
+from .split import Splitter
 
 #: Partitions that split well; each is tried at every node of its starts, "best" tries them all.
 SPLITS = ("kmeans", "principal", "residual", "segments", "cut")
@@ -72,16 +74,33 @@ def surgical(model: Model) -> bool:
 class TreeTrainer(Trainer):
     """A trainer of trees: recursive starts, regrown branches, growth."""
 
+    competes = True
     settings = TreeSettings()
     history: list[GrowthStep] | None = None
     #: Local fits on the rows that starts are tried on.
     _tried: dict[bytes, Trial] | None = None
+    #: The problem that starts compete on, and the height of a sound end that is known there.
+    _tried_on: Problem | None = None
+    _to_beat: float = -np.inf
 
     def _on(self, sample: Sample) -> tuple[Trainer, StartSample]:
         """What is tried on these rows is known from start to start."""
         on_sample, start_sample = super()._on(sample)
-        vars(on_sample)["_tried"] = {}
+        vars(on_sample).update(_tried={}, _tried_on=start_sample.problem)
         return on_sample, start_sample
+
+    def watched(self, problem: Problem) -> Watcher | None:
+        """Starts that advance together compete: those that cannot win are left where they are."""
+        if problem is not self._tried_on:
+            return None
+        bounded, unnoticed = self.model.bounded, self._unnoticed(problem.summary)
+        return Race(
+            lambda params: not self._degenerate(params, problem),
+            margin=unnoticed if bounded else -unnoticed,
+            top=0.0 if bounded else np.inf,
+            on_the_way=bounded,
+            heights=[self._to_beat],
+        ).watched
 
     @property
     def surgical(self) -> bool:
@@ -132,7 +151,7 @@ class TreeTrainer(Trainer):
         rng = np.random.default_rng(0)
         for _ in range(_REPAIRS):
             rest = self.max_iter - result.n_iter
-            if rest < 2 or result.message == STOPPED or not self.surgical:
+            if rest < 2 or result.message in (STOPPED, OUTDONE) or not self.surgical:
                 return result
             if self.model.at_bounds(result.params, self.summary).all():
                 return result  # nothing is left to gain
@@ -178,6 +197,7 @@ class TreeTrainer(Trainer):
                 params = short.params
         if short is None:
             return None
+        vars(self)["_to_beat"] = -np.inf if run.n_degenerate else run.objective
         tried = self.continue_runs(start_sample, [(-1, StartRun("regrown", 0.0, short, 0))])[0]
         better = tried.objective > run.objective + 1e-6 * small.summary.weight
         return tried if better and tried.n_degenerate <= run.n_degenerate else None

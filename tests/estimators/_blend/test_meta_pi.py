@@ -17,10 +17,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from moe_classic import MetaPiClassifier, MetaPiRegressor
 from moe_classic.datasets import make_speakers
+
+from ...checks import parametrize_with_checks
 
 REGRESSORS = [LinearRegression(), DecisionTreeRegressor(max_depth=2, random_state=0)]
 CLASSIFIERS = [LogisticRegression(), DecisionTreeClassifier(max_depth=2, random_state=0)]

@@ -17,7 +17,6 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from moe_classic import HardMoEClassifier, HardMoERegressor
 from moe_classic._routing.capacity import (
@@ -27,6 +26,8 @@ from moe_classic._routing.capacity import (
     random_partition,
 )
 from moe_classic.estimators._hard.margins import margins_of, proba_from, signs_of
+
+from ...checks import parametrize_with_checks
 
 
 @parametrize_with_checks(

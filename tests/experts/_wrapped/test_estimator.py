@@ -21,11 +21,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from moe_classic import HierarchicalMoERegressor, MoEClassifier, MoERegressor
 from moe_classic._data.stats import Summary
 from moe_classic.experts import EstimatorExpert, Expert, GaussianExpert, StudentTExpert
+
+from ...checks import parametrize_with_checks
 
 #: One start from given responsibilities, followed to the end.
 TO_THE_END = {"n_init": 1, "tol": 1e-12, "max_iter": 3000}

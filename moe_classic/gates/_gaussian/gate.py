@@ -13,27 +13,16 @@ mixtures of experts, equations 8-13.
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 
 from moe_classic._components import (
-    CORRELATION,
-    CORRELATION_KIND,
-    LINE,
-    MEAN,
-    POSITIVE,
-    STD,
-    WEIGHT,
     ComponentTerms,
     Forward,
     Regions,
     Units,
-    block_diagonal,
-    covariance_moments,
-    differences,
     joined_terms,
     normal_curvature,
     normal_scores,
@@ -41,7 +30,7 @@ from moe_classic._components import (
     proportion_terms,
     unpack_field,
 )
-from moe_classic._data import Design, DesignMap, Stats, Summary
+from moe_classic._data import Design, DesignMap, Summary
 from moe_classic._numerics import (
     atom_variance,
     choose,
@@ -50,9 +39,11 @@ from moe_classic._numerics import (
     unpack_symmetric,
 )
 from moe_classic._typing import Bools, Floats, Ints
+from moe_classic.gates._base import Gate, GateRow
+from moe_classic.gates._constant import SMALLEST, vanished_proportions
 
-from ._base import Gate, GateRow
-from ._constant import SMALLEST, vanished_proportions
+from .params import GaussianGateParams, MomentStats
+from .shown import mean_terms, softmax_node, spread_terms, table_rows
 
 _COVARIANCES = ("full", "diag", "tied")
 #: Smallest variance that is told apart from rounding, in standardised units.
@@ -63,22 +54,6 @@ _SPIKE = 1e3
 _WHOLE = 0.999
 #: An expert with less than this share of the weight keeps its parameters for the round.
 _STARVED = 1e-8
-
-
-@dataclass(frozen=True)
-class GaussianGateParams:
-    """Proportions (K,), means (K, p), Cholesky factors (K or 1, p, p) of the covariances."""
-
-    proportions: Floats
-    means: Floats
-    chol: Floats
-
-
-@dataclass(frozen=True)
-class MomentStats(Stats):
-    """Packed weighted second moments (K, q (q + 1) / 2) of the design about its fixed origin."""
-
-    gram: Floats
 
 
 class GaussianGate(Gate):
@@ -439,64 +414,12 @@ class GaussianGate(Gate):
 
     def rows(self, shown: dict[str, Any], names: tuple[str, ...], K: int) -> list[GateRow]:
         """Proportion, and mean and standard deviation of every feature, of each expert."""
-        table = []
-        for k in range(K):
-            row = {(WEIGHT, WEIGHT): float(shown["weights_"][k])}
-            for j, name in enumerate(names):
-                row[MEAN, name] = float(shown["means_"][k, j])
-                row[STD, name] = float(np.sqrt(shown["covariances_"][k, j, j]))
-            table.append(row)
-        return table
+        return table_rows(shown, names, K)
 
     def terms(self, params: GaussianGateParams, units: Units) -> ComponentTerms:
         """Proportions, means, standard deviations and correlations."""
-        K, p = params.means.shape
-        design = units.design
-        heads = [("gate", label, MEAN, name) for label in units.labels for name in design.names]
-        means = ComponentTerms(
-            heads,
-            [LINE] * (K * p),
-            heads,
-            lambda params: (design.centre + params.means * design.unit).ravel(),
-            lambda params: np.diag(np.tile(design.unit, K)),
-        )
-        return joined_terms(
-            [proportion_terms(units.labels), means, self._spread_terms(params, units)]
-        )
-
-    def _spread_terms(self, like: GaussianGateParams, units: Units) -> ComponentTerms:
-        """Standard deviations and correlations of the features."""
-        names, p = units.design.names, len(units.design.names)
-        owners = units.labels if len(like.chol) == len(units.labels) else ["all"]
-        rows, cols = np.tril_indices(p)
-        lower = [
-            (STD, names[a]) if a == b else (CORRELATION_KIND, f"{names[a]}, {names[b]}")
-            for a, b in zip(rows, cols, strict=True)
-        ]
-        # Of a diagonal factor only the diagonal is free.
-        free = np.flatnonzero((rows == cols) | (self.covariance_type != "diag"))
-        terms = [(STD, name) for name in names]
-        terms += [lower[i] for i in free if rows[i] != cols[i]]
-        scale = np.concatenate([units.design.unit, np.ones(len(terms) - p)])
-
-        def spread(free_entries: Floats) -> Floats:
-            entries = np.zeros(rows.size)
-            entries[free] = free_entries
-            moments = covariance_moments(unpack_field("cholesky", entries[None])[0])
-            return scale * moments[: len(terms)]
-
-        def entries_of(chol: Floats) -> Floats:
-            return pack_field("cholesky", chol[None])[0][free]
-
-        return ComponentTerms(
-            [("gate", owner, *term) for owner in owners for term in terms],
-            ([POSITIVE] * p + [CORRELATION] * (len(terms) - p)) * len(owners),
-            [("gate", owner, *lower[i]) for owner in owners for i in free],
-            lambda params: np.concatenate([spread(entries_of(L)) for L in params.chol]),
-            lambda params: block_diagonal(
-                [differences(spread, entries_of(L)) for L in params.chol]
-            ),
-        )
+        spread = spread_terms(params, units, diagonal=self.covariance_type == "diag")
+        return joined_terms([proportion_terms(units.labels), mean_terms(params, units), spread])
 
     def vanished(self, params: GaussianGateParams) -> Ints:
         """Proportions of zero."""
@@ -515,12 +438,4 @@ class GaussianGate(Gate):
 
     def graph(self, graph: Any, params: GaussianGateParams, linear: Any) -> str:
         """Softmax of ``log pi - log det L - |L^-1 (z - m)|^2 / 2``."""
-        K, p = params.means.shape
-        P = np.broadcast_to(np.linalg.inv(params.chol), (K, p, p))
-        shift = -(P @ params.means[:, :, None])
-        white = linear(np.concatenate([P, shift], axis=2).reshape(K * p, p + 1))
-        cube = graph.reshape(graph.node("Mul", white, white), K, p)
-        half = graph.node("Mul", graph.total(cube, 2), graph.constant(np.array(-0.5)))
-        log_det = np.log(np.einsum("kii->ki", params.chol)).sum(axis=1)
-        constant = np.log(np.maximum(params.proportions, SMALLEST)) - log_det
-        return str(graph.node("Softmax", graph.node("Add", half, graph.constant(constant)), axis=1))
+        return softmax_node(graph, params, linear)
