@@ -26,6 +26,9 @@ from moe_classic.penalties import Penalty
 from .base import LogMean
 from .joint import JointExpert, SpreadParams
 
+#: Logarithm of the largest mean.
+_LARGEST = 709.0
+
 
 class LognormalExpert(LogMean, JointExpert):
     """Linear regressions of log y with Gaussian noise, as densities of a positive y.
@@ -150,8 +153,8 @@ class LognormalExpert(LogMean, JointExpert):
     # -------------------------------------------------------------------- answers about y
 
     def mean_at(self, params: Any, eta: Floats) -> Floats:
-        """``exp(eta + s^2 / 2)``, (K, 1, n)."""
-        return np.exp(eta + 0.5 * params.scale[:, :, None] ** 2)
+        """``exp(eta + s^2 / 2)``, (K, 1, n), as large as numbers are."""
+        return np.exp(np.minimum(eta + 0.5 * params.scale[:, :, None] ** 2, _LARGEST))
 
     def variance_at(self, params: Any, eta: Floats) -> Floats:
         """``(exp(s^2) - 1)`` times squared means."""
