@@ -331,6 +331,7 @@ TABLES = {
             "CPU seconds of a fit": "{seconds:.1f}",
         },
     ),
+    "moves": lambda: moves(),
     "untidy_scales": lambda: plain(
         read("untidy_scales"),
         {
@@ -581,6 +582,21 @@ def hard_svm(rows, more):
 def number(value):
     """A figure with six digits, or that there is none."""
     return "none" if pd.isna(value) else f"{value:.6g}"
+
+
+def moves():
+    """What both rules of moves end at, side by side, and the means."""
+    frame = read("moves").pivot(index="seed", columns="rule", values=["sample", "nll"])
+    frame.loc["mean"] = frame.mean()
+    body = [
+        [str(seed)]
+        + [f"{row['sample', rule]:.1f}" for rule in ("first", "best")]
+        + [f"{row['nll', rule]:.4f}" for rule in ("first", "best")]
+        + [f"{row['nll', 'best'] - row['nll', 'first']:+.4f}"]
+        for seed, row in frame.iterrows()
+    ]
+    heads = ["height on the sample, first", "best", "loss on new rows, first", "best", "more"]
+    return ["data set", *heads], body
 
 
 def untidy_reports():

@@ -282,7 +282,7 @@ DEAR = {
 }
 
 
-@case("costs")
+@case("scores")
 def scores_that_were_dear():
     K, n = 60, 400
     for name, (family, scales, dfs, by_row) in DEAR.items():

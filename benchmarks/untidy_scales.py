@@ -129,6 +129,7 @@ def beside(kind, n, rng):
         "zero-inflated": lambda: np.where(rng.random((n, 1)) < 0.6, 0, rng.lognormal(size=(n, 1))),
         "skewed": lambda: rng.lognormal(0.0, 2.5, (n, 1)),
         "heavy": lambda: rng.standard_cauchy((n, 1)),
+        "-999 in 5 %": lambda: np.where(rng.random((n, 1)) < 0.05, -999.0, rng.normal(size=(n, 1))),
     }[kind]().astype(float)
 
 
@@ -143,9 +144,9 @@ def switching(kind, seed, classes, n=400):
     return np.c_[x, beside(kind, n, rng)], y
 
 
-def untidy_score(gate, classes, column, seed):
+def untidy_score(gate, classes, column, seed, K=2):
     """Held-out score; rows that are wild themselves are not scored."""
-    model = (MoEClassifier if classes else MoERegressor)(2, gate=gate, random_state=0)
+    model = (MoEClassifier if classes else MoERegressor)(K, gate=gate, random_state=0)
     model.fit(*switching(column, seed, classes))
     X, y = switching(column, seed + 100, classes)
     kept = np.arange(len(y)) != 3 if column == "sentinel" else slice(None)
@@ -162,6 +163,26 @@ def atoms(seeds, first):
             what, case = ("accuracy", "classes") if classes else ("R^2", "lines")
             case = f"{case}, {kind}" + (", mixed gate" if gate == "mixed" else "")
             yield row("gate and atoms", case, f"{what}, new rows", ours, right)
+
+
+#: Where a component of x alone is worth more to the likelihood of (x, y) than y is: classes or
+#: not, experts, columns.
+OPEN = (
+    (False, 3, ("counts, size 1.5", "counts, size 0.2", "zero-inflated", "-999 in 5 %")),
+    (True, 2, ("-999 in 5 %",)),
+)
+
+
+def spare(seeds, first):
+    """Held-out scores with one expert more than regimes, or a code in some rows."""
+    samples = range(first, first + seeds)
+    for gate, (classes, K, columns) in product(("gaussian", "mixed"), OPEN):
+        right = np.mean([untidy_score(gate, classes, "none", seed, K) for seed in samples])
+        for column in columns:
+            ours = np.mean([untidy_score(gate, classes, column, seed, K) for seed in samples])
+            what, case = ("accuracy", "classes") if classes else ("R^2", "lines")
+            case = f"{case}, {column}, {K} experts, {gate} gate"
+            yield row("spare experts", case, f"{what}, new rows", ours, right)
 
 
 # ------------------------------------------------------------------------- spurious experts
@@ -228,6 +249,7 @@ CASES = {
     "wild": wild,
     "precise": precise,
     "atoms": atoms,
+    "spare": spare,
     "spurious": spurious,
     "skewed": skewed,
 }

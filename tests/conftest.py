@@ -21,8 +21,17 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # the collector who refers to its sources of random numbers, and it leaves frozen ones out.
 gc.disable()
 
-#: Files that take longest, in this order.
-LONGEST = ("test_notebooks.py", "test_sklearn_checks.py", "test_sparse_checks.py", "test_docs.py")
+#: Files that take longest, or have a single long test that would keep one process when the other is
+#: done, in this order.
+LONGEST = (
+    "test_notebooks.py",
+    "test_sklearn_checks.py",
+    "test_sparse_checks.py",
+    "test_docs.py",
+    "test_main.py",
+    "test_typing.py",
+    "test_clusters.py",
+)
 
 
 def pytest_collection_modifyitems(items):

@@ -369,7 +369,7 @@ def test_zoo_fits_every_system():
         r2 = model.score(found["X"], found["y"])
         assert r2 > (0.0 if system == "Mixture of regressions" else 0.6), system
     # From 80 (hard mixtures) to 90 per cent on processors that round differently, with a standard
-    # error of 1.6 on 520 vowels.
+    # error of 1.3 on 920 vowels.
     for model in found["classifiers"].values():
         assert model.score(found["V"][~found["known"]], found["said"][~found["known"]]) > 0.75
     online = found["online"].log_likelihood(found["X"], found["y"])

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
+from moe_classic._numerics import floored_cholesky
 from moe_classic._typing import Floats
 
 #: Draws of equal weight that stand for a posterior.
@@ -68,7 +69,7 @@ class _Proposal:
         """From a scale matrix that may be singular."""
         unit = np.sqrt(np.maximum(np.diagonal(scale), np.finfo(float).tiny))
         whole = scale / np.outer(unit, unit) + _JITTER * np.eye(unit.size)
-        return cls(mean, unit[:, None] * np.linalg.cholesky(whole))
+        return cls(mean, unit[:, None] * floored_cholesky(whole, _JITTER))
 
     def draw(self, n: int, rng: np.random.Generator) -> Floats:
         """``n`` points, the second half opposite the first."""

@@ -17,6 +17,10 @@ from moe_classic._typing import Floats
 
 #: Newton steps to a shape; they converge quadratically from less than 2 per cent away.
 _STEPS = 6
+#: Gap between the logarithms below which a series says the shape to twelve digits.
+_SMALL = 1e-4
+#: Gap beyond which all are alike: a shape of 1e-8.
+_LARGE = 1e8
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,13 @@ def gamma_shape(gap: Floats) -> Floats:
     The maximum-likelihood equation ``log shape - digamma(shape) = gap``, by Newton's method in the
     inverse of the shape (Minka 2002, Estimating a gamma distribution).
     """
-    gap = np.maximum(gap, np.finfo(float).eps)
+    given = np.maximum(gap, np.finfo(float).eps)
+    # Of large shapes the two logarithms cancel, and two terms of Stirling's series are exact:
+    # gap = 1 / (2 shape) + 1 / (12 shape^2).
+    large = (1.0 + np.sqrt(1.0 + given / 0.75)) / (4.0 * given)
+    gap = np.clip(given, _SMALL, _LARGE)
     shape = (3.0 - gap + np.sqrt((gap - 3.0) ** 2 + 24.0 * gap)) / (12.0 * gap)
     for _ in range(_STEPS):
         off = np.log(shape) - digamma(shape) - gap
         shape = 1.0 / (1.0 / shape + off / (shape * (1.0 - shape * polygamma(1, shape))))
-    return np.asarray(shape, dtype=np.float64)
+    return np.where(given > _SMALL, shape, large)

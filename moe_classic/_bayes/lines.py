@@ -132,7 +132,8 @@ class BayesianLines:
         every = np.arange(len(q.mean))
         lines, noise = (cov[every, :, every] for cov in covs)
         # The same mean precision with the shape that its logarithm's variance calls for.
-        factor = np.minimum(polygamma(1, q.noise.shape) / noise[:, 0, 0], 1.0)
+        usual, wide = polygamma(1, q.noise.shape), noise[:, 0, 0]
+        factor = np.where(wide > usual, usual / np.maximum(wide, usual), 1.0)
         wider = Gamma(q.noise.shape * factor, q.noise.rate * factor)
         return replace(q, cov=lines * q.noise.mean[:, None, None], noise=wider)
 

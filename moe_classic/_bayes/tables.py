@@ -74,7 +74,9 @@ def scale_summary(
 ) -> tuple[float, float, float, float]:
     """Mean, standard deviation and interval of a scale whose precision is gamma distributed."""
     second = rate / (shape - 1.0) if shape > 1.0 else np.inf
-    low, high = (float(np.sqrt(rate / gammaincinv(shape, p))) for p in (1.0 - tail, tail))
+    # Of small shapes a quantile of the precision may be 0, and that of the scale infinite.
+    with np.errstate(divide="ignore", over="ignore"):
+        low, high = np.sqrt(rate / gammaincinv(shape, [1.0 - tail, tail])).tolist()
     return mean, float(np.sqrt(max(second - mean**2, 0.0))), low, high
 
 

@@ -26,6 +26,7 @@ from .quadrature import (
     invert,
     lattice_moments,
     moments,
+    normal_window_moments,
     window_moments,
 )
 from .regions import Regions
@@ -147,6 +148,7 @@ __all__ = [
     "normal_curvature",
     "normal_pdf",
     "normal_scores",
+    "normal_window_moments",
     "normalise",
     "optional",
     "pack_field",

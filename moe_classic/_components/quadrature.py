@@ -23,6 +23,8 @@ CDF = Callable[[Floats], Floats]
 
 #: Doublings of a bracket: a double has no more.
 _DOUBLINGS = 1100
+#: Doublings after which a bracket grows faster and faster, up to this.
+_PATIENT, _WIDEST = 60, 2.0**1000
 #: Share of a step by which a quotient may fall short of a whole number.
 _EVEN = 1e-9
 #: Scales from a cut within which smooth noise is resolved, to 1e-9.
@@ -38,6 +40,10 @@ _ROUNDING = 1e-9
 _LONG, _NEAR = 4096, 512
 #: Largest count that is told apart from infinity.
 _FAR = 1e150
+#: Units of a distribution in which no window need be longer.
+_FARTHEST = 1e140
+#: Rule for normal windows, twice the depth in nats that it reaches, and where all are alike.
+_RULE, _DEPTH, _OUT = np.polynomial.legendre.leggauss(64), 92.0, 1e150
 
 
 def invert(cdf: CDF, q: Floats, start: Floats, kind: TargetKind) -> Floats:
@@ -70,12 +76,13 @@ def _bracket(cdf: CDF, q: Floats, start: Floats, kind: TargetKind) -> tuple[Floa
         start = np.rint(start / kind.step) * kind.step
     floor = kind.low - unit if np.isfinite(kind.low) else -np.inf
     low, high = np.maximum(start - unit, floor), np.minimum(start + unit, kind.high)
-    reach = unit
-    for _ in range(_DOUBLINGS):
+    reach, growth = unit, 2.0
+    for i in range(_DOUBLINGS):
         below, above = (cdf(high) < q) & (high < kind.high), (cdf(low) >= q) & (low > floor)
         if not (below.any() or above.any()):
             break
-        reach *= 2.0
+        growth = growth * 2.0 if i >= _PATIENT and reach < _WIDEST else 2.0
+        reach = max(2.0 * reach, min(reach * growth, _WIDEST))
         low = np.where(above, np.maximum(start - reach, floor), low)
         high = np.where(below, np.minimum(start + reach, kind.high), high)
     return low, high
@@ -172,12 +179,41 @@ def window_moments(
     Ends may be near or far, in units of the distribution: the rule is stretched towards them. Sums
     are taken in these units.
     """
+    one = np.ones(1)
     right = _tail_sums(
-        lambda t: 1.0 - cdf(centre + t * unit), _towards((high - centre) / unit), unit
+        lambda t: 1.0 - cdf(centre + t * unit), _towards((high - centre) / unit), one
     )
-    left = _tail_sums(lambda t: cdf(centre - t * unit), _towards((centre - low) / unit), unit)
+    left = _tail_sums(lambda t: cdf(centre - t * unit), _towards((centre - low) / unit), one)
     first, second = right[0] - left[0], right[1] + left[1]
-    return centre + first, _left(second, first)
+    with np.errstate(over="ignore"):
+        return centre + unit * first, unit * unit * _left(second, first)
+
+
+def normal_window_moments(
+    centre: Floats, unit: Floats, low: Floats, high: Floats
+) -> tuple[Floats, Floats]:
+    """Means and variances of normal distributions inside windows, however far out those lie.
+
+    ::
+
+        z = c + t,   c = the highest point of the window,   p(t) ~ exp(-c t - t^2 / 2)
+
+    by a rule of Gauss over what of the window is above 1e-20 of that height: nothing cancels.
+    """
+    highest = np.clip(centre, low, high)
+    with np.errstate(over="ignore"):
+        c = np.clip((highest - centre) / unit, -_OUT, _OUT)
+        ends = [(end - highest) / unit for end in (low, high)]
+    reach = _DEPTH / (np.abs(c) + np.sqrt(c * c + _DEPTH))
+    # At the highest point of all both sides fall alike; at an end one of them is outside.
+    a, b = np.maximum(ends[0], -reach), np.minimum(ends[1], reach)
+    nodes, weights = (part.reshape(-1, *[1] * np.ndim(c)) for part in _RULE)
+    t = 0.5 * (a + b) + 0.5 * (b - a) * nodes
+    p = weights * np.exp(-c * t - 0.5 * t * t)
+    p = p / p.sum(axis=0)
+    first = (p * t).sum(axis=0)
+    with np.errstate(over="ignore"):
+        return highest + unit * first, unit * unit * (p * (t - first) ** 2).sum(axis=0)
 
 
 def _towards(reach: Floats) -> Iterator[tuple[Any, Any]]:
@@ -185,7 +221,7 @@ def _towards(reach: Floats) -> Iterator[tuple[Any, Any]]:
     if not np.isfinite(reach).all():
         yield from _half_line()
         return
-    length = np.log1p(reach)
+    length = np.log1p(np.minimum(reach, _FARTHEST))
     for u, d in _segment():
         yield np.expm1(u * length), d * length * np.exp(u * length)
 

@@ -110,7 +110,8 @@ def _candidates(x: Floats, w: Floats) -> Iterator[tuple[float, float]]:
     middle, unit = 0.5 * (low + high), 0.5 * (high - low)
     if not (np.isfinite(unit) and np.abs(x - middle).max() > _LONG * unit):
         return
-    yield middle, unit
+    if unit > 0.0:
+        yield middle, unit
     if x.min() > 0.0 or x.max() < 0.0:
         for size in weighted_quantiles(np.abs(x), w, _SIZES):
             yield 0.0, float(size)

@@ -27,6 +27,8 @@ _EXACT = 1e-12
 #: What products of curvatures and coordinates have lost to rounding, relative to their size.
 _ROUNDED = 16.0 * float(np.finfo(float).eps)
 _MOST = 1000
+#: Curvature up to which a group is one that curves nowhere, and stays out.
+_NO_CURVATURE = 1e-150
 #: Dampings of a step of Newton's method, relative to the curvature: the first that lowers counts.
 _DAMPINGS = (0.0, *10.0 ** np.arange(-10.0, 1.0))
 
@@ -114,9 +116,9 @@ def group_step(A: Floats, g: Floats, x0: Floats, cost: Floats, groups: list[Ints
 
 def _block(spectrum: tuple[Floats, Floats], pull: Floats, cost: float) -> Floats:
     """Minimiser of ``1/2 x' B x - pull' x + cost |x|`` from the eigenvalues of B."""
-    if not np.linalg.norm(pull) > cost:
-        return np.zeros_like(pull)
     values, vectors = spectrum
+    if not (np.linalg.norm(pull) > cost and values[-1] > _NO_CURVATURE):
+        return np.zeros_like(pull)
     p = vectors.T @ pull
     if cost == 0.0:
         return np.asarray(vectors @ (p / values))

@@ -172,7 +172,7 @@ recursive.learn_recursively(X.iloc[rows], y.iloc[rows])
 # ## Classes
 #
 # Ten vowels, spoken by men, women and children; the formants `F1`, `F2`, `F3` tell the vowel, and the
-# pitch `F0` something about the speaker. Fifty speakers to learn from, 26 to be tested on.
+# pitch `F0` something about the speaker. Thirty speakers to learn from, 46 to be tested on.
 
 # %%
 classifiers = {}
@@ -191,7 +191,7 @@ classifiers["Hard mixture of SVMs", "Collobert, Bengio & Bengio 2002"] = HardMoE
 vowels = make_vowels(random_state=0)
 V = pd.DataFrame(vowels.data, columns=vowels.feature_names)
 said = vowels.target_names[vowels.target]
-known = np.isin(vowels.speakers, np.random.default_rng(0).permutation(76)[:50])
+known = np.isin(vowels.speakers, np.random.default_rng(0).permutation(76)[:30])
 fit(classifiers, V[known], said[known], n_init=2)
 pd.DataFrame(
     [

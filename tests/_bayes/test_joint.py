@@ -10,6 +10,7 @@ from moe_classic._bayes import BayesianClasses, BayesianLines, BayesianLogits, G
 from moe_classic._bayes.gammas import gamma_shape
 from moe_classic._bayes.gate import GateParams, PosteriorSoftmaxGate
 from moe_classic._bayes.joint import Joint
+from moe_classic._bayes.tables import scale_summary
 from moe_classic._data import Design
 
 K, Q, N = 2, 2, 25
@@ -105,6 +106,19 @@ def test_normal_gamma_nearest_to_draws_of_one_is_itself():
 def test_shape_of_a_gamma_distribution_is_found(shape):
     q = Gamma(shape, 2.0)
     assert gamma_shape(np.log(q.mean) - q.mean_log) == pytest.approx(shape, rel=1e-6)
+
+
+@pytest.mark.parametrize("shape", [5e3, 1e7, 1e12])
+def test_a_large_shape_is_not_lost_between_two_logarithms(shape):
+    gap = 1.0 / (2.0 * shape) + 1.0 / (12.0 * shape**2)
+    assert gamma_shape(np.array(gap)) == pytest.approx(shape, rel=1e-10)
+    assert np.isfinite(gamma_shape(np.array([0.0, 1e-18, 1e300]))).all()
+
+
+def test_a_scale_that_is_hardly_known_has_an_infinite_end():
+    _, spread, low, high = scale_summary(1e-4, 1.0, 2.0, 0.025)
+    assert spread == high == np.inf
+    assert 0.0 < low < np.inf
 
 
 def test_wide_posteriors_are_left_to_the_normal():

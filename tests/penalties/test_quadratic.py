@@ -43,6 +43,12 @@ def test_a_repeated_feature_costs_what_it_costs_once(seed, monkeypatch):
     assert len(rounds) < 60
 
 
+def test_a_group_that_curves_nowhere_stays_out():
+    groups = [np.array([0]), np.array([1])]
+    x = group_step(np.zeros((2, 2)), np.array([3.0, 1.0]), np.zeros(2), np.ones(2), groups)
+    np.testing.assert_array_equal(x, 0.0)
+
+
 @pytest.mark.parametrize("unit", [1.0, 1e6])
 def test_conditions_of_optimality(unit, monkeypatch):
     rounds, newton = [], _quadratic._newton

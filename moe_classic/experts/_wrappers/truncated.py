@@ -19,9 +19,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moe_classic._components import TARGETS, Carried, Forward, TargetKind, window_moments
+from moe_classic._components import (
+    TARGETS,
+    Carried,
+    Forward,
+    TargetKind,
+    normal_window_moments,
+    window_moments,
+)
 from moe_classic._data import Design, Summary
 from moe_classic._typing import Floats
+from moe_classic.experts._location_scale import GaussianExpert
 
 from .base import Seen, Wrapper
 from .mass import Mass, mass_of
@@ -290,19 +298,30 @@ class TruncatedExpert(Wrapper):
         return self._moments_at(params, eta)[1]
 
     def _moments_at(self, params: Any, eta: Floats) -> tuple[Floats, Floats]:
-        """Sums of tails inside the window."""
+        """Of normal noise by an integral; otherwise sums of tails inside the window."""
         if self.kind.step:
             return super()._moments_at(params, eta)
         low, high = self.window(eta)
+        inner = self.within(eta)
+        if isinstance(self.inside, GaussianExpert):
+            return normal_window_moments(inner, params.scale[:, :, None], low, high)
         middle = self.quantile_at(params, eta, np.full((1, 1, 1), 0.5))
-        size = self._size_at(params, eta, middle)
-        return window_moments(
+        low = np.maximum(low, TARGETS[self.target].low)
+        high = np.minimum(high, TARGETS[self.target].high)
+        mean, variance = window_moments(
             lambda y: self.cdf_at(params, eta, y),
             middle,
-            size,
-            np.maximum(low, TARGETS[self.target].low),
-            np.minimum(high, TARGETS[self.target].high),
+            self._size_at(params, eta, middle),
+            low,
+            high,
         )
+        # Of a window that holds nothing that can be told apart the end is left that is nearest.
+        lost = mass_of(self.inside, params, inner, *self.window(eta), slopes=False).log
+        nothing = (lost <= _NOTHING)[:, None]
+        if not nothing.any():
+            return mean, variance
+        nearest = np.clip(self.inside.location_at(params, inner), low, high)
+        return np.where(nothing, nearest, mean), np.where(nothing, 0.0, variance)
 
     def _size_at(self, params: Any, eta: Floats, middle: Floats) -> Floats:
         """Spreads without the window; where those are lost beside medians, the quartiles' range.

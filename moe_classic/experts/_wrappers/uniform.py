@@ -219,8 +219,12 @@ class UniformExpert(Expert):
         return UniformParams(params.low[order], params.high[order], params.coef[order])
 
     def rescale(self, params: UniformParams, shift: Floats, factor: Floats) -> UniformParams:
-        """The range of ``shift + factor * y``."""
-        return replace(params, low=shift + factor * params.low, high=shift + factor * params.high)
+        """The range of ``shift + factor * y``, with y in it whatever a large shift rounds."""
+        low, high = shift + factor * params.low, shift + factor * params.high
+        size = np.abs(shift) + np.abs(factor) * np.maximum(np.abs(params.low), np.abs(params.high))
+        lost = 4.0 * np.finfo(float).eps * size
+        lost = np.where(lost > _ROUNDING * (high - low), lost, 0.0)
+        return replace(params, low=low - lost, high=high + lost)
 
     def shown(self, params: UniformParams) -> dict[str, Floats]:
         """The ends of the range."""

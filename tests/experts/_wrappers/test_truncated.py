@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import integrate, optimize, stats
+from scipy.special import erfcx
 from statsmodels.discrete.truncated_model import TruncatedLFPoisson
 from statsmodels.tools.numdiff import approx_hess
 
 from moe_classic import MoERegressor
+from moe_classic._components import normal_window_moments
 from moe_classic.datasets import make_moe
 from moe_classic.experts import (
     GaussianExpert,
@@ -187,3 +189,46 @@ def test_no_graph_is_said():
     moe = MoERegressor(1, expert=TruncatedExpert(PoissonExpert(), low=1)).fit(X, y)
     with pytest.raises((TypeError, ValueError), match="graph"):
         to_onnx(moe)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e140])
+@pytest.mark.parametrize("far", [-1e9, -40.0, -6.0, 0.0, 3.0, 12.0])
+def test_moments_of_a_normal_in_a_window_are_those_of_mills(scale, far):
+    """Location ``far`` scales beside a lower end; Cohen (1991), by scipy's scaled erfc."""
+    z = -far
+    mean, variance = normal_window_moments(
+        np.full((1, 1, 1), 5.0 * scale + far * scale),
+        np.full((1, 1, 1), scale),
+        np.full(1, 5.0 * scale),
+        np.full(1, np.inf),
+    )
+    if z > 30.0:  # the asymptotic series of the ratio of Mills
+        above = 1.0 / z - 2.0 / z**3 + 10.0 / z**5 - 74.0 / z**7 + 706.0 / z**9
+        left = 1.0 / z**2 - 6.0 / z**4 + 50.0 / z**6
+    else:
+        ratio = np.sqrt(2.0 / np.pi) / erfcx(z / np.sqrt(2.0))
+        above, left = ratio - z, 1.0 - ratio * (ratio - z)
+    np.testing.assert_allclose(mean / scale, 5.0 + above, rtol=1e-12)
+    np.testing.assert_allclose(variance / scale / scale, left, rtol=1e-5 if z > 0.0 else 1e-10)
+
+
+@pytest.mark.parametrize(
+    "ends", [(-1.0, 2.0), (-1e-7, 2e-7), (4.0, 4.5), (-9.0, -8.0), (-50.0, 3.0)]
+)
+def test_moments_of_a_normal_between_two_ends_are_those_of_quadrature(ends):
+    low, high = ends
+    mean, variance = normal_window_moments(
+        np.zeros((1, 1, 1)), np.ones((1, 1, 1)), np.full(1, low), np.full(1, high)
+    )
+    top = max(low, min(0.0, high))
+
+    def density(z, k):
+        return (z - top) ** k * np.exp(-0.5 * (z - top) * (z + top))
+
+    whole, first, second = (
+        integrate.quad(density, max(low, -12.0), min(high, 12.0), (k,), epsabs=0.0, epsrel=1e-12)[0]
+        for k in range(3)
+    )
+    off = first / whole
+    np.testing.assert_allclose(mean, top + off, rtol=1e-12, atol=1e-20)
+    np.testing.assert_allclose(variance, second / whole - off**2, rtol=1e-8)

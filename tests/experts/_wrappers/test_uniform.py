@@ -5,6 +5,7 @@ import pytest
 
 from moe_classic import MoERegressor
 from moe_classic.experts import GaussianExpert, LognormalExpert, PoissonExpert, UniformExpert
+from moe_classic.experts._wrappers.uniform import UniformParams
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +124,18 @@ def test_a_background_of_counts_is_refused(stray):
     x, _, _ = stray
     with pytest.raises(ValueError, match="cannot be mixed"):
         fit(x, np.arange(600) % 5, UniformExpert(), PoissonExpert())
+
+
+@pytest.mark.parametrize("shift", [1e6, -1e9, 1e15])
+def test_y_stays_in_its_range_beside_a_large_shift(shift):
+    rng = np.random.default_rng(0)
+    y, expert = shift + rng.normal(size=50), UniformExpert()
+    ends = [np.array([[end]]) for end in (y.min(), y.max())]
+    params = UniformParams(*ends, np.empty((1, 0, 1)))
+    unit, middle = np.array([max(y.std(), 1.0)]), np.array([y.mean()])
+    told = expert.rescale(params, -middle / unit, 1.0 / unit)
+    back = expert.rescale(told, middle, unit)
+    for range_, seen in ((told, (y - middle) / unit), (back, y)):
+        log = expert.forward(range_, None, seen[None]).log_prob
+        assert np.isfinite(log).all()
+    np.testing.assert_allclose(back.high - back.low, np.ptp(y), atol=1e-14 * abs(shift))
