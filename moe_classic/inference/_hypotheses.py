@@ -50,8 +50,8 @@ class HypothesisTest:
     >>> from moe_classic.inference import inference
     >>> X, y = load_tone(return_X_y=True)
     >>> moe = MoERegressor(2, random_state=0).fit(X, y)
-    >>> print(inference(moe, X, y).wald_test("gate: x0 = 0"))
-    Wald test of gate: x0 = 0: chi-squared 3.055 on 1 df, p = 0.080
+    >>> print(inference(moe, X, y).wald_test("gate: x0 = -1"))
+    Wald test of gate: x0 = -1: chi-squared 0.2114 on 1 df, p = 0.646
     """
 
     hypothesis: str
