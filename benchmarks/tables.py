@@ -146,12 +146,13 @@ def solvers():
 
 
 def small_fits():
-    """Default fits on few rows, an earlier version beside this one."""
+    """Default fits on few rows, an earlier version beside this one, and two threads."""
     frame = read("small_fits")
     cells = {
         name: of(f"{name}, 1 thread", lambda r: f"{r.ratio:.3f} ({r.ms:.0f})")
         for name in ("before", "now")
     }
+    cells["now, two threads"] = of("now, 2 threads", lambda r: f"{r.ratio:.3f}")
     return crossed(frame, "version", "fit", cells)
 
 

@@ -38,6 +38,8 @@ _FEWEST, _POWER = 200.0, 0.6
 _BISECTIONS = 30
 #: What is added to correlation matrices that may be singular.
 _JITTER = 1e-10
+#: A correlation that is larger than any, rounding of ordinary ones included.
+_ANY = 2.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ class _Proposal:
     def of(cls, mean: Floats, scale: Floats) -> _Proposal:
         """From a scale matrix that may be singular."""
         unit = np.sqrt(np.maximum(np.diagonal(scale), np.finfo(float).tiny))
-        whole = scale / np.outer(unit, unit) + _JITTER * np.eye(unit.size)
+        with np.errstate(over="ignore"):
+            # Correlations, which rounding may leave anywhere where a variance is next to none.
+            whole = np.clip(scale / np.outer(unit, unit), -_ANY, _ANY)
+        whole += _JITTER * np.eye(unit.size)
         return cls(mean, unit[:, None] * floored_cholesky(whole, _JITTER))
 
     def draw(self, n: int, rng: np.random.Generator) -> Floats:
