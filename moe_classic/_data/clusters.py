@@ -39,8 +39,8 @@ class Cluster:
         except _lost() as error:
             raise ConnectionError(_told(error)) from error
 
-    def told(self, value: Any) -> Any:
-        """What tasks are given, for :func:`heard` to give back the value.
+    def sendable(self, value: Any) -> Any:
+        """What tasks are given, for :func:`received` to give back the value.
 
         Few bytes go with every task. As a task of its own, which each worker is sent once, it would
         draw tasks to the worker that happened to have it first, away from their rows.
@@ -94,9 +94,9 @@ class Cluster:
             ) from error
 
 
-def heard(told: Any) -> Any:
-    """The value that :meth:`Cluster.told` was given."""
-    return pickle.loads(told) if isinstance(told, bytes) else told
+def received(sent: Any) -> Any:
+    """The value that :meth:`Cluster.sendable` was given."""
+    return pickle.loads(sent) if isinstance(sent, bytes) else sent
 
 
 def _apart(value: Any) -> Any:

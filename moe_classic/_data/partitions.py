@@ -18,7 +18,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from .blocks import ArraySource, Block, FeatureMap
-from .clusters import Cluster, heard
+from .clusters import Cluster, received
 from .stream import RawBlock, RowStream, StreamSource, _mark
 
 T = TypeVar("T")
@@ -201,7 +201,7 @@ class DaskStream(RowStream):
 
         if not self._begun:
             self._learn()
-        sent = self._cluster.told(_Pass(f, merge, _Partition([], self._validate), np.geterr()))
+        sent = self._cluster.sendable(_Pass(f, merge, _Partition([], self._validate), np.geterr()))
         look, join = delayed(_look, pure=False), delayed(_join, pure=False)
         level = [look(sent, number, p) for number, p in enumerate(self._kept or self._parts)]
         while len(level) > 1:
@@ -225,7 +225,7 @@ class DaskStream(RowStream):
         """Validated rows in the memory of workers."""
         from dask.delayed import delayed
 
-        sent = self._cluster.told(_Partition([], self._validate))
+        sent = self._cluster.sendable(_Partition([], self._validate))
         check = delayed(_check, pure=False)
         return self._cluster.kept([check(sent, *part) for part in enumerate(self._parts)])
 
@@ -268,14 +268,14 @@ class _Kept(NamedTuple):
 
 def _check(sent: Any, number: int, part: Any) -> _Kept:
     """A partition, validated."""
-    rows: RowStream = heard(sent)
+    rows: RowStream = received(sent)
     block = rows.checked(number, part)
     return _Kept(block, 0 if block is None else _mark(block))
 
 
 def _look(sent: Any, number: int, part: Any) -> _Said[Any] | None:
     """What one partition says, None if it has no rows that count."""
-    asked: _Pass = heard(sent)
+    asked: _Pass = received(sent)
     block, mark = part if isinstance(part, _Kept) else _check(asked.rows, number, part)
     if block is None:
         return None
@@ -296,7 +296,7 @@ def _join(sent: Any, *parts: _Said[Any] | None) -> _Said[Any] | None:
     some = [part for part in parts if part is not None]
     if not some:
         return None
-    asked: _Pass = heard(sent)
+    asked: _Pass = received(sent)
     with np.errstate(**asked.errors):
         # Merging may fill up its first part, which is to stay as it is if this task is run again.
         said = reduce(asked.merge, [deepcopy(some[0][2]), *(part[2] for part in some[1:])])

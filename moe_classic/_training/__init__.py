@@ -25,7 +25,6 @@ from .stream_trainer import StreamTrainer
 from .thresholds import best_cut
 from .together import TOGETHER, StartSample
 from .trainer import SHORT_PASSES, Trainer
-from .trainer import Watcher as Watcher
 from .wrap import (
     admits,
     check_sparse,

@@ -30,6 +30,7 @@ from moe_classic.solvers import (
     Problem,
     Result,
     Solver,
+    Watcher,
     joined_results,
     run_together,
 )
@@ -74,8 +75,6 @@ _NEARLY = 30.0
 
 #: Hands out a monitor for each long run: (name of the run) -> monitor or None.
 MonitorFactory = Callable[[str], Any]
-#: Takes the path of a solver and returns one that may end earlier.
-Watcher = Callable[[Any], Any]
 
 
 @dataclass

@@ -12,6 +12,7 @@ from ._base import joined_results as joined_results
 from ._em import EM
 from ._lbfgs import LBFGS
 from ._newton import Newton
+from ._paths import Watcher as Watcher
 from ._paths import run_together as run_together
 from ._paths import run_weighted as run_weighted
 from ._race import Race as Race

@@ -68,6 +68,9 @@ class Survey:
 #: What a path yields, is sent, and returns.
 Path = Generator[MoEParams | Survey, Any, T]
 
+#: Takes a path and returns one that may end earlier.
+Watcher = Callable[[Path[Result]], Path[Result]]
+
 
 def look(problem: Problem, params: MoEParams) -> Point:
     """One pass at ``params``; the step is taken once it is asked for."""
@@ -171,7 +174,7 @@ def run_together(
     max_iter: int,
     tol: float,
     monitors: Sequence[StepMonitor | None],
-    watched: Callable[[Path[Result]], Path[Result]] | None = None,
+    watched: Watcher | None = None,
 ) -> list[Result]:
     """What :meth:`Solver.run` leads to from several parameters, side by side where that goes.
 

@@ -15,8 +15,6 @@ from .branch import Branch
 
 #: Where a local fit began, where it ended, and how high.
 Trial = tuple[MoEParams, MoEParams, float]
-
-
 #: A branch to be grown: its shape, weights of the rows at its node, partitions, random numbers.
 Growing = tuple[Nested, Floats, tuple[str, ...], np.random.Generator]
 

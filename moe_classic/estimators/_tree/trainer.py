@@ -19,14 +19,13 @@ from moe_classic._training import (
     StreamTrainer,
     Trained,
     Trainer,
-    Watcher,
     several_from_responsibilities,
     soften,
 )
 from moe_classic._typing import Floats, Ints
 from moe_classic.experts import LinearExpert
 from moe_classic.gates import Nested, count_leaves
-from moe_classic.solvers import EM, OUTDONE, STOPPED, Problem, Race, Result
+from moe_classic.solvers import EM, OUTDONE, STOPPED, Problem, Race, Result, Watcher
 
 from .asks import Trial
 from .grow import grow
